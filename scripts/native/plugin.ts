@@ -1,0 +1,39 @@
+import { join } from "node:path";
+
+const loader = join(import.meta.dir, "../../agent/kafka/load-native.ts");
+
+/**
+ * What the client's JavaScript takes from its addon. Named one by one: `require` of a module with named exports gives an
+ * object in Bun's bundler and in its runtime alike, `module.exports` only in one of them.
+ */
+const clientExports = [
+  "AdminClient",
+  "KafkaConsumer",
+  "Producer",
+  "Topic",
+  "err2str",
+  "features",
+  "librdkafkaVersion",
+  "topic",
+];
+
+/**
+ * Puts our own addon under the client: embedded as a plain file (an import of a `.node` would bring Bun's own loader, which
+ * unpacks to /tmp), loaded by agent/kafka/load-native.ts, and handed to the package in place of what its librdkafka.js
+ * would look for in its own folder. For `Bun.build` as well as for the runtime (preload.ts).
+ */
+export function kafkaClient(addon: string): Bun.BunPlugin {
+  return {
+    name: "kafka-client",
+    setup(build) {
+      build.onLoad({ filter: /[\\/]agent[\\/]kafka[\\/]addon-file\.ts$/ }, () => ({
+        contents: `import addonFile from ${JSON.stringify(addon)} with { type: "file" };\nexport { addonFile };`,
+        loader: "js",
+      }));
+      build.onLoad({ filter: /[\\/]@confluentinc[\\/]kafka-javascript[\\/]librdkafka\.js$/ }, () => ({
+        contents: `import { native } from ${JSON.stringify(loader)};\nexport const { ${clientExports.join(", ")} } = native;`,
+        loader: "js",
+      }));
+    },
+  };
+}
