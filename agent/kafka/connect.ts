@@ -1,0 +1,98 @@
+/**
+ * Making a client and getting it connected. The client's own `connect` says no more than "transport failure":
+ * why a login or a TLS handshake failed stands only in its log events, which are read here.
+ */
+import type { EventEmitter } from "node:events";
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { Log } from "../observe/log.ts";
+import { codes, explainSecurity, KafkaError, kafkaError } from "./errors.ts";
+import type { Properties } from "./settings.ts";
+
+export type Producer = InstanceType<typeof RdKafka.Producer>;
+/** With the methods that the package's types leave out. */
+export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer> & {
+  incrementalAssign(positions: RdKafka.Assignment[]): void;
+  incrementalUnassign(partitions: RdKafka.Assignment[]): void;
+  /** Whether the group has given what was assigned to another member already. */
+  assignmentLost(): boolean;
+  commitCb(positions: RdKafka.TopicPartitionOffsetAndMetadata[], callback: (error: unknown) => void): void;
+  /** true: only the first message of a `consume(n)` is waited for; the default waits for each of them. */
+  setDefaultIsTimeoutOnlyForFirstMessage(on: boolean): void;
+};
+export type Client = Producer | Consumer;
+
+const connectTimeoutMs = 30_000;
+
+/** Tries once. Throws a `KafkaError` that says why, permanent for a refused login, TLS or missing rights. */
+export async function connect<C extends Client>(
+  make: (properties: Properties) => C,
+  properties: Properties,
+  topic: string,
+  log: Log,
+): Promise<C> {
+  const client = make(properties);
+  const security = watchSecurity(client, log);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      security.onFailure = reject;
+      client.connect({ allTopics: false, topic, timeout: connectTimeoutMs }, (error) => {
+        if (error) reject(security.failure ?? kafkaError("connecting to Kafka", error));
+        else resolve();
+      });
+    });
+    security.onFailure = undefined;
+    return client;
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}
+
+/** Closes a client; resolves when it is closed, or after the time a close may take. Never throws. */
+export function disconnect(client: Client, flushMs = 0): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, flushMs + 10_000);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    if (!client.isConnected()) return done();
+    if (client instanceof RdKafka.Producer) client.disconnect(flushMs, done);
+    else client.disconnect(done);
+  });
+}
+
+export function makeProducer(properties: Properties): Producer {
+  return new RdKafka.Producer(properties as never);
+}
+
+export function makeConsumer(properties: Properties): Consumer {
+  return new RdKafka.KafkaConsumer(properties as never) as Consumer;
+}
+
+interface SecurityWatch {
+  failure: KafkaError | undefined;
+  onFailure: ((failure: KafkaError) => void) | undefined;
+}
+
+/** Reads the client's log for the reasons that it gives nowhere else; goes on as long as the client lives. */
+function watchSecurity(client: Client, log: Log): SecurityWatch {
+  const watch: SecurityWatch = { failure: undefined, onFailure: undefined };
+  const notice = (line: string) => {
+    const found = explainSecurity(line);
+    if (!found || watch.failure?.code === found.code) return;
+    watch.failure = new KafkaError("connecting to Kafka", found.code, found.reason, line);
+    if (watch.onFailure) watch.onFailure(watch.failure);
+    else log.error(watch.failure.message);
+  };
+  const events: EventEmitter = client;
+  events.on("event.log", (event: { severity: number; fac: string; message: string }) => {
+    log.debug(`kafka client: ${event.fac}: ${event.message}`);
+    notice(event.message);
+  });
+  events.on("event.error", (error: RdKafka.LibrdKafkaError) => {
+    log.debug(`kafka client: ${error.message} (${error.code})`);
+    if (error.code === codes.authentication || error.code === codes.ssl) notice(error.message);
+  });
+  return watch;
+}

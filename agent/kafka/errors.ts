@@ -1,0 +1,158 @@
+/**
+ * The client's error codes as the agent's: permanent (asking again changes nothing), retryable (it may), fatal
+ * (the client must be made anew). The one place that knows; `lib/retry.ts` obeys.
+ * Codes: librdkafka's rd_kafka_resp_err_t, negative ones are local, others the Kafka protocol's.
+ */
+import { AgentError, type Severity } from "../lib/errors.ts";
+
+export const codes = {
+  fatal: -150,
+  fenced: -144,
+  authentication: -169,
+  ssl: -181,
+  transport: -195,
+  resolve: -193,
+  allBrokersDown: -187,
+  queueFull: -184,
+  timedOut: -185,
+  assignPartitions: -175,
+  revokePartitions: -174,
+  partitionEof: -191,
+  unknownTopicLocal: -188,
+  unknownPartitionLocal: -190,
+  unknownTopic: 3,
+  messageTooLarge: 10,
+  batchTooLarge: 18,
+  illegalGeneration: 22,
+  unknownMember: 25,
+  topicAuthorization: 29,
+  groupAuthorization: 30,
+  clusterAuthorization: 31,
+  topicAlreadyExists: 36,
+  saslAuthentication: 58,
+  fencedInstance: 82,
+} as const;
+
+const permanent = new Set<number>([
+  codes.authentication,
+  codes.ssl,
+  codes.topicAuthorization,
+  codes.groupAuthorization,
+  codes.clusterAuthorization,
+  codes.saslAuthentication,
+]);
+const fatal = new Set<number>([codes.fatal, codes.fenced, codes.fencedInstance]);
+const noMember = new Set<number>([codes.illegalGeneration, codes.unknownMember, codes.fencedInstance]);
+
+/** An error of the client or of a broker. */
+export class KafkaError extends AgentError {
+  readonly code: number;
+
+  constructor(what: string, code: number, reason: string, cause?: unknown) {
+    super(`${what}: ${reason}`, severityOf(code), cause);
+    this.name = "KafkaError";
+    this.code = code;
+  }
+
+  /** The record or batch is larger than the topic takes now. */
+  get tooLarge(): boolean {
+    return this.code === codes.messageTooLarge || this.code === codes.batchTooLarge;
+  }
+
+  /** The group no longer counts this consumer as a member. */
+  get notMember(): boolean {
+    return noMember.has(this.code);
+  }
+
+  /** The topic or the partition is not there (now). */
+  get unknownTopic(): boolean {
+    return (
+      this.code === codes.unknownTopic ||
+      this.code === codes.unknownTopicLocal ||
+      this.code === codes.unknownPartitionLocal
+    );
+  }
+}
+
+/** What the client gave to a callback, threw or reported, as the agent's error. `what` says what was tried. */
+export function kafkaError(what: string, error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error;
+  const code = errorCode(error);
+  return new KafkaError(what, code, explain(code, error), error);
+}
+
+/** A one-line explanation of a failed TLS handshake or login from the client's log line, with what to do. */
+export function explainSecurity(logLine: string): { code: number; reason: string } | undefined {
+  if (/sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i.test(logLine)) {
+    return {
+      code: codes.authentication,
+      reason: "the login was refused: check kafka.sasl.mechanism, username and password",
+    };
+  }
+  if (/unsupported sasl mechanism|mechanism handshake failed/i.test(logLine)) {
+    return { code: codes.authentication, reason: "the brokers do not offer this kafka.sasl.mechanism" };
+  }
+  if (/hostname mismatch|IP address mismatch|does not match/i.test(logLine)) {
+    return {
+      code: codes.ssl,
+      reason:
+        "the brokers' certificate is for another host name: check kafka.brokers (or kafka.tls.verify_hostname)",
+    };
+  }
+  if (/certificate verify failed|unable to get (local )?issuer|self[- ]signed certificate/i.test(logLine)) {
+    return {
+      code: codes.ssl,
+      reason: "the brokers' certificate is not signed by a known authority: check kafka.tls.ca",
+    };
+  }
+  if (
+    /(certificate required|bad certificate|unknown ca|certificate unknown|handshake failure)/i.test(logLine)
+  ) {
+    return {
+      code: codes.ssl,
+      reason: "the brokers refused the TLS handshake: check kafka.tls.cert and kafka.tls.key",
+    };
+  }
+  if (
+    /ssl.*(wrong version number|unexpected message|packet length)|connecting to a (PLAINTEXT|SSL)/i.test(
+      logLine,
+    )
+  ) {
+    return {
+      code: codes.ssl,
+      reason: "the brokers do not speak TLS on this port: check kafka.brokers and kafka.tls.enabled",
+    };
+  }
+  return undefined;
+}
+
+function severityOf(code: number): Severity {
+  if (permanent.has(code)) return "permanent";
+  return fatal.has(code) ? "fatal" : "retryable";
+}
+
+function errorCode(error: unknown): number {
+  if (typeof error === "number") return error;
+  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "number")
+    return error.code;
+  return -199; // librdkafka's "bad message": none of the codes that anything here depends on
+}
+
+function explain(code: number, error: unknown): string {
+  switch (code) {
+    case codes.topicAuthorization:
+      return "the brokers deny this user the topic: it needs READ, WRITE and DESCRIBE there (CREATE to make it)";
+    case codes.groupAuthorization:
+      return "the brokers deny this user the group: it needs READ on downloader.group";
+    case codes.clusterAuthorization:
+      return "the brokers deny this user the cluster: idempotent writing needs IDEMPOTENT_WRITE on brokers before 2.8";
+    case codes.transport:
+    case codes.allBrokersDown:
+    case codes.resolve:
+    case codes.timedOut:
+      return "no broker can be reached";
+    default:
+      if (typeof error === "object" && error !== null && "message" in error) return String(error.message);
+      return `error ${code}`;
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * A member of a consumer group, as one stream of events: records, partitions gained, partitions to give up. The
+ * group waits for the answer to the latter two, so a role can make what it has durable before it lets go.
+ */
+import type { KafkaConfig } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
+import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import { codes, kafkaError } from "./errors.ts";
+import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
+import { groupConsumerProperties } from "./settings.ts";
+
+/** Where a group stands in a partition, and what it noted there. */
+export interface Committed {
+  partition: number;
+  /** undefined: nothing was committed yet. */
+  offset: number | undefined;
+  metadata: string | undefined;
+}
+
+export type GroupEvent =
+  | { kind: "records"; records: IncomingRecord[] }
+  /** Answer with the positions to begin at: `begin`. */
+  | { kind: "gained"; partitions: number[]; begin(positions: Position[]): void }
+  /** Answer when the group may have them: `release`. `lost`: they are another's already. */
+  | { kind: "revoked"; partitions: number[]; lost: boolean; release(): void }
+  /** Nothing came for a moment. */
+  | { kind: "idle" };
+
+interface TopicPartition {
+  topic: string;
+  partition: number;
+}
+
+const requestTimeoutMs = 60_000;
+
+export class GroupConsumer {
+  readonly #consumer: Consumer;
+  readonly #topic: string;
+  readonly #owned = new Set<number>();
+  #rebalances: GroupEvent[] = [];
+
+  private constructor(consumer: Consumer, topic: string) {
+    this.#consumer = consumer;
+    this.#topic = topic;
+  }
+
+  /** Connects and joins the group. Throws a `KafkaError`. */
+  static async open(
+    options: { kafka: KafkaConfig; agentName: string; log: Log },
+    group: string,
+  ): Promise<GroupConsumer> {
+    const { kafka, agentName, log } = options;
+    let self: GroupConsumer | undefined;
+    const properties = {
+      ...groupConsumerProperties(kafka, agentName, group),
+      rebalance_cb: ((error: { code: number } | undefined, partitions: TopicPartition[]) =>
+        self?.onRebalance(error?.code, partitions)) as never,
+    };
+    const consumer = await connect(makeConsumer, properties, kafka.topic, log);
+    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    self = new GroupConsumer(consumer, kafka.topic);
+    consumer.subscribe([kafka.topic]);
+    return self;
+  }
+
+  /** The connected client, for requests that share its connection. */
+  get client(): Consumer {
+    return this.#consumer;
+  }
+
+  /** The next event: waits up to `waitMs` for a record. Throws a `KafkaError`. */
+  async next(count: number, waitMs: number): Promise<GroupEvent> {
+    const rebalance = this.#rebalances.shift();
+    if (rebalance) return rebalance;
+    this.#consumer.setDefaultConsumeTimeout(waitMs);
+    const records = await consume(this.#consumer, count, `reading ${this.#topic}`);
+    // What is read between a partition's revocation and its release is the next owner's.
+    const own = records.filter((record) => this.#owned.has(record.partition));
+    return own.length > 0 ? { kind: "records", records: own } : { kind: "idle" };
+  }
+
+  /** Where the group stands in these partitions. Throws a `KafkaError`. */
+  committed(partitions: readonly number[]): Promise<Committed[]> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.committed(this.#named(partitions), requestTimeoutMs, (error, positions) => {
+        if (error) return reject(kafkaError("asking for the group's position", error));
+        resolve(
+          positions.map(({ partition, offset, metadata }) => ({
+            partition,
+            offset: typeof offset === "number" && offset >= 0 ? offset : undefined,
+            metadata: metadata ?? undefined,
+          })),
+        );
+      });
+    });
+  }
+
+  /** Commits and waits for the answer. Throws a `KafkaError`; its `notMember` says whether the group has let go. */
+  commit(positions: readonly Position[], metadata: string): Promise<void> {
+    const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
+    return new Promise((resolve, reject) => {
+      this.#consumer.commitCb(offsets, (error) =>
+        error ? reject(kafkaError("committing the group's position", error)) : resolve(),
+      );
+    });
+  }
+
+  pause(partitions: readonly number[]): void {
+    this.#consumer.pause(this.#named(partitions));
+  }
+
+  resume(partitions: readonly number[]): void {
+    this.#consumer.resume(this.#named(partitions));
+  }
+
+  /** Leaves the group and disconnects. What is owned should be durable and committed before. */
+  async close(): Promise<void> {
+    // Under load the client can hang when it is disconnected in the middle of a rebalance: let go of it first.
+    try {
+      this.#consumer.unsubscribe();
+      this.#consumer.incrementalUnassign(this.#named([...this.#owned]));
+    } catch {
+      // Not a member any more, or not connected: there is nothing to let go of.
+    }
+    this.#owned.clear();
+    await disconnect(this.#consumer);
+  }
+
+  onRebalance(code: number | undefined, assignment: TopicPartition[]): void {
+    const partitions = assignment.map((item) => item.partition);
+    if (code === codes.assignPartitions) {
+      this.#rebalances.push({ kind: "gained", partitions, begin: (positions) => this.#begin(positions) });
+    } else if (code === codes.revokePartitions) {
+      const lost = Boolean(this.#consumer.assignmentLost());
+      this.#rebalances.push({ kind: "revoked", partitions, lost, release: () => this.#release(partitions) });
+    }
+  }
+
+  #begin(positions: Position[]): void {
+    for (const position of positions) this.#owned.add(position.partition);
+    this.#consumer.incrementalAssign(positions.map((position) => ({ topic: this.#topic, ...position })));
+  }
+
+  #release(partitions: number[]): void {
+    for (const partition of partitions) this.#owned.delete(partition);
+    if (this.#consumer.isConnected()) this.#consumer.incrementalUnassign(this.#named(partitions));
+  }
+
+  #named(partitions: readonly number[]): TopicPartition[] {
+    return partitions.map((partition) => ({ topic: this.#topic, partition }));
+  }
+}

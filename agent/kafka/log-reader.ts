@@ -1,0 +1,92 @@
+/** Reading named partitions from given offsets, without a group: for the ledger, and for chunks read again. */
+import type { KafkaConfig } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
+import type { Headers } from "../wire/chunk.ts";
+import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import { kafkaError } from "./errors.ts";
+import { readerProperties } from "./settings.ts";
+
+/** A record as it was read. */
+export interface IncomingRecord {
+  topic: string;
+  partition: number;
+  offset: number;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Headers | undefined;
+  timestampMs: number;
+}
+
+export interface Position {
+  partition: number;
+  /** The next offset to read. */
+  offset: number;
+}
+
+/** A record, or the news that a partition's end was reached for the first time. */
+export type LogEvent = { kind: "record"; record: IncomingRecord } | { kind: "end"; partition: number };
+
+const batchRecords = 500;
+const waitMs = 500;
+
+export class LogReader {
+  readonly #consumer: Consumer;
+  readonly #topic: string;
+  #ended: number[] = [];
+
+  private constructor(consumer: Consumer, topic: string) {
+    this.#consumer = consumer;
+    this.#topic = topic;
+    consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
+  }
+
+  /** Connects and begins at the positions; -2 as an offset is the beginning. Throws a `KafkaError`. */
+  static async open(
+    options: { kafka: KafkaConfig; agentName: string; log: Log },
+    topic: string,
+    from: readonly Position[],
+  ): Promise<LogReader> {
+    const { kafka, agentName, log } = options;
+    const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
+    consumer.setDefaultConsumeTimeout(waitMs);
+    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    consumer.assign(from.map((position) => ({ topic, ...position })));
+    return new LogReader(consumer, topic);
+  }
+
+  /** What has come since the last call; waits up to half a second for something. Throws a `KafkaError`. */
+  async read(): Promise<LogEvent[]> {
+    const records = await consume(this.#consumer, batchRecords, `reading ${this.#topic}`);
+    const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
+    for (const partition of this.#ended.splice(0)) events.push({ kind: "end", partition });
+    return events;
+  }
+
+  async close(): Promise<void> {
+    await disconnect(this.#consumer);
+  }
+}
+
+/** Up to `count` records; resolves with none when nothing comes within the consumer's timeout. */
+export function consume(consumer: Consumer, count: number, what: string): Promise<IncomingRecord[]> {
+  return new Promise((resolve, reject) => {
+    consumer.consume(count, (error, messages) => {
+      if (error) reject(kafkaError(what, error));
+      else resolve(messages.map(toIncoming));
+    });
+  });
+}
+
+function toIncoming(message: {
+  topic: string;
+  partition: number;
+  offset: number;
+  key?: unknown;
+  value: Buffer | null;
+  headers?: Headers;
+  timestamp?: number;
+}): IncomingRecord {
+  const { topic, partition, offset, key, value, headers } = message;
+  const keyBytes = Buffer.isBuffer(key) ? key : typeof key === "string" ? Buffer.from(key) : null;
+  return { topic, partition, offset, key: keyBytes, value, headers, timestampMs: message.timestamp ?? -1 };
+}

@@ -1,0 +1,168 @@
+/**
+ * The agent's one producer: idempotent, acks=all, waits without a deadline. It can be made anew in place, after a
+ * fatal error or when a topic takes smaller records than before; what was under way is then reported as
+ * undelivered, and its sender goes on from what was acknowledged.
+ */
+import type { KafkaConfig } from "../config/config.ts";
+import { AgentError } from "../lib/errors.ts";
+import { pause, retry } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { Headers } from "../wire/chunk.ts";
+import { connect, disconnect, makeProducer, type Producer } from "./connect.ts";
+import { codes, kafkaError } from "./errors.ts";
+import { producerProperties } from "./settings.ts";
+
+export interface OutgoingRecord {
+  topic: string;
+  partition: number;
+  key: string;
+  /** null: a tombstone. */
+  value: Buffer | null;
+  headers?: Headers;
+}
+
+/** The brokers' word that a record is stored. */
+export interface Acknowledgement {
+  partition: number;
+  offset: number;
+  /** The log append time where the topic has that, else the time it was produced; milliseconds since 1970. */
+  timestampMs: number;
+}
+
+/** Called once a record, with its acknowledgement or with why it was not delivered (a `KafkaError`). */
+export type OnDelivered = (
+  error: AgentError | undefined,
+  acknowledgement: Acknowledgement | undefined,
+) => void;
+
+export interface ProducerOptions {
+  kafka: KafkaConfig;
+  agentName: string;
+  /** Most bytes that wait for their acknowledgement. */
+  queueBytes: number;
+  compression: string;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** Until the topic's limit is known: the brokers' default for `max.message.bytes`. */
+export const defaultMessageBytes = 1_048_588;
+
+export class RecordProducer {
+  readonly #options: ProducerOptions;
+  #client: Producer;
+  #batchBytes = defaultMessageBytes;
+  #nextId = 1;
+  #waiting = new Map<number, OnDelivered>();
+  #renewing: Promise<void> | undefined;
+
+  private constructor(options: ProducerOptions, client: Producer) {
+    this.#options = options;
+    this.#client = client;
+    this.#listen(client);
+  }
+
+  /** Connects once; throws a `KafkaError` when that fails. */
+  static async open(options: ProducerOptions): Promise<RecordProducer> {
+    return new RecordProducer(options, await connectProducer(options, defaultMessageBytes));
+  }
+
+  /** The connected client, for admin requests that share its connection. Changes when the producer is made anew. */
+  get client(): Producer {
+    return this.#client;
+  }
+
+  /** Records that wait for their acknowledgement. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Hands a record to the client, which has copied it when this resolves. Throws a `KafkaError` when the client
+   * does not take it; else `onDelivered` is called later, once.
+   */
+  async enqueue(record: OutgoingRecord, onDelivered: OnDelivered): Promise<void> {
+    for (;;) {
+      if (this.#renewing) await this.#renewing;
+      const id = this.#nextId++;
+      this.#waiting.set(id, onDelivered);
+      try {
+        const headers = record.headers as Record<string, string | Buffer>[] | undefined;
+        this.#client.produce(record.topic, record.partition, record.value, record.key, null, id, headers);
+        return;
+      } catch (error) {
+        this.#waiting.delete(id);
+        const reason = kafkaError(`producing to ${record.topic}`, error);
+        if (reason.code !== codes.queueFull) throw reason;
+        await pause(5);
+      }
+    }
+  }
+
+  /** Sends a record and waits for its acknowledgement. */
+  send(record: OutgoingRecord): Promise<Acknowledgement> {
+    return new Promise((resolve, reject) => {
+      const onDelivered: OnDelivered = (error, acknowledgement) =>
+        acknowledgement ? resolve(acknowledgement) : reject(error);
+      this.enqueue(record, onDelivered).catch(reject);
+    });
+  }
+
+  /** Largest batch from now on, in bytes, as the topics take it. Makes the producer anew if that is smaller. */
+  async limitBatches(bytes: number): Promise<void> {
+    if (bytes === this.#batchBytes) return;
+    this.#batchBytes = bytes;
+    await this.renew(`batches of at most ${bytes} bytes`);
+  }
+
+  /** Replaces the client, waiting for the brokers as long as it takes. Concurrent calls share one replacement. */
+  renew(reason: string): Promise<void> {
+    this.#renewing ??= this.#replaceClient(reason).finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  /** Waits up to `flushMs` for what is under way, then disconnects. */
+  async close(flushMs: number): Promise<void> {
+    await this.#renewing;
+    await disconnect(this.#client, flushMs);
+    this.#dropWaiting("the producer was closed");
+  }
+
+  async #replaceClient(reason: string): Promise<void> {
+    const { log, signal } = this.#options;
+    log.debug(`the producer is made anew: ${reason}`);
+    // First the old one ends: what it still had on its way must not arrive after what the new one sends.
+    await disconnect(this.#client);
+    this.#dropWaiting("the producer was made anew");
+    const connectAgain = () => connectProducer(this.#options, this.#batchBytes);
+    this.#client = await retry({ what: "making the producer anew", log, signal }, connectAgain);
+    this.#listen(this.#client);
+  }
+
+  #listen(client: Producer): void {
+    client.on("delivery-report", (error, report) => {
+      const onDelivered = this.#waiting.get(report.opaque);
+      if (!onDelivered || client !== this.#client) return;
+      this.#waiting.delete(report.opaque);
+      if (error) return onDelivered(kafkaError(`producing to ${report.topic}`, error), undefined);
+      const { partition, offset } = report;
+      onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? Date.now() });
+    });
+    client.setPollInBackground(true);
+  }
+
+  #dropWaiting(reason: string): void {
+    const dropped = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const onDelivered of dropped) onDelivered(new AgentError(reason, "retryable"), undefined);
+  }
+}
+
+function connectProducer(options: ProducerOptions, batchBytes: number): Promise<Producer> {
+  const { kafka, agentName, queueBytes, compression, log } = options;
+  // Twice the window, and room for ledger entries: the window bounds the memory, a full queue would only stutter.
+  const limits = { batchBytes, queueBytes: 2 * queueBytes + (4 << 20), compression };
+  return connect(makeProducer, producerProperties(kafka, agentName, limits), kafka.topic, log);
+}

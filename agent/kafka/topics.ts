@@ -1,0 +1,200 @@
+/** The two topics: described, made when missing, and checked for settings that would lose data. */
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { KafkaConfig } from "../config/config.ts";
+import { AgentError } from "../lib/errors.ts";
+import { pause } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { Client } from "./connect.ts";
+import { codes, kafkaError } from "./errors.ts";
+import { defaultMessageBytes } from "./producer.ts";
+
+/** A topic as the brokers have it now. */
+export interface Topic {
+  name: string;
+  /** Changes when the topic is deleted and made again. */
+  id: string;
+  partitions: number;
+  /** `max.message.bytes`; the brokers' default where the right to read it is missing. */
+  maxMessageBytes: number;
+  /** Settings by name; empty where the right to read them (DESCRIBE_CONFIGS) is missing. */
+  settings: ReadonlyMap<string, string>;
+}
+
+export interface Topics {
+  chunks: Topic;
+  ledger: Topic;
+}
+
+const requestTimeoutMs = 30_000;
+/** Less than this leaves no room for a chunk beside its headers (a path alone may take 4,000 bytes). */
+const leastMessageBytes = 16_384;
+
+/**
+ * Both topics, made when they are missing and `create_topics` allows it. Throws an `AgentError`: permanent when a
+ * right is missing, a topic is missing and may not be made, or a setting would lose data; else retryable.
+ */
+export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log): Promise<Topics> {
+  const chunks = await prepareTopic(client, kafka, log, kafka.topic, kafka.partitions, {
+    "cleanup.policy": "delete",
+    "retention.ms": String(kafka.retentionMs),
+    // By the brokers' clock: a device whose clock says 1970 would have its chunks expire at once.
+    "message.timestamp.type": "LogAppendTime",
+  });
+  const ledger = await prepareTopic(client, kafka, log, kafka.ledger, kafka.ledgerPartitions, {
+    "cleanup.policy": "compact",
+    "message.timestamp.type": "LogAppendTime",
+    // Only closed segments are compacted; with the default of 1 GiB a small fleet's ledger never would be.
+    "segment.bytes": String(16 << 20),
+    "min.cleanable.dirty.ratio": "0.1",
+  });
+  checkChunks(chunks, log);
+  checkLedger(ledger);
+  return { chunks, ledger };
+}
+
+/** The topic as it is now, `undefined` when there is none. Throws a `KafkaError`. */
+export async function describeTopic(client: Client, name: string): Promise<Topic | undefined> {
+  const what = `looking up topic ${name}`;
+  const admin = RdKafka.AdminClient.createFrom(client);
+  const [found] = await new Promise<RdKafka.TopicDescription[]>((resolve, reject) => {
+    admin.describeTopics([name], { timeout: requestTimeoutMs }, (error, result) =>
+      error ? reject(kafkaError(what, error)) : resolve(result),
+    );
+  });
+  if (!found) return undefined;
+  if (found.error) {
+    const reason = kafkaError(what, found.error);
+    if (reason.unknownTopic) return undefined;
+    throw reason;
+  }
+  const settings = await describeSettings(admin, name);
+  return {
+    name,
+    id: found.topicId.base64str,
+    partitions: found.partitions.length,
+    maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes),
+    settings,
+  };
+}
+
+/** The offset after the last record of a partition. Throws a `KafkaError`. */
+export async function endOffset(client: Client, topic: string, partition: number): Promise<number> {
+  return (await watermarks(client, topic, partition)).high;
+}
+
+/** First offset that is still there, and the one after the last. Throws a `KafkaError`. */
+export function watermarks(
+  client: Client,
+  topic: string,
+  partition: number,
+): Promise<{ low: number; high: number }> {
+  return new Promise((resolve, reject) => {
+    client.queryWatermarkOffsets(topic, partition, requestTimeoutMs, (error, offsets) =>
+      error
+        ? reject(kafkaError(`asking for the offsets of ${topic} [${partition}]`, error))
+        : resolve({ low: offsets.lowOffset, high: offsets.highOffset }),
+    );
+  });
+}
+
+async function prepareTopic(
+  client: Client,
+  kafka: KafkaConfig,
+  log: Log,
+  name: string,
+  partitions: number,
+  settings: Record<string, string>,
+): Promise<Topic> {
+  const found = await describeTopic(client, name);
+  if (found) return found;
+  if (!kafka.createTopics) {
+    throw new AgentError(
+      `topic ${name} is missing, and kafka.create_topics is false: make it first`,
+      "permanent",
+    );
+  }
+  await createTopic(client, {
+    topic: name,
+    num_partitions: partitions,
+    replication_factor: kafka.replication,
+    config: settings,
+  });
+  log.info(`made topic ${name} with ${partitions} partition${partitions === 1 ? "" : "s"}`);
+  // It is there for one broker at first; the others hear of it a little later.
+  for (let triesLeft = 50; triesLeft > 0; triesLeft--) {
+    const made = await describeTopic(client, name);
+    if (made && made.partitions > 0) return made;
+    await pause(100);
+  }
+  throw new AgentError(`topic ${name} was made but the brokers do not show it`, "retryable");
+}
+
+function createTopic(client: Client, topic: RdKafka.NewTopic): Promise<void> {
+  const admin = RdKafka.AdminClient.createFrom(client);
+  return new Promise((resolve, reject) => {
+    admin.createTopic(topic, requestTimeoutMs, (error) => {
+      if (!error) return resolve();
+      const reason = kafkaError(`making topic ${topic.topic}`, error);
+      // Another agent was faster: as good.
+      if (reason.code === codes.topicAlreadyExists) resolve();
+      else reject(reason);
+    });
+  });
+}
+
+function describeSettings(admin: RdKafka.IAdminClient, name: string): Promise<Map<string, string>> {
+  const topicResource = 2;
+  return new Promise((resolve, reject) => {
+    // Not in the package's API: scripts/native/describe_configs.cc adds it to the native client.
+    const native = (admin as unknown as { _client: NativeAdmin })._client;
+    native.describeConfigs([{ type: topicResource, name }], requestTimeoutMs, (error, resources) => {
+      if (error) return reject(kafkaError(`reading the settings of ${name}`, error));
+      const entries = Object.entries(resources?.[0]?.entries ?? {});
+      // A resource with an error of its own has no entries: the right to read settings is missing.
+      resolve(new Map(entries.flatMap(([key, entry]) => (entry.value === null ? [] : [[key, entry.value]]))));
+    });
+  });
+}
+
+interface NativeAdmin {
+  describeConfigs(
+    resources: { type: number; name: string }[],
+    timeoutMs: number,
+    callback: (
+      error: unknown,
+      resources: { entries: Record<string, { value: string | null }> }[] | undefined,
+    ) => void,
+  ): void;
+}
+
+function checkChunks(topic: Topic, log: Log): void {
+  if (topic.settings.get("cleanup.policy")?.includes("compact")) {
+    throw setting(
+      topic,
+      "cleanup.policy",
+      "compact would keep one chunk of each file and lose the rest: use delete",
+    );
+  }
+  if (topic.maxMessageBytes < leastMessageBytes) {
+    throw setting(topic, "max.message.bytes", `must be at least ${leastMessageBytes}`);
+  }
+  if (topic.settings.get("message.timestamp.type") === "CreateTime") {
+    log.warn(
+      `topic ${topic.name}: message.timestamp.type is CreateTime: chunks from a device with a wrong clock may expire at once; LogAppendTime is safe`,
+    );
+  }
+}
+
+function checkLedger(topic: Topic): void {
+  const policy = topic.settings.get("cleanup.policy");
+  if (policy !== undefined && policy !== "compact") {
+    throw setting(topic, "cleanup.policy", `${policy} would forget what was sent and delivered: use compact`);
+  }
+}
+
+function setting(topic: Topic, name: string, what: string): AgentError {
+  return new AgentError(
+    `topic ${topic.name}: ${name}: ${what} (it is ${topic.settings.get(name)})`,
+    "permanent",
+  );
+}

@@ -1,0 +1,26 @@
+/**
+ * The one error that the agent throws on purpose: what was tried, on what, why it failed, and what to do next,
+ * in a message that stands alone in a log line. `severity` is what `retry` obeys.
+ */
+export type Severity = "permanent" | "retryable" | "fatal";
+
+export class AgentError extends Error {
+  readonly severity: Severity;
+
+  /** @param severity permanent: asking again changes nothing; retryable: it may; fatal: the client is to be made anew */
+  constructor(message: string, severity: Severity, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "AgentError";
+    this.severity = severity;
+  }
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The system's code of a failed call (`ENOENT`, `ENOSPC`), if it has one. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,59 @@
+/** Waiting between tries: one place that owns back-off, jitter, and how sparingly a trouble is logged. */
+import { AgentError, messageOf } from "./errors.ts";
+
+/** Resolves after `ms`, at once when the signal fires. Never rejects. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+export interface RetryOptions {
+  /** What is being tried, for the log: "reading the ledger". */
+  what: string;
+  signal: AbortSignal;
+  /** Ends the tries when it says so; without it only the signal does. */
+  giveUp?: (error: unknown) => boolean;
+  log: { warn(message: string): void; info(message: string): void };
+}
+
+const firstDelayMs = 200;
+const maxDelayMs = 15_000;
+
+/**
+ * Calls `attempt` until it succeeds. A trouble is logged when it begins, when its reason changes, and when it
+ * is over. Throws what `attempt` threw when `giveUp` says so or when the signal has fired.
+ */
+export async function retry<T>(options: RetryOptions, attempt: () => Promise<T>): Promise<T> {
+  let delayMs = firstDelayMs;
+  let reason: string | undefined;
+  for (;;) {
+    try {
+      const result = await attempt();
+      if (reason !== undefined) options.log.info(`${options.what}: works again`);
+      return result;
+    } catch (error) {
+      if (options.signal.aborted || options.giveUp?.(error)) throw error;
+      if (messageOf(error) !== reason) {
+        reason = messageOf(error);
+        options.log.warn(`${options.what}: ${reason}; trying again until it works`);
+      }
+      // Jitter: a fleet that lost the same broker must not come back in step.
+      await pause(delayMs * (0.5 + Math.random()), options.signal);
+      if (options.signal.aborted) throw error;
+      delayMs = Math.min(delayMs * 2, maxDelayMs);
+    }
+  }
+}
+
+/** Whether asking again can't change the outcome. */
+export function isPermanent(error: unknown): boolean {
+  return error instanceof AgentError && error.severity === "permanent";
+}

@@ -1,0 +1,125 @@
+/**
+ * Log lines on standard output, as text or JSON. Lines are gathered for one turn of the event loop and written
+ * together: with a line for every chunk, one write(2) each would cost more than the chunk.
+ */
+import { writeSync } from "node:fs";
+import { codeOf } from "../lib/errors.ts";
+
+export type Level = "debug" | "info" | "warn" | "error";
+export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface LogOptions {
+  level: Level;
+  format: "text" | "json";
+  /** The agent's name, in every line. */
+  agent: string;
+}
+
+const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+/** A reader that has stopped reading may cost this much memory, then lines are counted and dropped. */
+const maxPendingBytes = 1 << 20;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
+const controls = /[\x00-\x1f\x7f]/g;
+
+export class Log {
+  readonly #options: LogOptions;
+  #pending: string[] = [];
+  #pendingBytes = 0;
+  #dropped = 0;
+  #timer: ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate> | undefined;
+  #closed = false;
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+  }
+
+  debug(message: string, fields?: Fields): void {
+    this.#write("debug", message, fields);
+  }
+
+  info(message: string, fields?: Fields): void {
+    this.#write("info", message, fields);
+  }
+
+  warn(message: string, fields?: Fields): void {
+    this.#write("warn", message, fields);
+  }
+
+  error(message: string, fields?: Fields): void {
+    this.#write("error", message, fields);
+  }
+
+  /** Writes what is pending now; for the end of the process. */
+  flush(): void {
+    const text = this.#take();
+    const bytes = Buffer.from(text, "utf8");
+    for (let at = 0; at < bytes.length && !this.#closed; ) {
+      try {
+        at += writeSync(1, bytes, at);
+      } catch (error) {
+        // A pipe that is full for now. Else nobody reads any more (EPIPE): the work goes on without a log.
+        if (codeOf(error) === "EAGAIN") this.#later(bytes.subarray(at).toString("utf8"));
+        else this.#closed = codeOf(error) === "EPIPE";
+        return;
+      }
+    }
+  }
+
+  #write(level: Level, message: string, fields: Fields | undefined): void {
+    if (rank[level] < rank[this.#options.level] || this.#closed) return;
+    const line =
+      this.#options.format === "json" ? this.#json(level, message, fields) : this.#text(level, message);
+    if (this.#pendingBytes + line.length > maxPendingBytes) {
+      this.#dropped++;
+      return;
+    }
+    this.#pending.push(line);
+    this.#pendingBytes += line.length;
+    this.#timer ??= setImmediate(() => this.flush());
+  }
+
+  #text(level: Level, message: string): string {
+    return `[${localTime(new Date())}] ${level.toUpperCase()} [${this.#options.agent}] ${escapeControls(message)}\n`;
+  }
+
+  #json(level: Level, message: string, fields: Fields | undefined): string {
+    const time = new Date().toISOString();
+    return `${JSON.stringify({ time, level, agent: this.#options.agent, message, ...fields })}\n`;
+  }
+
+  #take(): string {
+    this.#timer = undefined;
+    if (this.#dropped > 0) {
+      const message = `${this.#dropped} log lines dropped: nobody reads standard output`;
+      this.#pending.push(
+        this.#options.format === "json"
+          ? this.#json("warn", message, undefined)
+          : this.#text("warn", message),
+      );
+      this.#dropped = 0;
+    }
+    const text = this.#pending.join("");
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return text;
+  }
+
+  /** Standard output is a pipe that is full for now. */
+  #later(rest: string): void {
+    this.#pending.unshift(rest);
+    this.#pendingBytes += rest.length;
+    this.#timer ??= setTimeout(() => this.flush(), 20);
+  }
+}
+
+function escapeControls(message: string): string {
+  return message.replace(controls, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** `20250415 20:30:49.202`, local time. */
+function localTime(at: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = `${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}`;
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return `${day} ${time}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+}

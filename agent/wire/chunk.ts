@@ -1,0 +1,212 @@
+/**
+ * The records of the chunk topic: encode, decode and validate together, as docs/protocol.md specifies them.
+ * What decodes is valid by every rule of that page; nothing downstream checks a field again.
+ */
+import { crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
+import { pathProblem, pathToBytes, pathToText } from "./path.ts";
+
+/** The format version that this agent writes, and the highest that it understands. */
+export const formatVersion = 1;
+
+/** Headers in the client's shape: one object a header (an object with two keys loses the second). */
+export type Headers = ReadonlyArray<Record<string, string | Buffer>>;
+
+/** Which file, and which version of it. */
+export interface VersionId {
+  uploader: string;
+  /** As text, see `path.ts`. */
+  path: string;
+  version: number;
+}
+
+/** Where reading a version may begin: the topic's id and an offset for each partition used. */
+export interface From {
+  topic: string;
+  offsets: ReadonlyArray<{ partition: number; offset: number }>;
+}
+
+export interface Chunk extends VersionId {
+  kind: "chunk";
+  /** First byte in the file. */
+  offset: number;
+  /** The whole file, bytes. */
+  size: number;
+  /** Modification time, nanoseconds since 1970. */
+  mtime: bigint;
+  value: Buffer;
+  /** For logs only. */
+  index: number;
+  count: number;
+  from?: From;
+  /** On the last chunk: `md5:…` or `sha256:…` of the whole file. */
+  checksum?: string;
+}
+
+/** The uploader's word that a version will never be completed. */
+export interface Abandoned extends VersionId {
+  kind: "abandoned";
+  reason: string;
+}
+
+/** What a record turned out to be; `corrupt` is a chunk whose bytes do not fit their CRC-32. */
+export type Decoded =
+  | Chunk
+  | Abandoned
+  | { kind: "foreign" }
+  | { kind: "broken"; reason: string }
+  | { kind: "refused"; reason: string; uploader: string; path: string }
+  | ({ kind: "corrupt"; offset: number; length: number; size: number; from?: From } & VersionId)
+  | { kind: "newer"; what: string; id?: VersionId };
+
+const maxNameLength = 200;
+const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const checksumRule = /^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/;
+
+/** Whether a text may be an uploader's name. */
+export function isUploaderName(text: string): boolean {
+  return text.length <= maxNameLength && nameRule.test(text);
+}
+
+/** The key of all records of a file. */
+export function chunkKey(id: { uploader: string; path: string }): string {
+  return `${id.uploader}/${id.path}`;
+}
+
+/** The headers of a chunk, in the order of docs/protocol.md. */
+export function encodeChunk(chunk: Chunk): Headers {
+  const headers: Record<string, string>[] = [
+    ...encodeId(chunk),
+    { offset: String(chunk.offset) },
+    { size: String(chunk.size) },
+    { mtime: formatSeconds(chunk.mtime) },
+    { crc32: crc32(chunk.value) },
+    { chunk: `${chunk.index}/${chunk.count}` },
+  ];
+  if (chunk.from) headers.push({ from: encodeFrom(chunk.from) });
+  if (chunk.checksum !== undefined) headers.push({ checksum: chunk.checksum }, { last: "1" });
+  return headers;
+}
+
+/** The headers of an `abandoned` record; its value is empty. */
+export function encodeAbandoned(id: VersionId, reason: string): Headers {
+  return [...encodeId(id), { abandoned: reason }];
+}
+
+export function encodeFrom(from: From): string {
+  return [from.topic, ...from.offsets.map((o) => `${o.partition}@${o.offset}`)].join(" ");
+}
+
+export function decodeFrom(text: string): From | undefined {
+  const [topic, ...rest] = text.split(" ");
+  if (!topic || rest.length === 0) return undefined;
+  const offsets: { partition: number; offset: number }[] = [];
+  for (const item of rest) {
+    const [p, o, ...more] = item.split("@");
+    const partition = parseCount(p);
+    const offset = parseCount(o);
+    if (partition === undefined || offset === undefined || more.length > 0) return undefined;
+    offsets.push({ partition, offset });
+  }
+  return { topic, offsets };
+}
+
+/** What a record of the chunk topic is. Never throws, whatever the bytes. */
+export function decodeRecord(headers: Headers | undefined, value: Buffer | null | undefined): Decoded {
+  const fields = readFields(headers);
+  const format = fields.get("streamsend");
+  if (format === undefined) return { kind: "foreign" };
+  const formatNumber = parseCount(format);
+  if (formatNumber === undefined || formatNumber === 0) return broken(`streamsend is "${format}"`);
+  const id = decodeId(fields);
+  if (formatNumber > formatVersion) return newer(`format ${formatNumber}`, id);
+  const unknown = [...fields.keys()].find((name) => name.startsWith("!"));
+  if (unknown !== undefined) return newer(`header ${unknown}`, id);
+  if (fields.has(repeated)) return broken(`header ${fields.get(repeated)} is repeated`);
+  if (typeof id === "string") return broken(id);
+  const problem = pathProblem(id.path);
+  if (problem !== undefined)
+    return { kind: "refused", reason: `path ${problem}`, uploader: id.uploader, path: id.path };
+  const reason = fields.get("abandoned");
+  if (reason !== undefined) return { kind: "abandoned", ...id, reason };
+  return decodeChunk(id, fields, value ?? Buffer.alloc(0));
+}
+
+function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer): Decoded {
+  const offset = parseCount(fields.get("offset"));
+  const size = parseCount(fields.get("size"));
+  const mtime = parseSeconds(fields.get("mtime"));
+  const crc = fields.get("crc32");
+  const fromText = fields.get("from");
+  const from = fromText === undefined ? undefined : decodeFrom(fromText);
+  const checksum = fields.get("checksum");
+  const [index, count] = (fields.get("chunk") ?? "").split("/").map((part) => parseCount(part));
+  if (offset === undefined || size === undefined || mtime === undefined)
+    return broken("offset, size or mtime");
+  if (crc === undefined || !/^[0-9a-f]{8}$/.test(crc)) return broken("crc32");
+  if (fromText !== undefined && from === undefined) return broken("from");
+  if (index === undefined || count === undefined) return broken("chunk");
+  if (offset + value.length > size) return broken("the value does not fit the size");
+  if (value.length === 0 && size > 0) return broken("the value is empty");
+  const last = fields.get("last");
+  const ends = offset + value.length === size;
+  if ((last === "1") !== ends || (last !== undefined && last !== "1")) return broken("last");
+  if (ends !== (checksum !== undefined)) return broken("checksum");
+  if (checksum !== undefined && !checksumRule.test(checksum)) return broken("checksum");
+  const optional = from === undefined ? {} : { from };
+  if (crc32(value) !== crc)
+    return { kind: "corrupt", ...id, offset, length: value.length, size, ...optional };
+  const whole = checksum === undefined ? {} : { checksum };
+  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, ...optional, ...whole };
+}
+
+function encodeId(id: VersionId): Record<string, string>[] {
+  return [
+    { streamsend: String(formatVersion) },
+    { uploader: id.uploader },
+    { path: id.path },
+    { version: String(id.version) },
+  ];
+}
+
+/** The id, or what is wrong with it. */
+function decodeId(fields: Map<string, string>): VersionId | string {
+  const uploader = fields.get("uploader");
+  const pathText = fields.get("path");
+  const version = parseCount(fields.get("version"));
+  if (uploader === undefined || !isUploaderName(uploader)) return "uploader";
+  if (pathText === undefined) return "path";
+  if (version === undefined) return "version";
+  try {
+    return { uploader, path: pathToText(pathToBytes(pathText)), version };
+  } catch (error) {
+    return `path: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** Stands in the map for the first header that came twice; no header can have this name. */
+const repeated = "\0repeated";
+
+function readFields(headers: Headers | undefined): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const header of headers ?? []) {
+    for (const name in header) {
+      const value = header[name];
+      if (fields.has(name) && known.has(name)) fields.set(repeated, name);
+      fields.set(name, typeof value === "string" ? value : value ? value.toString("utf8") : "");
+    }
+  }
+  return fields;
+}
+
+/** A repeated header is broken only if it is one of ours; others are none of our business. */
+const known = new Set(
+  "streamsend uploader path version offset size mtime crc32 chunk from checksum last abandoned".split(" "),
+);
+
+function broken(reason: string): Decoded {
+  return { kind: "broken", reason };
+}
+
+function newer(what: string, id: VersionId | string): Decoded {
+  return typeof id === "string" ? { kind: "newer", what } : { kind: "newer", what, id };
+}

@@ -1,0 +1,166 @@
+/**
+ * The entries of the ledger topic: keys and values, encode, decode and validate together, as docs/protocol.md
+ * specifies them. An entry that does not decode is left alone: it may be a newer agent's.
+ */
+import { z } from "zod";
+import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
+import { parseCount } from "./numbers.ts";
+import { pathToBytes, pathToText } from "./path.ts";
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const nanoseconds = z.string().regex(/^-?\d{1,20}$/);
+const format = z.literal(formatVersion);
+const checksum = z.string().regex(/^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/);
+
+const nameValue = z.object({
+  format,
+  instance: z.string(),
+  host: z.string(),
+  state: z.enum(["held", "released"]),
+  highest: count,
+  answers: z.string().optional(),
+});
+
+const fileValue = z.object({
+  format,
+  version: count,
+  state: z.enum(["sending", "sent", "abandoned", "gone"]),
+  size: count,
+  mtime: nanoseconds,
+  ctime: nanoseconds,
+  inode: z.string(),
+  topic: z.string().optional(),
+  partition: count.optional(),
+  from: z.string().optional(),
+  acknowledged: count.optional(),
+  checksum: checksum.optional(),
+  offset: count.optional(),
+  reason: z.string().optional(),
+});
+
+const deliveredValue = z.object({ format, size: count, checksum, time: z.string() });
+const failedValue = z.object({ format, reason: z.string(), time: z.string() });
+const needsValue = z.object({ format, ranges: z.array(z.tuple([count, count])), time: z.string() });
+const startValue = z.object({
+  format,
+  topic: z.string(),
+  offsets: z.record(z.string(), count),
+  time: z.string(),
+});
+
+/** Who holds an uploader's name. */
+export type NameValue = z.infer<typeof nameValue>;
+/** The newest version of a path, as its uploader knows it. */
+export type FileValue = z.infer<typeof fileValue>;
+/** A group's word that a version is verified and stored. */
+export type DeliveredValue = z.infer<typeof deliveredValue>;
+/** A group's word that a version can't be stored. */
+export type FailedValue = z.infer<typeof failedValue>;
+/** A group's request for ranges, `[from, to)` in bytes, of a version. */
+export type NeedsValue = z.infer<typeof needsValue>;
+/** The offsets at which a group began. */
+export type StartValue = z.infer<typeof startValue>;
+
+/** What a key names. The kinds with a group are receipts. */
+export type EntryKey =
+  | { kind: "name"; uploader: string }
+  | { kind: "file"; uploader: string; path: string }
+  | { kind: "start"; group: string }
+  | ({ kind: ReceiptKind; group: string } & VersionId);
+
+export type ReceiptKind = "delivered" | "failed" | "needs";
+
+/** A decoded entry; `value` is null for a tombstone. */
+export type Entry =
+  | { key: Extract<EntryKey, { kind: "name" }>; value: NameValue | null }
+  | { key: Extract<EntryKey, { kind: "file" }>; value: FileValue | null }
+  | { key: Extract<EntryKey, { kind: "start" }>; value: StartValue | null }
+  | { key: ReceiptKey<"delivered">; value: DeliveredValue | null }
+  | { key: ReceiptKey<"failed">; value: FailedValue | null }
+  | { key: ReceiptKey<"needs">; value: NeedsValue | null };
+
+type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
+
+const valueSchemas = {
+  name: nameValue,
+  file: fileValue,
+  delivered: deliveredValue,
+  failed: failedValue,
+  needs: needsValue,
+  start: startValue,
+};
+
+export function encodeEntryKey(key: EntryKey): string {
+  switch (key.kind) {
+    case "name":
+      return `name/${key.uploader}`;
+    case "file":
+      return `file/${key.uploader}/${key.path}`;
+    case "start":
+      return `start/${escapeGroup(key.group)}`;
+    default:
+      return [key.kind, escapeGroup(key.group), key.uploader, key.version, key.path].join("/");
+  }
+}
+
+/** The text whose hash chooses the entry's partition: the uploader's name, or the group's for `start`. */
+export function entryPartitionKey(key: EntryKey): string {
+  return key.kind === "start" ? key.group : key.uploader;
+}
+
+export function encodeEntryValue(value: NonNullable<Entry["value"]>): string {
+  return JSON.stringify(value);
+}
+
+/** Any ledger record as an entry, `undefined` when it is none that this version knows. Never throws. */
+export function decodeEntry(
+  keyBytes: Buffer | null | undefined,
+  valueBytes: Buffer | null,
+): Entry | undefined {
+  try {
+    const key = decodeEntryKey(keyBytes?.toString("utf8") ?? "");
+    if (!key) return undefined;
+    const value =
+      valueBytes === null ? null : valueSchemas[key.kind].parse(JSON.parse(valueBytes.toString("utf8")));
+    return { key, value } as Entry;
+  } catch {
+    // Not JSON, a newer format, a path that is no path: all the same here, see above.
+    return undefined;
+  }
+}
+
+function decodeEntryKey(text: string): EntryKey | undefined {
+  const [kind, ...rest] = text.split("/");
+  switch (kind) {
+    case "name":
+      return rest.length === 1 && isUploaderName(rest[0] ?? "")
+        ? { kind, uploader: rest[0] as string }
+        : undefined;
+    case "start":
+      return rest.length === 1 ? { kind, group: decodeURIComponent(rest[0] as string) } : undefined;
+    case "file": {
+      const [uploader = "", ...path] = rest;
+      return isUploaderName(uploader) && path.length > 0
+        ? { kind, uploader, path: canonical(path) }
+        : undefined;
+    }
+    case "delivered":
+    case "failed":
+    case "needs": {
+      const [group = "", uploader = "", versionText, ...path] = rest;
+      const version = parseCount(versionText);
+      if (!isUploaderName(uploader) || version === undefined || path.length === 0) return undefined;
+      return { kind, group: decodeURIComponent(group), uploader, version, path: canonical(path) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function canonical(segments: string[]): string {
+  return pathToText(pathToBytes(segments.join("/")));
+}
+
+function escapeGroup(group: string): string {
+  return group.replace(/[%/]/g, (c) => (c === "/" ? "%2F" : "%25"));
+}
