@@ -1,0 +1,26 @@
+// compile.ts ENTRY ADDON RUNTIME OUTFILE: what scripts/build has gathered, made into one executable.
+import { kafkaClient } from "./native/plugin.ts";
+
+const [entry, addon, runtime, outfile] = process.argv.slice(2);
+if (!entry || !addon || !runtime || !outfile) throw new Error("compile.ts ENTRY ADDON RUNTIME OUTFILE");
+
+const result = await Bun.build({
+  entrypoints: [entry],
+  target: "bun",
+  format: "esm",
+  plugins: [kafkaClient(addon)],
+  // Parsed at build time: starts in half the time. Names stay as they are, for stack traces.
+  bytecode: true,
+  minify: { whitespace: true, syntax: true, identifiers: false },
+  compile: {
+    outfile,
+    executablePath: runtime,
+    // Collects earlier: lower peaks under load.
+    execArgv: ["--smol"],
+    // An executable started in a folder with a .env or a bunfig.toml (which can preload code) must not heed them.
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+  },
+});
+for (const log of result.logs) console.error(log);
+if (!result.success) process.exit(1);
