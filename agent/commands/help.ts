@@ -1,0 +1,167 @@
+/** The commands and options that there are, for `--help` and for reading the command line. */
+import { commandsNotYet } from "../config/not-yet.ts";
+
+export interface Option {
+  /** What its value is called; undefined: it takes none. */
+  readonly value?: string;
+  readonly text: string;
+}
+
+const optionTexts = {
+  role: { value: "ROLE", text: "uploader or downloader" },
+  config: { value: "FILE", text: "configuration; default: $STREAMSEND_CONFIG, /etc/streamsend/config.yaml" },
+  set: { value: "KEY=VALUE", text: "one setting, over file and environment; may be repeated" },
+  once: { text: "do what there is to do now, wait until it is done, and exit" },
+  "dry-run": { text: "say what would be sent or stored, and do nothing" },
+  as: { value: "NAME", text: "the name that the files arrive under" },
+  http: { value: "ADDR", text: "the running agent's HTTP address" },
+  since: { value: "TIME", text: "only what was delivered since then" },
+  help: { text: "this help; -h too" },
+  version: { text: "the version" },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof optionTexts;
+export const options: Readonly<Record<OptionName, Option>> = optionTexts;
+
+export interface Command {
+  readonly summary: string;
+  /** What it takes besides options; undefined: nothing. */
+  readonly operands?: string;
+  readonly options: readonly OptionName[];
+  readonly about: string;
+  readonly examples: readonly string[];
+}
+
+const commandTexts = {
+  run: {
+    summary: "run the agent (the default command)",
+    options: ["role", "config", "set", "once", "dry-run"],
+    about: `Runs as uploader or downloader until SIGTERM or SIGINT; a second one ends it at once.
+--once as uploader: sends what is there now and waits until the brokers have acknowledged it.
+--once as downloader: reads what the topic holds now and stores what is complete.
+Exit code: 0 done or stopped, 1 failed, 2 wrong usage or configuration.`,
+    examples: [
+      "streamsend-agent --config /etc/streamsend/config.yaml",
+      "streamsend-agent --role uploader --set kafka.brokers=kafka:9092 --set uploader.watch=/var/spool/outbox",
+      "streamsend-agent --role downloader --set downloader.output=/srv/inbox --once",
+    ],
+  },
+  send: {
+    summary: "send files once, with a progress bar",
+    operands: "PATH...",
+    options: ["as", "config", "set"],
+    about: "Sends the files and directories that are named, beside a running agent or without one.",
+    examples: ["streamsend-agent send report.pdf photos/ --as office"],
+  },
+  check: {
+    summary: "validate the configuration and print it",
+    options: ["role", "config", "set"],
+    about: `Loads the configuration as run does and prints what comes out, secrets masked; no network.
+Problems go to standard error, one a line, all of them; exit code 2.`,
+    examples: [
+      "streamsend-agent check --config ./config.yaml",
+      "STREAMSEND_ROLE=uploader streamsend-agent check",
+    ],
+  },
+  doctor: {
+    summary: "try what the role needs, and say how to fix it",
+    options: ["role", "config", "set"],
+    about: "Tries brokers, TLS, login, topics, rights, limits, disk and clock: a line each, and the fix.",
+    examples: ["streamsend-agent doctor"],
+  },
+  status: {
+    summary: "what the running agent is doing",
+    options: ["http"],
+    about: "Asks the running agent over HTTP.",
+    examples: ["streamsend-agent status --http 127.0.0.1:9480"],
+  },
+  redeliver: {
+    summary: "fetch again what was delivered already",
+    operands: "[GLOB]",
+    options: ["since", "config", "set"],
+    about: "Downloader: fetches again what its group already had.",
+    examples: ["streamsend-agent redeliver 'pos-0042/**' --since 2025-04-15"],
+  },
+  keygen: {
+    summary: "make a key pair for end-to-end encryption",
+    options: [],
+    about: "Prints a new key pair.",
+    examples: ["streamsend-agent keygen"],
+  },
+  schema: {
+    summary: "print the configuration's JSON Schema",
+    options: [],
+    about: "Prints the JSON Schema (draft 2020-12) of the configuration file, with every key's description.",
+    examples: ["streamsend-agent schema > streamsend.schema.json"],
+  },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof commandTexts;
+export const commands: Readonly<Record<CommandName, Command>> = commandTexts;
+
+export function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(commands, word);
+}
+
+/** Help for the program. */
+export function programHelp(): string {
+  const names = Object.keys(commands).filter(isCommand);
+  const rows = names.map((name): [string, string] => [name, commands[name].summary + notYet(name)]);
+  return `streamsend-agent moves files of any size through Apache Kafka.
+
+Usage: streamsend-agent [COMMAND] [OPTIONS]
+
+Commands:
+${table(rows)}
+
+Options of run:
+${optionTable([...commands.run.options, "help", "version"])}
+
+Every setting can come from the file, from the environment (STREAMSEND_KAFKA_BROKERS) or from --set.
+
+Examples:
+${lines(commands.run.examples)}
+
+streamsend-agent COMMAND --help says more about a command.
+`;
+}
+
+/** Help for one command. */
+export function commandHelp(name: CommandName): string {
+  const command = commands[name];
+  const operands = command.operands === undefined ? "" : ` ${command.operands}`;
+  return `streamsend-agent ${name}: ${command.summary}${notYet(name)}
+
+Usage: streamsend-agent ${name === "run" ? "[run]" : name}${operands} [OPTIONS]
+
+${command.about}
+
+Options:
+${optionTable([...command.options, "help"])}
+
+Examples:
+${lines(command.examples)}
+`;
+}
+
+function optionTable(names: readonly OptionName[]): string {
+  return table(
+    names.map((name): [string, string] => {
+      const { value, text } = options[name];
+      return [value === undefined ? `--${name}` : `--${name} ${value}`, text];
+    }),
+  );
+}
+
+function table(rows: readonly [string, string][]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return lines(rows.map(([left, right]) => `${left.padEnd(width)}  ${right}`));
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `  ${text}`).join("\n");
+}
+
+function notYet(name: string): string {
+  return commandsNotYet.includes(name) ? " (not in this version)" : "";
+}

@@ -1,0 +1,55 @@
+import type { Problems } from "./problems.ts";
+import type { Settings } from "./schema.ts";
+
+/** What the keys of `kafka` have to be to each other. */
+export function checkKafka({ kafka }: Settings, problems: Problems): void {
+  const { topic, ledger = "", tls, sasl } = kafka;
+  // Kafka refuses a topic whose name differs from another only in . and _: their metrics would be one.
+  if (plain(topic) === plain(ledger)) {
+    problems.add(["kafka", "ledger"], "must be another topic than kafka.topic", ledger);
+  }
+  if (ledger.length > 249) problems.add(["kafka", "ledger"], "must be at most 249 characters", ledger);
+  if (tls.cert !== undefined && tls.key === undefined) {
+    problems.add(["kafka", "tls", "key"], "required with kafka.tls.cert");
+  }
+  if (tls.key !== undefined && tls.cert === undefined) {
+    problems.add(["kafka", "tls", "cert"], "required with kafka.tls.key");
+  }
+  checkSasl(sasl, problems);
+}
+
+type Sasl = Settings["kafka"]["sasl"];
+
+const NEEDED: Readonly<Record<NonNullable<Sasl["mechanism"]>, readonly (keyof Sasl)[]>> = {
+  plain: ["username", "password"],
+  "scram-sha-256": ["username", "password"],
+  "scram-sha-512": ["username", "password"],
+  oauthbearer: ["token_url", "client_id", "client_secret"],
+  "aws-msk-iam": ["region"],
+};
+
+function checkSasl(sasl: Sasl, problems: Problems): void {
+  const { mechanism, ...rest } = sasl;
+  if (mechanism === undefined) {
+    const isUsed = Object.values(rest).some((value) => value !== undefined && value !== "");
+    if (isUsed) problems.add(["kafka", "sasl", "mechanism"], "required for a login");
+    return;
+  }
+  for (const key of NEEDED[mechanism]) {
+    const missing = sasl[key] === undefined || sasl[key] === "";
+    // A password whose file cannot be read has been reported already.
+    const reported = problems.hasAt(["kafka", "sasl", `${key}_file`]);
+    if (missing && !reported) problems.add(["kafka", "sasl", key], `required for ${mechanism}`);
+  }
+  if (
+    mechanism === "oauthbearer" &&
+    sasl.token_url !== undefined &&
+    !/^https?:\/\/\S+$/.test(sasl.token_url)
+  ) {
+    problems.add(["kafka", "sasl", "token_url"], "must be an http(s) address", sasl.token_url);
+  }
+}
+
+function plain(topic: string): string {
+  return topic.replaceAll("_", ".");
+}

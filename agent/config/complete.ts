@@ -1,0 +1,42 @@
+import { resolve } from "node:path";
+import type { Settings } from "./schema.ts";
+
+/**
+ * Fills in what has no fixed default: the name, the ledger's topic, and the working directory before relative
+ * paths.
+ */
+export function complete(settings: Settings, hostName: string): Settings & { name: string } {
+  const { kafka, uploader, downloader, encryption } = settings;
+  return {
+    ...settings,
+    name: settings.name ?? hostName,
+    kafka: {
+      ...kafka,
+      ledger: kafka.ledger ?? `${kafka.topic}.ledger`,
+      tls: absolute(kafka.tls, ["ca", "cert", "key"]),
+    },
+    uploader: {
+      ...absolute(uploader, ["move_to"]),
+      watch: uploader.watch.map((watch) => ({ ...absolute(watch, ["path"]), as: folder(watch.as) })),
+    },
+    downloader: absolute(downloader, ["output"]),
+    encryption: absolute(encryption, ["identity_file"]),
+  };
+}
+
+function absolute<Values extends object>(values: Values, keys: readonly (keyof Values)[]): Values {
+  const result = { ...values };
+  for (const key of keys) {
+    const value = result[key];
+    if (typeof value === "string") Object.assign(result, { [key]: resolve(value) });
+  }
+  return result;
+}
+
+/** `./a//b/` is `a/b`. */
+function folder(as: string): string {
+  return as
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/");
+}

@@ -1,0 +1,104 @@
+/**
+ * Loads the configuration: defaults < file < environment < `--set` < `--role`.
+ *
+ * Every source becomes the same thing, a tree of texts (tree.ts); later sources replace parts of it. Only then do
+ * the keys give the texts their types (typed.ts), the schema validates and fills in defaults (validate.ts), and
+ * the checks look at what keys are to each other. Problems are collected all the way, so that one run shows all
+ * of them.
+ */
+import { hostname } from "node:os";
+import { checkKafka } from "./check-kafka.ts";
+import { checkUploader } from "./check-uploader.ts";
+import { complete } from "./complete.ts";
+import type { Config } from "./config.ts";
+import { readConfigFile } from "./config-file.ts";
+import { type Environment, fromEnvironment, unknownVariable } from "./environment.ts";
+import { interpolate } from "./interpolate.ts";
+import { rootKey } from "./keys.ts";
+import { twinOf } from "./mask.ts";
+import { notYet } from "./not-yet.ts";
+import { ConfigError, Problems } from "./problems.ts";
+import { resolveConfig } from "./resolve.ts";
+import { NAME_PATTERN, type Settings } from "./schema.ts";
+import { readSecretFiles } from "./secret-files.ts";
+import { fromSetOptions } from "./set-options.ts";
+import { type Assignment, assign, get, type Section } from "./tree.ts";
+import { toTyped } from "./typed.ts";
+import { validate } from "./validate.ts";
+
+export interface Sources {
+  readonly environment: Environment;
+  /** `--config`; its absence means $STREAMSEND_CONFIG, then `defaultFile` if there is one. */
+  readonly configFile?: string | undefined;
+  /** `--set KEY=VALUE`, in their order. */
+  readonly set?: readonly string[];
+  /** `--role`. */
+  readonly role?: string | undefined;
+  readonly hostName?: string;
+  readonly defaultFile?: string;
+}
+
+export interface Loaded {
+  readonly config: Config;
+  /** The same in the file's words, for `check`. */
+  readonly settings: Settings;
+}
+
+/** @throws ConfigError with every problem that was found */
+export async function loadConfig(sources: Sources): Promise<Loaded> {
+  const problems = new Problems();
+  const root = readSources(sources, problems);
+  const hasListen = typeof get(root, ["http", "listen"]) === "string";
+  readSecretFiles(root, problems);
+  const validated = validate(toTyped(root, rootKey, [], problems), problems);
+  if (validated === undefined) throw new ConfigError(problems.lines);
+
+  const settings = complete(validated, checkedHostName(sources.hostName ?? hostname(), validated, problems));
+  checkKafka(settings, problems);
+  await checkUploader(settings, problems);
+  if (settings.role === "downloader" && settings.downloader.output === undefined) {
+    problems.add(["downloader", "output"], "required");
+  }
+  for (const { key, used } of notYet) {
+    if (used(settings)) problems.add(key.split("."), "not in this version");
+  }
+  if (problems.lines.length > 0) throw new ConfigError(problems.lines);
+  return { config: resolveConfig(settings, !hasListen), settings };
+}
+
+function readSources(sources: Sources, problems: Problems): Section {
+  const { environment, set = [], role } = sources;
+  const file = readConfigFile(sources.configFile, environment, problems, sources.defaultFile);
+  const referenced = new Set<string>();
+  const root = new Map([...file].map(([key, value]) => [key, interpolate(value, environment, referenced)]));
+
+  const fromVariables = fromEnvironment(environment);
+  for (const name of fromVariables.unknown) {
+    // A variable that the file itself refers to is no misspelt setting.
+    if (!referenced.has(name)) problems.addAbout(name, unknownVariable(name));
+  }
+  apply(root, fromVariables.assignments, problems);
+  apply(root, fromSetOptions(set, problems), problems);
+  if (role !== undefined) root.set("role", role);
+  return root;
+}
+
+/** A secret and its `_file` twin are one setting: who sets the one replaces the other of an earlier source. */
+function apply(root: Section, assignments: readonly Assignment[], problems: Problems): void {
+  for (const { path } of assignments) {
+    const twin = twinOf(path);
+    const section = twin === undefined ? undefined : get(root, twin.slice(0, -1));
+    if (section instanceof Map) section.delete(String(twin?.at(-1)));
+  }
+  for (const assignment of assignments) {
+    const problem = assign(root, assignment);
+    if (problem !== undefined) problems.add(assignment.path, problem);
+  }
+}
+
+function checkedHostName(hostName: string, { name }: Settings, problems: Problems): string {
+  if (name === undefined && !NAME_PATTERN.test(hostName)) {
+    problems.add(["name"], "required, as the host's name cannot be an agent's name", hostName);
+  }
+  return hostName;
+}

@@ -1,0 +1,48 @@
+import { allPaths, dotted } from "./keys.ts";
+import type { Path } from "./tree.ts";
+
+/** The valid key that an unknown one was probably meant to be: a misspelling, or the right key in a wrong section. */
+export function nearestKey(unknown: Path): string {
+  const parent = dotted(unknown.slice(0, -1).filter((step) => typeof step === "string"));
+  const last = String(unknown.at(-1));
+  let best = { key: "", cost: Number.POSITIVE_INFINITY };
+  for (const path of allPaths()) {
+    const names = path.filter((step) => typeof step === "string");
+    const elsewhere = dotted(names.slice(0, -1)) === parent ? 0 : 1;
+    const cost = distance(plain(last), plain(String(names.at(-1)))) + elsewhere;
+    if (cost < best.cost) best = { key: dotted(withIndices(path, unknown)), cost };
+  }
+  return best.key;
+}
+
+/** The item of a sequence that is nearest to a misspelt one. */
+export function nearest(unknown: string, candidates: readonly string[]): string | undefined {
+  const costs = candidates.map((name) => ({ name, cost: distance(plain(unknown), plain(name)) }));
+  return costs.sort((a, b) => a.cost - b.cost)[0]?.name;
+}
+
+/** `createTopics` and `create-topics` are no misspellings of `create_topics`, only another habit. */
+function plain(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, "")
+    .slice(0, 64);
+}
+
+function withIndices(path: Path, like: Path): Path {
+  return path.map((step, index) => (typeof step === "number" ? (like[index] ?? step) : step));
+}
+
+/** Levenshtein's distance. */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, x] of [...a].entries()) {
+    const current = [i + 1];
+    for (const [j, y] of [...b].entries()) {
+      const replaced = (previous[j] ?? 0) + (x === y ? 0 : 1);
+      current.push(Math.min(replaced, (previous[j + 1] ?? 0) + 1, (current[j] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous.at(-1) ?? 0;
+}

@@ -1,0 +1,34 @@
+/**
+ * What the contract knows and this version cannot do. The schema has it from the start, so that a configuration
+ * stays valid; using it is refused, so that nobody relies on what does not happen.
+ * Built something? Delete its line here.
+ */
+import type { Settings } from "./schema.ts";
+
+/** The default of `http.listen`; becomes 127.0.0.1:9480 with the HTTP room. */
+export const HTTP_LISTEN_DEFAULT = "off";
+
+interface NotYet {
+  readonly key: string;
+  readonly used: (settings: Settings) => boolean;
+}
+
+export const notYet: readonly NotYet[] = [
+  { key: "encryption", used: (s) => isUsed(s.encryption) },
+  { key: "kafka.sasl.mechanism", used: (s) => s.kafka.sasl.mechanism === "oauthbearer" },
+  { key: "kafka.sasl.mechanism", used: (s) => s.kafka.sasl.mechanism === "aws-msk-iam" },
+  { key: "uploader.partitioning", used: (s) => s.uploader.partitioning === "spread" },
+  { key: "uploader.after", used: (s) => s.uploader.after !== "keep" },
+  { key: "uploader.max_age", used: (s) => s.uploader.max_age !== null },
+  { key: "uploader.test_file.every", used: (s) => s.uploader.test_file.every !== null },
+  { key: "downloader.on_change", used: (s) => s.downloader.on_change === "keep-both" },
+  { key: "http.listen", used: (s) => s.http.listen !== null },
+  { key: "http.token", used: (s) => s.http.token !== "" },
+];
+
+export const commandsNotYet: readonly string[] = ["send", "doctor", "status", "redeliver", "keygen"];
+
+function isUsed(encryption: Settings["encryption"]): boolean {
+  const { recipients, senders, identity_file } = encryption;
+  return recipients.length > 0 || senders.length > 0 || identity_file !== undefined;
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import { allPaths } from "./keys.ts";
+import { isSecret, twinOf } from "./mask.ts";
+import type { Problems } from "./problems.ts";
+import { assign, get, type Section } from "./tree.ts";
+
+/** Puts the content of each `_file` twin in the place of its secret; one trailing newline is the editor's. */
+export function readSecretFiles(root: Section, problems: Problems): void {
+  for (const path of allPaths()) {
+    const twin = isSecret(path) ? twinOf(path) : undefined;
+    const file = twin === undefined ? undefined : get(root, twin);
+    if (twin === undefined || typeof file !== "string" || file === "") continue;
+    const direct = get(root, path);
+    if (direct !== undefined && direct !== null && direct !== "") {
+      problems.add(path, `is given twice, also as ${twin.join(".")}`);
+      continue;
+    }
+    const secret = read(file);
+    if ("problem" in secret) problems.add(twin, secret.problem, file);
+    else assign(root, { path, value: secret.text });
+  }
+}
+
+function read(file: string): { text: string } | { problem: string } {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file)).replace(/\r?\n$/, "");
+    return text === "" ? { problem: "is empty" } : { text };
+  } catch (error) {
+    return { problem: `cannot be read, ${readError(error)}` };
+  }
+}
+
+/** Why a file could not be read, in a few words and without its content. */
+export function readError(error: unknown): string {
+  if (error instanceof TypeError) return "it is no UTF-8 text";
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: "there is no such file",
+    ENOTDIR: "there is no such file",
+    EACCES: "permission denied",
+    EISDIR: "it is a directory",
+  };
+  return known[code] ?? (code === "" ? String(error) : code);
+}

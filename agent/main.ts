@@ -1,0 +1,92 @@
+/**
+ * Arguments -> command -> exit code. What a command needs is imported when it runs, so that `--help` and `check`
+ * never load the Kafka client. Standard output carries results only; everything that went wrong is said on
+ * standard error.
+ */
+import { version } from "../package.json" with { type: "json" };
+import { type Arguments, parseArguments, UsageError } from "./commands/arguments.ts";
+import { commandHelp, programHelp } from "./commands/help.ts";
+import { commandsNotYet } from "./config/not-yet.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+let showStacks = process.env.STREAMSEND_LOG_LEVEL === "debug";
+
+survive();
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(parseArguments(args));
+  } catch (error) {
+    if (error instanceof UsageError) return complain(usage(error), EXIT_USAGE);
+    const { ConfigError } = await import("./config/problems.ts");
+    if (error instanceof ConfigError) return complain(error.problems.join("\n"), EXIT_USAGE);
+    return complain(describe(error), EXIT_FAILED);
+  }
+}
+
+async function dispatch(parsed: Arguments): Promise<number> {
+  const { command = "run", flags } = parsed;
+  if (flags.has("version")) return print(`streamsend-agent ${version}\n`);
+  if (flags.has("help")) return print(parsed.command === undefined ? programHelp() : commandHelp(command));
+  if (commandsNotYet.includes(command)) {
+    return complain(`streamsend-agent ${command}: not in this version`, EXIT_USAGE);
+  }
+  if (command === "schema") {
+    const { formatSchema } = await import("./commands/schema.ts");
+    return print(formatSchema());
+  }
+  const loaded = await load(parsed);
+  if (command === "check") {
+    const { formatSettings } = await import("./commands/check.ts");
+    return print(formatSettings(loaded));
+  }
+  const { run } = await import("./commands/run.ts");
+  return run(loaded.config, { once: flags.has("once"), dryRun: flags.has("dry-run") });
+}
+
+async function load({ values }: Arguments) {
+  const { loadConfig } = await import("./config/load.ts");
+  const loaded = await loadConfig({
+    environment: process.env,
+    configFile: values.get("config")?.at(-1),
+    set: values.get("set") ?? [],
+    role: values.get("role")?.at(-1),
+  });
+  showStacks = loaded.config.log.level === "debug";
+  return loaded;
+}
+
+/** Waits until the text is handed over: to a pipe it is written in pieces, and the process exits next. */
+function print(text: string): Promise<number> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve(0)));
+}
+
+function complain(text: string, exitCode: number): number {
+  process.stderr.write(`${text}\n`);
+  return exitCode;
+}
+
+function usage({ message, command }: UsageError): string {
+  const help = command === undefined ? "streamsend-agent --help" : `streamsend-agent ${command} --help`;
+  return `streamsend-agent: ${message} (see ${help})`;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `streamsend-agent: ${String(error)}`;
+  return `streamsend-agent: ${showStacks ? (error.stack ?? error.message) : error.message}`;
+}
+
+/** A mistake of ours ends the process with one line; a reader of our output that has gone is no mistake. */
+function survive(): void {
+  const crash = (error: unknown) => process.exit(complain(describe(error), EXIT_FAILED));
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") crash(error);
+    });
+  }
+}
