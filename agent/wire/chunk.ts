@@ -2,6 +2,7 @@
  * The records of the chunk topic: encode, decode and validate together, as docs/protocol.md specifies them.
  * What decodes is valid by every rule of that page; nothing downstream checks a field again.
  */
+import { isUtf8 } from "node:buffer";
 import { crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
 import { pathProblem, pathToBytes, pathToText } from "./path.ts";
 
@@ -121,13 +122,15 @@ export function decodeRecord(headers: Headers | undefined, value: Buffer | null 
   if (formatNumber > formatVersion) return newer(`format ${formatNumber}`, id);
   const unknown = [...fields.keys()].find((name) => name.startsWith("!"));
   if (unknown !== undefined) return newer(`header ${unknown}`, id);
-  if (fields.has(repeated)) return broken(`header ${fields.get(repeated)} is repeated`);
+  const unreadable = fields.get(unreadableKey);
+  if (unreadable !== undefined) return broken(unreadable);
   if (typeof id === "string") return broken(id);
   const problem = pathProblem(id.path);
   if (problem !== undefined)
     return { kind: "refused", reason: `path ${problem}`, uploader: id.uploader, path: id.path };
   const reason = fields.get("abandoned");
-  if (reason !== undefined) return { kind: "abandoned", ...id, reason };
+  if (reason !== undefined)
+    return value?.length ? broken("abandoned, with a value") : { kind: "abandoned", ...id, reason };
   return decodeChunk(id, fields, value ?? Buffer.alloc(0));
 }
 
@@ -143,7 +146,8 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
   if (offset === undefined || size === undefined || mtime === undefined)
     return broken("offset, size or mtime");
   if (crc === undefined || !/^[0-9a-f]{8}$/.test(crc)) return broken("crc32");
-  if (fromText !== undefined && from === undefined) return broken("from");
+  // Only the chunk that is the whole file can do without.
+  if (from === undefined && (fromText !== undefined || value.length < size)) return broken("from");
   if (index === undefined || count === undefined) return broken("chunk");
   if (offset + value.length > size) return broken("the value does not fit the size");
   if (value.length === 0 && size > 0) return broken("the value is empty");
@@ -183,16 +187,19 @@ function decodeId(fields: Map<string, string>): VersionId | string {
   }
 }
 
-/** Stands in the map for the first header that came twice; no header can have this name. */
-const repeated = "\0repeated";
+/** Stands in the map for what is wrong with the headers themselves; no header can have this name. */
+const unreadableKey = "\0unreadable";
 
 function readFields(headers: Headers | undefined): Map<string, string> {
   const fields = new Map<string, string>();
   for (const header of headers ?? []) {
-    for (const name in header) {
-      const value = header[name];
-      if (fields.has(name) && known.has(name)) fields.set(repeated, name);
-      fields.set(name, typeof value === "string" ? value : value ? value.toString("utf8") : "");
+    // Own names only: a header that is called __proto__ brings its value's properties along as inherited ones.
+    for (const [name, value] of Object.entries(header)) {
+      if (known.has(name)) {
+        if (fields.has(name)) fields.set(unreadableKey, `header ${name} is repeated`);
+        if (Buffer.isBuffer(value) && !isUtf8(value)) fields.set(unreadableKey, `header ${name} is no UTF-8`);
+      }
+      fields.set(name, String(value));
     }
   }
   return fields;

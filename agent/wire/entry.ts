@@ -7,6 +7,7 @@ import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
 import { parseCount } from "./numbers.ts";
 import { pathToBytes, pathToText } from "./path.ts";
 
+const maxGroupLength = 249;
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const nanoseconds = z.string().regex(/^-?\d{1,20}$/);
 const format = z.literal(formatVersion);
@@ -137,7 +138,7 @@ function decodeEntryKey(text: string): EntryKey | undefined {
         ? { kind, uploader: rest[0] as string }
         : undefined;
     case "start":
-      return rest.length === 1 ? { kind, group: decodeURIComponent(rest[0] as string) } : undefined;
+      return rest.length === 1 ? { kind, group: unescapeGroup(rest[0] as string) } : undefined;
     case "file": {
       const [uploader = "", ...path] = rest;
       return isUploaderName(uploader) && path.length > 0
@@ -150,7 +151,7 @@ function decodeEntryKey(text: string): EntryKey | undefined {
       const [group = "", uploader = "", versionText, ...path] = rest;
       const version = parseCount(versionText);
       if (!isUploaderName(uploader) || version === undefined || path.length === 0) return undefined;
-      return { kind, group: decodeURIComponent(group), uploader, version, path: canonical(path) };
+      return { kind, group: unescapeGroup(group), uploader, version, path: canonical(path) };
     }
     default:
       return undefined;
@@ -159,6 +160,12 @@ function decodeEntryKey(text: string): EntryKey | undefined {
 
 function canonical(segments: string[]): string {
   return pathToText(pathToBytes(segments.join("/")));
+}
+
+function unescapeGroup(text: string): string {
+  const group = decodeURIComponent(text);
+  if (group.length < 1 || group.length > maxGroupLength) throw new RangeError("no group's name");
+  return group;
 }
 
 function escapeGroup(group: string): string {

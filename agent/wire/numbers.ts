@@ -14,7 +14,7 @@ export function formatSeconds(nanoseconds: bigint): string {
 
 /** The nanoseconds of a text that `formatSeconds` wrote, `undefined` for any other text. */
 export function parseSeconds(text: string | undefined): bigint | undefined {
-  const parts = text === undefined ? null : /^(-?)(\d{1,12})\.(\d{9})$/.exec(text);
+  const parts = text === undefined ? null : /^(-?)(0|[1-9]\d{0,11})\.(\d{9})$/.exec(text);
   if (!parts) return undefined;
   const value = BigInt(`${parts[2]}${parts[3]}`);
   return parts[1] === "-" ? -value : value;
