@@ -1,0 +1,131 @@
+import { describe, expect, test } from "bun:test";
+import {
+  decodeEntry,
+  type Entry,
+  encodeEntryKey,
+  encodeEntryValue,
+  entryPartitionKey,
+} from "../../../agent/wire/entry.ts";
+
+const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
+const time = "2025-04-15T18:30:49.202Z";
+const version = 1744741849202123;
+const topic = "n8XqQ1tHQbGqGL8hUaTcAw";
+const receipt = { group: "streamsend", uploader: "pos-0042", version, path: "dir/a.txt" };
+const held = { format: 1, instance: "5f0c", host: "till-7", state: "held", highest: version } as const;
+const nanoseconds = "1744741849202123456";
+const file = { format: 1, version, size: 5, mtime: nanoseconds, ctime: nanoseconds, inode: "1311" } as const;
+
+/** [key, value as JSON, entry], as docs/protocol.md writes them. */
+const golden: [string, string, Entry][] = [
+  [
+    "name/pos-0042",
+    `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123}`,
+    { key: { kind: "name", uploader: "pos-0042" }, value: held },
+  ],
+  [
+    "name/pos-0042",
+    `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123,"answers":"77aa"}`,
+    { key: { kind: "name", uploader: "pos-0042" }, value: { ...held, answers: "77aa" } },
+  ],
+  [
+    "file/pos-0042/dir/a.txt",
+    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","offset":1234}`,
+    {
+      key: { kind: "file", uploader: "pos-0042", path: "dir/a.txt" },
+      value: { ...file, state: "sent", topic, partition: 0, checksum, offset: 1234 },
+    },
+  ],
+  [
+    "file/pos-0042/caf%E9 100%25.txt",
+    `{"format":1,"version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}`,
+    {
+      key: { kind: "file", uploader: "pos-0042", path: "caf%E9 100%25.txt" },
+      value: { ...file, state: "sending", from: `${topic} 0@1234`, acknowledged: 4 },
+    },
+  ],
+  [
+    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
+    `{"format":1,"size":5,"checksum":"${checksum}","time":"${time}"}`,
+    { key: { kind: "delivered", ...receipt }, value: { format: 1, size: 5, checksum, time } },
+  ],
+  [
+    `failed/a%2Fb%25/pos-0042/${version}/dir/a.txt`,
+    `{"format":1,"reason":"file name too long","time":"${time}"}`,
+    {
+      key: { kind: "failed", ...receipt, group: "a/b%" },
+      value: { format: 1, reason: "file name too long", time },
+    },
+  ],
+  [
+    `needs/streamsend/pos-0042/${version}/dir/a.txt`,
+    `{"format":1,"ranges":[[0,943759]],"time":"${time}"}`,
+    { key: { kind: "needs", ...receipt }, value: { format: 1, ranges: [[0, 943759]], time } },
+  ],
+  [
+    "start/a%2Fb%25",
+    `{"format":1,"topic":"${topic}","offsets":{"0":1234},"time":"${time}"}`,
+    { key: { kind: "start", group: "a/b%" }, value: { format: 1, topic, offsets: { "0": 1234 }, time } },
+  ],
+];
+
+describe("an entry is written and read as the specification has it", () => {
+  test.each(golden)("%s %s", (key, json, entry) => {
+    expect(decodeEntry(Buffer.from(key), Buffer.from(json))).toEqual(entry);
+    expect(encodeEntryKey(entry.key)).toBe(key);
+    expect(JSON.parse(encodeEntryValue(entry.value as NonNullable<Entry["value"]>))).toEqual(
+      JSON.parse(json),
+    );
+  });
+
+  test.each(golden)("%s as a tombstone", (key, _, entry) => {
+    expect(decodeEntry(Buffer.from(key), null)).toEqual({ ...entry, value: null } as Entry);
+  });
+});
+
+test("the partition is that of the uploader's name, for a group's start that of the group", () => {
+  expect(entryPartitionKey({ kind: "file", uploader: "pos-0042", path: "a" })).toBe("pos-0042");
+  expect(entryPartitionKey({ kind: "delivered", ...receipt })).toBe("pos-0042");
+  expect(entryPartitionKey({ kind: "start", group: "a/b%" })).toBe("a/b%");
+});
+
+describe("left alone is an entry", () => {
+  const [nameKey = "", nameJson = ""] = golden[0] ?? [];
+  const [fileKey = "", fileJson = ""] = golden[2] ?? [];
+  test.each<[string, string, string]>([
+    ["of a newer format", nameKey, nameJson.replace(`"format":1`, `"format":2`)],
+    ["without a format", nameKey, nameJson.replace(`"format":1,`, "")],
+    ["of an unknown kind", "lease/pos-0042", nameJson],
+    ["without a kind", "", nameJson],
+    ["of no uploader's name", "name/../etc", nameJson],
+    ["of an empty name", "name/", nameJson],
+    ["of a name with something after it", "name/pos-0042/x", nameJson],
+    ["of a file without a path", "file/pos-0042", fileJson],
+    ["of a file whose path escapes no byte", "file/pos-0042/a%zz", fileJson],
+    ["of a receipt whose version is no number", "delivered/g/pos-0042/new/a", "{}"],
+    ["of a receipt without a path", `delivered/g/pos-0042/${version}`, golden[4]?.[1] ?? ""],
+    ["of a group whose name is escaped wrongly", "start/%", golden[7]?.[1] ?? ""],
+    ["of a group without a name", "start/", golden[7]?.[1] ?? ""],
+    ["of a group whose name is longer than 249", `start/${"g".repeat(250)}`, golden[7]?.[1] ?? ""],
+    ["that is no JSON", nameKey, "held"],
+    ["that is no object", nameKey, "null"],
+    ["that is empty", nameKey, ""],
+    ["with a state that does not exist", fileKey, fileJson.replace(`"sent"`, `"lost"`)],
+    ["with a negative size", fileKey, fileJson.replace(`"size":5`, `"size":-5`)],
+    ["with a size past 2^53 - 1", fileKey, fileJson.replace(`"size":5`, `"size":9007199254740993`)],
+    ["with a time that is a number", fileKey, fileJson.replace(`"${nanoseconds}"`, nanoseconds)],
+    ["with a checksum of no known kind", fileKey, fileJson.replace("md5:", "crc:")],
+  ])("%s", (_, key, json) => {
+    expect(decodeEntry(Buffer.from(key), Buffer.from(json))).toBeUndefined();
+  });
+
+  test("without a key", () => {
+    expect(decodeEntry(null, Buffer.from(nameJson))).toBeUndefined();
+    expect(decodeEntry(undefined, null)).toBeUndefined();
+  });
+});
+
+test("fields that a later agent has added are ignored", () => {
+  const [key, json, entry] = golden[0] as [string, string, Entry];
+  expect(decodeEntry(Buffer.from(key), Buffer.from(json.replace("{", `{"later":[1],`)))).toEqual(entry);
+});
