@@ -32,8 +32,9 @@ describe("broken is a record", () => {
     expect(kindOf({ [name]: undefined })).toBe("broken");
   });
 
-  test("of several chunks without `from`", () => {
+  test("of several chunks without `from` or `checksum`", () => {
     expect(kindOfFirst({ from: undefined })).toBe("broken");
+    expect(kindOfFirst({ checksum: undefined })).toBe("broken");
   });
 
   test.each(Object.keys(goldenHeaders))("with `%s` twice", (name) => {
@@ -96,8 +97,9 @@ describe("broken is a record", () => {
     expect(kindOf({ last: undefined, checksum: undefined })).toBe("broken");
   });
 
-  test("that has a checksum in mid-file", () => {
+  test("that has a checksum's value in mid-file, or none at the end", () => {
     expect(kindOfFirst({ checksum: goldenHeaders.checksum })).toBe("broken");
+    expect(kindOf({ checksum: "md5" })).toBe("broken");
   });
 
   test("that gives a version up and has a value", () => {

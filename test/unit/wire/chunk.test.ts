@@ -22,6 +22,7 @@ const golden: Chunk = {
   value: goldenValue,
   index: 1,
   count: 1,
+  algorithm: "md5",
   checksum: "md5:5d41402abc4b2a76b9719d911017c592",
 };
 
@@ -37,6 +38,7 @@ const firstOfTwo: Chunk = {
   index: 1,
   count: 2,
   from: { topic: "n8XqQ1tHQbGqGL8hUaTcAw", offsets: [{ partition: 0, offset: 1234 }] },
+  algorithm: "md5",
 };
 
 describe("the golden record", () => {
@@ -56,7 +58,7 @@ describe("the golden record", () => {
   });
 });
 
-test("a chunk that is not the last says where to begin reading, and neither checksum nor last", () => {
+test("a chunk that is not the last says where to begin reading and the kind of checksum, and not last", () => {
   expect(encodeChunk(firstOfTwo)).toEqual(asHeaders(firstOfTwoHeaders));
   expect(decodeRecord(asHeaders(firstOfTwoHeaders), firstOfTwoValue)).toEqual(firstOfTwo);
 });
@@ -103,8 +105,11 @@ test("a modification time before 1970 is negative", () => {
 });
 
 test("a sha256 checksum is as good as md5", () => {
-  const whole = { ...golden, checksum: `sha256:${"0a".repeat(32)}` };
+  const whole: Chunk = { ...golden, algorithm: "sha256", checksum: `sha256:${"0a".repeat(32)}` };
   expect(decodeRecord(encodeChunk(whole), goldenValue)).toEqual(whole);
+  const first: Chunk = { ...firstOfTwo, algorithm: "sha256" };
+  expect(encodeChunk(first)).toContainEqual({ checksum: "sha256" });
+  expect(decodeRecord(encodeChunk(first), firstOfTwoValue)).toEqual(first);
 });
 
 test("`from` names the topic and an offset for each partition used", () => {

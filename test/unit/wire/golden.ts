@@ -29,6 +29,7 @@ export const firstOfTwoHeaders = {
   crc32: "d1256687",
   chunk: "1/2",
   from: "n8XqQ1tHQbGqGL8hUaTcAw 0@1234",
+  checksum: "md5",
 };
 
 export const firstOfTwoValue = Buffer.from("he");
