@@ -1,5 +1,5 @@
 // The client's classic part alone, without the KafkaJS-style one: less memory, fewer copies.
-// The package has types for both but no entry for this file, and lacks those of its own methods that stand below.
+// The package has types for both but no entry for this file. What its types lack: client-additions.d.ts.
 
 declare module "@confluentinc/kafka-javascript/lib/rdkafka.js" {
   import * as RdKafka from "@confluentinc/kafka-javascript/types/rdkafka";

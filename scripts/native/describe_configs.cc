@@ -1,106 +1,131 @@
-// Optional extra source. Adds itself to AdminClient (njs::ExtraMethod in nan.h): the package is not touched.
-// AdminClient.prototype.describeConfigs([{type: 2 topic | 4 broker, name}], timeoutMs, cb): not in the
-// package. cb(err, [{type, name, error?, entries: {key: {value, source, isDefault, isReadOnly,
-// isSensitive}}}])
+// AdminClient.prototype.describeConfigs(resources, timeoutMs, cb): the settings of topics and brokers, which
+// the package does not offer: a topic's max.message.bytes, cleanup.policy, retention, timestamp type.
+//   resources: [{type: 2 for a topic | 4 for a broker, name}]
+//   cb(err, [{type, name, error?, errorMessage?, entries: {key: {value, source, isDefault, isReadOnly,
+//   isSensitive}}}])
 #include <string>
 #include <utility>
 #include <vector>
+#include "client_lock.h"
 #include "src/admin.h"
 #include "src/workers.h"
+
 namespace NodeKafka {
 namespace {
-v8::Local<v8::Value> S(const char* s) {
-  if (!s) return Nan::Null();
-  return Nan::New<v8::String>(s).ToLocalChecked();
+
+using Resource = std::pair<int, std::string>;
+
+v8::Local<v8::Value> string_or_null(const char* text) {
+  if (!text) return Nan::Null();
+  return Nan::New<v8::String>(text).ToLocalChecked();
 }
-void Put(v8::Local<v8::Object> o, const char* k, v8::Local<v8::Value> v) {
-  Nan::Set(o, Nan::New<v8::String>(k).ToLocalChecked(), v);
+
+void set(v8::Local<v8::Object> object, const char* key, v8::Local<v8::Value> value) {
+  Nan::Set(object, Nan::New<v8::String>(key).ToLocalChecked(), value);
 }
-class Worker : public Workers::ErrorAwareWorker {
+
+v8::Local<v8::Object> to_object(const rd_kafka_ConfigEntry_t* entry) {
+  v8::Local<v8::Object> object = Nan::New<v8::Object>();
+  set(object, "value", string_or_null(rd_kafka_ConfigEntry_value(entry)));
+  set(object, "source", Nan::New<v8::Number>(static_cast<int>(rd_kafka_ConfigEntry_source(entry))));
+  set(object, "isDefault", Nan::New(rd_kafka_ConfigEntry_is_default(entry) == 1));
+  set(object, "isReadOnly", Nan::New(rd_kafka_ConfigEntry_is_read_only(entry) == 1));
+  set(object, "isSensitive", Nan::New(rd_kafka_ConfigEntry_is_sensitive(entry) == 1));
+  return object;
+}
+
+v8::Local<v8::Object> to_object(const rd_kafka_ConfigResource_t* resource) {
+  v8::Local<v8::Object> object = Nan::New<v8::Object>();
+  set(object, "type", Nan::New<v8::Number>(static_cast<int>(rd_kafka_ConfigResource_type(resource))));
+  set(object, "name", string_or_null(rd_kafka_ConfigResource_name(resource)));
+  if (rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(resource)) {
+    set(object, "error", Nan::New<v8::Number>(static_cast<int>(error)));
+    set(object, "errorMessage", string_or_null(rd_kafka_ConfigResource_error_string(resource)));
+  }
+  v8::Local<v8::Object> entries = Nan::New<v8::Object>();
+  size_t count = 0;
+  const rd_kafka_ConfigEntry_t** all = rd_kafka_ConfigResource_configs(resource, &count);
+  for (size_t i = 0; i < count; i++) set(entries, rd_kafka_ConfigEntry_name(all[i]), to_object(all[i]));
+  set(object, "entries", entries);
+  return object;
+}
+
+class DescribeConfigs : public Workers::ErrorAwareWorker {
  public:
-  Worker(Nan::Callback* cb, AdminClient* c, std::vector<std::pair<int, std::string>> r, int t)
-      : ErrorAwareWorker(cb), c_(c), r_(std::move(r)), t_(t) {}
-  ~Worker() {
-    if (ev_) rd_kafka_event_destroy(ev_);
+  DescribeConfigs(Nan::Callback* callback, AdminClient* admin, std::vector<Resource> resources,
+                  int timeout_ms)
+      : ErrorAwareWorker(callback),
+        admin_(admin),
+        resources_(std::move(resources)),
+        timeout_ms_(timeout_ms) {}
+  ~DescribeConfigs() {
+    if (answer_) rd_kafka_event_destroy(answer_);
   }
-  void Execute() {
-    if (!c_->IsConnected()) {
-      SetErrorCode(RdKafka::ERR__STATE);
-      return;
+
+  void Execute() override {
+    scoped_shared_read_lock lock(ClientLock::of(admin_));
+    if (!admin_->IsConnected()) return SetErrorCode(RdKafka::ERR__STATE);
+    rd_kafka_t* client = admin_->GetClient()->c_ptr();
+    std::vector<rd_kafka_ConfigResource_t*> resources;
+    for (const Resource& resource : resources_) {
+      rd_kafka_ResourceType_t type = static_cast<rd_kafka_ResourceType_t>(resource.first);
+      resources.push_back(rd_kafka_ConfigResource_new(type, resource.second.c_str()));
     }
-    rd_kafka_t* rk = c_->GetClient()->c_ptr();
-    std::vector<rd_kafka_ConfigResource_t*> res;
-    for (auto& x : r_)
-      res.push_back(rd_kafka_ConfigResource_new((rd_kafka_ResourceType_t)x.first, x.second.c_str()));
-    rd_kafka_AdminOptions_t* o = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    char err[256];
-    rd_kafka_AdminOptions_set_request_timeout(o, t_, err, sizeof err);
-    rd_kafka_queue_t* q = rd_kafka_queue_new(rk);
-    rd_kafka_DescribeConfigs(rk, res.data(), res.size(), o, q);
-    ev_ = rd_kafka_queue_poll(q, t_ + 500);  // a little longer than the request: never race its timeout
-    rd_kafka_queue_destroy(q);
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_ConfigResource_destroy_array(res.data(), res.size());
-    if (!ev_)
+    rd_kafka_AdminOptions_t* options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    char problem[256];
+    rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms_, problem, sizeof problem);
+    rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+    rd_kafka_DescribeConfigs(client, resources.data(), resources.size(), options, queue);
+    answer_ =
+        rd_kafka_queue_poll(queue, timeout_ms_ + 500);  // longer than the request: never race its timeout
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ConfigResource_destroy_array(resources.data(), resources.size());
+    if (!answer_) {
       SetErrorCode(RdKafka::ERR__TIMED_OUT);
-    else if (rd_kafka_event_error(ev_))
-      SetErrorCode((int)rd_kafka_event_error(ev_));
-  }
-  void HandleOKCallback() {
-    Nan::HandleScope scope;
-    size_t n = 0;
-    const rd_kafka_ConfigResource_t** rs =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(ev_), &n);
-    v8::Local<v8::Array> out = Nan::New<v8::Array>();
-    for (size_t i = 0; i < n; i++) {
-      v8::Local<v8::Object> o = Nan::New<v8::Object>();
-      Put(o, "type", Nan::New<v8::Number>((int)rd_kafka_ConfigResource_type(rs[i])));
-      Put(o, "name", S(rd_kafka_ConfigResource_name(rs[i])));
-      if (rd_kafka_ConfigResource_error(rs[i])) {
-        Put(o, "error", Nan::New<v8::Number>((int)rd_kafka_ConfigResource_error(rs[i])));
-        Put(o, "errorMessage", S(rd_kafka_ConfigResource_error_string(rs[i])));
-      }
-      size_t m = 0;
-      const rd_kafka_ConfigEntry_t** es = rd_kafka_ConfigResource_configs(rs[i], &m);
-      v8::Local<v8::Object> entries = Nan::New<v8::Object>();
-      for (size_t j = 0; j < m; j++) {
-        v8::Local<v8::Object> e = Nan::New<v8::Object>();
-        Put(e, "value", S(rd_kafka_ConfigEntry_value(es[j])));
-        Put(e, "source", Nan::New<v8::Number>((int)rd_kafka_ConfigEntry_source(es[j])));
-        Put(e, "isDefault", Nan::New(rd_kafka_ConfigEntry_is_default(es[j]) == 1));
-        Put(e, "isReadOnly", Nan::New(rd_kafka_ConfigEntry_is_read_only(es[j]) == 1));
-        Put(e, "isSensitive", Nan::New(rd_kafka_ConfigEntry_is_sensitive(es[j]) == 1));
-        Put(entries, rd_kafka_ConfigEntry_name(es[j]), e);
-      }
-      Put(o, "entries", entries);
-      Nan::Set(out, i, o);
+    } else if (rd_kafka_event_error(answer_)) {
+      SetErrorCode(static_cast<int>(rd_kafka_event_error(answer_)));
     }
-    v8::Local<v8::Value> argv[2] = {Nan::Null(), out};
-    callback->Call(2, argv);
+  }
+
+  void HandleOKCallback() override {
+    Nan::HandleScope scope;
+    size_t count = 0;
+    const rd_kafka_ConfigResource_t** resources =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(answer_), &count);
+    v8::Local<v8::Array> described = Nan::New<v8::Array>();
+    for (size_t i = 0; i < count; i++) Nan::Set(described, i, to_object(resources[i]));
+    v8::Local<v8::Value> arguments[2] = {Nan::Null(), described};
+    callback->Call(2, arguments);
   }
 
  private:
-  AdminClient* c_;
-  std::vector<std::pair<int, std::string>> r_;
-  int t_;
-  rd_kafka_event_t* ev_ = nullptr;
+  AdminClient* admin_;
+  std::vector<Resource> resources_;
+  int timeout_ms_;
+  rd_kafka_event_t* answer_ = nullptr;
 };
-}  // namespace
-static NAN_METHOD(NodeDescribeConfigs) {
+
+NAN_METHOD(NodeDescribeConfigs) {
   Nan::HandleScope scope;
-  if (info.Length() < 3 || !info[0]->IsArray() || !info[1]->IsNumber() || !info[2]->IsFunction())
+  if (info.Length() < 3 || !info[0]->IsArray() || !info[1]->IsNumber() || !info[2]->IsFunction()) {
     return Nan::ThrowError("describeConfigs(resources, timeoutMs, callback)");
-  std::vector<std::pair<int, std::string>> r;
-  v8::Local<v8::Array> a = info[0].As<v8::Array>();
-  for (uint32_t i = 0; i < a->Length(); i++) {
-    v8::Local<v8::Value> v = Nan::Get(a, i).ToLocalChecked();
-    if (!v->IsObject()) return Nan::ThrowError("resource must be {type, name}");
-    v8::Local<v8::Object> o = v.As<v8::Object>();
-    r.emplace_back((int)GetParameter<int64_t>(o, "type", 2), GetParameter<std::string>(o, "name", ""));
   }
-  AdminClient* client = Nan::ObjectWrap::Unwrap<AdminClient>(info.This());
-  Nan::AsyncQueueWorker(new Worker(new Nan::Callback(info[2].As<v8::Function>()), client, std::move(r),
-                                   Nan::To<int32_t>(info[1]).FromJust()));
+  v8::Local<v8::Array> list = info[0].As<v8::Array>();
+  std::vector<Resource> resources;
+  for (uint32_t i = 0; i < list->Length(); i++) {
+    v8::Local<v8::Value> resource = Nan::Get(list, i).ToLocalChecked();
+    if (!resource->IsObject()) return Nan::ThrowError("a resource must be {type, name}");
+    v8::Local<v8::Object> object = resource.As<v8::Object>();
+    resources.emplace_back(static_cast<int>(GetParameter<int64_t>(object, "type", 2)),
+                           GetParameter<std::string>(object, "name", ""));
+  }
+  AdminClient* admin = Nan::ObjectWrap::Unwrap<AdminClient>(info.This());
+  Nan::AsyncQueueWorker(new DescribeConfigs(new Nan::Callback(info[2].As<v8::Function>()), admin,
+                                            std::move(resources), Nan::To<int32_t>(info[1]).FromJust()));
 }
-static njs::ExtraMethod describe_configs("AdminClient", "describeConfigs", NodeDescribeConfigs);
+
+njs::ExtraMethod describe_configs("AdminClient", "describeConfigs", NodeDescribeConfigs);
+
+}  // namespace
 }  // namespace NodeKafka

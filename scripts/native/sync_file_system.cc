@@ -1,10 +1,10 @@
 // syncFileSystem(fd, cb): syncfs(2), on a worker thread. Node's API has no such call, and thousands of files
 // are made durable with one instead of an fsync each.
+//   cb(err): err has what Node's system errors have: code ("EIO"), errno (-5), syscall ("syncfs")
 //
 // The descriptor is duplicated at once: the caller may close its own while the worker waits for its turn, and
 // the number could by then belong to a file on another disk. The duplicate shares the open file, so an error
-// of writing back is still reported to this caller (Linux reports it once for each open file). cb(err): err
-// has what Node's system errors have: code ("EIO"), errno (-5), syscall ("syncfs").
+// of writing back is still reported to this caller (Linux reports it once for each open file).
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,8 +14,7 @@
 
 namespace {
 
-// The names that syncfs(2) and fcntl(2) can give; strerrorname_np would need a newer C library than the rest
-// does.
+// The names that syncfs(2) and fcntl(2) can give. (strerrorname_np would need a newer C library.)
 std::string error_name(int number) {
   switch (number) {
     case EBADF: return "EBADF";

@@ -1,0 +1,60 @@
+// Methods that the client has but its types do not name, and those that scripts/native adds.
+export {};
+
+declare module "@confluentinc/kafka-javascript/types/rdkafka" {
+  interface KafkaConsumer {
+    incrementalAssign(assignments: Assignment[]): this;
+    incrementalUnassign(assignments: TopicPartition[]): this;
+    /** Only inside the rebalance callback. */
+    assignmentLost(): boolean;
+    rebalanceProtocol(): "NONE" | "EAGER" | "COOPERATIVE";
+    /** `consume(n)` waits its timeout for the first message only, not anew for each. */
+    setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
+    getClient(): NativeConsumer;
+  }
+
+  interface IAdminClient {
+    _client: NativeAdmin;
+  }
+
+  /** What scripts/native/commit_and_wait.cc adds. */
+  interface NativeConsumer {
+    /** Commits off the JavaScript thread and calls back with the broker's answer; the package's `commitCb` never waits for it. */
+    commitAndWait(
+      offsets: TopicPartitionOffsetAndMetadata[],
+      timeoutMs: number,
+      callback: (error: NativeError | null) => void,
+    ): void;
+  }
+
+  /** What scripts/native/describe_configs.cc adds. */
+  interface NativeAdmin {
+    describeConfigs(
+      resources: { type: 2 | 4; name: string }[],
+      timeoutMs: number,
+      callback: (error: NativeError | null, resources?: DescribedResource[]) => void,
+    ): void;
+  }
+
+  interface NativeError extends Error {
+    /** librdkafka's error number. */
+    code: number;
+  }
+
+  interface DescribedResource {
+    type: number;
+    name: string;
+    error?: number;
+    errorMessage?: string;
+    entries: Record<string, DescribedSetting>;
+  }
+
+  interface DescribedSetting {
+    value: string | null;
+    /** rd_kafka_ConfigSource_t: 1 is the topic's own, 5 the default. */
+    source: number;
+    isDefault: boolean;
+    isReadOnly: boolean;
+    isSensitive: boolean;
+  }
+}
