@@ -3,6 +3,7 @@ import { isSystemDirectory, isWithin, resolveLinks } from "./paths.ts";
 import type { Problems } from "./problems.ts";
 import type { Settings } from "./schema.ts";
 import type { Path } from "./tree.ts";
+import { formatSize } from "./units.ts";
 
 type Watch = Settings["uploader"]["watch"][number] & { readonly resolved: string };
 
@@ -14,7 +15,11 @@ export async function checkUploader(settings: Settings, problems: Problems): Pro
     problems.add(["uploader", "watch"], "needs at least one directory");
   }
   if (uploader.chunk !== "auto" && uploader.chunk > uploader.in_flight) {
-    problems.add(["uploader", "in_flight"], "must be at least uploader.chunk", uploader.in_flight);
+    problems.add(
+      ["uploader", "in_flight"],
+      "must be at least uploader.chunk",
+      formatSize(uploader.in_flight),
+    );
   }
   const watches: Watch[] = [];
   for (const watch of uploader.watch) watches.push({ ...watch, resolved: await resolveLinks(watch.path) });

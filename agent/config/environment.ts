@@ -1,5 +1,5 @@
-import { allPaths, type Key, rootKey } from "./keys.ts";
-import { nearest } from "./nearest.ts";
+import { type Key, rootKey } from "./keys.ts";
+import { nearestForVariable } from "./nearest.ts";
 import { toAssignments } from "./set-options.ts";
 import type { Assignment, Path } from "./tree.ts";
 
@@ -39,8 +39,7 @@ export function variableName(path: Path): string {
 
 /** What is wrong with a variable that is no setting. */
 export function unknownVariable(name: string): string {
-  const names = allPaths().map((path) => variableName(path));
-  return `unknown variable, did you mean ${nearest(name, names) ?? names[0]}?`;
+  return `unknown variable, did you mean ${variableName(nearestForVariable(name.slice(PREFIX.length)))}?`;
 }
 
 /** Keys have `_` in them too, so a name is matched against the keys, longest way first where several fit. */

@@ -69,6 +69,8 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
 function readSources(sources: Sources, problems: Problems): Section {
   const { environment, set = [], role } = sources;
   const file = readConfigFile(sources.configFile, environment, problems, sources.defaultFile);
+  // Without what the file says, everything else would look wrong too.
+  if (problems.lines.length > 0) throw new ConfigError(problems.lines);
   const referenced = new Set<string>();
   const root = new Map([...file].map(([key, value]) => [key, interpolate(value, environment, referenced)]));
 

@@ -15,10 +15,15 @@ export function nearestKey(unknown: Path): string {
   return best.key;
 }
 
-/** The item of a sequence that is nearest to a misspelt one. */
-export function nearest(unknown: string, candidates: readonly string[]): string | undefined {
-  const costs = candidates.map((name) => ({ name, cost: distance(plain(unknown), plain(name)) }));
-  return costs.sort((a, b) => a.cost - b.cost)[0]?.name;
+/** The key that an unknown variable was probably meant for, from its name without the prefix. */
+export function nearestForVariable(name: string): Path {
+  const cost = (path: Path) =>
+    Math.min(
+      distance(plain(name), plain(path.join("_"))),
+      distance(plain(name), plain(String(path.at(-1)))) + 1,
+    );
+  const candidates = allPaths().map((path) => ({ path, cost: cost(path) }));
+  return candidates.sort((a, b) => a.cost - b.cost)[0]?.path ?? [];
 }
 
 /** `createTopics` and `create-topics` are no misspellings of `create_topics`, only another habit. */

@@ -36,12 +36,15 @@ function valueAt(values: unknown, path: Path): unknown {
   return here;
 }
 
-/** A copy without the value at the path; a list's item that lacks a required key goes as a whole. */
+/** What has no default: the role, a watch's path. A stand-in lets the rest be checked. */
+const STAND_INS: Readonly<Record<string, string>> = { role: "uploader", path: "/dev/null" };
+
+/** A copy without the value at the path, so that its default takes its place. */
 function without(values: unknown, path: Path): unknown {
   const [step, ...rest] = path;
   if (step === undefined || typeof values !== "object" || values === null) return undefined;
-  // Nothing else is required outside of lists, and a stand-in lets the rest be checked.
-  if (step === "role") return { ...values, role: "uploader" };
+  const standIn = STAND_INS[step];
+  if (standIn !== undefined && rest.length === 0) return { ...values, [step]: standIn };
   if (Array.isArray(values)) {
     const items = values.map((item, index) => (index === step ? without(item, rest) : item));
     return items.filter((item) => item !== undefined);

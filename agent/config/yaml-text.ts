@@ -20,7 +20,8 @@ const MESSAGES: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "there is a second document; one file is one configuration",
   NON_STRING_KEY: "a key has to be plain text",
   TAG_RESOLVE_FAILED: "this is read as a tag; quote the value if it begins with !",
-  UNEXPECTED_TOKEN: "something unexpected; quote the value if it has special characters",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is about this very notation
+  UNEXPECTED_TOKEN: "something unexpected; quote values with special characters, also ${NAME} within { }",
 };
 
 /** The text is not the YAML that was expected; one message each, with line and column. */

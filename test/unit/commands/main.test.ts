@@ -1,0 +1,123 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatSettings } from "../../../agent/commands/check.ts";
+import packageJson from "../../../package.json" with { type: "json" };
+import { fileWith, load } from "../config/loading.ts";
+
+const main = join(import.meta.dir, "../../../agent/main.ts");
+
+/** Runs the program from elsewhere, so that no settings of this checkout play a part. */
+function agent(args: string[], environment: Record<string, string> = {}) {
+  const { stdout, stderr, exitCode } = Bun.spawnSync([process.execPath, main, ...args], {
+    cwd: tmpdir(),
+    env: environment,
+  });
+  return { out: stdout.toString(), err: stderr.toString(), exitCode };
+}
+
+const UPLOADER = ["--role", "uploader", "--set", "uploader.watch=/w"];
+
+test("--version and --help answer on standard output", () => {
+  expect(agent(["--version"])).toEqual({
+    out: `streamsend-agent ${packageJson.version}\n`,
+    err: "",
+    exitCode: 0,
+  });
+  for (const args of [["--help"], ["check", "--help"], ["-h"], ["--help", "--role", "x"]]) {
+    const { out, err, exitCode } = agent(args);
+    expect([out.includes("Usage:"), err, exitCode]).toEqual([true, "", 0]);
+  }
+});
+
+test("wrong usage is one line with a hint, on standard error, exit 2", () => {
+  expect(agent(["--colour"])).toEqual({
+    out: "",
+    err: 'streamsend-agent: unknown option "--colour" (see streamsend-agent --help)\n',
+    exitCode: 2,
+  });
+  expect(agent(["check", "--once"]).err).toContain("(see streamsend-agent check --help)");
+});
+
+test("a command that is not built is refused", () => {
+  for (const command of ["send", "doctor", "status", "redeliver", "keygen"]) {
+    expect(agent([command])).toEqual({
+      out: "",
+      err: `streamsend-agent ${command}: not in this version\n`,
+      exitCode: 2,
+    });
+  }
+});
+
+test("check prints the configuration and nothing else", () => {
+  const { out, err, exitCode } = agent(["check", ...UPLOADER], { STREAMSEND_KAFKA_TOPIC: "t" });
+  expect([err, exitCode]).toEqual(["", 0]);
+  expect(out).toContain("topic: t\n");
+  expect(out).toContain("settle: 5s\n");
+  expect(out).toContain("in_flight: 8MiB\n");
+});
+
+test("problems of the configuration are printed one a line, exit 2, for check as for run", () => {
+  for (const command of [[], ["run"], ["check"]]) {
+    expect(agent([...command, ...UPLOADER, "--set", "kafka.topic=a b", "--set", "log.level=x"])).toEqual({
+      out: "",
+      err: "kafka.topic: must be 1 to 249 letters, digits, dots, underscores or hyphens (a b)\nlog.level: must be one of debug, info, warn, error (x)\n",
+      exitCode: 2,
+    });
+  }
+});
+
+test("schema prints all of the JSON Schema, also into a pipe", () => {
+  const { out, exitCode } = agent(["schema"]);
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ type: "object", additionalProperties: false });
+});
+
+test("what reads the output may stop reading", async () => {
+  const shell = Bun.spawnSync(
+    [
+      "sh",
+      "-c",
+      `"$0" "$1" schema | head -c 1; "$0" "$1" check --role uploader --set uploader.watch=/w | true`,
+      process.execPath,
+      main,
+    ],
+    {
+      cwd: tmpdir(),
+      env: { PATH: process.env.PATH ?? "" },
+    },
+  );
+  expect([shell.stdout.toString(), shell.stderr.toString()]).toEqual(["{", ""]);
+});
+
+test("what check prints is a configuration that comes out the same", async () => {
+  const password = fileWith("secret");
+  const yaml = `role: uploader
+name: 0042
+kafka:
+  tls: {enabled: true}
+  sasl: {mechanism: plain, username: "true", password_file: ${password}}
+  options: {debug: "all", socket.timeout.ms: 1000}
+uploader:
+  watch: [{path: /w, include: ["*.{a,b}", "[x]"]}]
+  rate: 1.5MB/s
+  settle: 90s
+  chunk: 100000
+`;
+  for (const original of [yaml, "role: downloader\ndownloader: {output: /o, file_mode: 0600}"]) {
+    const { settings } = await load(original);
+    expect((await load(formatSettings({ settings }))).settings).toEqual(settings);
+  }
+});
+
+test("check shows only the section of the role", async () => {
+  const both = "uploader: {watch: [{path: /w}]}\ndownloader: {output: /o}\n";
+  const uploader = formatSettings(await load(`role: uploader\n${both}`));
+  expect([uploader.includes("\nuploader:"), uploader.includes("\ndownloader:")]).toEqual([true, false]);
+});
+
+test("the configuration and the command line do not load the Kafka client", () => {
+  const source = readFileSync(main, "utf8");
+  expect(source).not.toMatch(/^import .*(kafka|run\.ts)/m);
+});
