@@ -1,0 +1,165 @@
+/** Kafka as any program uses it, beside the agents and without their code: topics, offsets, records. */
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+
+export type PlainHeaders = readonly Readonly<Record<string, string>>[];
+
+export interface PlainRecord {
+  key: string;
+  value: Buffer | null;
+  headers: PlainHeaders;
+}
+
+export interface ReadRecord extends PlainRecord {
+  partition: number;
+  offset: number;
+}
+
+type Answer<T> = (error: unknown, result: T) => void;
+
+const timeoutMs = 20_000;
+
+export class PlainKafka {
+  readonly #properties: Record<string, string | number | boolean>;
+  readonly #producer: InstanceType<typeof RdKafka.Producer>;
+
+  private constructor(properties: Record<string, string | number | boolean>) {
+    this.#properties = properties;
+    this.#producer = new RdKafka.Producer({ ...properties, dr_cb: true, "allow.auto.create.topics": false });
+  }
+
+  static async open(brokers: string, properties: Record<string, string> = {}): Promise<PlainKafka> {
+    const kafka = new PlainKafka({ "bootstrap.servers": brokers, ...properties });
+    await ask("connecting", (done) => kafka.#producer.connect({ timeout: timeoutMs }, done));
+    kafka.#producer.setPollInBackground(true);
+    return kafka;
+  }
+
+  async close(): Promise<void> {
+    await ask("disconnecting", (done) => this.#producer.disconnect(done));
+  }
+
+  /** Resolves when the broker has it and clients can use it. */
+  async createTopic(topic: string, partitions = 1, config: Record<string, string> = {}): Promise<void> {
+    const wanted = { topic, num_partitions: partitions, replication_factor: 1, config };
+    await ask(`making ${topic}`, (done) =>
+      this.#admin().createTopic(wanted, timeoutMs, (error) => done(error, undefined)),
+    );
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    await ask(`deleting ${topic}`, (done) =>
+      this.#admin().deleteTopic(topic, timeoutMs, (error) => done(error, undefined)),
+    );
+  }
+
+  /** The topic's id as people and records write it, and its partitions. */
+  async describeTopic(topic: string): Promise<{ id: string; partitions: number }> {
+    const [found] = await ask<RdKafka.TopicDescription[]>(`describing ${topic}`, (done) =>
+      this.#admin().describeTopics([topic], { timeout: timeoutMs }, done),
+    );
+    if (!found || found.error) throw new Error(`${topic}: ${found?.error?.message ?? "not there"}`);
+    return { id: found.topicId.base64str, partitions: found.partitions.length };
+  }
+
+  /** The offset after the last record of each partition. */
+  async endOffsets(topic: string): Promise<number[]> {
+    const { partitions } = await this.describeTopic(topic);
+    const ask1 = (partition: number) =>
+      ask<{ highOffset: number }>(`offsets of ${topic}`, (done) =>
+        this.#producer.queryWatermarkOffsets(topic, partition, timeoutMs, done as never),
+      );
+    return Promise.all(Array.from({ length: partitions }, async (_, at) => (await ask1(at)).highOffset));
+  }
+
+  /** Produces in this order to one partition, and waits until the broker has all of it. */
+  async produce(topic: string, records: readonly PlainRecord[], partition = 0): Promise<void> {
+    for (const { key, value, headers } of records) {
+      this.#producer.produce(
+        topic,
+        partition,
+        value,
+        key,
+        null,
+        undefined,
+        headers.map((h) => ({ ...h })),
+      );
+    }
+    await ask(`producing to ${topic}`, (done) => this.#producer.flush(timeoutMs, done as never));
+  }
+
+  /** Everything that is in the topic now. */
+  async readAll(topic: string): Promise<ReadRecord[]> {
+    const ends = await this.endOffsets(topic);
+    const consumer = new RdKafka.KafkaConsumer(
+      { ...this.#properties, "group.id": "tests-read", "enable.auto.commit": false },
+      { "auto.offset.reset": "earliest" },
+    );
+    await ask("connecting", (done) => consumer.connect({ timeout: timeoutMs }, done));
+    try {
+      consumer.assign(ends.map((_, partition) => ({ topic, partition, offset: 0 })));
+      const records: ReadRecord[] = [];
+      while (!isAtEnds(consumer.position() as { partition: number; offset?: number }[], ends)) {
+        const messages = await ask<RdKafka.Message[]>(`reading ${topic}`, (done) =>
+          consumer.consume(1000, done),
+        );
+        records.push(...messages.map(toRecord));
+      }
+      return records;
+    } finally {
+      await ask("disconnecting", (done) => consumer.disconnect(done));
+    }
+  }
+
+  #admin(): RdKafka.IAdminClient {
+    return RdKafka.AdminClient.createFrom(this.#producer);
+  }
+}
+
+/** The value of a header, `undefined` when the record has none of that name. */
+export function headerOf(record: PlainRecord, name: string): string | undefined {
+  return record.headers.find((header) => name in header)?.[name];
+}
+
+/** The newest value under each key, as a compacted topic has it in the end; tombstones are left out. */
+export function compacted(records: readonly ReadRecord[]): Map<string, unknown> {
+  const entries = new Map<string, unknown>();
+  for (const { key, value } of records) {
+    if (value === null) entries.delete(key);
+    else entries.set(key, JSON.parse(value.toString("utf8")));
+  }
+  return entries;
+}
+
+function isAtEnds(
+  positions: readonly { partition: number; offset?: number }[],
+  ends: readonly number[],
+): boolean {
+  return ends.every((end, partition) => {
+    const at = positions.find((position) => position.partition === partition)?.offset ?? -1;
+    return end === 0 || at >= end;
+  });
+}
+
+function toRecord(message: RdKafka.Message): ReadRecord {
+  const headers = (message.headers ?? []).map((header) =>
+    Object.fromEntries(Object.entries(header).map(([name, value]) => [name, String(value)])),
+  );
+  const key = message.key === null || message.key === undefined ? "" : message.key.toString();
+  return {
+    partition: message.partition,
+    offset: message.offset,
+    key,
+    value: message.value as Buffer | null,
+    headers,
+  };
+}
+
+function ask<T>(what: string, call: (done: Answer<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => {
+      if (!error) return resolve(result);
+      const reason = typeof error === "object" && "message" in error ? String(error.message) : String(error);
+      reject(new Error(`${what}: ${reason}`, { cause: error }));
+    });
+  });
+}
