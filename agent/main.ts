@@ -61,7 +61,12 @@ async function load({ values }: Arguments) {
 
 /** Waits until the text is handed over: to a pipe it is written in pieces, and the process exits next. */
 function print(text: string): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(0)));
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error?: NodeJS.ErrnoException | null) => {
+      if (error == null || error.code === "EPIPE") resolve(0);
+      else reject(new Error(`standard output cannot be written, ${error.message}`, { cause: error }));
+    });
+  });
 }
 
 function complain(text: string, exitCode: number): number {
