@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentProcess, type StartOptions } from "./agent-process.ts";
 import { sharedKafka } from "./kafka.ts";
+import { PlainKafka } from "./plain-kafka.ts";
 import { patienceMs } from "./wait.ts";
 
 /** Settings as the configuration file has them; a test names only what it is about. */
@@ -33,6 +34,7 @@ export class Scene {
   readonly brokers: string;
   readonly #root: string;
   readonly #agents: AgentProcess[] = [];
+  #kafka: PlainKafka | undefined;
   #made = 0;
 
   private constructor(brokers: string, root: string) {
@@ -62,11 +64,17 @@ export class Scene {
     return this.#start("downloader", options, { downloader: { output, ...options.downloader } });
   }
 
-  /** Any command, with a configuration file that names only the role, the brokers and the topics. */
-  async agent(args: readonly string[], options: StartOptions = {}): Promise<AgentProcess> {
+  /** Any command line. */
+  agent(args: readonly string[], options: StartOptions = {}): AgentProcess {
     const agent = new AgentProcess(args, options);
     this.#agents.push(agent);
     return agent;
+  }
+
+  /** A plain client of the scene's broker. */
+  async kafka(): Promise<PlainKafka> {
+    this.#kafka ??= await PlainKafka.open(this.brokers);
+    return this.#kafka;
   }
 
   /** Writes a configuration file; gives its path. */
@@ -78,6 +86,7 @@ export class Scene {
 
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.kill()));
+    await this.#kafka?.close();
     await rm(this.#root, { recursive: true, force: true });
   }
 

@@ -1,8 +1,6 @@
 /** Waiting for what a test expects to happen: for a condition, never for a time. */
 import { setInterval } from "node:timers/promises";
 
-const pollMs = 25;
-
 export const patienceMs = 60_000;
 
 /**
@@ -12,9 +10,9 @@ export const patienceMs = 60_000;
 export async function waitUntil<T>(
   what: string,
   condition: () => T | Promise<T>,
-  options: { timeoutMs?: number; detail?: () => string } = {},
+  options: { timeoutMs?: number; pollMs?: number; detail?: () => string } = {},
 ): Promise<Exclude<T, false | undefined>> {
-  const { timeoutMs = patienceMs, detail = () => "" } = options;
+  const { timeoutMs = patienceMs, pollMs = 25, detail = () => "" } = options;
   const deadline = performance.now() + timeoutMs;
   const first = await condition();
   if (holds(first)) return first;

@@ -1,0 +1,98 @@
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { appendFile, rename, truncate, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { differences, leftovers, md5sum } from "../support/compare.ts";
+import { headerOf } from "../support/plain-kafka.ts";
+import { useScenes } from "../support/scene.ts";
+import { writeLargeFile } from "../support/tree.ts";
+import { waitUntil } from "../support/wait.ts";
+
+const openScene = useScenes();
+const chunkBytes = 64 * 1024;
+const fileBytes = 3 << 20;
+/** Slow enough that the file is surely still being read when its first chunks are uploaded. */
+const slowly = { chunk: chunkBytes, rate: "1MB/s", in_flight: "256KiB" };
+
+test.each<[string, (file: string) => Promise<void>]>([
+  ["grows", (file) => appendFile(file, "more")],
+  ["shrinks", (file) => truncate(file, fileBytes - chunkBytes)],
+  [
+    "is replaced",
+    async (file) => {
+      await writeLargeFile(`${file}.part`, fileBytes);
+      await rename(`${file}.part`, file);
+    },
+  ],
+  ["is written over in place", (file) => overwrite(file)],
+])("a file that %s while it is read is given up, and the new version arrives whole", async (_, change) => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  const file = join(source, "video.avi");
+  const target = join(output, "uploader/video.avi");
+  await writeLargeFile(file, fileBytes);
+  const watch = [{ path: source, exclude: ["*.part"] }];
+  const uploader = await scene.uploader(source, { uploader: { ...slowly, watch } });
+  const downloader = await scene.downloader(output);
+  await uploader.waitForLine(/video\.avi: \(00005 of 00048\) chunk uploaded/);
+  await change(file);
+  const detail = () => uploader.report() + downloader.report();
+  await waitUntil("the file is published", () => existsSync(target), { detail });
+  // The first thing that is ever seen under the name is the whole new version.
+  expect(await md5sum(target)).toBe(await md5sum(file));
+  const records = await (await scene.kafka()).readAll(scene.topic);
+  const abandoned = records.filter((record) => headerOf(record, "abandoned") !== undefined);
+  expect(abandoned).toHaveLength(1);
+  const versions = new Set(records.map((record) => headerOf(record, "version")));
+  expect(versions.size).toBe(2);
+  await waitUntil(
+    "the partial of the old version is gone",
+    async () => (await leftovers(output)).length === 0,
+  );
+});
+
+test("a file that vanishes while it is read holds nothing up", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeLargeFile(join(source, "gone.avi"), fileBytes);
+  const uploader = await scene.uploader(source, { uploader: slowly });
+  const downloader = await scene.downloader(output);
+  await uploader.waitForLine(/gone\.avi: \(00005 of 00048\) chunk uploaded/);
+  await unlink(join(source, "gone.avi"));
+  await writeLargeFile(join(source, "next.avi"), chunkBytes);
+  await downloader.waitForLine(/next\.avi: merge complete/);
+  expect(
+    await differences(source, join(output, "uploader")).then((text) => text.replaceAll(/.*gone\.avi\n/g, "")),
+  ).toBe("");
+});
+
+test("a file that keeps growing is sent when it stands still", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  const file = join(source, "log.txt");
+  const uploader = await scene.uploader(source, { uploader: { settle: "2s" } });
+  const downloader = await scene.downloader(output);
+  await waitUntil("the file has grown a hundred times", async () => {
+    await appendFile(file, "one more line\n");
+    return Bun.file(file).size >= 100 * 14;
+  });
+  await downloader.waitForLine(/log\.txt: merge complete/);
+  expect(await md5sum(join(output, "uploader/log.txt"))).toBe(await md5sum(file));
+  expect(uploader.messages.filter((message) => message.startsWith("log.txt: 1400 bytes"))).toHaveLength(1);
+});
+
+async function overwrite(file: string): Promise<void> {
+  const child = Bun.spawn([
+    "dd",
+    "if=/dev/urandom",
+    `of=${file}`,
+    "bs=1M",
+    "count=3",
+    "conv=notrunc",
+    "status=none",
+  ]);
+  expect(await child.exited).toBe(0);
+}
