@@ -1,6 +1,170 @@
-import type { Config } from "../config/config.ts";
+/** The composition root of `run`: builds what the role needs, hands it down, and takes it apart again. */
+import type { Config, DownloaderConfig, UploaderConfig } from "../config/config.ts";
+import { runDownloader } from "../downloader/downloader.ts";
+import { native } from "../kafka/load-native.ts";
+import { RecordProducer } from "../kafka/producer.ts";
+import { prepareTopics, type Topics } from "../kafka/topics.ts";
+import { GroupLedger } from "../ledger/group-ledger.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { DurableFiles } from "../lib/durable-files.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
+import { isPermanent, pause, retry } from "../lib/retry.ts";
+import { Log } from "../observe/log.ts";
+import { ChunkSize } from "../uploader/chunk-size.ts";
+import { runUploader } from "../uploader/uploader.ts";
+import { Window } from "../uploader/window.ts";
+import { describeStart } from "./start-line.ts";
 
-/** Runs the configured role until it is done or told to stop; gives the exit code. */
-export async function run(_config: Config, _options: { once: boolean; dryRun: boolean }): Promise<number> {
-  throw new Error("not wired yet");
+export interface RunOptions {
+  once: boolean;
+  dryRun: boolean;
+}
+
+const done = 0;
+const failed = 1;
+
+/** Runs the configured role until it is done or stopped. Returns the exit code. */
+export async function run(config: Config, options: RunOptions): Promise<number> {
+  const log = new Log({ level: config.log.level, format: config.log.format, agent: config.name });
+  const stop = listenForStop(config, log);
+  try {
+    log.info(describeStart(config));
+    return await runRole(config, options, log, stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted && error instanceof AgentError && error.severity !== "permanent") return done;
+    log.error(messageOf(error));
+    if (!(error instanceof AgentError)) log.debug(error instanceof Error ? (error.stack ?? "") : "");
+    return failed;
+  } finally {
+    stop.end();
+    log.flush();
+  }
+}
+
+async function runRole(config: Config, options: RunOptions, log: Log, signal: AbortSignal): Promise<number> {
+  const { kafka, name: agentName } = config;
+  // A mistake in the set-up ends --once; otherwise it is waited for, as somebody may be about to mend it.
+  const giveUp = options.once || options.dryRun ? isPermanent : () => false;
+  const attempt = { what: "starting", log, signal, giveUp };
+  const uploader = config.role === "uploader" ? config.uploader : undefined;
+  const producer = await retry(attempt, () =>
+    RecordProducer.open({
+      kafka,
+      agentName,
+      queueBytes: uploader?.inFlightBytes ?? 1 << 20,
+      compression: uploader?.compression ?? "none",
+      log,
+      signal,
+    }),
+  );
+  try {
+    const topics = await retry(attempt, () => prepareTopics(producer.client, kafka, log));
+    const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, log, signal });
+    const parts = { config, options, log, signal, producer, topics, ledger, attempt };
+    return config.role === "uploader"
+      ? await runAsUploader({ ...parts, role: config.uploader })
+      : await runAsDownloader({ ...parts, role: config.downloader });
+  } finally {
+    await producer.close(config.shutdownTimeoutMs);
+  }
+}
+
+interface Parts<Role> {
+  config: Config;
+  role: Role;
+  options: RunOptions;
+  log: Log;
+  signal: AbortSignal;
+  producer: RecordProducer;
+  topics: Topics;
+  ledger: Ledger;
+  attempt: Parameters<typeof retry>[0];
+}
+
+async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
+  const { config, role, options, log, producer, topics, attempt } = parts;
+  const entries = await retry({ ...attempt, what: "reading the ledger" }, () =>
+    UploaderLedger.open(config.name, parts.ledger, log),
+  );
+  // Losing the name stops the work as a signal does.
+  const evicted = new AbortController();
+  const signal = AbortSignal.any([parts.signal, evicted.signal]);
+  let eviction: unknown;
+  await entries.claim();
+  await entries.forgetGone(config.kafka.retentionMs);
+  const following = entries.follow(signal).catch((error: unknown) => {
+    eviction = error;
+    evicted.abort();
+  });
+  try {
+    await producer.limitBatches(Math.min(topics.chunks.maxMessageBytes, topics.ledger.maxMessageBytes));
+    const result = await runUploader({
+      config: role,
+      producer,
+      ledger: entries,
+      topic: topics.chunks,
+      window: new Window(role.inFlightBytes, role.rateBytesPerSecond),
+      chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
+      log,
+      logChunks: config.log.chunks,
+      signal,
+      once: options.once,
+      drainMs: config.shutdownTimeoutMs / 2,
+    });
+    if (eviction !== undefined && !parts.signal.aborted) throw eviction;
+    await entries.release();
+    return result.failedCount > 0 && options.once ? failed : done;
+  } finally {
+    evicted.abort();
+    await following;
+    await entries.close();
+  }
+}
+
+async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> {
+  const { config, role, options, log, signal, topics, attempt } = parts;
+  const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
+    GroupLedger.open(role.group, parts.ledger),
+  );
+  const result = await runDownloader({
+    common: config,
+    config: role,
+    topic: topics.chunks,
+    ledger,
+    durable: new DurableFiles(syncFileSystem),
+    log,
+    signal,
+    once: options.once,
+  });
+  return result.lostCount > 0 && options.once ? failed : done;
+}
+
+function syncFileSystem(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    native.syncFileSystem(fd, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second ends at once. */
+function listenForStop(config: Config, log: Log): { signal: AbortSignal; end(): void } {
+  const stop = new AbortController();
+  const end = new AbortController();
+  const exitNow = (code: number) => {
+    log.flush();
+    process.exit(code);
+  };
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) return exitNow(failed);
+    log.info(`${name}: finishing what is under way`);
+    stop.abort();
+    void pause(config.shutdownTimeoutMs, end.signal).then(() => {
+      if (end.signal.aborted) return;
+      log.warn("shutdown_timeout is over: what was not finished goes on at the next start");
+      exitNow(done);
+    });
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  return { signal: stop.signal, end: () => end.abort() };
 }

@@ -9,16 +9,7 @@ import { codes, explainSecurity, KafkaError, kafkaError } from "./errors.ts";
 import type { Properties } from "./settings.ts";
 
 export type Producer = InstanceType<typeof RdKafka.Producer>;
-/** With the methods that the package's types leave out. */
-export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer> & {
-  incrementalAssign(positions: RdKafka.Assignment[]): void;
-  incrementalUnassign(partitions: RdKafka.Assignment[]): void;
-  /** Whether the group has given what was assigned to another member already. */
-  assignmentLost(): boolean;
-  commitCb(positions: RdKafka.TopicPartitionOffsetAndMetadata[], callback: (error: unknown) => void): void;
-  /** true: only the first message of a `consume(n)` is waited for; the default waits for each of them. */
-  setDefaultIsTimeoutOnlyForFirstMessage(on: boolean): void;
-};
+export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer>;
 export type Client = Producer | Consumer;
 
 const connectTimeoutMs = 30_000;
@@ -67,7 +58,7 @@ export function makeProducer(properties: Properties): Producer {
 }
 
 export function makeConsumer(properties: Properties): Consumer {
-  return new RdKafka.KafkaConsumer(properties as never) as Consumer;
+  return new RdKafka.KafkaConsumer(properties as never);
 }
 
 interface SecurityWatch {

@@ -99,18 +99,11 @@ export class GroupConsumer {
   commit(positions: readonly Position[], metadata: string): Promise<void> {
     const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
     return new Promise((resolve, reject) => {
-      this.#consumer.commitCb(offsets, (error) =>
-        error ? reject(kafkaError("committing the group's position", error)) : resolve(),
-      );
+      this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
+        if (error) reject(kafkaError("committing the group's position", error));
+        else resolve();
+      });
     });
-  }
-
-  pause(partitions: readonly number[]): void {
-    this.#consumer.pause(this.#named(partitions));
-  }
-
-  resume(partitions: readonly number[]): void {
-    this.#consumer.resume(this.#named(partitions));
   }
 
   /** Leaves the group and disconnects. What is owned should be durable and committed before. */
@@ -131,7 +124,7 @@ export class GroupConsumer {
     if (code === codes.assignPartitions) {
       this.#rebalances.push({ kind: "gained", partitions, begin: (positions) => this.#begin(positions) });
     } else if (code === codes.revokePartitions) {
-      const lost = Boolean(this.#consumer.assignmentLost());
+      const lost = this.#consumer.assignmentLost();
       this.#rebalances.push({ kind: "revoked", partitions, lost, release: () => this.#release(partitions) });
     }
   }

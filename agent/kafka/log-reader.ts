@@ -27,7 +27,8 @@ export interface Position {
 export type LogEvent = { kind: "record"; record: IncomingRecord } | { kind: "end"; partition: number };
 
 const batchRecords = 500;
-const waitMs = 500;
+/** The client tells of a partition's end only when this has passed without a record. */
+const waitMs = 100;
 
 export class LogReader {
   readonly #consumer: Consumer;
@@ -54,7 +55,7 @@ export class LogReader {
     return new LogReader(consumer, topic);
   }
 
-  /** What has come since the last call; waits up to half a second for something. Throws a `KafkaError`. */
+  /** What has come since the last call; waits a moment for something. Throws a `KafkaError`. */
   async read(): Promise<LogEvent[]> {
     const records = await consume(this.#consumer, batchRecords, `reading ${this.#topic}`);
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));

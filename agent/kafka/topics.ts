@@ -70,7 +70,7 @@ export async function describeTopic(client: Client, name: string): Promise<Topic
   const settings = await describeSettings(admin, name);
   return {
     name,
-    id: found.topicId.base64str,
+    id: topicId(found),
     partitions: found.partitions.length,
     maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes),
     settings,
@@ -145,9 +145,7 @@ function createTopic(client: Client, topic: RdKafka.NewTopic): Promise<void> {
 function describeSettings(admin: RdKafka.IAdminClient, name: string): Promise<Map<string, string>> {
   const topicResource = 2;
   return new Promise((resolve, reject) => {
-    // Not in the package's API: scripts/native/describe_configs.cc adds it to the native client.
-    const native = (admin as unknown as { _client: NativeAdmin })._client;
-    native.describeConfigs([{ type: topicResource, name }], requestTimeoutMs, (error, resources) => {
+    admin._client.describeConfigs([{ type: topicResource, name }], requestTimeoutMs, (error, resources) => {
       if (error) return reject(kafkaError(`reading the settings of ${name}`, error));
       const entries = Object.entries(resources?.[0]?.entries ?? {});
       // A resource with an error of its own has no entries: the right to read settings is missing.
@@ -156,15 +154,9 @@ function describeSettings(admin: RdKafka.IAdminClient, name: string): Promise<Ma
   });
 }
 
-interface NativeAdmin {
-  describeConfigs(
-    resources: { type: number; name: string }[],
-    timeoutMs: number,
-    callback: (
-      error: unknown,
-      resources: { entries: Record<string, { value: string | null }> }[] | undefined,
-    ) => void,
-  ): void;
+/** The package's types say `base64str`; what comes is `base64`. */
+function topicId(found: RdKafka.TopicDescription): string {
+  return (found.topicId as unknown as { base64: string }).base64;
 }
 
 function checkChunks(topic: Topic, log: Log): void {

@@ -39,9 +39,13 @@ export interface Chunk extends VersionId {
   index: number;
   count: number;
   from?: From;
+  /** The kind of the file's checksum. */
+  algorithm: Algorithm;
   /** On the last chunk: `md5:…` or `sha256:…` of the whole file. */
   checksum?: string;
 }
+
+export type Algorithm = "md5" | "sha256";
 
 /** The uploader's word that a version will never be completed. */
 export interface Abandoned extends VersionId {
@@ -61,7 +65,7 @@ export type Decoded =
 
 const maxNameLength = 200;
 const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-const checksumRule = /^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/;
+const checksumRule = /^(?:(md5)(:[0-9a-f]{32})?|(sha256)(:[0-9a-f]{64})?)$/;
 
 /** Whether a text may be an uploader's name. */
 export function isUploaderName(text: string): boolean {
@@ -84,7 +88,8 @@ export function encodeChunk(chunk: Chunk): Headers {
     { chunk: `${chunk.index}/${chunk.count}` },
   ];
   if (chunk.from) headers.push({ from: encodeFrom(chunk.from) });
-  if (chunk.checksum !== undefined) headers.push({ checksum: chunk.checksum }, { last: "1" });
+  headers.push({ checksum: chunk.checksum ?? chunk.algorithm });
+  if (chunk.checksum !== undefined) headers.push({ last: "1" });
   return headers;
 }
 
@@ -141,7 +146,7 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
   const crc = fields.get("crc32");
   const fromText = fields.get("from");
   const from = fromText === undefined ? undefined : decodeFrom(fromText);
-  const checksum = fields.get("checksum");
+  const checksum = checksumRule.exec(fields.get("checksum") ?? "");
   const [index, count] = (fields.get("chunk") ?? "").split("/").map((part) => parseCount(part));
   if (offset === undefined || size === undefined || mtime === undefined)
     return broken("offset, size or mtime");
@@ -154,13 +159,13 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
   const last = fields.get("last");
   const ends = offset + value.length === size;
   if ((last === "1") !== ends || (last !== undefined && last !== "1")) return broken("last");
-  if (ends !== (checksum !== undefined)) return broken("checksum");
-  if (checksum !== undefined && !checksumRule.test(checksum)) return broken("checksum");
+  if (!checksum || ends !== checksum[0].includes(":")) return broken("checksum");
   const optional = from === undefined ? {} : { from };
   if (crc32(value) !== crc)
     return { kind: "corrupt", ...id, offset, length: value.length, size, ...optional };
-  const whole = checksum === undefined ? {} : { checksum };
-  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, ...optional, ...whole };
+  const algorithm = (checksum[1] ?? checksum[3]) as Algorithm;
+  const whole = ends ? { checksum: checksum[0] } : {};
+  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, algorithm, ...optional, ...whole };
 }
 
 function encodeId(id: VersionId): Record<string, string>[] {

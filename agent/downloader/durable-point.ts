@@ -1,0 +1,192 @@
+/**
+ * The durable point: everything placed so far becomes safe, in an order in which a crash between any two steps
+ * loses nothing and publishes nothing twice.
+ *
+ *   1. the bytes are synced                  a crash: they are fetched again
+ *   2. notes on unfinished versions          a crash: as before; the notes never claim more than is on disk
+ *   3. the list of what is to be published   a crash: the next start finishes it
+ *   4. membership is confirmed               a frozen member finds itself none and publishes nothing
+ *   5. finished files get their names        a crash: the list tells which have theirs already
+ *   6. their receipts are acknowledged       a crash: the next start writes them
+ *   7. the position is committed             a crash: the receipts tell that what comes again is done
+ *   8. what is done is cleared away
+ */
+import type { GroupConsumer } from "../kafka/group-consumer.ts";
+import type { Position } from "../kafka/log-reader.ts";
+import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { DurableFiles } from "../lib/durable-files.ts";
+import { AgentError } from "../lib/errors.ts";
+import type { Log } from "../observe/log.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import { type Layout, layoutPath, type OutputPaths } from "./output-path.ts";
+import type { Partial, PartialNote } from "./partial.ts";
+import { formatNote } from "./positions.ts";
+import { type Named, nameAll } from "./publish.ts";
+import { type ParkedRecord, type Publication, partialName, type Store } from "./store.ts";
+
+/** A complete and verified version. */
+export interface Finished {
+  partial: Partial;
+  checksum: string;
+}
+
+/** All that was placed up to one moment. */
+export interface Snapshot {
+  finished: Finished[];
+  /** Of the unfinished versions that have changed. */
+  notes: PartialNote[];
+  /** Files whose bytes have changed. */
+  changedFiles: string[];
+  /** Versions that were given up. */
+  dropped: Partial[];
+  /** All that is parked, when that has changed. */
+  parked: ParkedRecord[] | undefined;
+  positions: Position[];
+}
+
+export interface DurablePointOptions {
+  store: Store;
+  durable: DurableFiles;
+  paths: OutputPaths;
+  layout: Layout;
+  group: GroupConsumer;
+  ledger: GroupLedger;
+  topicId: string;
+  log: Log;
+}
+
+/** How long an accepted commit stands for membership: well below the session timeout of 45 s. */
+const membershipMs = 10_000;
+
+export class DurablePoint {
+  readonly #options: DurablePointOptions;
+  readonly #committed = new Map<number, number>();
+  #acceptedAt = Number.NEGATIVE_INFINITY;
+  /** Names of the partials that have a note. */
+  readonly #noted = new Set<string>();
+
+  constructor(options: DurablePointOptions) {
+    this.#options = options;
+  }
+
+  /** These partials have notes from before. */
+  restored(names: readonly string[]): void {
+    for (const name of names) this.#noted.add(name);
+  }
+
+  /** Whether something was read that is not committed. */
+  isBehind(positions: ReadonlyMap<number, number>): boolean {
+    return [...positions].some(([partition, offset]) => this.#committed.get(partition) !== offset);
+  }
+
+  /** Commits where the group begins, so that another member begins at the same place. Throws a `KafkaError`. */
+  async begin(positions: readonly Position[]): Promise<void> {
+    if (positions.length > 0) await this.#commit(positions);
+  }
+
+  /** These partitions are another member's now. */
+  release(partitions: readonly number[]): void {
+    for (const partition of partitions) this.#committed.delete(partition);
+  }
+
+  /**
+   * Returns how many versions got their names, and how many can't have them. Throws what the file system or Kafka
+   * throws; nothing that was placed since the last durable point may then be relied on.
+   */
+  async make(snapshot: Snapshot): Promise<{ published: number; failed: number }> {
+    const { store, durable } = this.#options;
+    if (snapshot.changedFiles.length > 0) await durable.sync(snapshot.changedFiles);
+    await store.writeNotes(snapshot.notes);
+    for (const note of snapshot.notes) this.#noted.add(partialName(note));
+    if (snapshot.parked) await store.writeParked(snapshot.parked);
+    const { leftOver, ...counts } = await this.#publish(snapshot.finished);
+    const moved = snapshot.positions.filter((p) => this.#committed.get(p.partition) !== p.offset);
+    if (moved.length > 0) await this.#commit(moved);
+    await this.#clear([...snapshot.finished.map(({ partial }) => partial), ...snapshot.dropped]);
+    for (const partial of [...leftOver, ...snapshot.dropped]) await partial.drop();
+    return counts;
+  }
+
+  /** Finishes what a crash may have left between the steps 3 and 6. Throws what the file system or Kafka throws. */
+  async finishInterrupted(): Promise<void> {
+    const { store, ledger } = this.#options;
+    const all = await store.publishing();
+    const open = all.filter(
+      (publication) => (ledger.newestDelivered(publication) ?? 0) < publication.version,
+    );
+    // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
+    for (const named of await nameAll(this.#options, open)) await this.#settle(named);
+    if (all.length > 0) await store.writePublishing([]);
+  }
+
+  /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
+  async #publish(
+    finished: readonly Finished[],
+  ): Promise<{ published: number; failed: number; leftOver: Partial[] }> {
+    const { store, ledger } = this.#options;
+    const timely = finished.filter(
+      ({ partial }) => (ledger.newestDelivered(partial.id) ?? 0) < partial.id.version,
+    );
+    if (timely.length === 0)
+      return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
+    const publications = timely.map((version) => this.#publication(version));
+    await store.writePublishing(publications);
+    await this.#confirmMembership();
+    const results = await nameAll(this.#options, publications);
+    const lost = results.find((named) => named.state === "missing");
+    if (lost)
+      throw new AgentError(
+        `${store.partialPath(lost.publication)} was removed by another program`,
+        "retryable",
+      );
+    await Promise.all(results.map((named) => this.#settle(named)));
+    await store.writePublishing([]);
+    const named = new Set(
+      results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
+    );
+    const leftOver = finished.map(({ partial }) => partial).filter(({ id }) => !named.has(partialName(id)));
+    return { published: named.size, failed: results.length - named.size, leftOver };
+  }
+
+  #publication({ partial, checksum }: Finished): Publication {
+    const target = layoutPath(this.#options.layout, partial.id);
+    return { ...partial.id, size: partial.size, checksum, partial: partialName(partial.id), target };
+  }
+
+  /** The log line and the receipt of a version that has its name, or can't have it. */
+  async #settle(named: Named): Promise<void> {
+    const { ledger, log } = this.#options;
+    const { publication } = named;
+    const name = pathToDisplay(`${publication.uploader}/${publication.path}`);
+    if (named.state === "unstorable") {
+      log.error(`${name}: failed: ${named.reason}`, { version: publication.version });
+      await ledger.writeFailed(publication, named.reason);
+    }
+    if (named.state !== "named") return;
+    const before = ledger.newestDelivered(publication);
+    ledger.noteDelivered(publication);
+    const [algorithm, digest] = publication.checksum.split(":");
+    log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, { bytes: publication.size });
+    await ledger.writeDelivered(publication, publication.size, publication.checksum, before);
+  }
+
+  /** A member that was frozen for longer than the session finds out here, before it publishes. */
+  async #confirmMembership(): Promise<void> {
+    if (performance.now() - this.#acceptedAt <= membershipMs) return;
+    await this.#commit([...this.#committed].map(([partition, offset]) => ({ partition, offset })));
+  }
+
+  async #commit(positions: readonly Position[]): Promise<void> {
+    const { group, store, topicId } = this.#options;
+    if (positions.length === 0) return;
+    await group.commit(positions, formatNote({ store: store.name, topic: topicId }));
+    this.#acceptedAt = performance.now();
+    for (const { partition, offset } of positions) this.#committed.set(partition, offset);
+  }
+
+  async #clear(done: readonly Partial[]): Promise<void> {
+    for (const { id } of done) {
+      if (this.#noted.delete(partialName(id))) await this.#options.store.removeNote(id);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Open handles for writing partials, a bounded number: a thousand stalled files must not take a thousand. */
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+
+const maxOpen = 64;
+
+interface OpenFile {
+  handle: Promise<FileHandle>;
+  users: number;
+}
+
+export class OpenFiles {
+  /** In the order of their last use. */
+  readonly #files = new Map<string, OpenFile>();
+
+  /** Calls `use` with an open handle, made when needed; the file is made too. */
+  async with<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+    const file = this.#files.get(path) ?? { handle: openPartial(path), users: 0 };
+    this.#files.delete(path);
+    this.#files.set(path, file);
+    file.users++;
+    try {
+      return await use(await file.handle);
+    } catch (error) {
+      if (file.users === 1) this.#files.delete(path);
+      throw error;
+    } finally {
+      file.users--;
+      await this.#closeSurplus();
+    }
+  }
+
+  /** Closes the file if it is open. It must not be in use. */
+  async close(path: string): Promise<void> {
+    const file = this.#files.get(path);
+    if (!file) return;
+    this.#files.delete(path);
+    await (await file.handle).close();
+  }
+
+  async closeAll(): Promise<void> {
+    for (const path of [...this.#files.keys()]) await this.close(path);
+  }
+
+  async #closeSurplus(): Promise<void> {
+    if (this.#files.size <= maxOpen) return;
+    for (const [path, file] of this.#files) {
+      if (file.users === 0) return this.close(path);
+    }
+  }
+}
+
+function openPartial(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+}

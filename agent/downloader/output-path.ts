@@ -1,0 +1,96 @@
+/**
+ * From a path in a record to a place below the output. Nothing here follows a symbolic link: each folder on the way
+ * is looked at, made where it is missing, and refused where it is anything but a folder.
+ */
+import { lstat, mkdir } from "node:fs/promises";
+import { AgentError, codeOf } from "../lib/errors.ts";
+import { pathToBytes } from "../wire/path.ts";
+
+export type Layout = "{uploader}/{path}" | "{path}";
+
+/** Why a file can't be stored under its name here; permanent for this version. */
+export class UnstorableError extends AgentError {
+  constructor(reason: string, cause?: unknown) {
+    super(reason, "permanent", cause);
+    this.name = "UnstorableError";
+  }
+}
+
+/** The path below the output, as text. */
+export function layoutPath(layout: Layout, id: { uploader: string; path: string }): string {
+  return layout === "{path}" ? id.path : `${id.uploader}/${id.path}`;
+}
+
+export class OutputPaths {
+  readonly #output: Buffer;
+  readonly #folderMode: number;
+  /** Folders that were looked at since `forget`. */
+  #checked = new Set<string>();
+
+  constructor(output: string, folderMode: number) {
+    this.#output = Buffer.from(output, "utf8");
+    this.#folderMode = folderMode;
+  }
+
+  /** The bytes of a path below the output. */
+  native(path: string): Buffer {
+    return Buffer.concat([this.#output, Buffer.from("/"), pathToBytes(path)]);
+  }
+
+  /** What was looked at may have changed since. */
+  forget(): void {
+    this.#checked = new Set();
+  }
+
+  /**
+   * Makes the folders of a file. Returns those that got a new entry, for the sync. Throws an `UnstorableError` where
+   * something that is no folder is in the way, else what the file system throws.
+   */
+  async makeFolders(path: string): Promise<string[]> {
+    const segments = path.split("/").slice(0, -1);
+    const changed: string[] = [];
+    for (let depth = 1; depth <= segments.length; depth++) {
+      const folder = segments.slice(0, depth).join("/");
+      if (this.#checked.has(folder)) continue;
+      if (await this.#makeFolder(folder)) changed.push(segments.slice(0, depth - 1).join("/"));
+      this.#checked.add(folder);
+    }
+    return changed;
+  }
+
+  /** Whether the folder was made. */
+  async #makeFolder(folder: string): Promise<boolean> {
+    const native = this.native(folder);
+    try {
+      const found = await lstat(native);
+      if (found.isDirectory()) return false;
+      const what = found.isSymbolicLink() ? "a symbolic link" : "a file";
+      throw new UnstorableError(`${what} stands where the folder ${folder} must be`);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+    }
+    await mkdir(native, { mode: this.#folderMode });
+    return true;
+  }
+}
+
+const nameErrors = new Set([
+  "ENAMETOOLONG",
+  "EISDIR",
+  "ENOTDIR",
+  "EILSEQ",
+  "EINVAL",
+  "ENOTEMPTY",
+  "EEXIST",
+  "ELOOP",
+]);
+
+/** What a failed call says about the file's name here, `undefined` when it is about the output as a whole. */
+export function unstorable(error: unknown): UnstorableError | undefined {
+  if (error instanceof UnstorableError) return error;
+  const code = codeOf(error);
+  if (code === undefined || !nameErrors.has(code)) return undefined;
+  const reason =
+    code === "EISDIR" || code === "ENOTEMPTY" || code === "EEXIST" ? "a folder has this name" : code;
+  return new UnstorableError(`the destination can't hold this name: ${reason}`, error);
+}

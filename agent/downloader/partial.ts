@@ -1,0 +1,183 @@
+/**
+ * One version being put together: the file itself, growing at its final size on its final device. Chunks are
+ * written where they belong in any order; a running checksum follows the part that has no gap, from the chunks as
+ * they pass, or from the file where they came early or before a restart.
+ */
+import { type FileHandle, rm } from "node:fs/promises";
+import { setModificationTime } from "../lib/file-times.ts";
+import type { Algorithm, Chunk, From, VersionId } from "../wire/chunk.ts";
+import { Coverage, type Interval } from "./coverage.ts";
+import type { OpenFiles } from "./open-files.ts";
+
+/** What is kept of an unfinished version beside its bytes; see `notes.ts`. */
+export interface PartialNote extends VersionId {
+  size: number;
+  /** Nanoseconds since 1970, as text. */
+  mtime: string;
+  from?: From | undefined;
+  algorithm: Algorithm;
+  checksum?: string | undefined;
+  coverage: Interval[];
+}
+
+/** What a chunk did to the version. */
+export interface Placed {
+  first: boolean;
+  /** It was the last byte that was missing. */
+  final: boolean;
+  /** Bytes that are there now. */
+  totalBytes: number;
+}
+
+const readBackBytes = 1 << 20;
+
+export class Partial {
+  readonly id: VersionId;
+  readonly size: number;
+  readonly mtime: bigint;
+  readonly from: From | undefined;
+  readonly #algorithm: Algorithm;
+  /** Where its bytes are. */
+  readonly file: string;
+  /** Known once the last chunk was seen. */
+  checksum: string | undefined;
+  readonly #files: OpenFiles;
+  readonly #coverage: Coverage;
+  readonly #hasher: Bun.CryptoHasher;
+  #hashedTo = 0;
+  #hashing: Promise<void> | undefined;
+  /** Chunks of one version are placed one after the other. */
+  #placing: Promise<unknown> = Promise.resolve();
+
+  constructor(note: PartialNote, file: string, files: OpenFiles) {
+    this.id = { uploader: note.uploader, path: note.path, version: note.version };
+    this.size = note.size;
+    this.mtime = BigInt(note.mtime);
+    this.from = note.from;
+    this.#algorithm = note.algorithm;
+    this.#hasher = new Bun.CryptoHasher(note.algorithm);
+    this.checksum = note.checksum;
+    this.file = file;
+    this.#files = files;
+    this.#coverage = new Coverage(note.coverage);
+  }
+
+  get complete(): boolean {
+    return this.checksum !== undefined && this.#coverage.prefix === this.size;
+  }
+
+  /** What is missing, and whether the last chunk was seen, which may be the only thing that is. */
+  get missing(): { ranges: Interval[]; lastSeen: boolean } {
+    return { ranges: this.#coverage.missing(0, this.size), lastSeen: this.checksum !== undefined };
+  }
+
+  note(): PartialNote {
+    return {
+      ...this.id,
+      size: this.size,
+      mtime: String(this.mtime),
+      from: this.from,
+      algorithm: this.#algorithm,
+      checksum: this.checksum,
+      coverage: [...this.#coverage.intervals()],
+    };
+  }
+
+  /** Whether the chunk would change anything. */
+  wants(chunk: Chunk): boolean {
+    const gaps = this.#coverage.missing(chunk.offset, chunk.offset + chunk.value.length);
+    return gaps.length > 0 || (chunk.checksum !== undefined && this.checksum === undefined);
+  }
+
+  /** Writes a chunk where it belongs. Throws what the file system throws. */
+  place(chunk: Chunk): Promise<Placed> {
+    const placed = this.#placing.then(() => this.#place(chunk));
+    // A failure is the caller's; the next chunk only waits for the end of it.
+    this.#placing = placed.catch(() => undefined);
+    return placed;
+  }
+
+  /** The checksum of the bytes on disk, once the version is complete. Throws what the file system throws. */
+  async computedChecksum(): Promise<string> {
+    await this.#placing;
+    await this.#hashing;
+    await this.#hashFromFile();
+    return `${this.#algorithm}:${this.#hasher.copy().digest("hex")}`;
+  }
+
+  /**
+   * Gives the complete file its times and mode, and closes it. Throws what the file system throws.
+   *
+   * @param keepMtime whether it gets the source's modification time
+   */
+  async prepare(mode: number, keepMtime: boolean): Promise<void> {
+    await this.#files.with(this.file, (handle) => handle.chmod(mode));
+    await this.#files.close(this.file);
+    if (keepMtime) setModificationTime(this.file, this.mtime);
+  }
+
+  /** Removes the bytes. */
+  async drop(): Promise<void> {
+    await this.#placing;
+    await this.#hashing?.catch(() => undefined);
+    await this.#files.close(this.file);
+    await rm(this.file, { force: true });
+  }
+
+  async #place(chunk: Chunk): Promise<Placed> {
+    const end = chunk.offset + chunk.value.length;
+    const first = this.#coverage.total === 0;
+    // Bytes that are there are never written again: what the running checksum has seen stays what is published.
+    const gaps = this.#coverage.missing(chunk.offset, end);
+    const written = this.#files.with(this.file, async (handle) => {
+      for (const [from, to] of gaps) {
+        await writeAll(handle, chunk.value.subarray(from - chunk.offset, to - chunk.offset), from);
+      }
+    });
+    // In the meantime: the write is another thread's work.
+    if (gaps.length === 1 && gaps[0]?.[0] === chunk.offset && gaps[0][1] === end) this.#hashPassing(chunk);
+    await written;
+    if (chunk.checksum !== undefined) this.checksum = chunk.checksum;
+    this.#coverage.add(chunk.offset, end);
+    this.#followPrefix();
+    return { first, final: this.complete, totalBytes: this.#coverage.total };
+  }
+
+  #hashPassing(chunk: Chunk): void {
+    if (chunk.offset !== this.#hashedTo || this.#hashing) return;
+    this.#hasher.update(chunk.value);
+    this.#hashedTo += chunk.value.length;
+  }
+
+  /** Starts reading back what the running checksum has missed, unless that is under way. */
+  #followPrefix(): void {
+    if (this.#hashing || this.#hashedTo >= this.#coverage.prefix) return;
+    const hashing = this.#hashFromFile().finally(() => {
+      this.#hashing = undefined;
+    });
+    this.#hashing = hashing;
+    // Whoever needs the checksum awaits it and gets the failure; nobody may be waiting yet.
+    hashing.catch(() => undefined);
+  }
+
+  /** Hashes what is on disk, as far as there is no gap. */
+  async #hashFromFile(): Promise<void> {
+    if (this.#hashedTo >= this.#coverage.prefix) return;
+    const buffer = Buffer.allocUnsafe(readBackBytes);
+    while (this.#hashedTo < this.#coverage.prefix) {
+      const length = Math.min(buffer.length, this.#coverage.prefix - this.#hashedTo);
+      const { bytesRead } = await this.#files.with(this.file, (handle) =>
+        handle.read(buffer, 0, length, this.#hashedTo),
+      );
+      if (bytesRead === 0) throw new Error(`${this.file} is shorter than what was written to it`);
+      this.#hasher.update(buffer.subarray(0, bytesRead));
+      this.#hashedTo += bytesRead;
+    }
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+  }
+}

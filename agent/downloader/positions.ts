@@ -1,0 +1,94 @@
+/**
+ * Where to begin in a partition that the group has just given to this member. The client's `auto.offset.reset`
+ * never decides: what was committed does, then where the group began, then `start`.
+ */
+import type { GroupConsumer } from "../kafka/group-consumer.ts";
+import type { Position } from "../kafka/log-reader.ts";
+import { type Topic, watermarks } from "../kafka/topics.ts";
+import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { Log } from "../observe/log.ts";
+
+/** What is committed with a position: from which store, and of which topic it is. */
+export interface CommitNote {
+  store: string;
+  topic: string;
+}
+
+export interface Start extends Position {
+  /** The offset after the last record, at this moment. */
+  end: number;
+}
+
+export interface PositionOptions {
+  group: GroupConsumer;
+  ledger: GroupLedger;
+  topic: Topic;
+  start: "earliest" | "latest";
+  log: Log;
+}
+
+/** The positions to begin at. Throws a `KafkaError` when the brokers do not answer. */
+export async function resolveStarts(
+  options: PositionOptions,
+  partitions: readonly number[],
+): Promise<Start[]> {
+  const { group, topic } = options;
+  if (partitions.length === 0) return [];
+  const committed = new Map((await group.committed(partitions)).map((item) => [item.partition, item]));
+  const bounds = new Map<number, { low: number; high: number }>();
+  for (const partition of partitions)
+    bounds.set(partition, await watermarks(group.client, topic.name, partition));
+  await beginGroup(options, committed, bounds);
+  return partitions.map((partition) => {
+    const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
+    const before = committed.get(partition);
+    const sameTopic = parseNote(before?.metadata)?.topic === topic.id;
+    const wanted = sameTopic ? before?.offset : firstOffset(options, partition);
+    return { partition, offset: inLog(options.log, partition, wanted, low, high), end: high };
+  });
+}
+
+export function formatNote(note: CommitNote): string {
+  return JSON.stringify(note);
+}
+
+/** What `formatNote` wrote, `undefined` for anything else. */
+export function parseNote(text: string | undefined): CommitNote | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    if (typeof value !== "object" || value === null || !("store" in value) || !("topic" in value))
+      return undefined;
+    return { store: String(value.store), topic: String(value.topic) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first member of a new group notes where it begins: what was sent before is none of its business. */
+async function beginGroup(
+  { ledger, topic, start }: PositionOptions,
+  committed: ReadonlyMap<number, { offset: number | undefined }>,
+  bounds: ReadonlyMap<number, { low: number; high: number }>,
+): Promise<void> {
+  const known = ledger.start !== undefined || ledger.hasReceipts;
+  if (known || [...committed.values()].some((item) => item.offset !== undefined)) return;
+  const offsets = [...bounds].map(
+    ([partition, { low, high }]) => [partition, start === "latest" ? high : low] as const,
+  );
+  await ledger.writeStart(topic.id, new Map(offsets));
+}
+
+/** `undefined`: the log's beginning; for partitions that came later, and for a topic that was made again. */
+function firstOffset({ ledger, topic }: PositionOptions, partition: number): number | undefined {
+  return ledger.start?.topic === topic.id ? ledger.start.offsets[String(partition)] : undefined;
+}
+
+function inLog(log: Log, partition: number, wanted: number | undefined, low: number, high: number): number {
+  if (wanted === undefined || wanted > high) return low;
+  if (wanted >= low) return wanted;
+  log.error(
+    `partition ${partition}: the chunks from offset ${wanted} to ${low - 1} expired before they were read: retention is shorter than the lag`,
+    { partition, from: wanted, to: low - 1 },
+  );
+  return low;
+}

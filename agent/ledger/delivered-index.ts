@@ -1,0 +1,70 @@
+/**
+ * The newest delivered version of each path, in 24 bytes a path: an open-addressed table of 106-bit hashes. Wide
+ * enough that two paths never meet (a collision would lose a file): 10^6 paths, 10^-20. Bounded: when it is full,
+ * the half with the lowest versions, that is, the oldest, is forgotten; a replay of those is published once more.
+ */
+const firstSlots = 1 << 12;
+const maxSlots = 1 << 21;
+
+export class DeliveredIndex {
+  #slots = firstSlots;
+  #used = 0;
+  /** Two halves of the hash and the version, side by side. Version 0: the slot is free. */
+  #table = new Float64Array(firstSlots * 3);
+
+  /** The newest version noted for a key, `undefined` when there is none. */
+  get(key: string): number | undefined {
+    const [high, low] = hash(key);
+    const version = this.#table[this.#find(high, low) + 2] as number;
+    return version === 0 ? undefined : version;
+  }
+
+  /** Notes a version, unless a newer one is known. */
+  set(key: string, version: number): void {
+    if (version <= 0) return;
+    if (this.#used * 4 >= this.#slots * 3) this.#makeRoom();
+    const [high, low] = hash(key);
+    this.#insert(high, low, version);
+  }
+
+  #insert(high: number, low: number, version: number): void {
+    const at = this.#find(high, low);
+    const known = this.#table[at + 2] as number;
+    if (known === 0) this.#used++;
+    this.#table[at] = high;
+    this.#table[at + 1] = low;
+    this.#table[at + 2] = Math.max(known, version);
+  }
+
+  /** The place of the hash, or the free one where it belongs. */
+  #find(high: number, low: number): number {
+    for (let slot = low % this.#slots; ; slot = (slot + 1) % this.#slots) {
+      const at = slot * 3;
+      if (this.#table[at + 2] === 0 || (this.#table[at] === high && this.#table[at + 1] === low)) return at;
+    }
+  }
+
+  #makeRoom(): void {
+    const old = this.#table;
+    const full = this.#slots >= maxSlots;
+    const least = full ? median(old) : 0;
+    if (!full) this.#slots *= 2;
+    this.#table = new Float64Array(this.#slots * 3);
+    this.#used = 0;
+    for (let at = 0; at < old.length; at += 3) {
+      const version = old[at + 2] as number;
+      if (version > least) this.#insert(old[at] as number, old[at + 1] as number, version);
+    }
+  }
+}
+
+function hash(key: string): [number, number] {
+  return [Number(Bun.hash.xxHash64(key, 1n) >> 11n), Number(Bun.hash.xxHash64(key, 2n) >> 11n)];
+}
+
+function median(table: Float64Array): number {
+  const versions = new Float64Array(table.length / 3);
+  for (let at = 0; at < versions.length; at++) versions[at] = table[at * 3 + 2] as number;
+  const used = versions.sort().subarray(versions.findIndex((version) => version > 0));
+  return used[used.length >> 1] ?? 0;
+}

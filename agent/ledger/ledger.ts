@@ -1,0 +1,117 @@
+/**
+ * The ledger topic: what was sent and what arrived, a compacted topic that is all the state there is. This file
+ * writes entries and reads partitions; `uploader-ledger.ts` and `group-ledger.ts` are the two roles' views of it.
+ */
+import type { KafkaConfig } from "../config/config.ts";
+import { LogReader } from "../kafka/log-reader.ts";
+import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
+import type { Topic } from "../kafka/topics.ts";
+import { AgentError } from "../lib/errors.ts";
+import type { Log } from "../observe/log.ts";
+import {
+  decodeEntry,
+  type Entry,
+  encodeEntryKey,
+  encodeEntryValue,
+  entryPartitionKey,
+} from "../wire/entry.ts";
+import { partitionOf } from "../wire/numbers.ts";
+
+/** An entry with its place in the log. */
+export interface LoggedEntry {
+  entry: Entry;
+  partition: number;
+  offset: number;
+  /** When the brokers appended it (where the topic has log append time), milliseconds since 1970. */
+  timestampMs: number;
+}
+
+const beginning = -2;
+
+export interface LedgerOptions {
+  kafka: KafkaConfig;
+  agentName: string;
+  producer: RecordProducer;
+  topic: Topic;
+  log: Log;
+  signal: AbortSignal;
+}
+
+export class Ledger {
+  readonly #options: LedgerOptions;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  get partitions(): number {
+    return this.#options.topic.partitions;
+  }
+
+  partitionOf(key: Entry["key"]): number {
+    return partitionOf(entryPartitionKey(key), this.partitions);
+  }
+
+  /**
+   * Writes an entry and waits until the brokers have it, as long as that takes; a null value is a tombstone.
+   * Throws an `AgentError` when it never will: a missing right, or the agent is being stopped.
+   */
+  async write(entry: Entry): Promise<Acknowledgement> {
+    const { producer, topic, signal } = this.#options;
+    const record = {
+      topic: topic.name,
+      partition: this.partitionOf(entry.key),
+      key: encodeEntryKey(entry.key),
+      value: entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value), "utf8"),
+    };
+    for (;;) {
+      try {
+        return await producer.send(record);
+      } catch (error) {
+        if (!(error instanceof AgentError) || error.severity === "permanent" || signal.aborted) throw error;
+        if (error.severity === "fatal") await producer.renew(error.message);
+      }
+    }
+  }
+
+  /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
+  async open(partitions: readonly number[]): Promise<LedgerReader> {
+    const { topic } = this.#options;
+    const from = partitions.map((partition) => ({ partition, offset: beginning }));
+    return new LedgerReader(await LogReader.open(this.#options, topic.name, from), partitions);
+  }
+}
+
+export class LedgerReader {
+  readonly #reader: LogReader;
+  readonly #behind: Set<number>;
+
+  constructor(reader: LogReader, partitions: readonly number[]) {
+    this.#reader = reader;
+    this.#behind = new Set(partitions);
+  }
+
+  /** Whether each partition has been read to its end once. */
+  get caughtUp(): boolean {
+    return this.#behind.size === 0;
+  }
+
+  /** What has come since the last call, waiting a moment. Throws a `KafkaError`. */
+  async read(): Promise<LoggedEntry[]> {
+    const entries: LoggedEntry[] = [];
+    for (const event of await this.#reader.read()) {
+      if (event.kind === "end") {
+        this.#behind.delete(event.partition);
+        continue;
+      }
+      const { partition, offset, timestampMs, key, value } = event.record;
+      const entry = decodeEntry(key, value);
+      if (entry) entries.push({ entry, partition, offset, timestampMs });
+    }
+    return entries;
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The uploader's view of the ledger: its own files' entries, its name, and the partition both are in, which it
+ * follows while it runs.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { AgentError } from "../lib/errors.ts";
+import { retry } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { FileValue, NameValue } from "../wire/entry.ts";
+import type { Ledger, LedgerReader, LoggedEntry } from "./ledger.ts";
+import { VersionClock } from "./versions.ts";
+
+/** How long a holder of the name has for its answer, once our claim can be read. */
+const answerMs = 2000;
+
+export class UploaderLedger {
+  readonly uploader: string;
+  readonly #ledger: Ledger;
+  readonly #log: Log;
+  readonly #instance = randomUUID();
+  readonly #files = new Map<string, FileValue>();
+  readonly #seenAtMs = new Map<string, number>();
+  #reader: LedgerReader;
+  #name: NameValue | undefined;
+  #claimOffset = Number.POSITIVE_INFINITY;
+  #heldBy: string | undefined;
+  #versions = new VersionClock(0, 0);
+
+  private constructor(uploader: string, ledger: Ledger, reader: LedgerReader, log: Log) {
+    this.uploader = uploader;
+    this.#ledger = ledger;
+    this.#reader = reader;
+    this.#log = log;
+  }
+
+  /** Reads what is known of the uploader's files. Throws a `KafkaError` when the ledger can't be read. */
+  static async open(uploader: string, ledger: Ledger, log: Log): Promise<UploaderLedger> {
+    const partition = ledger.partitionOf({ kind: "name", uploader });
+    const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), log);
+    while (!self.#reader.caughtUp) await self.#take(await self.#reader.read());
+    return self;
+  }
+
+  /**
+   * Takes the name. Throws a permanent `AgentError` that names the other host when another agent holds it.
+   * From then on `next version` is ordered by the brokers' clock.
+   */
+  async claim(): Promise<void> {
+    const before = this.#name;
+    const { offset, timestampMs } = await this.#writeName({ state: "held" });
+    this.#claimOffset = offset;
+    this.#versions = new VersionClock(this.#highest(), timestampMs);
+    if (before?.state !== "held") return;
+    const until = performance.now() + answerMs;
+    while (performance.now() < until && this.#heldBy === undefined)
+      await this.#take(await this.#reader.read());
+    this.#throwIfHeldByAnother();
+  }
+
+  /** Follows the ledger until the signal fires. Throws when another agent turns out to hold the name. */
+  async follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const what = "following the ledger";
+      await this.#take(await retry({ what, signal, log: this.#log }, () => this.#reader.read()));
+      this.#throwIfHeldByAnother();
+    }
+  }
+
+  file(path: string): FileValue | undefined {
+    return this.#files.get(path);
+  }
+
+  paths(): IterableIterator<string> {
+    return this.#files.keys();
+  }
+
+  /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */
+  async put(path: string, value: FileValue): Promise<void> {
+    this.#files.set(path, value);
+    await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value });
+  }
+
+  /** Forgets the paths that have been gone for longer than their chunks are kept. See `Ledger.write`. */
+  async forgetGone(retentionMs: number): Promise<void> {
+    const nowMs = this.#versions.next() / 1000;
+    for (const [path, file] of this.#files) {
+      const sinceMs = this.#seenAtMs.get(path);
+      if (file.state !== "gone" || sinceMs === undefined || sinceMs + retentionMs > nowMs) continue;
+      this.#files.delete(path);
+      await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
+    }
+    this.#seenAtMs.clear();
+  }
+
+  nextVersion(): number {
+    return this.#versions.next();
+  }
+
+  /** Gives the name back, so that the next start need not wait for an answer. */
+  async release(): Promise<void> {
+    await this.#writeName({ state: "released" });
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+
+  async #take(entries: LoggedEntry[]): Promise<void> {
+    for (const { entry, offset, timestampMs } of entries) {
+      if (entry.key.kind === "file" && entry.key.uploader === this.uploader) {
+        this.#takeFile(entry.key.path, entry.value as FileValue | null, timestampMs);
+      } else if (entry.key.kind === "name" && entry.key.uploader === this.uploader && entry.value) {
+        await this.#takeName(entry.value as NameValue, offset);
+      }
+    }
+  }
+
+  /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
+  #takeFile(path: string, value: FileValue | null, timestampMs: number): void {
+    if (this.#claimOffset !== Number.POSITIVE_INFINITY) return;
+    if (value) this.#files.set(path, value);
+    else this.#files.delete(path);
+    if (value?.state === "gone") this.#seenAtMs.set(path, timestampMs);
+  }
+
+  async #takeName(value: NameValue, offset: number): Promise<void> {
+    if (value.instance === this.#instance) return;
+    if (value.answers === this.#instance) this.#heldBy = value.host;
+    if (offset < this.#claimOffset) this.#name = value;
+    else if (value.state === "held" && value.answers === undefined) {
+      this.#log.warn(
+        `${value.host} has started an agent with this one's name "${this.uploader}"; it is told to stop`,
+      );
+      await this.#writeName({ state: "held", answers: value.instance });
+    }
+  }
+
+  #writeName(value: Pick<NameValue, "state" | "answers">) {
+    const full: NameValue = {
+      format: 1,
+      instance: this.#instance,
+      host: hostname(),
+      highest: this.#highest(),
+      ...value,
+    };
+    return this.#ledger.write({ key: { kind: "name", uploader: this.uploader }, value: full });
+  }
+
+  #highest(): number {
+    let highest = Math.max(this.#versions.highest, this.#name?.highest ?? 0);
+    for (const file of this.#files.values()) highest = Math.max(highest, file.version);
+    return highest;
+  }
+
+  #throwIfHeldByAnother(): void {
+    if (this.#heldBy === undefined) return;
+    throw new AgentError(
+      `the name "${this.uploader}" is in use by an agent on ${this.#heldBy}: give this one another name`,
+      "permanent",
+    );
+  }
+}

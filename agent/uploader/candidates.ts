@@ -1,0 +1,224 @@
+/**
+ * From events and full looks to files that are ready to be sent: known ones are passed over, the others wait until
+ * their size, times and inode have stood still. Nothing is queued: a full look goes on only as fast as files are taken,
+ * and what was not looked at is found by the next one.
+ */
+import type { UploaderConfig } from "../config/config.ts";
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { pause } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import { pathProblem, pathToDisplay } from "../wire/path.ts";
+import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
+import { type Found, look, scan } from "./scan.ts";
+import { Watch, type WatchedFile } from "./watched-file.ts";
+
+export interface CandidatesOptions {
+  config: UploaderConfig;
+  ledger: UploaderLedger;
+  log: Log;
+  signal: AbortSignal;
+  /** End when all that was there at the start has been yielded, and nothing is left to settle. */
+  once: boolean;
+}
+
+interface Settling {
+  file: WatchedFile;
+  fingerprint: Fingerprint;
+  /** Since when it stands still, and how long it has to; by the monotonic clock. */
+  sinceMs: number;
+  waitMs: number;
+}
+
+/** More events than this at once, and a full look is cheaper than each of them. */
+const maxEvents = 10_000;
+/** After events were lost, and so that a burst of new folders is one look. */
+const soonMs = 500;
+/** A file that keeps changing while it is read settles twice as long each time, up to this many times. */
+const maxBackOff = 64;
+
+export class Candidates {
+  readonly #options: CandidatesOptions;
+  readonly #watches: Watch[];
+  readonly #settling = new Map<string, Settling>();
+  readonly #backOff = new Map<string, number>();
+  /** Files of before the start that are none of our business (`existing: false`), as they were then. */
+  readonly #leftAlone = new Map<string, Fingerprint>();
+  readonly #refused = new Set<string>();
+  readonly #busy = new Set<string>();
+  #events = new Map<string, WatchedFile>();
+  #wake: (() => void) | undefined;
+  #rescanAtMs = 0;
+  #firstLook = true;
+
+  constructor(options: CandidatesOptions) {
+    this.#options = options;
+    this.#watches = options.config.watch.map((config) => new Watch(config));
+  }
+
+  /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
+  async *ready(): AsyncGenerator<Found> {
+    const { signal, once, log } = this.#options;
+    const sources = once ? [] : this.#watches.map((watch) => this.#follow(watch));
+    try {
+      while (!signal.aborted) {
+        if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
+        yield* this.#lookAtEvents();
+        yield* this.#lookAtSettled();
+        if (once && this.#settling.size === 0 && this.#busy.size === 0) return;
+        await this.#waitForNext();
+      }
+    } finally {
+      for (const source of sources) await source.close();
+      if (signal.aborted) log.debug("no more files are taken up");
+    }
+  }
+
+  /** The file is being sent: it is looked at again by `done`. */
+  begin(file: WatchedFile): void {
+    this.#busy.add(file.path);
+    this.#settling.delete(file.path);
+  }
+
+  /** @param changed it changed while it was read, and is to stand still for longer this time */
+  done(file: WatchedFile, changed: boolean): void {
+    this.#busy.delete(file.path);
+    if (changed) this.#backOff.set(file.path, Math.min(maxBackOff, 2 * (this.#backOff.get(file.path) ?? 1)));
+    else this.#backOff.delete(file.path);
+    this.#addEvent(file);
+  }
+
+  /** It could not be sent; the next full look finds it again. */
+  failed(file: WatchedFile): void {
+    this.#busy.delete(file.path);
+    this.#wake?.();
+  }
+
+  #follow(watch: Watch): FolderEvents {
+    const onPath = (relative: string) => {
+      if (watch.wants(relative)) this.#addEvent(watch.file(relative));
+    };
+    const onLost = () => {
+      this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
+      this.#wake?.();
+    };
+    return watchFolderEvents(watch, this.#options.log, onPath, onLost);
+  }
+
+  #addEvent(file: WatchedFile): void {
+    if (this.#events.size >= maxEvents)
+      this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
+    else this.#events.set(file.path, file);
+    this.#wake?.();
+  }
+
+  async *#lookAtAll(): AsyncGenerator<Found> {
+    const { config, log, signal } = this.#options;
+    // First, so that what happens meanwhile can ask for the next one.
+    this.#rescanAtMs = performance.now() + config.rescanMs;
+    for (const watch of this.#watches) {
+      const report = { complete: true };
+      for await (const found of scan(watch, log, report)) {
+        if (signal.aborted) return;
+        if (this.#isReady(found)) yield found;
+        if (this.#events.size > 0) yield* this.#lookAtEvents();
+      }
+      if (report.complete) await this.#noteGone(watch);
+    }
+    this.#firstLook = false;
+  }
+
+  async *#lookAtEvents(): AsyncGenerator<Found> {
+    const events = this.#events;
+    this.#events = new Map();
+    for (const file of events.values()) {
+      if (this.#options.signal.aborted) return;
+      const stats = await look(file.watch, file.relative, this.#options.log);
+      if (!stats) this.#settling.delete(file.path);
+      else if (stats.isFile() && this.#isReady({ file, stats })) yield { file, stats };
+    }
+  }
+
+  async *#lookAtSettled(): AsyncGenerator<Found> {
+    for (const [path, { file, sinceMs, waitMs }] of this.#settling) {
+      if (this.#options.signal.aborted) return;
+      if (performance.now() < sinceMs + waitMs) continue;
+      const stats = await look(file.watch, file.relative, this.#options.log);
+      if (!stats?.isFile()) this.#settling.delete(path);
+      else if (this.#isReady({ file, stats })) yield { file, stats };
+    }
+  }
+
+  /** Until an event comes, something may have settled, or the next full look is due. */
+  async #waitForNext(): Promise<void> {
+    let untilMs = this.#rescanAtMs;
+    for (const { sinceMs, waitMs } of this.#settling.values()) untilMs = Math.min(untilMs, sinceMs + waitMs);
+    const waitMs = untilMs - performance.now();
+    if (this.#events.size > 0 || waitMs <= 0) return;
+    const woken = new AbortController();
+    const stop = () => woken.abort();
+    this.#wake = stop;
+    this.#options.signal.addEventListener("abort", stop);
+    await pause(waitMs, woken.signal);
+    this.#options.signal.removeEventListener("abort", stop);
+    this.#wake = undefined;
+  }
+
+  /** Whether to send it now; if not yet, it is noted as settling. */
+  #isReady({ file, stats }: Found): boolean {
+    if (this.#busy.has(file.path) || this.#isRefused(file)) return false;
+    const fingerprint = fingerprintOf(stats);
+    if (this.#isKnown(file, fingerprint)) {
+      this.#settling.delete(file.path);
+      return false;
+    }
+    const nowMs = performance.now();
+    const before = this.#settling.get(file.path);
+    if (before && sameFingerprint(before.fingerprint, fingerprint))
+      return nowMs >= before.sinceMs + before.waitMs;
+    const waitMs = this.#options.config.settleMs * (this.#backOff.get(file.path) ?? 1);
+    this.#settling.set(file.path, { file, fingerprint, sinceMs: nowMs, waitMs });
+    return !before && stoodStill(fingerprint, waitMs);
+  }
+
+  #isKnown(file: WatchedFile, fingerprint: Fingerprint): boolean {
+    const { ledger, config } = this.#options;
+    const entry = ledger.file(file.path);
+    if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) return true;
+    if (config.existing) return false;
+    if (this.#firstLook && !entry) this.#leftAlone.set(file.path, fingerprint);
+    const left = this.#leftAlone.get(file.path);
+    return left !== undefined && sameFingerprint(left, fingerprint);
+  }
+
+  #isRefused(file: WatchedFile): boolean {
+    const problem = pathProblem(file.path);
+    if (problem === undefined) return false;
+    if (!this.#refused.has(file.path)) {
+      this.#refused.add(file.path);
+      this.#options.log.error(`${pathToDisplay(file.path)}: can't be sent: its path ${problem}`);
+    }
+    return true;
+  }
+
+  /** What the ledger knows and a complete look did not find is gone; each is looked at once more before that is noted. */
+  async #noteGone(watch: Watch): Promise<void> {
+    const { ledger, log, signal } = this.#options;
+    const folder = watch.file("").path;
+    for (const path of [...ledger.paths()]) {
+      const entry = ledger.file(path);
+      if (signal.aborted || !entry || entry.state === "gone" || !path.startsWith(folder)) continue;
+      if (this.#busy.has(path) || (await look(watch, path.slice(folder.length), log))) continue;
+      await ledger.put(path, { ...entry, state: "gone" });
+    }
+  }
+}
+
+/**
+ * Whether a file that is seen for the first time has stood still for long enough already, by its own times. If the
+ * clock was set meanwhile this errs, and the state is compared again with each read.
+ */
+function stoodStill(fingerprint: Fingerprint, waitMs: number): boolean {
+  const newest = Math.max(Number(fingerprint.mtime), Number(fingerprint.ctime)) / 1e6;
+  return Date.now() - newest >= waitMs;
+}

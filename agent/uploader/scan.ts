@@ -1,0 +1,72 @@
+/** A full look at a watch: every file that may be sent, folder by folder, with its state. */
+import type { BigIntStats } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
+import { codeOf, messageOf } from "../lib/errors.ts";
+import type { Log } from "../observe/log.ts";
+import { pathToDisplay, pathToText } from "../wire/path.ts";
+import type { Watch, WatchedFile } from "./watched-file.ts";
+
+export interface Found {
+  file: WatchedFile;
+  stats: BigIntStats;
+}
+
+export interface ScanReport {
+  /** Whether every folder could be read: only then is what was not seen gone. */
+  complete: boolean;
+}
+
+/** So many files of a folder are looked at side by side. */
+const sideBySide = 8;
+
+/**
+ * Yields each regular file that the watch wants. A folder that can't be read is logged and left for the next look.
+ * Symbolic links and special files are passed over.
+ */
+export async function* scan(watch: Watch, log: Log, report: ScanReport): AsyncGenerator<Found> {
+  const folders = [""];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    const names = await readFolder(watch, folder, log, report);
+    for (let at = 0; at < names.length; at += sideBySide) {
+      const group = names.slice(at, at + sideBySide);
+      const relatives = group.map((name) =>
+        folder === "" ? pathToText(name) : `${folder}/${pathToText(name)}`,
+      );
+      const all = await Promise.all(relatives.map((relative) => look(watch, relative, log)));
+      for (const [index, stats] of all.entries()) {
+        const relative = relatives[index] as string;
+        if (stats?.isDirectory() && watch.entersFolder(relative)) folders.push(relative);
+        if (stats?.isFile() && watch.wants(relative)) yield { file: watch.file(relative), stats };
+      }
+    }
+  }
+}
+
+/** The state of what is there now, `undefined` when it is gone or can't be looked at. */
+export async function look(watch: Watch, relative: string, log: Log): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(watch.native(relative), { bigint: true });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== "ENOENT" && code !== "ENOTDIR") {
+      log.warn(
+        `${pathToDisplay(relative)}: can't be looked at: ${messageOf(error)}; tried again at the next rescan`,
+      );
+    }
+    return undefined;
+  }
+}
+
+async function readFolder(watch: Watch, folder: string, log: Log, report: ScanReport): Promise<Buffer[]> {
+  try {
+    return await readdir(watch.native(folder), { encoding: "buffer" });
+  } catch (error) {
+    // A folder that went away between two looks is no trouble, the watch itself is.
+    if (folder !== "" && codeOf(error) === "ENOENT") return [];
+    report.complete = false;
+    log.warn(
+      `${watch.config.path}${folder === "" ? "" : `/${pathToDisplay(folder)}`}: can't be read: ${messageOf(error)}; tried again at the next rescan`,
+    );
+    return [];
+  }
+}

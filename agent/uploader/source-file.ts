@@ -1,0 +1,113 @@
+/**
+ * A file while it is read: chunks into one reused buffer, a running checksum over what was read, and with each read the
+ * question whether it still is the file that was taken up.
+ */
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open } from "node:fs/promises";
+import { AgentError } from "../lib/errors.ts";
+import type { Algorithm } from "../wire/chunk.ts";
+import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import type { Found } from "./scan.ts";
+import type { WatchedFile } from "./watched-file.ts";
+
+/** The file is no longer what it was when it was taken up. */
+export class ChangedError extends AgentError {
+  constructor(what: string) {
+    super(what, "permanent");
+    this.name = "ChangedError";
+  }
+}
+
+/** Without following a link, and without waiting for the other end of a pipe. */
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const hashStepBytes = 1 << 20;
+
+export class SourceFile {
+  readonly file: WatchedFile;
+  readonly fingerprint: Fingerprint;
+  readonly #handle: FileHandle;
+  readonly #algorithm: Algorithm;
+  readonly #hasher: Bun.CryptoHasher;
+  #hashedTo = 0;
+  #digest: string | undefined;
+  #buffer = Buffer.alloc(0);
+
+  private constructor(found: Found, handle: FileHandle, algorithm: Algorithm) {
+    this.file = found.file;
+    this.fingerprint = fingerprintOf(found.stats);
+    this.#handle = handle;
+    this.#algorithm = algorithm;
+    this.#hasher = new Bun.CryptoHasher(algorithm);
+  }
+
+  /** Throws what the file system throws. */
+  static async open(found: Found, algorithm: Algorithm): Promise<SourceFile> {
+    const handle = await open(found.file.watch.native(found.file.relative), openFlags);
+    return new SourceFile(found, handle, algorithm);
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /** Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had. */
+  async compareState(): Promise<void> {
+    const { watch, relative } = this.file;
+    const stats = await lstat(watch.native(relative), { bigint: true }).catch(() => undefined);
+    if (!stats) throw new ChangedError("it is gone");
+    if (!stats.isFile() || !sameFingerprint(fingerprintOf(stats), this.fingerprint)) {
+      throw new ChangedError("it changed while it was read");
+    }
+  }
+
+  /**
+   * Reads a part and takes it into the running checksum, as far as that has not seen it. The bytes are valid until the
+   * next read. Throws a `ChangedError` when the file has changed, else what the file system throws.
+   */
+  async read(offset: number, length: number): Promise<Buffer> {
+    if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#buffer.subarray(0, length);
+    await this.#fill(bytes, offset);
+    if (offset + length > this.#hashedTo) {
+      this.#hasher.update(bytes.subarray(this.#hashedTo - offset));
+      this.#hashedTo = offset + length;
+    }
+    await this.compareState();
+    return bytes;
+  }
+
+  /** Takes a part that need not be sent into the running checksum. Throws like `read`. */
+  async hashTo(end: number): Promise<void> {
+    while (this.#hashedTo < end)
+      await this.read(this.#hashedTo, Math.min(end - this.#hashedTo, hashStepBytes));
+  }
+
+  /** `md5:…` or `sha256:…` of the whole file, which was read to its end. */
+  checksum(): string {
+    this.#digest ??= this.#hasher.digest("hex");
+    return `${this.#algorithm}:${this.#digest}`;
+  }
+
+  /** Whether the whole content has this checksum, of whichever kind. Throws like `read`. */
+  async hasChecksum(checksum: string): Promise<boolean> {
+    const algorithm = checksum.startsWith("sha256:") ? "sha256" : "md5";
+    const hasher = new Bun.CryptoHasher(algorithm);
+    const { size } = this.fingerprint;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
+    for (let offset = 0; offset < size; offset += buffer.length) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
+      await this.#fill(bytes, offset);
+      hasher.update(bytes);
+    }
+    await this.compareState();
+    return checksum === `${algorithm}:${hasher.digest("hex")}`;
+  }
+
+  async #fill(bytes: Buffer, offset: number): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await this.#handle.read(bytes, at, bytes.length - at, offset + at);
+      if (bytesRead === 0) throw new ChangedError("it became shorter while it was read");
+      at += bytesRead;
+    }
+  }
+}

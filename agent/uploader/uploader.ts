@@ -1,0 +1,59 @@
+/** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
+import type { UploaderConfig } from "../config/config.ts";
+import { messageOf } from "../lib/errors.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import { Candidates } from "./candidates.ts";
+import { Lanes } from "./lanes.ts";
+import type { Found } from "./scan.ts";
+import { type UploadOptions, uploadVersion } from "./version-upload.ts";
+
+export interface UploadResult {
+  /** Files that could not be read, at their last try. */
+  failedCount: number;
+}
+
+/** Large files that wait for a place; more are found again by the next full look. */
+const maxWaitingLarge = 1000;
+
+/** Runs until the signal fires, or with `once` until all that was there is acknowledged. Throws a permanent `AgentError` only. */
+export async function runUploader(
+  options: UploadOptions & { config: UploaderConfig },
+): Promise<UploadResult> {
+  const { ledger, signal, chunkSize, config, log } = options;
+  const candidates = new Candidates(options);
+  const lanes = new Lanes(config.parallel);
+  const running = new Set<Promise<void>>();
+  const failed = new Map<string, unknown>();
+
+  const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
+    const { file } = found;
+    const leave = await place;
+    try {
+      const outcome = signal.aborted ? "stopped" : await uploadVersion(options, found, leave);
+      failed.delete(file.path);
+      candidates.done(file, outcome === "changed");
+    } catch (error) {
+      failed.set(file.path, error);
+      candidates.failed(file);
+      log.error(
+        `${pathToDisplay(file.path)}: can't be sent: ${messageOf(error)}; tried again at the next rescan`,
+      );
+    } finally {
+      leave();
+    }
+  };
+
+  for await (const found of candidates.ready()) {
+    const id = { uploader: ledger.uploader, path: found.file.path };
+    const small = found.stats.size <= BigInt(chunkSize.next(id));
+    if (!small && lanes.waitingLarge >= maxWaitingLarge) continue;
+    candidates.begin(found.file);
+    const place = lanes.enter(small);
+    const task: Promise<void> = send(found, place).finally(() => running.delete(task));
+    running.add(task);
+    // Small files come as fast as they are read; a large one waits for its place beside this loop.
+    if (small) await place;
+  }
+  await Promise.all(running);
+  return { failedCount: failed.size };
+}

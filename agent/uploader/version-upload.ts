@@ -1,0 +1,382 @@
+/**
+ * Sending one version: read chunks, produce, follow the acknowledgements, checkpoint, and note it as sent. A trouble on
+ * the way (a client made anew, a topic that takes less) goes on from the acknowledged prefix; a file that changes is
+ * given up at once, on both sides.
+ */
+import type { UploaderConfig } from "../config/config.ts";
+import { KafkaError } from "../kafka/errors.ts";
+import type { RecordProducer } from "../kafka/producer.ts";
+import { describeTopic, endOffset, type Topic } from "../kafka/topics.ts";
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { AgentError } from "../lib/errors.ts";
+import { isPermanent, pause, retry } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import {
+  type Chunk,
+  chunkKey,
+  decodeFrom,
+  encodeAbandoned,
+  encodeChunk,
+  encodeFrom,
+  type From,
+} from "../wire/chunk.ts";
+import type { FileValue } from "../wire/entry.ts";
+import { partitionOf } from "../wire/numbers.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
+import type { ChunkSize } from "./chunk-size.ts";
+import { sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
+import type { Found } from "./scan.ts";
+import { ChangedError, SourceFile } from "./source-file.ts";
+import type { Window } from "./window.ts";
+
+export interface UploadOptions {
+  config: UploaderConfig;
+  producer: RecordProducer;
+  ledger: UploaderLedger;
+  topic: Topic;
+  window: Window;
+  chunkSize: ChunkSize;
+  log: Log;
+  logChunks: boolean;
+  signal: AbortSignal;
+  /** A missing right ends it instead of being waited for. */
+  once: boolean;
+  /** How long a stop waits for what is under way. */
+  drainMs: number;
+}
+
+/**
+ * sent: acknowledged and noted. unchanged: only looked different. changed: given up, settle again. stopped: the signal
+ * fired, it goes on at the next start.
+ */
+export type Outcome = "sent" | "unchanged" | "changed" | "stopped";
+
+const checkpointBytes = 64 << 20;
+const checkpointMs = 60_000;
+/** Smaller files are sent again from their beginning; it costs less than the checkpoints would. */
+const checkpointedBytes = 16 << 20;
+
+/** The agent is being stopped. */
+class StoppedError extends AgentError {
+  constructor() {
+    super("the agent is being stopped", "permanent");
+    this.name = "StoppedError";
+  }
+}
+
+/**
+ * Sends a file as it was found. `onRead` is called when the reading is over and only acknowledgements are waited for.
+ * Throws what the file system throws, and with `once` a permanent `KafkaError`.
+ */
+export async function uploadVersion(
+  options: UploadOptions,
+  found: Found,
+  onRead: () => void,
+): Promise<Outcome> {
+  const source = await SourceFile.open(found, options.config.checksum);
+  try {
+    return await new VersionUpload(options, source, onRead).run();
+  } finally {
+    await source.close();
+  }
+}
+
+class VersionUpload {
+  readonly #options: UploadOptions;
+  readonly #source: SourceFile;
+  readonly #path: string;
+  readonly #size: number;
+  readonly #onRead: () => void;
+  readonly #name: string;
+  #version = 0;
+  #partition = 0;
+  #from: From | undefined;
+  #prefix = new AcknowledgedPrefix(0);
+  #chunkBytes = 0;
+  #checkpoint: Promise<void> | undefined;
+  #checkpointedBytes = 0;
+  #checkpointedAtMs = performance.now();
+  #lastOffset = 0;
+  #anythingSent = false;
+
+  constructor(options: UploadOptions, source: SourceFile, onRead: () => void) {
+    this.#options = options;
+    this.#source = source;
+    this.#path = source.file.path;
+    this.#size = source.fingerprint.size;
+    this.#onRead = onRead;
+    this.#name = pathToDisplay(source.file.path);
+  }
+
+  async run(): Promise<Outcome> {
+    const { log, signal, once } = this.#options;
+    try {
+      await this.#source.compareState();
+      const entry = this.#options.ledger.file(this.#path);
+      if (entry && (await this.#isSameContent(entry))) return "unchanged";
+      await this.#begin(entry);
+      // Troubles of Kafka are waited out; a file that has changed, or a stop, is not.
+      const giveUp = (error: unknown) =>
+        error instanceof ChangedError ||
+        error instanceof StoppedError ||
+        !(error instanceof AgentError) ||
+        (once && isPermanent(error));
+      await retry({ what: this.#name, log, signal, giveUp }, () => this.#sendRest());
+      await this.#finish();
+      return "sent";
+    } catch (error) {
+      if (error instanceof StoppedError || (signal.aborted && error instanceof AgentError))
+        return this.#stop();
+      if (!(error instanceof ChangedError)) throw error;
+      await this.#giveUp(error.message);
+      return "changed";
+    }
+  }
+
+  /** Whether it is what was sent already, and only its ctime or inode is another. Then the ledger learns those. */
+  async #isSameContent(entry: FileValue): Promise<boolean> {
+    const { ledger } = this.#options;
+    if (
+      entry.state === "gone" &&
+      entry.checksum !== undefined &&
+      sameFingerprint(entry, this.#source.fingerprint)
+    ) {
+      // It was out of sight, not gone: a file system that was not mounted.
+      await ledger.put(this.#path, { ...entry, state: "sent" });
+      return true;
+    }
+    if (entry.state !== "sent" || !sameSizeAndTime(entry, this.#source.fingerprint)) return false;
+    if (!(await this.#source.hasChecksum(entry.checksum ?? ""))) return false;
+    await ledger.put(this.#path, { ...entry, ...this.#source.fingerprint });
+    return true;
+  }
+
+  /** A version, resumed where the ledger has it as being sent, else new. */
+  async #begin(entry: FileValue | undefined): Promise<void> {
+    const { ledger, topic, producer, log, chunkSize, config } = this.#options;
+    this.#chunkBytes = Math.min(chunkSize.next(this.#id()), config.inFlightBytes);
+    const resumed =
+      entry?.state === "sending" &&
+      sameFingerprint(entry, this.#source.fingerprint) &&
+      entry.topic === topic.id;
+    this.#version = resumed ? entry.version : ledger.nextVersion();
+    this.#partition = resumed ? (entry.partition ?? 0) : partitionOf(chunkKey(this.#id()), topic.partitions);
+    if (resumed) {
+      this.#from = decodeFrom(entry.from ?? "");
+      this.#prefix = new AcknowledgedPrefix(entry.acknowledged ?? 0);
+      this.#checkpointedBytes = this.#prefix.bytes;
+      this.#anythingSent = true;
+    } else if (this.#size > this.#chunkBytes) {
+      const offset = await this.#waitFor("asking where its chunks begin", () =>
+        endOffset(producer.client, topic.name, this.#partition),
+      );
+      this.#from = { topic: topic.id, offsets: [{ partition: this.#partition, offset }] };
+    }
+    if (!resumed && this.#size > checkpointedBytes) await this.#noteSending();
+    log.info(
+      `${this.#name}: ${this.#size} bytes, creating ${this.#chunkCount()} ${Math.min(this.#chunkBytes, this.#size)}-byte chunks`,
+    );
+    if (resumed) log.info(`${this.#name}: goes on after ${this.#prefix.bytes} acknowledged bytes`);
+    await this.#source.hashTo(this.#prefix.bytes);
+  }
+
+  /** Reads and sends everything behind the acknowledged prefix, and waits until it is acknowledged. */
+  async #sendRest(): Promise<void> {
+    const { producer } = this.#options;
+    this.#prefix.restart();
+    try {
+      for (let offset = this.#prefix.bytes; offset < this.#size || !this.#anythingSent; ) {
+        offset += await this.#sendChunk(offset);
+      }
+      this.#onRead();
+      await this.#prefix.all();
+    } catch (error) {
+      if (error instanceof KafkaError && error.tooLarge) await this.#shrink();
+      else if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
+      // What was under way has ended by now, or will end without being waited for.
+      this.#anythingSent = this.#size > 0;
+      throw error;
+    }
+  }
+
+  /** Returns how many bytes it took. */
+  async #sendChunk(offset: number): Promise<number> {
+    const { window, signal, producer, topic, chunkSize, log, logChunks } = this.#options;
+    this.#prefix.throwFailure();
+    const length = Math.min(this.#nextChunkBytes(), this.#size - offset);
+    const windowBytes = length + recordCostBytes;
+    if (!(await window.enter(windowBytes, signal))) throw new StoppedError();
+    let entered = true;
+    const leave = () => {
+      if (entered) window.leave(windowBytes);
+      entered = false;
+    };
+    try {
+      const value = await this.#source.read(offset, length);
+      const chunk = this.#chunk(offset, value);
+      this.#anythingSent = true;
+      const sent = this.#prefix.sent(offset, length);
+      chunkSize.sent(length);
+      const record = {
+        topic: topic.name,
+        partition: this.#partition,
+        key: chunkKey(chunk),
+        value,
+        headers: encodeChunk(chunk),
+      };
+      await producer.enqueue(record, (error, acknowledgement) => {
+        leave();
+        chunkSize.ended(length, error === undefined);
+        if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
+        if (!error && logChunks)
+          log.info(`${this.#name}: (${padded(chunk.index)} of ${padded(chunk.count)}) chunk uploaded`);
+        sent(error);
+        this.#checkpointIfDue();
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return length;
+  }
+
+  #chunk(offset: number, value: Buffer): Chunk {
+    const { size, mtime } = this.#source.fingerprint;
+    const last = offset + value.length === size;
+    return {
+      kind: "chunk",
+      ...this.#id(),
+      version: this.#version,
+      offset,
+      size,
+      mtime: BigInt(mtime),
+      value,
+      index: size === 0 ? 1 : Math.ceil((offset + value.length) / this.#chunkBytes),
+      count: this.#chunkCount(),
+      ...(this.#from ? { from: this.#from } : {}),
+      algorithm: this.#options.config.checksum,
+      ...(last ? { checksum: this.#source.checksum() } : {}),
+    };
+  }
+
+  async #finish(): Promise<void> {
+    const { ledger, topic, log } = this.#options;
+    await this.#checkpoint;
+    const checksum = this.#source.checksum();
+    await ledger.put(this.#path, {
+      ...this.#entry("sent"),
+      topic: topic.id,
+      partition: this.#partition,
+      checksum,
+      offset: this.#lastOffset,
+    });
+    log.info(`${this.#name}: finished ${this.#chunkCount()} chunk uploads`);
+    const [algorithm, digest] = checksum.split(":");
+    log.info(`${this.#name}: successfully processed, ${algorithm} checksum ${digest}`, {
+      bytes: this.#size,
+    });
+  }
+
+  /** Tells both sides that this version will never be whole. */
+  async #giveUp(reason: string): Promise<void> {
+    const { ledger, producer, topic, log } = this.#options;
+    log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`);
+    await this.#checkpoint;
+    if (!this.#anythingSent) return;
+    const id = { ...this.#id(), version: this.#version };
+    const record = {
+      topic: topic.name,
+      partition: this.#partition,
+      key: chunkKey(id),
+      value: Buffer.alloc(0),
+      headers: encodeAbandoned(id, reason),
+    };
+    await this.#waitFor("telling that it was given up", () => producer.send(record));
+    await ledger.put(this.#path, { ...this.#entry("abandoned"), reason });
+  }
+
+  /** What was acknowledged so far is noted, so that the next start goes on from there. */
+  async #stop(): Promise<Outcome> {
+    await Promise.race([this.#prefix.all().catch(() => undefined), pause(this.#options.drainMs)]);
+    await this.#checkpoint;
+    if (this.#from && this.#prefix.bytes > this.#checkpointedBytes) await this.#noteSending();
+    return "stopped";
+  }
+
+  #checkpointIfDue(): void {
+    if (this.#size <= checkpointedBytes || this.#checkpoint) return;
+    const bytes = this.#prefix.bytes - this.#checkpointedBytes;
+    const dueByTime = bytes > 0 && performance.now() - this.#checkpointedAtMs >= checkpointMs;
+    if (bytes < checkpointBytes && !dueByTime) return;
+    this.#checkpoint = this.#noteSending()
+      .catch((error: unknown) => {
+        // It is only a checkpoint: without it more is sent again. The chunks themselves meet the same trouble.
+        this.#options.log.debug(`${this.#name}: checkpoint failed: ${error}`);
+      })
+      .finally(() => {
+        this.#checkpoint = undefined;
+      });
+  }
+
+  async #noteSending(): Promise<void> {
+    const { ledger, topic } = this.#options;
+    const acknowledged = this.#prefix.bytes;
+    await ledger.put(this.#path, {
+      ...this.#entry("sending"),
+      topic: topic.id,
+      partition: this.#partition,
+      ...(this.#from ? { from: encodeFrom(this.#from) } : {}),
+      acknowledged,
+    });
+    this.#checkpointedBytes = acknowledged;
+    this.#checkpointedAtMs = performance.now();
+  }
+
+  /** The topic takes less than was thought: smaller chunks, and smaller batches of small files. */
+  async #shrink(): Promise<void> {
+    const { producer, topic, chunkSize, log } = this.#options;
+    const tried = chunkSize.topicBytes;
+    const now = await this.#waitFor("asking for the topic's limit", () =>
+      describeTopic(producer.client, topic.name),
+    );
+    // Another file may have been here before.
+    if (chunkSize.topicBytes !== tried) return;
+    const limit = now && now.maxMessageBytes < tried ? now.maxMessageBytes : Math.floor(tried / 2);
+    chunkSize.limit(limit);
+    log.warn(`topic ${topic.name} takes no more than ${limit} bytes at a time now: chunks become smaller`);
+    await producer.limitBatches(limit);
+  }
+
+  #nextChunkBytes(): number {
+    const { chunkSize, config } = this.#options;
+    return Math.min(chunkSize.next(this.#id()), config.inFlightBytes);
+  }
+
+  #chunkCount(): number {
+    return Math.max(1, Math.ceil(this.#size / this.#chunkBytes));
+  }
+
+  #id(): { uploader: string; path: string } {
+    return { uploader: this.#options.ledger.uploader, path: this.#path };
+  }
+
+  #entry(state: FileValue["state"]): FileValue {
+    return { format: 1, version: this.#version, state, ...this.#source.fingerprint };
+  }
+
+  #waitFor<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    const { log, signal, once } = this.#options;
+    return retry(
+      { what: `${this.#name}: ${what}`, log, signal, giveUp: (e) => once && isPermanent(e) },
+      attempt,
+    );
+  }
+}
+
+/** What a record costs in memory beside its value: key, headers, and the client's bookkeeping. */
+const recordCostBytes = 1024;
+
+function padded(count: number): string {
+  return String(count).padStart(5, "0");
+}

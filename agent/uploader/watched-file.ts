@@ -1,0 +1,58 @@
+/** A file below a watch: where it is here, and the path it has at the destination. */
+import type { WatchConfig } from "../config/config.ts";
+import { pathToNative, pathToText } from "../wire/path.ts";
+
+export interface WatchedFile {
+  watch: Watch;
+  /** Below the watch, as text. */
+  relative: string;
+  /** At the destination, as text. */
+  path: string;
+}
+
+/** A watched directory, its globs made ready. */
+export class Watch {
+  readonly config: WatchConfig;
+  readonly #root: Buffer;
+  readonly #include: Bun.Glob[];
+  readonly #exclude: Bun.Glob[];
+  readonly #includesAll: boolean;
+
+  constructor(config: WatchConfig) {
+    this.config = config;
+    this.#root = Buffer.from(config.path, "utf8");
+    this.#include = config.include.map((pattern) => new Bun.Glob(pattern));
+    this.#exclude = config.exclude.map((pattern) => new Bun.Glob(pattern));
+    this.#includesAll = config.include.includes("**/*");
+  }
+
+  file(relative: string): WatchedFile {
+    const path = this.config.as === "" ? relative : `${pathToText(Buffer.from(this.config.as))}/${relative}`;
+    return { watch: this, relative, path };
+  }
+
+  /** The watch's own path, or that of something below it, for the file system. */
+  native(relative: string): string | Buffer {
+    if (relative === "") return this.config.path;
+    const native = pathToNative(relative);
+    if (typeof native === "string") return `${this.config.path}/${native}`;
+    return Buffer.concat([this.#root, Buffer.from("/"), native]);
+  }
+
+  /** Whether a file of this relative path (as text) is to be sent; hidden ones never are. */
+  wants(relative: string): boolean {
+    if (isHidden(relative)) return false;
+    if (!this.config.recursive && relative.includes("/")) return false;
+    const matches = (glob: Bun.Glob) => glob.match(relative);
+    return (this.#includesAll || this.#include.some(matches)) && !this.#exclude.some(matches);
+  }
+
+  /** Whether to look into a folder of this relative path. */
+  entersFolder(relative: string): boolean {
+    return relative === "" || (this.config.recursive && !isHidden(relative));
+  }
+}
+
+function isHidden(relative: string): boolean {
+  return relative.startsWith(".") || relative.includes("/.");
+}
