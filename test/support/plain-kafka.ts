@@ -61,6 +61,16 @@ export class PlainKafka {
     return { id: found.topicId.base64str, partitions: found.partitions.length };
   }
 
+  /** The topic's settings by name. */
+  async settingsOf(topic: string): Promise<Record<string, string | null>> {
+    const found = await ask(`settings of ${topic}`, (done: Answer<RdKafka.DescribedResource[] | undefined>) =>
+      this.#admin()._client.describeConfigs([{ type: 2, name: topic }], timeoutMs, done),
+    );
+    return Object.fromEntries(
+      Object.entries(found?.[0]?.entries ?? {}).map(([name, { value }]) => [name, value]),
+    );
+  }
+
   /** The offset after the last record of each partition. */
   async endOffsets(topic: string): Promise<number[]> {
     const { partitions } = await this.describeTopic(topic);

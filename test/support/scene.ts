@@ -3,10 +3,10 @@
  * is gone when the test is over, however it ends.
  */
 import { afterEach, setDefaultTimeout } from "bun:test";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AgentProcess, type StartOptions } from "./agent-process.ts";
+import { AgentProcess, executable, type StartOptions } from "./agent-process.ts";
 import { sharedKafka } from "./kafka.ts";
 import { PlainKafka } from "./plain-kafka.ts";
 import { patienceMs } from "./wait.ts";
@@ -69,6 +69,15 @@ export class Scene {
     const agent = new AgentProcess(args, options);
     this.#agents.push(agent);
     return agent;
+  }
+
+  /** A copy of the executable where any user may run it. */
+  async executableForAll(): Promise<string> {
+    const copy = join(this.#root, "streamsend-agent");
+    await copyFile(executable, copy);
+    await chmod(copy, 0o755);
+    await chmod(this.#root, 0o755);
+    return copy;
   }
 
   /** A plain client of the scene's broker. */

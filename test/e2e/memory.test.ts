@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { differences } from "../support/compare.ts";
+import { useScenes } from "../support/scene.ts";
+import { writeLargeFile } from "../support/tree.ts";
+
+const openScene = useScenes();
+const mebibyte = 1 << 20;
+/** 1 GB; the promise is the same for any size. */
+const fileBytes = Number(process.env.STREAMSEND_LARGE_FILE_BYTES ?? 1_000_000_000);
+const timeoutMs = 120_000 + fileBytes / 10_000;
+
+test(
+  "the memory of both sides stays small at full speed, whatever the file's size",
+  async () => {
+    const scene = await openScene();
+    const kafka = await scene.kafka();
+    const source = await scene.folder("source");
+    const output = await scene.folder("output");
+    const peaks = new Map<string, number>();
+    for (const [name, bytes] of [
+      ["100mb.bin", 100_000_000],
+      ["large.bin", fileBytes],
+    ] as const) {
+      await writeLargeFile(join(source, name), bytes);
+      const settings = { log: { chunks: false } };
+      const uploader = await scene.uploader(source, { settings });
+      const downloader = await scene.downloader(output, { settings });
+      await downloader.waitForLine(new RegExp(`${name}: merge complete`), timeoutMs);
+      peaks.set(`uploader ${name}`, await uploader.peakMemoryBytes());
+      peaks.set(`downloader ${name}`, await downloader.peakMemoryBytes());
+      expect(await differences(source, join(output, "uploader"))).toBe("");
+      await Promise.all([uploader, downloader].map((agent) => agent.kill()));
+      await rm(join(source, name));
+      await rm(join(output, "uploader", name));
+    }
+    await kafka.deleteTopic(scene.topic);
+    const peak = (what: string) => (peaks.get(what) ?? Number.NaN) / mebibyte;
+    expect(peak("uploader large.bin")).toBeLessThan(80);
+    expect(peak("downloader large.bin")).toBeLessThan(96);
+    expect(peak("uploader large.bin")).toBeLessThan(peak("uploader 100mb.bin") + 10);
+    expect(peak("downloader large.bin")).toBeLessThan(peak("downloader 100mb.bin") + 10);
+  },
+  timeoutMs,
+);

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { md5sum } from "../support/compare.ts";
+import { type Kafka, startKafka } from "../support/kafka.ts";
+import { useScenes } from "../support/scene.ts";
+import { Toxiproxy } from "../support/toxiproxy.ts";
+import { writeLargeFile } from "../support/tree.ts";
+
+const openScene = useScenes(async () => kafka.bootstrap);
+setDefaultTimeout(400_000);
+
+let proxy: Toxiproxy;
+let kafka: Kafka;
+let slowBrokers: string;
+
+beforeAll(async () => {
+  proxy = await Toxiproxy.start();
+  const port = await proxy.open("slow");
+  // The broker tells clients that come this way to go on coming this way.
+  kafka = await startKafka({ listeners: [{ name: "SLOW", protocol: "PLAINTEXT", advertisedPort: port }] });
+  await proxy.lead("slow", kafka.listener("SLOW"));
+  await proxy.throttle("slow", 16 * 1024);
+  slowBrokers = `127.0.0.1:${port}`;
+});
+
+afterAll(async () => {
+  await proxy.stop();
+  await kafka.stop();
+});
+
+test("on a link of 128 kbit/s a file of 1 MB arrives, and a small one does not wait for it", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeLargeFile(join(source, "large.bin"), 1_000_000);
+  const uploader = await scene.uploader(source, { kafka: { brokers: slowBrokers } });
+  const downloader = await scene.downloader(output);
+  await uploader.waitForLine(/large\.bin: 1000000 bytes/);
+  await writeLargeFile(join(source, "small.bin"), 1_000);
+  await downloader.waitForLine(/small\.bin: merge complete/, 200_000);
+  expect(downloader.output).not.toContain("large.bin: merge complete");
+  await downloader.waitForLine(/large\.bin: merge complete/, 200_000);
+  for (const name of ["small.bin", "large.bin"]) {
+    expect(await md5sum(join(output, "uploader", name))).toBe(await md5sum(join(source, name)));
+  }
+  // Sent once: on such a link a chunk that is given up and sent again would never end.
+  const records = await (await scene.kafka()).readAll(scene.topic);
+  const bytes = records.reduce((sum, record) => sum + (record.value?.length ?? 0), 0);
+  expect(bytes).toBe(1_001_000);
+});
