@@ -1,0 +1,105 @@
+/** The client as the agent uses it, with promises, for the tests of the native layer. */
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { waitUntil } from "../support/wait.ts";
+
+export type Producer = RdKafka.Producer;
+export type Consumer = RdKafka.KafkaConsumer;
+export type Properties = Record<string, string | number | boolean | ((...args: never[]) => void)>;
+
+/** Turns the client's callbacks into a promise: `call((done) => client.flush(1000, done))`. */
+export function call<T = unknown>(start: (done: (error: unknown, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => (error ? reject(error) : resolve(value as T)));
+  });
+}
+
+/** The client's error number that a call fails with. */
+export async function errorCode(promise: Promise<unknown>): Promise<number> {
+  try {
+    await promise;
+  } catch (error) {
+    return (error as RdKafka.LibrdKafkaError).code;
+  }
+  throw new Error("did not fail");
+}
+
+export async function connectProducer(bootstrap: string, properties: Properties = {}): Promise<Producer> {
+  const producer = new RdKafka.Producer({
+    "bootstrap.servers": bootstrap,
+    "enable.idempotence": true,
+    "message.timeout.ms": 0,
+    "allow.auto.create.topics": false,
+    dr_cb: true,
+    ...properties,
+  });
+  await call((done) => producer.connect({ allTopics: false, timeout: 10_000 }, done));
+  producer.setPollInBackground(true);
+  return producer;
+}
+
+export async function connectConsumer(bootstrap: string, properties: Properties = {}): Promise<Consumer> {
+  const consumer = new RdKafka.KafkaConsumer({
+    "bootstrap.servers": bootstrap,
+    "group.id": `group-${crypto.randomUUID()}`,
+    "enable.auto.commit": false,
+    "enable.auto.offset.store": false,
+    "allow.auto.create.topics": false,
+    "auto.offset.reset": "error",
+    "fetch.queue.backoff.ms": 2,
+    ...properties,
+  } as RdKafka.ConsumerGlobalConfig);
+  await call((done) => consumer.connect({ allTopics: false, timeout: 10_000 }, done));
+  consumer.setDefaultConsumeTimeout(100);
+  return consumer;
+}
+
+export function disconnect(client: Producer | Consumer): Promise<unknown> {
+  return call((done) => client.disconnect(done));
+}
+
+/** One call of consume; it may give fewer messages than asked for, or none. */
+export function consume(consumer: Consumer, count = 1): Promise<RdKafka.Message[]> {
+  return call((done) => consumer.consume(count, done));
+}
+
+/** Consumes until there are `count` messages. */
+export async function consumeAll(consumer: Consumer, count: number): Promise<RdKafka.Message[]> {
+  const messages: RdKafka.Message[] = [];
+  await waitUntil(`${count} messages`, async () => {
+    messages.push(...(await consume(consumer, count - messages.length)));
+    return messages.length >= count;
+  });
+  return messages;
+}
+
+export function createTopic(
+  producer: Producer,
+  topic: string,
+  partitions = 1,
+  config: Record<string, string> = {},
+): Promise<unknown> {
+  const admin = RdKafka.AdminClient.createFrom(producer);
+  const description = { topic, num_partitions: partitions, replication_factor: -1, config };
+  return call((done) => admin.createTopic(description, 10_000, done));
+}
+
+/** Produces and waits for the reports: one a message, in the order of the partition. */
+export async function produceAll(
+  producer: Producer,
+  topic: string,
+  values: readonly (string | Buffer | null)[],
+  partition = 0,
+): Promise<RdKafka.DeliveryReport[]> {
+  const reports: RdKafka.DeliveryReport[] = [];
+  const collect = (error: unknown, report: RdKafka.DeliveryReport) => {
+    if (error) throw error;
+    reports.push(report);
+  };
+  producer.on("delivery-report", collect);
+  for (const value of values) {
+    producer.produce(topic, partition, typeof value === "string" ? Buffer.from(value) : value);
+  }
+  await call((done) => producer.flush(30_000, done));
+  producer.removeListener("delivery-report", collect);
+  return reports;
+}

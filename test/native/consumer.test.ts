@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import type RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { sharedKafka } from "../support/kafka.ts";
+import { waitUntil } from "../support/wait.ts";
+import {
+  type Consumer,
+  call,
+  connectConsumer,
+  connectProducer,
+  consume,
+  consumeAll,
+  createTopic,
+  disconnect,
+  errorCode,
+  type Producer,
+  produceAll,
+} from "./client.ts";
+
+let producer: Producer;
+let consumer: Consumer;
+let topic: string;
+const ends: RdKafka.EofEvent[] = [];
+
+beforeAll(async () => {
+  const { bootstrap } = await sharedKafka();
+  producer = await connectProducer(bootstrap);
+  consumer = await connectConsumer(bootstrap, { "enable.partition.eof": true });
+  consumer.on("partition.eof", (event) => ends.push(event));
+});
+
+beforeEach(async () => {
+  topic = crypto.randomUUID();
+  ends.length = 0;
+  await createTopic(producer, topic, 2);
+  await produceAll(producer, topic, ["a", "b", "c", "d"]);
+});
+
+afterAll(async () => {
+  await Promise.all([disconnect(producer), disconnect(consumer)]);
+});
+
+const offsets = (messages: RdKafka.Message[]) => messages.map(({ offset }) => offset);
+
+test("an assignment starts at the offset that it names", async () => {
+  consumer.assign([{ topic, partition: 0, offset: 2 }]);
+  expect(offsets(await consumeAll(consumer, 2))).toEqual([2, 3]);
+});
+
+test("consume gives no more than it was asked for, in order", async () => {
+  consumer.assign([{ topic, partition: 0, offset: 0 }]);
+  expect(offsets(await consumeAll(consumer, 3))).toEqual([0, 1, 2]);
+  expect(offsets(await consumeAll(consumer, 1))).toEqual([3]);
+});
+
+test("consume(many) with the timeout for the first only gives what is there", async () => {
+  const patient = await connectConsumer((await sharedKafka()).bootstrap);
+  patient.setDefaultIsTimeoutOnlyForFirstMessage(true);
+  patient.setDefaultConsumeTimeout(20_000);
+  patient.assign([{ topic, partition: 0, offset: 0 }]);
+  expect((await consume(patient, 1000)).length).toBeGreaterThan(0); // it would wait 20 s for a fifth
+  await disconnect(patient);
+});
+
+test("the end of each partition is told, of an empty one too, and again after more has come", async () => {
+  consumer.assign([
+    { topic, partition: 0, offset: 0 },
+    { topic, partition: 1, offset: 0 },
+  ]);
+  const told = (partition: number, offset: number) =>
+    waitUntil(`the end of partition ${partition} at ${offset}`, async () => {
+      await consume(consumer, 10);
+      return ends.some((end) => end.partition === partition && end.offset === offset);
+    });
+  await told(0, 4);
+  await told(1, 0);
+  await produceAll(producer, topic, ["more"], 1);
+  await told(1, 1);
+});
+
+test("position is after what was consumed, and unknown before", async () => {
+  consumer.assign([{ topic, partition: 0, offset: 0 }]);
+  expect(consumer.position([{ topic, partition: 0 }])[0]?.offset).toBeUndefined();
+  await consumeAll(consumer, 2);
+  expect(consumer.position([{ topic, partition: 0 }])[0]?.offset).toBe(2);
+});
+
+test("seek goes back", async () => {
+  consumer.assign([{ topic, partition: 0, offset: 0 }]);
+  await consumeAll(consumer, 4);
+  await call((done) => consumer.seek({ topic, partition: 0, offset: 1 }, 10_000, done));
+  expect(offsets(await consumeAll(consumer, 1))).toEqual([1]);
+});
+
+test("a paused partition gives nothing, a resumed one goes on where it was", async () => {
+  consumer.assign([
+    { topic, partition: 0, offset: 0 },
+    { topic, partition: 1, offset: 0 },
+  ]);
+  await consumeAll(consumer, 1);
+  consumer.pause([{ topic, partition: 0 }]);
+  await produceAll(producer, topic, ["other partition"], 1);
+  expect((await consumeAll(consumer, 1))[0]).toMatchObject({ partition: 1, offset: 0 });
+  consumer.resume([{ topic, partition: 0 }]);
+  expect(offsets(await consumeAll(consumer, 3))).toEqual([1, 2, 3]);
+});
+
+test("the watermarks are asked of the broker", async () => {
+  const marks = await call<RdKafka.WatermarkOffsets>((done) =>
+    consumer.queryWatermarkOffsets(topic, 0, 10_000, done),
+  );
+  expect(marks).toEqual({ lowOffset: 0, highOffset: 4 });
+});
+
+test("a commit is there with its metadata when commitAndWait has called back", async () => {
+  const committed = [{ topic, partition: 0, offset: 3, metadata: "store-1" }];
+  await call((done) => consumer.getClient().commitAndWait(committed, 10_000, done));
+  const found = await call<RdKafka.TopicPartitionOffsetAndMetadata[]>((done) =>
+    consumer.committed(
+      [
+        { topic, partition: 0 },
+        { topic, partition: 1 },
+      ],
+      10_000,
+      done,
+    ),
+  );
+  expect(found[0]).toMatchObject({ offset: 3, metadata: "store-1" });
+  expect(found[1]?.offset).toBeUndefined();
+});
+
+test("a commit that one of its partitions is refused fails", async () => {
+  const offsets = [
+    { topic, partition: 0, offset: 1 },
+    { topic: "there is no such topic", partition: 0, offset: 1 },
+  ];
+  const code = await errorCode(call((done) => consumer.getClient().commitAndWait(offsets, 10_000, done)));
+  expect(code).toBe(3); // ERR_UNKNOWN_TOPIC_OR_PART
+});
+
+test("offsets that cannot be read are thrown", () => {
+  const commit = (offsets: unknown) => () =>
+    consumer.getClient().commitAndWait(offsets as never, 1000, () => undefined);
+  expect(commit([{ topic }])).toThrow("an offset must be");
+  expect(commit("all")).toThrow("commitAndWait(offsets");
+});
+
+test("an offset out of range is an error that stands until the partition is assigned anew", async () => {
+  consumer.assign([{ topic, partition: 0, offset: 1000 }]);
+  let code: number | undefined;
+  await waitUntil("consume fails", async () => {
+    code = await consume(consumer).then(
+      () => undefined,
+      (error) => error.code,
+    );
+    return code !== undefined;
+  });
+  expect(code).toBe(-140); // ERR__AUTO_OFFSET_RESET
+  expect(consumer.position([{ topic, partition: 0 }])[0]?.offset).toBeUndefined();
+  consumer.incrementalUnassign([{ topic, partition: 0 }]);
+  consumer.incrementalAssign([{ topic, partition: 0, offset: 3 }]);
+  expect(offsets(await consumeAll(consumer, 1))).toEqual([3]);
+});
