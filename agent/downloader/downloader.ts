@@ -12,6 +12,7 @@ import { GroupConsumer } from "../kafka/group-consumer.ts";
 import type { IncomingRecord, Position } from "../kafka/log-reader.ts";
 import type { Topic } from "../kafka/topics.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
+import { GarbageBound } from "../lib/collect-garbage.ts";
 import type { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
@@ -96,6 +97,7 @@ class Session {
   readonly #recoveries = new Map<Partial, Map<number, number>>();
   #recovering = new Set<Promise<void>>();
   readonly #abort = new AbortController();
+  readonly #garbage = new GarbageBound();
 
   constructor(options: DownloaderOptions, store: Store, group: GroupConsumer) {
     this.#options = options;
@@ -181,6 +183,7 @@ class Session {
 
   async #take(record: IncomingRecord): Promise<void> {
     await this.#assembly.take(record);
+    this.#garbage.passed(record.value?.length ?? 0);
     this.#positions.set(record.partition, record.offset + 1);
   }
 
