@@ -32,8 +32,8 @@ test("two groups mirror: each gets its own full copy", async () => {
   await writeTree(source, randomTree(41, { count: 40, levels: 3, maxBytes: 100_000 }));
   const agents = [
     await scene.uploader(source),
-    await scene.downloader(left, { name: "left", downloader: { group: "left" } }),
-    await scene.downloader(right, { name: "right", downloader: { group: "right/50%" } }),
+    await scene.downloader(left, { name: "left", downloader: { group: `left-${scene.group}` } }),
+    await scene.downloader(right, { name: "right", downloader: { group: `right/50%-${scene.group}` } }),
   ];
   await expectSameTree(source, join(left, "uploader"), agents);
   await expectSameTree(source, join(right, "uploader"), agents);
@@ -81,7 +81,7 @@ test("a group that begins with the latest gets only what is sent from then on", 
   const downloader = await scene.downloader(output, { downloader: { start: "latest" } });
   const kafka = await scene.kafka();
   await waitUntil("the group has noted where it begins", async () =>
-    (await kafka.readAll(scene.ledger)).some((record) => record.key === "start/streamsend"),
+    (await kafka.readAll(scene.ledger)).some((record) => record.key === `start/${scene.group}`),
   );
   await writeFile(join(source, "after.txt"), "after");
   await downloader.waitForLine(/after\.txt: merge complete/);

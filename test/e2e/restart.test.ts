@@ -152,10 +152,10 @@ test("the ledger knows what was sent and what was delivered", async () => {
   const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
   const file = ledger.get("file/uploader/a b.txt") as { version: number };
   expect(file).toMatchObject({ format: 1, state: "sent", size: 5, checksum });
-  const receipt = ledger.get(`delivered/streamsend/uploader/${file.version}/a b.txt`);
+  const receipt = ledger.get(`delivered/${scene.group}/uploader/${file.version}/a b.txt`);
   expect(receipt).toMatchObject({ format: 1, size: 5, checksum });
   expect(ledger.get("name/uploader")).toMatchObject({ format: 1, state: "released", highest: file.version });
-  expect(ledger.has("start/streamsend")).toBe(true);
+  expect(ledger.has(`start/${scene.group}`)).toBe(true);
 });
 
 test("a file that is gone from the source is noted as gone, and stays at the destination", async () => {

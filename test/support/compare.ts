@@ -1,5 +1,6 @@
 /** Are two trees the same? Asked of the system's own tools: `diff`, `md5sum`, `find`. */
 import { expect } from "bun:test";
+import { existsSync } from "node:fs";
 import type { AgentProcess } from "./agent-process.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -57,8 +58,9 @@ export async function expectSameTree(
   expect(await differences(source, output)).toBe("");
 }
 
-/** Path, size and modification time of each file, sorted, without `.streamsend` at the top. */
+/** Path, size and modification time of each file, sorted, without `.streamsend` at the top; none without a folder. */
 export async function listFiles(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return [];
   const command = [
     "find",
     ".",
@@ -83,8 +85,8 @@ export async function md5sum(path: string): Promise<string> {
   return output.replace(/^\\/, "").slice(0, 32);
 }
 
-/** What a downloader has left of its own in an output: every path under `.streamsend` that is no folder. */
+/** What a downloader has left of its own in an output: files under `.streamsend`, but for the store's name. */
 export async function leftovers(output: string): Promise<string[]> {
   const { output: found } = await run(["find", ".streamsend", "!", "-type", "d"], { cwd: output });
-  return found.split("\n").filter((line) => line !== "");
+  return found.split("\n").filter((line) => line !== "" && line !== ".streamsend/store");
 }

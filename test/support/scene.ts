@@ -31,6 +31,8 @@ export interface AgentOptions extends StartOptions {
 export class Scene {
   readonly topic = `files-${crypto.randomUUID()}`;
   readonly ledger = `${this.topic}.ledger`;
+  /** Its own, too: a member of another test that was killed would hold up this one's. */
+  readonly group = `group-${crypto.randomUUID()}`;
   readonly brokers: string;
   readonly #root: string;
   readonly #agents: AgentProcess[] = [];
@@ -61,7 +63,9 @@ export class Scene {
   }
 
   downloader(output: string, options: AgentOptions = {}): Promise<AgentProcess> {
-    return this.#start("downloader", options, { downloader: { output, ...options.downloader } });
+    return this.#start("downloader", options, {
+      downloader: { output, group: this.group, ...options.downloader },
+    });
   }
 
   /** Any command line. */

@@ -1,15 +1,7 @@
-/** A link that can be made slow: Toxiproxy, built once from the Go module proxy. */
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+/** A link that can be made slow: Toxiproxy, of scripts/toxiproxy. */
 import { join } from "node:path";
 import { run } from "./compare.ts";
 import { waitUntil } from "./wait.ts";
-
-const version = "v2.12.0";
-const cache =
-  process.env.STREAMSEND_CACHE ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "streamsend-agent");
 
 export class Toxiproxy {
   readonly #server: Bun.Subprocess;
@@ -65,19 +57,9 @@ export class Toxiproxy {
 }
 
 async function executable(): Promise<string> {
-  const path = join(cache, `toxiproxy-${version}`);
-  if (existsSync(path)) return path;
-  await mkdir(cache, { recursive: true });
-  const folder = await mkdtemp(join(cache, ".making-"));
-  try {
-    const module = `github.com/Shopify/toxiproxy/v2/cmd/server@${version}`;
-    const { code, errors } = await run(["env", `GOBIN=${folder}`, "CGO_ENABLED=0", "go", "install", module]);
-    if (code !== 0) throw new Error(`go install ${module}: ${errors}`);
-    await rename(join(folder, "server"), path);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  return path;
+  const { code, output, errors } = await run([join(import.meta.dir, "../../scripts/toxiproxy")]);
+  if (code !== 0) throw new Error(`scripts/toxiproxy: ${errors}`);
+  return output.trim();
 }
 
 function freePort(): number {

@@ -60,7 +60,6 @@ export function oddTree(seed: number): TreeFile[] {
     "~",
     "#",
     "a.",
-    "...",
     "CON",
     "streamsend",
     "x".repeat(255),
