@@ -73,7 +73,7 @@ test("a property that does not exist is thrown", () => {
 
 test("a broker that is killed: event.error tells, and everything is delivered once and in order when it is back", async () => {
   const topic = crypto.randomUUID();
-  const producer = await connectProducer(kafka.bootstrap, { "linger.ms": 0 });
+  const producer = await connectProducer(kafka.bootstrap, { "reconnect.backoff.max.ms": 500 });
   const errors: number[] = [];
   producer.on("event.error", ({ code }) => errors.push(code));
   let delivered = 0;
