@@ -14,6 +14,7 @@ import { Log } from "../observe/log.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
 import { runUploader } from "../uploader/uploader.ts";
 import { Window } from "../uploader/window.ts";
+import { dryRun } from "./dry-run.ts";
 import { describeStart } from "./start-line.ts";
 
 export interface RunOptions {
@@ -30,7 +31,9 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
   const stop = listenForStop(config, log);
   try {
     log.info(describeStart(config));
-    return await runRole(config, options, log, stop.signal);
+    if (!options.dryRun) return await runRole(config, options, log, stop.signal);
+    await dryRun(config, log, stop.signal);
+    return done;
   } catch (error) {
     if (stop.signal.aborted && error instanceof AgentError && error.severity !== "permanent") return done;
     log.error(messageOf(error));
@@ -45,7 +48,7 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
 async function runRole(config: Config, options: RunOptions, log: Log, signal: AbortSignal): Promise<number> {
   const { kafka, name: agentName } = config;
   // A mistake in the set-up ends --once; otherwise it is waited for, as somebody may be about to mend it.
-  const giveUp = options.once || options.dryRun ? isPermanent : () => false;
+  const giveUp = options.once ? isPermanent : () => false;
   const attempt = { what: "starting", log, signal, giveUp };
   const uploader = config.role === "uploader" ? config.uploader : undefined;
   const producer = await retry(attempt, () =>

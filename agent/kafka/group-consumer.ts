@@ -81,18 +81,7 @@ export class GroupConsumer {
 
   /** Where the group stands in these partitions. Throws a `KafkaError`. */
   committed(partitions: readonly number[]): Promise<Committed[]> {
-    return new Promise((resolve, reject) => {
-      this.#consumer.committed(this.#named(partitions), requestTimeoutMs, (error, positions) => {
-        if (error) return reject(kafkaError("asking for the group's position", error));
-        resolve(
-          positions.map(({ partition, offset, metadata }) => ({
-            partition,
-            offset: typeof offset === "number" && offset >= 0 ? offset : undefined,
-            metadata: metadata ?? undefined,
-          })),
-        );
-      });
-    });
+    return committedOffsets(this.#consumer, this.#named(partitions));
   }
 
   /** Commits and waits for the answer. Throws a `KafkaError`; its `notMember` says whether the group has let go. */
@@ -142,4 +131,20 @@ export class GroupConsumer {
   #named(partitions: readonly number[]): TopicPartition[] {
     return partitions.map((partition) => ({ topic: this.#topic, partition }));
   }
+}
+
+/** Where the consumer's group stands. Throws a `KafkaError`. */
+export function committedOffsets(consumer: Consumer, partitions: TopicPartition[]): Promise<Committed[]> {
+  return new Promise((resolve, reject) => {
+    consumer.committed(partitions, requestTimeoutMs, (error, positions) => {
+      if (error) return reject(kafkaError("asking for the group's position", error));
+      resolve(
+        positions.map(({ partition, offset, metadata }) => ({
+          partition,
+          offset: typeof offset === "number" && offset >= 0 ? offset : undefined,
+          metadata: metadata ?? undefined,
+        })),
+      );
+    });
+  });
 }

@@ -19,10 +19,13 @@ export class UploaderLedger {
   readonly #ledger: Ledger;
   readonly #log: Log;
   readonly #instance = randomUUID();
-  readonly #files = new Map<string, FileValue>();
-  readonly #seenAtMs = new Map<string, number>();
+  /** Entries as their JSON text: one string each, a tenth of the objects that they would be. */
+  readonly #files = new Map<string, string>();
+  /** By the brokers' clock; only from loading to `forgetGone`. */
+  readonly #goneSinceMs = new Map<string, number>();
   #reader: LedgerReader;
   #name: NameValue | undefined;
+  #highestSent = 0;
   #claimOffset = Number.POSITIVE_INFINITY;
   #heldBy: string | undefined;
   #versions = new VersionClock(0, 0);
@@ -68,7 +71,8 @@ export class UploaderLedger {
   }
 
   file(path: string): FileValue | undefined {
-    return this.#files.get(path);
+    const text = this.#files.get(path);
+    return text === undefined ? undefined : (JSON.parse(text) as FileValue);
   }
 
   paths(): IterableIterator<string> {
@@ -77,20 +81,20 @@ export class UploaderLedger {
 
   /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */
   async put(path: string, value: FileValue): Promise<void> {
-    this.#files.set(path, value);
+    this.#files.set(path, JSON.stringify(value));
+    this.#highestSent = Math.max(this.#highestSent, value.version);
     await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value });
   }
 
   /** Forgets the paths that have been gone for longer than their chunks are kept. See `Ledger.write`. */
   async forgetGone(retentionMs: number): Promise<void> {
     const nowMs = this.#versions.next() / 1000;
-    for (const [path, file] of this.#files) {
-      const sinceMs = this.#seenAtMs.get(path);
-      if (file.state !== "gone" || sinceMs === undefined || sinceMs + retentionMs > nowMs) continue;
+    for (const [path, sinceMs] of this.#goneSinceMs) {
+      if (sinceMs + retentionMs > nowMs) continue;
       this.#files.delete(path);
       await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
     }
-    this.#seenAtMs.clear();
+    this.#goneSinceMs.clear();
   }
 
   nextVersion(): number {
@@ -119,9 +123,11 @@ export class UploaderLedger {
   /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
   #takeFile(path: string, value: FileValue | null, timestampMs: number): void {
     if (this.#claimOffset !== Number.POSITIVE_INFINITY) return;
-    if (value) this.#files.set(path, value);
+    if (value) this.#files.set(path, JSON.stringify(value));
     else this.#files.delete(path);
-    if (value?.state === "gone") this.#seenAtMs.set(path, timestampMs);
+    if (value?.state === "gone") this.#goneSinceMs.set(path, timestampMs);
+    else this.#goneSinceMs.delete(path);
+    this.#highestSent = Math.max(this.#highestSent, value?.version ?? 0);
   }
 
   async #takeName(value: NameValue, offset: number): Promise<void> {
@@ -148,9 +154,7 @@ export class UploaderLedger {
   }
 
   #highest(): number {
-    let highest = Math.max(this.#versions.highest, this.#name?.highest ?? 0);
-    for (const file of this.#files.values()) highest = Math.max(highest, file.version);
-    return highest;
+    return Math.max(this.#versions.highest, this.#name?.highest ?? 0, this.#highestSent);
   }
 
   #throwIfHeldByAnother(): void {

@@ -5,13 +5,15 @@
  * maximal speed of an otherwise empty loop and with no effect on one that also hashes and writes.
  */
 const everyBytes = 8 << 20;
+/** What else a record leaves behind: its headers, promises, receipts. */
+const recordBytes = 16 << 10;
 
 export class GarbageBound {
   #bytes = 0;
 
-  /** Counts a buffer that will be garbage soon; collects when enough have come together. */
+  /** Counts a record with a value of so many bytes that will be garbage soon; collects when enough have come together. */
   passed(bytes: number): void {
-    this.#bytes += bytes;
+    this.#bytes += bytes + recordBytes;
     if (this.#bytes < everyBytes) return;
     this.#bytes = 0;
     Bun.gc(true);

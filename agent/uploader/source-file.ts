@@ -25,7 +25,7 @@ const hashStepBytes = 1 << 20;
 export class SourceFile {
   readonly file: WatchedFile;
   readonly fingerprint: Fingerprint;
-  readonly #handle: FileHandle;
+  #handle: FileHandle | undefined;
   readonly #algorithm: Algorithm;
   readonly #hasher: Bun.CryptoHasher;
   #hashedTo = 0;
@@ -42,12 +42,15 @@ export class SourceFile {
 
   /** Throws what the file system throws. */
   static async open(found: Found, algorithm: Algorithm): Promise<SourceFile> {
-    const handle = await open(found.file.watch.native(found.file.relative), openFlags);
-    return new SourceFile(found, handle, algorithm);
+    return new SourceFile(found, await openFile(found.file), algorithm);
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  /** Gives the handle and the buffer back until something is read again, if ever. */
+  async rest(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    this.#buffer = Buffer.alloc(0);
+    await handle?.close();
   }
 
   /** Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had. */
@@ -104,10 +107,15 @@ export class SourceFile {
   }
 
   async #fill(bytes: Buffer, offset: number): Promise<void> {
+    this.#handle ??= await openFile(this.file);
     for (let at = 0; at < bytes.length; ) {
       const { bytesRead } = await this.#handle.read(bytes, at, bytes.length - at, offset + at);
       if (bytesRead === 0) throw new ChangedError("it became shorter while it was read");
       at += bytesRead;
     }
   }
+}
+
+function openFile(file: WatchedFile): Promise<FileHandle> {
+  return open(file.watch.native(file.relative), openFlags);
 }

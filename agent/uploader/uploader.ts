@@ -1,5 +1,6 @@
 /** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
 import type { UploaderConfig } from "../config/config.ts";
+import { GarbageBound } from "../lib/collect-garbage.ts";
 import { messageOf } from "../lib/errors.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { Candidates } from "./candidates.ts";
@@ -23,6 +24,7 @@ export async function runUploader(
   const candidates = new Candidates(options);
   const lanes = new Lanes(config.parallel);
   const running = new Set<Promise<void>>();
+  const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
 
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
@@ -40,6 +42,7 @@ export async function runUploader(
       );
     } finally {
       leave();
+      garbage.passed(0);
     }
   };
 

@@ -78,7 +78,7 @@ export async function uploadVersion(
   try {
     return await new VersionUpload(options, source, onRead).run();
   } finally {
-    await source.close();
+    await source.rest();
   }
 }
 
@@ -99,6 +99,7 @@ class VersionUpload {
   #checkpointedAtMs = performance.now();
   #lastOffset = 0;
   #anythingSent = false;
+  #leaveWindow: () => void = () => undefined;
 
   constructor(options: UploadOptions, source: SourceFile, onRead: () => void) {
     this.#options = options;
@@ -131,6 +132,8 @@ class VersionUpload {
       if (!(error instanceof ChangedError)) throw error;
       await this.#giveUp(error.message);
       return "changed";
+    } finally {
+      this.#leaveWindow();
     }
   }
 
@@ -189,6 +192,8 @@ class VersionUpload {
       for (let offset = this.#prefix.bytes; offset < this.#size || !this.#anythingSent; ) {
         offset += await this.#sendChunk(offset);
       }
+      // Thousands of small files may wait for their acknowledgements at once: not with an open handle each.
+      await this.#source.rest();
       this.#onRead();
       await this.#prefix.all();
     } catch (error) {
@@ -226,7 +231,9 @@ class VersionUpload {
         headers: encodeChunk(chunk),
       };
       await producer.enqueue(record, (error, acknowledgement) => {
-        leave();
+        // A file of one chunk keeps its place until the ledger has it: so many files wait at most.
+        if (error || this.#size > length) leave();
+        else this.#leaveWindow = leave;
         chunkSize.ended(length, error === undefined);
         if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
         if (!error && logChunks)
@@ -374,8 +381,8 @@ class VersionUpload {
   }
 }
 
-/** What a record costs in memory beside its value: key, headers, and the client's bookkeeping. */
-const recordCostBytes = 1024;
+/** What a file or a record under way costs in memory beside the value: headers, promises, the client's bookkeeping. */
+const recordCostBytes = 16 << 10;
 
 function padded(count: number): string {
   return String(count).padStart(5, "0");

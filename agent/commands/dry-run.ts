@@ -1,0 +1,39 @@
+/** `run --dry-run`: connects and looks, claims and makes nothing, and says what a run would do. */
+import type { Config } from "../config/config.ts";
+import { groupLag } from "../kafka/group-lag.ts";
+import { RecordProducer } from "../kafka/producer.ts";
+import { describeTopic } from "../kafka/topics.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import type { Log } from "../observe/log.ts";
+import { previewUpload } from "../uploader/preview.ts";
+
+/** Throws a `KafkaError` when the brokers can't be reached or refuse. */
+export async function dryRun(config: Config, log: Log, signal: AbortSignal): Promise<void> {
+  const { kafka, name: agentName } = config;
+  if (config.role === "downloader") {
+    const { group, start } = config.downloader;
+    for (const { partition, committed, low, high } of await groupLag({ kafka, agentName, log }, group)) {
+      const from = Math.max(low, committed ?? (start === "latest" ? high : low));
+      log.info(`partition ${partition}: would read ${high - from} records, from offset ${from}`);
+    }
+    return;
+  }
+  const producer = await RecordProducer.open({
+    kafka,
+    agentName,
+    queueBytes: config.uploader.inFlightBytes,
+    compression: config.uploader.compression,
+    log,
+    signal,
+  });
+  try {
+    const topic = await describeTopic(producer.client, kafka.ledger);
+    const ledger = topic && new Ledger({ kafka, agentName, producer, topic, log, signal });
+    const entries = ledger && (await UploaderLedger.open(config.name, ledger, log));
+    await previewUpload(config.uploader, entries, log);
+    await entries?.close();
+  } finally {
+    await producer.close(0);
+  }
+}

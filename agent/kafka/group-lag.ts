@@ -1,0 +1,41 @@
+/** Where a group stands in a topic, asked without joining it. */
+import type { KafkaConfig } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
+import { connect, disconnect, makeConsumer } from "./connect.ts";
+import { committedOffsets } from "./group-consumer.ts";
+import { groupConsumerProperties } from "./settings.ts";
+import { describeTopic, watermarks } from "./topics.ts";
+
+export interface PartitionLag {
+  partition: number;
+  /** undefined: the group has committed nothing. */
+  committed: number | undefined;
+  /** First offset that is still there, and the one after the last. */
+  low: number;
+  high: number;
+}
+
+/** Empty when the topic is missing. Throws a `KafkaError`. */
+export async function groupLag(
+  options: { kafka: KafkaConfig; agentName: string; log: Log },
+  group: string,
+): Promise<PartitionLag[]> {
+  const { kafka, agentName, log } = options;
+  const properties = groupConsumerProperties(kafka, agentName, group);
+  const consumer = await connect(makeConsumer, properties, kafka.topic, log);
+  try {
+    const topic = await describeTopic(consumer, kafka.topic);
+    const named = Array.from({ length: topic?.partitions ?? 0 }, (_, partition) => ({
+      topic: kafka.topic,
+      partition,
+    }));
+    if (named.length === 0) return [];
+    const lags: PartitionLag[] = [];
+    for (const { partition, offset } of await committedOffsets(consumer, named)) {
+      lags.push({ partition, committed: offset, ...(await watermarks(consumer, kafka.topic, partition)) });
+    }
+    return lags;
+  } finally {
+    await disconnect(consumer);
+  }
+}

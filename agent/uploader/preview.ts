@@ -1,0 +1,28 @@
+/** What a run would send now, without sending it: for `--dry-run`. */
+import type { UploaderConfig } from "../config/config.ts";
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import type { Log } from "../observe/log.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import { fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import { scan } from "./scan.ts";
+import { Watch } from "./watched-file.ts";
+
+/** Logs each file that the ledger does not have as sent; `ledger` is undefined where there is none yet. */
+export async function previewUpload(
+  config: UploaderConfig,
+  ledger: UploaderLedger | undefined,
+  log: Log,
+): Promise<void> {
+  let files = 0;
+  let bytes = 0;
+  for (const watchConfig of config.watch) {
+    for await (const { file, stats } of scan(new Watch(watchConfig), log, { complete: true })) {
+      const entry = ledger?.file(file.path);
+      if (entry?.state === "sent" && sameFingerprint(entry, fingerprintOf(stats))) continue;
+      files++;
+      bytes += Number(stats.size);
+      log.info(`${pathToDisplay(file.path)}: would be sent, ${stats.size} bytes`);
+    }
+  }
+  log.info(`${files} files, ${bytes} bytes would be sent`);
+}
