@@ -1,0 +1,85 @@
+/** What the parts measure with: folders, a broker, agents. `clear` takes all of it away again. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Kafka, startKafka } from "../../test/support/kafka.ts";
+import { Agent, type Settings } from "./agent.ts";
+
+export interface BenchOptions {
+  folder: string;
+  /** Also what takes minutes. */
+  full: boolean;
+  rounds: number;
+  largeBytes: number;
+}
+
+export class Bench {
+  readonly executable: string;
+  readonly full: boolean;
+  readonly rounds: number;
+  readonly largeBytes: number;
+  readonly #folder: string;
+  readonly #agents = new Set<Agent>();
+  readonly #made: string[] = [];
+  #kafka: Kafka | undefined;
+  #count = 0;
+
+  constructor(options: BenchOptions) {
+    const { folder, full, rounds, largeBytes } = options;
+    this.#folder = folder;
+    this.executable = join(folder, "streamsend-agent");
+    this.full = full;
+    this.rounds = rounds;
+    this.largeBytes = largeBytes;
+  }
+
+  /** A new, empty folder; gone with `clear`. */
+  async newFolder(name: string): Promise<string> {
+    const path = join(this.#folder, `${this.#count++}-${name}`);
+    await mkdir(path);
+    this.#made.push(path);
+    return path;
+  }
+
+  /** A name that no run has used. */
+  newTopic(): string {
+    return `bench-${this.#count++}`;
+  }
+
+  /** The broker, started when it is first needed. */
+  async kafka(): Promise<Kafka> {
+    // What a deleted topic held leaves the disk at once, not in the middle of the next run.
+    this.#kafka ??= await startKafka({ settings: { "log.segment.delete.delay.ms": 0 }, logLevel: "warn" });
+    return this.#kafka;
+  }
+
+  async uploader(topic: string, watch: string, settings: Settings = {}): Promise<Agent> {
+    const uploader = { watch: [{ path: watch }], settle: "100ms" };
+    return this.#start("uploader", topic, { uploader, ...settings });
+  }
+
+  async downloader(topic: string, output: string, settings: Settings = {}): Promise<Agent> {
+    return this.#start("downloader", topic, { downloader: { output }, ...settings });
+  }
+
+  /** Ends an agent in order. */
+  async stop(...agents: readonly Agent[]): Promise<void> {
+    await Promise.all(agents.map((agent) => agent.stop()));
+    for (const agent of agents) this.#agents.delete(agent);
+  }
+
+  async clear(): Promise<void> {
+    await this.stop(...this.#agents);
+    await this.#kafka?.stop();
+    this.#kafka = undefined;
+    for (const path of this.#made.splice(0)) await rm(path, { recursive: true, force: true });
+  }
+
+  async #start(role: string, topic: string, settings: Settings): Promise<Agent> {
+    const brokers = (await this.kafka()).bootstrap;
+    // Everything else is the default: the ledger, the line for each chunk, the settings that bound memory.
+    const config = { role, name: role, kafka: { brokers, topic }, http: { listen: "off" }, ...settings };
+    const agent = await Agent.start(this.executable, join(this.#folder, `${this.#count++}-${role}`), config);
+    this.#agents.add(agent);
+    return agent;
+  }
+}

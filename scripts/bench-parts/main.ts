@@ -1,0 +1,70 @@
+/** main.ts FOLDER [PART...] [OPTION...]: see the head of scripts/bench. FOLDER has the executable, and takes what the parts write. */
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { Bench } from "./bench.ts";
+import { measureIdle } from "./idle.ts";
+import { measureMemory } from "./memory.ts";
+import { measureSmallFiles } from "./small-files.ts";
+import { measureStart } from "./start.ts";
+import { measureThroughput } from "./throughput.ts";
+
+const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
+  throughput: measureThroughput,
+  "small-files": measureSmallFiles,
+  memory: measureMemory,
+  idle: measureIdle,
+  start: measureStart,
+};
+
+const units: Readonly<Record<string, number>> = { "": 1, MB: 1e6, GB: 1e9, MiB: 1 << 20, GiB: 1 << 30 };
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: {
+    full: { type: "boolean", default: false },
+    large: { type: "string" },
+    rounds: { type: "string", default: "3" },
+  },
+});
+const [folder, ...chosen] = positionals;
+if (folder === undefined) throw new Error("main.ts FOLDER [PART...]");
+const unknown = chosen.filter((name) => parts[name] === undefined);
+if (unknown.length > 0) fail(`no part ${unknown.join(", ")}: ${Object.keys(parts).join(", ")}`);
+
+const { full } = values;
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds takes a number of at least 1");
+const bench = new Bench({
+  folder,
+  full,
+  rounds,
+  largeBytes: bytesOf(values.large ?? (full ? "4GB" : "1GB")),
+});
+
+console.log(
+  `${new Date().toISOString()}, ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
+);
+console.log(
+  "Broker, agents and files share this machine and one disk. MB is a million bytes, MiB is 1048576.",
+);
+for (const [name, measure] of Object.entries(parts)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  try {
+    await measure(bench);
+  } finally {
+    await bench.clear();
+  }
+}
+
+function bytesOf(text: string): number {
+  const [, digits, unit = ""] = /^(\d+)([A-Za-z]*)$/.exec(text) ?? [];
+  const factor = units[unit];
+  if (digits === undefined || factor === undefined) return fail(`--large takes a size like 4GB, not ${text}`);
+  return Number(digits) * factor;
+}
+
+function fail(message: string): never {
+  console.error(`scripts/bench: ${message}`);
+  process.exit(2);
+}

@@ -1,0 +1,20 @@
+/** What /proc tells of a process. */
+import { readFileSync } from "node:fs";
+
+/** Linux gives times in ticks of 10 ms to every program, whatever the kernel counts in (sysconf's _SC_CLK_TCK). */
+const ticksPerSecond = 100;
+
+/** User and system time since it was started. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // Behind the name, which may contain anything: state is field 3 of proc(5), utime and stime are 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** The most memory that was ever resident. */
+export function peakBytes(pid: number): number {
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  if (kibibytes === undefined) throw new Error(`no VmHWM of process ${pid}`);
+  return Number(kibibytes) * 1024;
+}

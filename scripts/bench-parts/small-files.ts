@@ -1,0 +1,69 @@
+/**
+ * 10,000 files of 4 KiB, ledger on, everything synced: from the uploader's line about its first file to the downloader's "merge complete"
+ * of the last.
+ */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Bench } from "./bench.ts";
+import { syncDisks, writeMany } from "./files.ts";
+import { deleteTopic } from "./kafka-tools.ts";
+import { cpuSeconds } from "./process.ts";
+import { median, printTable, spread } from "./table.ts";
+
+const files = 10_000;
+const fileBytes = 4096;
+const goalSeconds = 5;
+
+interface Run {
+  sentSeconds: number;
+  publishedSeconds: number;
+  cpu: number[];
+}
+
+export async function measureSmallFiles(bench: Bench): Promise<void> {
+  const tree = await bench.newFolder("tree");
+  writeMany(tree, files, fileBytes);
+  const runs: Run[] = [];
+  for (let round = 0; round <= bench.rounds; round++) runs.push(await run(bench, tree));
+  const measured = runs.slice(1);
+  const cpu = (at: number) => median(measured.map((one) => one.cpu[at] ?? 0)).toFixed(1);
+  const published = measured.map((one) => one.publishedSeconds);
+  const sent = measured.map((one) => one.sentSeconds);
+  printTable(
+    `Small files: ${files} of ${fileBytes} bytes; medians of ${bench.rounds} rounds after one to warm up`,
+    ["", "seconds", "", "CPU s"],
+    [
+      [`first chunk to last file published (goal ${goalSeconds})`, ...spread(published, 2), ""],
+      ["first chunk to last file noted as sent", ...spread(sent, 2), ""],
+      ["uploader", "", "", cpu(0)],
+      ["downloader", "", "", cpu(1)],
+      ["broker", "", "", cpu(2)],
+    ],
+  );
+  console.log("\n  rsync over ssh is not compared: it would need a login to this machine.");
+}
+
+async function run(bench: Bench, tree: string): Promise<Run> {
+  const kafka = await bench.kafka();
+  const topic = bench.newTopic();
+  const [first, output] = [await bench.newFolder("first"), await bench.newFolder("output")];
+  await Bun.write(join(first, "first.txt"), "first");
+  const before = await bench.uploader(topic, first);
+  const downloader = await bench.downloader(topic, output);
+  await downloader.waitFor(/first\.txt: merge complete/);
+  await bench.stop(before);
+  await syncDisks();
+
+  const uploader = await bench.uploader(topic, tree, { name: "many" });
+  const pids = [uploader.pid, downloader.pid, kafka.pid];
+  const cpuBefore = pids.map(cpuSeconds);
+  const published = await downloader.waitFor(/^many\/.*: merge complete/, files);
+  const sent = await uploader.waitFor(/: successfully processed/, files);
+  const cpu = pids.map((pid, at) => cpuSeconds(pid) - (cpuBefore[at] ?? 0));
+  const began = uploader.lines(/bytes, creating/)[0]?.atMs ?? Number.NaN;
+  const since = (lines: { atMs: number }[]) => ((lines.at(-1)?.atMs ?? Number.NaN) - began) / 1000;
+  await bench.stop(uploader, downloader);
+  await rm(output, { recursive: true });
+  await deleteTopic(kafka.bootstrap, topic);
+  return { sentSeconds: since(sent), publishedSeconds: since(published), cpu };
+}
