@@ -1,4 +1,6 @@
 // compile.ts ENTRY ADDON RUNTIME OUTFILE: what scripts/build has gathered, made into one executable.
+import { appendFileSync, readFileSync } from "node:fs";
+import { addonTrailer } from "../agent/kafka/addon-bytes.ts";
 import { kafkaClient } from "./native/plugin.ts";
 
 const [entry, addon, runtime, outfile] = process.argv.slice(2);
@@ -8,7 +10,7 @@ const result = await Bun.build({
   entrypoints: [entry],
   target: "bun",
   format: "esm",
-  plugins: [kafkaClient(addon)],
+  plugins: [kafkaClient()],
   // Parsed at build time: starts in half the time. Names stay as they are, for stack traces.
   bytecode: true,
   minify: { whitespace: true, syntax: true, identifiers: false },
@@ -24,3 +26,7 @@ const result = await Bun.build({
 });
 for (const log of result.logs) console.error(log);
 if (!result.success) process.exit(1);
+
+const addonBytes = readFileSync(addon);
+appendFileSync(outfile, addonBytes);
+appendFileSync(outfile, addonTrailer(addonBytes.length));

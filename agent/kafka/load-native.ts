@@ -5,9 +5,9 @@
 // (memfd), and where the kernel forbids to execute from there, into a private folder that is gone once it is loaded.
 
 import { dlopen, FFIType, ptr } from "bun:ffi";
-import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { addonFile } from "./addon-file.ts";
+import { addonPieces } from "./addon-bytes.ts";
 
 /** The addon's exports: the client's own classes (for its `librdkafka.js` only), and what this project adds. */
 export interface NativeAddon {
@@ -19,11 +19,10 @@ export interface NativeAddon {
 export const native: NativeAddon = load();
 
 function load(): NativeAddon {
-  const bytes = readFileSync(addonFile);
   const failures: Error[] = [];
   for (const attempt of [loadFromMemory, ...privateFolders().map((parent) => loadFromFolder(parent))]) {
     try {
-      return attempt(bytes);
+      return attempt();
     } catch (error) {
       failures.push(error instanceof Error ? error : new Error(String(error)));
     }
@@ -35,10 +34,10 @@ function load(): NativeAddon {
   );
 }
 
-function loadFromMemory(bytes: Uint8Array): NativeAddon {
+function loadFromMemory(): NativeAddon {
   const fd = createMemoryFile();
   try {
-    for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
+    writeAddon(fd);
     return loadFile(`/proc/self/fd/${fd}`);
   } finally {
     closeSync(fd); // what is mapped stays
@@ -71,17 +70,28 @@ function privateFolders(): string[] {
   return [...(own ? [own] : []), "/dev/shm", "/tmp"];
 }
 
-function loadFromFolder(parent: string): (bytes: Uint8Array) => NativeAddon {
-  return (bytes) => {
+function loadFromFolder(parent: string): () => NativeAddon {
+  return () => {
     const folder = mkdtempSync(join(parent, ".streamsend-")); // mode 0700
     try {
       const file = join(folder, "kafka.node");
-      writeFileSync(file, bytes, { mode: 0o700, flag: "wx" });
+      const fd = openSync(file, "wx", 0o700);
+      try {
+        writeAddon(fd);
+      } finally {
+        closeSync(fd);
+      }
       return loadFile(file);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   };
+}
+
+function writeAddon(fd: number): void {
+  for (const piece of addonPieces()) {
+    for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
+  }
 }
 
 function loadFile(path: string): NativeAddon {

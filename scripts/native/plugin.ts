@@ -18,16 +18,16 @@ const clientExports = [
 ];
 
 /**
- * Puts our own addon under the client: embedded as a plain file (an import of a `.node` would bring Bun's own loader, which
- * unpacks to /tmp), loaded by agent/kafka/load-native.ts, and handed to the package in place of what its librdkafka.js
- * would look for in its own folder. For `Bun.build` as well as for the runtime (preload.ts).
+ * Puts our own addon under the client: loaded by agent/kafka/load-native.ts, and handed to the package in place of what its
+ * librdkafka.js would look for in its own folder. For `Bun.build` as well as for the runtime (preload.ts), which gives the
+ * addon's path; an executable has the addon at its end.
  */
-export function kafkaClient(addon: string): Bun.BunPlugin {
+export function kafkaClient(addon?: string): Bun.BunPlugin {
   return {
     name: "kafka-client",
     setup(build) {
-      build.onLoad({ filter: /[\\/]agent[\\/]kafka[\\/]addon-file\.ts$/ }, () => ({
-        contents: `import addonFile from ${JSON.stringify(addon)} with { type: "file" };\nexport { addonFile };`,
+      build.onLoad({ filter: /[\\/]agent[\\/]kafka[\\/]addon-path\.ts$/ }, () => ({
+        contents: `export const addonPath = ${JSON.stringify(addon)};`,
         loader: "js",
       }));
       build.onLoad({ filter: /[\\/]@confluentinc[\\/]kafka-javascript[\\/]librdkafka\.js$/ }, () => ({
