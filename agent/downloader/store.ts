@@ -13,43 +13,52 @@
 import { randomUUID } from "node:crypto";
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import type { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
+import {
+  count,
+  fields,
+  list,
+  oneOf,
+  pair,
+  type Shape,
+  type Shaped,
+  ShapeError,
+  text,
+  textLike,
+} from "../lib/shape.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { Partial, type PartialNote } from "./partial.ts";
 
-const count = z.number().int().min(0);
-const versionId = z.object({ uploader: z.string(), path: z.string(), version: count });
-const noteSchema = versionId.extend({
+const versionId = { uploader: text, path: text, version: count };
+const note: Shape<PartialNote> = fields(
+  {
+    ...versionId,
+    size: count,
+    mtime: textLike(/^-?\d+$/),
+    algorithm: oneOf("md5", "sha256"),
+    coverage: list(pair(count)),
+  },
+  {
+    from: fields({ topic: text, offsets: list(fields({ partition: count, offset: count })) }),
+    checksum: text,
+  },
+);
+const publication = fields({
+  ...versionId,
   size: count,
-  mtime: z.string().regex(/^-?\d+$/),
-  from: z
-    .object({ topic: z.string(), offsets: z.array(z.object({ partition: count, offset: count })) })
-    .optional(),
-  algorithm: z.enum(["md5", "sha256"]),
-  checksum: z.string().optional(),
-  coverage: z.array(z.tuple([count, count])),
-});
-const publicationSchema = versionId.extend({
-  size: count,
-  checksum: z.string(),
+  checksum: text,
   /** The name under partial/, and the place relative to the output, as text. */
-  partial: z.string().regex(/^[0-9a-f-]+$/),
-  target: z.string(),
+  partial: textLike(/^[0-9a-f-]+$/),
+  target: text,
 });
-const parkedSchema = z.object({
-  topic: z.string(),
-  partition: count,
-  offset: count,
-  what: z.string(),
-});
+const parkedRecord = fields({ topic: text, partition: count, offset: count, what: text });
 
 /** A verified version on its way to its name. */
-export type Publication = z.infer<typeof publicationSchema>;
+export type Publication = Shaped<typeof publication>;
 /** A record that only a newer agent understands. */
-export type ParkedRecord = z.infer<typeof parkedSchema>;
+export type ParkedRecord = Shaped<typeof parkedRecord>;
 
 export class Store {
   readonly output: string;
@@ -134,7 +143,7 @@ export class Store {
   }
 
   async publishing(): Promise<Publication[]> {
-    return (await this.#read("publishing.json", z.array(publicationSchema))) ?? [];
+    return (await this.#read("publishing.json", list(publication))) ?? [];
   }
 
   writePublishing(publications: readonly Publication[]): Promise<void> {
@@ -142,7 +151,7 @@ export class Store {
   }
 
   async parked(): Promise<ParkedRecord[]> {
-    return (await this.#read("parked.json", z.array(parkedSchema))) ?? [];
+    return (await this.#read("parked.json", list(parkedRecord))) ?? [];
   }
 
   writeParked(records: readonly ParkedRecord[]): Promise<void> {
@@ -180,16 +189,16 @@ export class Store {
   }
 
   #readNote(name: string): Promise<PartialNote | undefined> {
-    return this.#read(join("partial", `${name}.json`), noteSchema);
+    return this.#read(join("partial", `${name}.json`), note);
   }
 
-  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  async #read<T>(name: string, shape: Shape<T>): Promise<T | undefined> {
     try {
-      const parsed = schema.safeParse(JSON.parse(await readFile(join(this.folder, name), "utf8")));
-      return parsed.success ? parsed.data : undefined;
+      return shape(JSON.parse(await readFile(join(this.folder, name), "utf8")));
     } catch (error) {
       // Not there, or not ours: what it stood for is fetched again.
-      if (codeOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+      const isNotOurs = error instanceof SyntaxError || error instanceof ShapeError;
+      if (isNotOurs || codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
   }

@@ -2,65 +2,59 @@
  * The entries of the ledger topic: keys and values, encode, decode and validate together, as docs/protocol.md
  * specifies them. An entry that does not decode is left alone: it may be a newer agent's.
  */
-import { z } from "zod";
+import { count, fields, list, mapOf, oneOf, pair, type Shaped, text, textLike } from "../lib/shape.ts";
 import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
 import { parseCount } from "./numbers.ts";
 import { pathToBytes, pathToText } from "./path.ts";
 
 const maxGroupLength = 249;
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const nanoseconds = z.string().regex(/^-?\d{1,20}$/);
-const format = z.literal(formatVersion);
-const checksum = z.string().regex(/^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/);
+const nanoseconds = textLike(/^-?\d{1,20}$/);
+const format = oneOf(formatVersion);
+const checksum = textLike(/^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/);
 
-const nameValue = z.object({
-  format,
-  instance: z.string(),
-  host: z.string(),
-  state: z.enum(["held", "released"]),
-  highest: count,
-  answers: z.string().optional(),
-});
+const nameValue = fields(
+  { format, instance: text, host: text, state: oneOf("held", "released"), highest: count },
+  { answers: text },
+);
 
-const fileValue = z.object({
-  format,
-  version: count,
-  state: z.enum(["sending", "sent", "abandoned", "gone"]),
-  size: count,
-  mtime: nanoseconds,
-  ctime: nanoseconds,
-  inode: z.string(),
-  topic: z.string().optional(),
-  partition: count.optional(),
-  from: z.string().optional(),
-  acknowledged: count.optional(),
-  checksum: checksum.optional(),
-  offset: count.optional(),
-  reason: z.string().optional(),
-});
+const fileValue = fields(
+  {
+    format,
+    version: count,
+    state: oneOf("sending", "sent", "abandoned", "gone"),
+    size: count,
+    mtime: nanoseconds,
+    ctime: nanoseconds,
+    inode: text,
+  },
+  {
+    topic: text,
+    partition: count,
+    from: text,
+    acknowledged: count,
+    checksum,
+    offset: count,
+    reason: text,
+  },
+);
 
-const deliveredValue = z.object({ format, size: count, checksum, time: z.string() });
-const failedValue = z.object({ format, reason: z.string(), time: z.string() });
-const needsValue = z.object({ format, ranges: z.array(z.tuple([count, count])), time: z.string() });
-const startValue = z.object({
-  format,
-  topic: z.string(),
-  offsets: z.record(z.string(), count),
-  time: z.string(),
-});
+const deliveredValue = fields({ format, size: count, checksum, time: text });
+const failedValue = fields({ format, reason: text, time: text });
+const needsValue = fields({ format, ranges: list(pair(count)), time: text });
+const startValue = fields({ format, topic: text, offsets: mapOf(count), time: text });
 
 /** Who holds an uploader's name. */
-export type NameValue = z.infer<typeof nameValue>;
+export type NameValue = Shaped<typeof nameValue>;
 /** The newest version of a path, as its uploader knows it. */
-export type FileValue = z.infer<typeof fileValue>;
+export type FileValue = Shaped<typeof fileValue>;
 /** A group's word that a version is verified and stored. */
-export type DeliveredValue = z.infer<typeof deliveredValue>;
+export type DeliveredValue = Shaped<typeof deliveredValue>;
 /** A group's word that a version can't be stored. */
-export type FailedValue = z.infer<typeof failedValue>;
+export type FailedValue = Shaped<typeof failedValue>;
 /** A group's request for ranges, `[from, to)` in bytes, of a version. */
-export type NeedsValue = z.infer<typeof needsValue>;
+export type NeedsValue = Shaped<typeof needsValue>;
 /** The offsets at which a group began. */
-export type StartValue = z.infer<typeof startValue>;
+export type StartValue = Shaped<typeof startValue>;
 
 /** What a key names. The kinds with a group are receipts. */
 export type EntryKey =
@@ -82,7 +76,7 @@ export type Entry =
 
 type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
 
-const valueSchemas = {
+const valueShapes = {
   name: nameValue,
   file: fileValue,
   delivered: deliveredValue,
@@ -121,8 +115,7 @@ export function decodeEntry(
   try {
     const key = decodeEntryKey(keyBytes?.toString("utf8") ?? "");
     if (!key) return undefined;
-    const value =
-      valueBytes === null ? null : valueSchemas[key.kind].parse(JSON.parse(valueBytes.toString("utf8")));
+    const value = valueBytes === null ? null : valueShapes[key.kind](JSON.parse(valueBytes.toString("utf8")));
     return { key, value } as Entry;
   } catch {
     // Not JSON, a newer format, a path that is no path: all the same here, see above.

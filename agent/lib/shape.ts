@@ -1,0 +1,71 @@
+/**
+ * What parsed JSON has to look like. A `Shape` gives the value back, objects without the fields that it does not know,
+ * and throws at anything else: for data of other agents or of an earlier run, where all that counts is whether it is
+ * good. Written by hand, as the ledger has hundreds of thousands of entries to read before the work begins.
+ */
+
+export type Shape<Value> = (value: unknown) => Value;
+export type Shaped<AShape> = AShape extends Shape<infer Value> ? Value : never;
+
+/** The value is of another shape. */
+export class ShapeError extends Error {}
+
+export const text: Shape<string> = (value) => (typeof value === "string" ? value : refuse());
+
+export const count: Shape<number> = (value) =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : refuse();
+
+export function textLike(pattern: RegExp): Shape<string> {
+  return (value) => (typeof value === "string" && pattern.test(value) ? value : refuse());
+}
+
+export function oneOf<const Value extends string | number>(...values: readonly Value[]): Shape<Value> {
+  return (value) => (values.includes(value as Value) ? (value as Value) : refuse());
+}
+
+export function list<Value>(item: Shape<Value>): Shape<Value[]> {
+  return (value) => (Array.isArray(value) ? value.map(item) : refuse());
+}
+
+export function pair<Value>(item: Shape<Value>): Shape<[Value, Value]> {
+  return (value) =>
+    Array.isArray(value) && value.length === 2 ? [item(value[0]), item(value[1])] : refuse();
+}
+
+/** An object whose keys are free. */
+export function mapOf<Value>(item: Shape<Value>): Shape<Record<string, Value>> {
+  return (value) =>
+    Object.fromEntries(Object.entries(asObject(value)).map(([key, inner]) => [key, item(inner)]));
+}
+
+type Fields = Readonly<Record<string, Shape<unknown>>>;
+type Needed<F extends Fields> = { -readonly [Key in keyof F]: Shaped<F[Key]> };
+type Optional<F extends Fields> = { -readonly [Key in keyof F]?: Shaped<F[Key]> | undefined };
+
+/** An object with these fields, of which the optional ones may be missing. */
+export function fields<N extends Fields, O extends Fields = Record<never, never>>(
+  needed: N,
+  optional?: O,
+): Shape<Needed<N> & Optional<O>> {
+  const neededFields = Object.entries(needed);
+  const optionalFields = Object.entries(optional ?? {});
+  return (value) => {
+    const given = asObject(value);
+    const result: Record<string, unknown> = {};
+    for (const [name, shape] of neededFields) result[name] = shape(given[name]);
+    for (const [name, shape] of optionalFields) {
+      const inner = given[name];
+      if (inner !== undefined) result[name] = shape(inner);
+    }
+    return result as Needed<N> & Optional<O>;
+  };
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse();
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function refuse(): never {
+  throw new ShapeError("is of another shape");
+}
