@@ -109,6 +109,8 @@ export async function produceAll(
     producer.produce(topic, partition, typeof value === "string" ? Buffer.from(value) : value);
   }
   await call((done) => producer.flush(30_000, done));
+  // They are handed over a hundred at a time; flush is done when the client has them.
+  await waitUntil("the reports have come", () => reports.length === values.length);
   producer.removeListener("delivery-report", collect);
   return reports;
 }

@@ -74,7 +74,7 @@ test("produce copies: the buffer may be used again at once", async () => {
   );
 });
 
-test("flush calls back after every report has been given", async () => {
+test("every record is reported, in order", async () => {
   const topic = await newTopic();
   const reports = await produceAll(
     producer,
