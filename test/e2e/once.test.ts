@@ -147,6 +147,16 @@ test("a ledger that would forget is refused", async () => {
   expect(linesWith(agent, /cleanup\.policy/)).toHaveLength(1);
 });
 
+test.each([
+  ["that does not exist", { "no.such.property": "1" }, /no\.such\.property/],
+  ["with a value that it does not take", { "socket.timeout.ms": "soon" }, /socket\.timeout\.ms/],
+])("with --once a property of the client %s is one line and no success", async (_, options, reason) => {
+  const scene = await openScene();
+  const agent = await scene.uploader(await scene.folder("source"), { args: ["--once"], kafka: { options } });
+  expect(await agent.waitForExit()).toBeOneOf([1, 2]);
+  expect(linesWith(agent, reason)).toHaveLength(1);
+});
+
 test("an output that is not there is never made", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");

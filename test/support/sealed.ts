@@ -1,12 +1,10 @@
 /** A machine that gives the executable nothing: in a mount namespace of its own, as nobody in particular. */
-import { join } from "node:path";
-
 export interface Sealed {
   /** The one folder that can be written to; it is seen at the same path. */
   writable: string;
   /** How /tmp is mounted there. */
   tmp: "ro,noexec" | "rw,noexec";
-  /** Gets the listing of /tmp when the process has ended. */
+  /** The file that gets what is in /tmp when the process has ended and was not there before. */
   listing: string;
 }
 
@@ -20,33 +18,22 @@ export function sealed({ writable, tmp, listing }: Sealed): string[] {
     listing=$1 writable=$2 tmp=$3
     shift 3
     mount --make-rprivate /
-    # The folder may lie in /tmp: kept by a handle before /tmp is covered.
-    exec 3< "$writable"
+    # The folder may lie in /tmp: kept in sight while that is covered.
+    mount --bind "$writable" /mnt
     mount -t tmpfs -o mode=1777 none /tmp
     mkdir -p "$writable"
-    chmod 755 "$(dirname "$writable")"
-    mount --bind /proc/self/fd/3 "$writable"
-    exec 3<&-
+    mount --bind /mnt "$writable"
     mount -o "remount,bind,$tmp" /tmp
     mount -o remount,bind,ro /
+    before=$(find /tmp -xdev | sort)
     cd "$writable"
     status=0
     "$@" || status=$?
-    ls -A /tmp > "$listing"
+    comm -13 <(echo "$before") <(find /tmp -xdev | sort) > "$listing"
     exit $status`;
   const asRoot = ["unshare", "--mount"];
   const asUser = ["unshare", "--mount", "--user", "--map-root-user"];
   const isRoot = process.getuid?.() === 0;
   const nobody = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-  return [
-    ...(isRoot ? asRoot : asUser),
-    "bash",
-    "-c",
-    script,
-    "sealed",
-    join(listing),
-    writable,
-    tmp,
-    ...nobody,
-  ];
+  return [...(isRoot ? asRoot : asUser), "bash", "-c", script, "sealed", listing, writable, tmp, ...nobody];
 }

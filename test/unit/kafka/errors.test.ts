@@ -93,7 +93,7 @@ describe("a failed login or TLS handshake is explained from the client's log", (
       "kafka.sasl.mechanism",
     ],
     [
-      "ssl://localhost:9092/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified, verify that ssl.ca.location is correctly configured or root CA certificates are installed (add broker's CA certificate to the Windows Root certificate store, or install ca-certificates package) (after 12ms in state SSL_HANDSHAKE)",
+      "sasl_ssl://localhost:9092/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified, verify that ssl.ca.location is correctly configured or root CA certificates are installed (add broker's CA certificate to the Windows Root certificate store, or install ca-certificates package) (after 12ms in state SSL_HANDSHAKE)",
       codes.ssl,
       "kafka.tls.ca",
     ],
@@ -125,7 +125,7 @@ describe("a failed login or TLS handshake is explained from the client's log", (
   });
 
   test.each([
-    "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
+    "sasl_ssl://localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
     "localhost:9092/1: Disconnected (after 3000ms in state UP)",
     "GroupCoordinator: Timed out FindCoordinatorRequest in flight",
     "",

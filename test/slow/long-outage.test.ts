@@ -9,21 +9,17 @@ import { waitUntil } from "../support/wait.ts";
 const openScene = useScenes(async () => kafka.bootstrap);
 /** Longer than any deadline of the client: the longest, message.timeout.ms and socket.timeout.ms here, are 300 s. */
 const outageMs = 360_000;
-const isLongRun = process.env.STREAMSEND_LONG_TESTS === "1";
 let kafka: Kafka;
 
 setDefaultTimeout(2 * outageMs);
 
 beforeAll(async () => {
-  if (isLongRun) kafka = await startKafka();
+  kafka = await startKafka();
 });
 
-afterAll(async () => {
-  if (isLongRun) await kafka.stop();
-});
+afterAll(() => kafka.stop());
 
-// Skipped unless STREAMSEND_LONG_TESTS=1: it takes more than six minutes.
-test.skipIf(!isLongRun)("a broker that is away for six minutes costs nothing but time", async () => {
+test("a broker that is away for six minutes costs nothing but time", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");
   const output = await scene.folder("output");
