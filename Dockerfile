@@ -1,0 +1,23 @@
+# docker build -t streamsend-agent .
+#
+# Built on the release that it runs on: the executable needs the C library of the machine that built it, or a newer one.
+FROM debian:12 AS build
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
+WORKDIR /src
+# The tools first: they stay in Docker's cache for as long as these files stay the same.
+COPY package.json package-lock.json ./
+COPY scripts scripts
+RUN scripts/setup
+COPY . .
+RUN scripts/build
+
+# One file, the authorities that TLS trusts by default, and no shell needed.
+FROM debian:12-slim
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /src/dist/streamsend-agent /usr/local/bin/streamsend-agent
+# Threads for file calls; counts only if it is set before the process starts. See docs/operations.md.
+ENV UV_THREADPOOL_SIZE=8
+# Nobody in particular. What is mounted has to be readable for this user, an output writable; --user chooses another.
+USER 65532:65532
+# It makes no output directory, writes nowhere else, and runs with --read-only.
+ENTRYPOINT ["/usr/local/bin/streamsend-agent"]
