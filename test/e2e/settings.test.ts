@@ -1,0 +1,122 @@
+import { expect, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { differences, expectSameTree, listFiles, run } from "../support/compare.ts";
+import { headerOf } from "../support/plain-kafka.ts";
+import { useScenes } from "../support/scene.ts";
+import { randomTree, writeTree } from "../support/tree.ts";
+import { waitUntil } from "../support/wait.ts";
+
+const openScene = useScenes();
+
+test("files arrive the same with each compression", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeTree(source, randomTree(131, { count: 5, levels: 2, maxBytes: 100_000 }));
+  await writeFile(join(source, "text.txt"), "the same line again and again\n".repeat(5000));
+  const compressions = ["none", "gzip", "snappy", "lz4", "zstd"];
+  const uploaders = await Promise.all(
+    compressions.map((compression) =>
+      scene.uploader(source, { name: compression, uploader: { compression, chunk: "32KiB" } }),
+    ),
+  );
+  const downloader = await scene.downloader(output);
+  for (const name of compressions)
+    await expectSameTree(source, join(output, name), [...uploaders, downloader]);
+});
+
+test("with sha256 the last chunk carries that checksum, and both logs name it", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeFile(join(source, "a.txt"), "hello");
+  const uploader = await scene.uploader(source, { uploader: { checksum: "sha256" } });
+  const downloader = await scene.downloader(output);
+  const sum = (await run(["sha256sum", join(source, "a.txt")])).output.slice(0, 64);
+  await uploader.waitForLine(new RegExp(`a\\.txt: successfully processed, sha256 checksum ${sum}`));
+  await downloader.waitForLine(new RegExp(`a\\.txt: merge complete, sha256 ok ${sum}`));
+  const [record] = await (await scene.kafka()).readAll(scene.topic);
+  expect(record && headerOf(record, "checksum")).toBe(`sha256:${sum}`);
+});
+
+test("modes and times at the destination are those of the settings", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await mkdir(join(source, "sub/deep"), { recursive: true });
+  await writeFile(join(source, "sub/deep/a.txt"), "a");
+  await run(["touch", "-d", "2001-02-03 04:05:06", join(source, "sub/deep/a.txt")]);
+  const modes = { file_mode: "0640", dir_mode: "0750", keep_mtime: false };
+  await scene.uploader(source);
+  const downloader = await scene.downloader(output, { downloader: modes });
+  await downloader.waitForLine(/a\.txt: merge complete/);
+  const { output: found } = await run(["find", "uploader", "-printf", "%m %p\\n"], { cwd: output });
+  expect(found.trim().split("\n").sort()).toEqual([
+    "640 uploader/sub/deep/a.txt",
+    "750 uploader",
+    "750 uploader/sub",
+    "750 uploader/sub/deep",
+  ]);
+  const [year] = (await run(["date", "-r", join(output, "uploader/sub/deep/a.txt"), "+%Y"])).output.split(
+    "\n",
+  );
+  expect(Number(year)).toBeGreaterThan(2001);
+});
+
+test("files that are there at start are left alone with existing: false, later ones and changed ones are sent", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeFile(join(source, "old.txt"), "old");
+  await writeFile(join(source, "changed.txt"), "old");
+  const uploader = await scene.uploader(source, { uploader: { existing: false } });
+  const downloader = await scene.downloader(output);
+  // When it has had its first look is not seen from outside: files are added until one is taken for new.
+  let added = 0;
+  await waitUntil("a new file is sent", async () => {
+    await writeFile(join(source, `new-${added++}.txt`), "new");
+    return uploader.output.includes("successfully processed");
+  });
+  await writeFile(join(source, "changed.txt"), "changed");
+  await downloader.waitForLine(/changed\.txt: merge complete/);
+  const paths = (await listFiles(join(output, "uploader"))).map((line) => line.split(" ")[0]);
+  expect(paths).toContain("changed.txt");
+  expect(paths).not.toContain("old.txt");
+});
+
+test("without recursive only the folder's own files are sent", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await mkdir(join(source, "sub"));
+  await writeFile(join(source, "own.txt"), "own");
+  await writeFile(join(source, "sub/not.txt"), "not");
+  const uploader = { watch: [{ path: source, recursive: false }] };
+  expect(await (await scene.uploader(source, { uploader, args: ["--once"] })).waitForExit()).toBe(0);
+  expect(await (await scene.downloader(output, { args: ["--once"] })).waitForExit()).toBe(0);
+  expect(await differences(source, join(output, "uploader"))).toBe(`Only in ${source}: sub\n`);
+});
+
+test("two watches and a folder that is made while it runs: everything in them arrives", async () => {
+  const scene = await openScene();
+  const [one, two] = [await scene.folder("one"), await scene.folder("two")];
+  const output = await scene.folder("output");
+  const watch = [
+    { path: one, as: "one" },
+    { path: two, as: "the/second" },
+  ];
+  const uploader = await scene.uploader(one, { uploader: { watch } });
+  const downloader = await scene.downloader(output);
+  await writeFile(join(one, "first.txt"), "first");
+  await downloader.waitForLine(/uploader\/one\/first\.txt: merge complete/);
+  await writeTree(join(two, "a/b/c/d"), randomTree(132, { count: 20, levels: 3, maxBytes: 1000 }));
+  await run(["mv", join(two, "a/b"), join(two, "moved")]);
+  await run(["cp", "-r", join(two, "moved"), join(one, "copied")]);
+  const [left, right] = [join(output, "uploader/one"), join(output, "uploader/the/second/moved")];
+  const wanted = (await listFiles(one)).length + (await listFiles(join(two, "moved"))).length;
+  const arrived = async () => (await listFiles(left)).length + (await listFiles(right)).length >= wanted;
+  await waitUntil("both trees have arrived", arrived, { pollMs: 200, detail: () => uploader.report() });
+  expect(await differences(one, left)).toBe("");
+  expect(await differences(join(two, "moved"), right)).toBe("");
+});
