@@ -8,7 +8,7 @@ import { GroupLedger } from "../ledger/group-ledger.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { DurableFiles } from "../lib/durable-files.ts";
-import { AgentError, messageOf } from "../lib/errors.ts";
+import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import { isPermanent, pause, retry } from "../lib/retry.ts";
 import { Log } from "../observe/log.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
@@ -24,6 +24,7 @@ export interface RunOptions {
 
 const done = 0;
 const failed = 1;
+const misconfigured = 2;
 
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
 export async function run(config: Config, options: RunOptions): Promise<number> {
@@ -35,10 +36,11 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
     await dryRun(config, log, stop.signal);
     return done;
   } catch (error) {
-    if (stop.signal.aborted && error instanceof AgentError && error.severity !== "permanent") return done;
+    // Whatever was being waited for when the stop came.
+    if (stop.signal.aborted && error instanceof AgentError) return done;
     log.error(messageOf(error));
     if (!(error instanceof AgentError)) log.debug(error instanceof Error ? (error.stack ?? "") : "");
-    return failed;
+    return error instanceof ConfigurationError ? misconfigured : failed;
   } finally {
     stop.end();
     log.flush();

@@ -5,7 +5,7 @@
 import type { DownloaderConfig } from "../config/config.ts";
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
-import type { Log } from "../observe/log.ts";
+import type { Fields, Log } from "../observe/log.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
 import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
 import { pathToDisplay } from "../wire/path.ts";
@@ -221,7 +221,10 @@ export class Assembly {
     this.#partials.delete(chunkKey(partial.id));
     this.#lostCount++;
     const reason = `its ${checksum} is not the uploader's ${partial.checksum}`;
-    log.error(`${nameOf(partial.id)}: failed: ${reason}; never published, kept as ${place}`);
+    log.error(
+      `${nameOf(partial.id)}: failed: ${reason}; never published, kept as ${place}`,
+      fieldsOf(partial.id),
+    );
     await ledger.writeFailed(partial.id, reason);
   }
 
@@ -260,7 +263,7 @@ export class Assembly {
   #abandon(id: VersionId, reason: string): void {
     const partial = this.#partials.get(chunkKey(id));
     if (partial?.id.version !== id.version) return;
-    this.#options.log.info(`${nameOf(id)}: given up by the uploader: ${reason}`);
+    this.#options.log.info(`${nameOf(id)}: given up by the uploader: ${reason}`, fieldsOf(id));
     this.#drop(partial);
     this.#partials.delete(chunkKey(id));
   }
@@ -304,6 +307,10 @@ const maxRefusedNames = 1000;
 
 function nameOf(file: { uploader: string; path: string }): string {
   return pathToDisplay(chunkKey(file));
+}
+
+function fieldsOf({ uploader, path, version }: VersionId): Fields {
+  return { uploader, path, version };
 }
 
 function padded(count: number): string {

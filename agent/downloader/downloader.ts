@@ -59,18 +59,22 @@ const maxRecoveries = 2;
 export async function runDownloader(options: DownloaderOptions): Promise<DownloadResult> {
   const { signal, log } = options;
   const giveUp = (error: unknown) => error instanceof AgentError && error.severity === "permanent";
-  return retry({ what: "downloading", signal, log, giveUp }, () => runSession(options));
+  return retry({ what: "downloading", signal, log, giveUp }, (works) => runSession(options, works));
 }
 
-async function runSession(options: DownloaderOptions): Promise<DownloadResult> {
+async function runSession(options: DownloaderOptions, works: () => void): Promise<DownloadResult> {
   const { common, config, durable, log } = options;
   await checkOutput(config);
   const files = new OpenFiles();
   const store = new Store(config.output, durable, files);
   await store.open();
   await requireSpace(store, config);
-  const group = await GroupConsumer.open({ kafka: common.kafka, agentName: common.name, log }, config.group);
-  const session = new Session(options, store, group);
+  const group = await GroupConsumer.open(
+    { kafka: common.kafka, agentName: common.name, log },
+    config.group,
+    store.name,
+  );
+  const session = new Session(options, store, group, works);
   try {
     return await session.run();
   } finally {
@@ -81,6 +85,7 @@ async function runSession(options: DownloaderOptions): Promise<DownloadResult> {
 
 class Session {
   readonly #options: DownloaderOptions;
+  readonly #works: () => void;
   readonly #store: Store;
   readonly #group: GroupConsumer;
   readonly #durablePoint: DurablePoint;
@@ -99,7 +104,9 @@ class Session {
   readonly #abort = new AbortController();
   readonly #garbage = new GarbageBound();
 
-  constructor(options: DownloaderOptions, store: Store, group: GroupConsumer) {
+  /** @param works called when a first durable point has shown that the output and the group work */
+  constructor(options: DownloaderOptions, store: Store, group: GroupConsumer, works: () => void) {
+    this.#works = works;
     this.#options = options;
     this.#store = store;
     this.#group = group;
@@ -240,6 +247,7 @@ class Session {
     const { failed } = await this.#durablePoint.make(snapshot);
     this.#failedCount += failed;
     this.#assembly.forget(snapshot.finished);
+    this.#works();
   }
 
   /** The end of a session that goes well: what is complete is published, what is not is noted. */

@@ -157,16 +157,22 @@ export class DurablePoint {
   async #settle(named: Named): Promise<void> {
     const { ledger, log } = this.#options;
     const { publication } = named;
-    const name = pathToDisplay(`${publication.uploader}/${publication.path}`);
+    const { uploader, path, version } = publication;
+    const name = pathToDisplay(`${uploader}/${path}`);
+    const fields = { uploader, path, version };
     if (named.state === "unstorable") {
-      log.error(`${name}: failed: ${named.reason}`, { version: publication.version });
+      log.error(`${name}: failed: ${named.reason}`, fields);
       await ledger.writeFailed(publication, named.reason);
     }
     if (named.state !== "named") return;
     const before = ledger.newestDelivered(publication);
     ledger.noteDelivered(publication);
     const [algorithm, digest] = publication.checksum.split(":");
-    log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, { bytes: publication.size });
+    log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, {
+      ...fields,
+      bytes: publication.size,
+      checksum: publication.checksum,
+    });
     await ledger.writeDelivered(publication, publication.size, publication.checksum, before);
   }
 

@@ -4,6 +4,7 @@
  */
 import type { EventEmitter } from "node:events";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { ConfigurationError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { codes, explainSecurity, KafkaError, kafkaError } from "./errors.ts";
 import type { Properties } from "./settings.ts";
@@ -21,7 +22,7 @@ export async function connect<C extends Client>(
   topic: string,
   log: Log,
 ): Promise<C> {
-  const client = make(properties);
+  const client = construct(make, properties);
   const security = watchSecurity(client, log);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -34,8 +35,20 @@ export async function connect<C extends Client>(
     security.onFailure = undefined;
     return client;
   } catch (error) {
-    await disconnect(client);
+    // It can't be used again, and what it still waits for can take its time to end.
+    void disconnect(client);
     throw error;
+  }
+}
+
+function construct<C extends Client>(make: (properties: Properties) => C, properties: Properties): C {
+  try {
+    return make(properties);
+  } catch (error) {
+    throw new ConfigurationError(
+      `kafka.options: the client refuses this configuration: ${messageOf(error)}`,
+      error,
+    );
   }
 }
 
@@ -82,6 +95,9 @@ function watchSecurity(client: Client, log: Log): SecurityWatch {
     notice(event.message);
   });
   events.on("event.error", (error: RdKafka.LibrdKafkaError) => {
+    // While connecting, an outage is the caller's to wait out and to say, not after the whole time for a connect.
+    if (error.code === codes.allBrokersDown)
+      watch.onFailure?.(watch.failure ?? kafkaError("connecting to Kafka", error));
     log.debug(`kafka client: ${error.message} (${error.code})`);
     if (error.code === codes.authentication || error.code === codes.ssl) notice(error.message);
   });

@@ -82,7 +82,9 @@ export function kafkaError(what: string, error: unknown): KafkaError {
 }
 
 /** A one-line explanation of a failed TLS handshake or login from the client's log line, with what to do. */
-export function explainSecurity(logLine: string): { code: number; reason: string } | undefined {
+export function explainSecurity(line: string): { code: number; reason: string } | undefined {
+  // Without the broker's address: in `sasl_ssl://…: SSL handshake failed` only the latter is the reason.
+  const logLine = line.replace(/\bsasl_(ssl|plaintext):\/\/\S+/gi, "");
   if (/sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i.test(logLine)) {
     return {
       code: codes.authentication,

@@ -44,15 +44,16 @@ export class GroupConsumer {
     this.#topic = topic;
   }
 
-  /** Connects and joins the group. Throws a `KafkaError`. */
+  /** Connects and joins the group as `instance`, which no other member may be. Throws a `KafkaError`. */
   static async open(
     options: { kafka: KafkaConfig; agentName: string; log: Log },
     group: string,
+    instance: string,
   ): Promise<GroupConsumer> {
     const { kafka, agentName, log } = options;
     let self: GroupConsumer | undefined;
     const properties = {
-      ...groupConsumerProperties(kafka, agentName, group),
+      ...groupConsumerProperties(kafka, agentName, group, instance),
       rebalance_cb: ((error: { code: number } | undefined, partitions: TopicPartition[]) =>
         self?.onRebalance(error?.code, partitions)) as never,
     };

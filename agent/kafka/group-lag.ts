@@ -21,7 +21,7 @@ export async function groupLag(
   group: string,
 ): Promise<PartitionLag[]> {
   const { kafka, agentName, log } = options;
-  const properties = groupConsumerProperties(kafka, agentName, group);
+  const properties = groupConsumerProperties(kafka, agentName, group, undefined);
   const consumer = await connect(makeConsumer, properties, kafka.topic, log);
   try {
     const topic = await describeTopic(consumer, kafka.topic);

@@ -55,6 +55,7 @@ export class RecordProducer {
   #nextId = 1;
   #waiting = new Map<number, OnDelivered>();
   #renewing: Promise<void> | undefined;
+  #down = false;
 
   private constructor(options: ProducerOptions, client: Producer) {
     this.#options = options;
@@ -150,7 +151,29 @@ export class RecordProducer {
       const { partition, offset } = report;
       onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? Date.now() });
     });
+    client.on("event.error", (error) => {
+      if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
+    });
     client.setPollInBackground(true);
+  }
+
+  /** The client goes on by itself; people want to know. */
+  async #sayDown(): Promise<void> {
+    if (this.#down) return;
+    this.#down = true;
+    const { log, signal, kafka } = this.#options;
+    log.warn(`no broker can be reached (${kafka.brokers.join(", ")}): waiting until one can`);
+    while (!(await this.#isReachable()) && !signal.aborted) await pause(1000, signal);
+    this.#down = false;
+    if (!signal.aborted) log.info("the brokers can be reached again");
+  }
+
+  #isReachable(): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (!this.#client.isConnected()) return resolve(false);
+      const options = { topic: this.#options.kafka.topic, allTopics: false, timeout: 5000 };
+      this.#client.getMetadata(options, (error) => resolve(!error));
+    });
   }
 
   #dropWaiting(reason: string): void {

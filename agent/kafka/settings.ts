@@ -54,15 +54,26 @@ export function producerProperties(
   };
 }
 
-/** A member of the downloaders' group. */
-export function groupConsumerProperties(kafka: KafkaConfig, agentName: string, group: string): Properties {
+/**
+ * A member of the downloaders' group.
+ *
+ * @param instance tells this member from every other one, also after a restart; undefined: it never joins
+ */
+export function groupConsumerProperties(
+  kafka: KafkaConfig,
+  agentName: string,
+  group: string,
+  instance: string | undefined,
+): Properties {
   return {
     ...consumerProperties(kafka, agentName),
     "group.id": group,
+    // A static member: killed and started again it has its partitions back at once, not after the session's time.
+    ...(instance === undefined ? {} : { "group.instance.id": instance }),
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 45_000,
-    // A hanging disk must not cost the membership: the durable point decides what is published, not this.
-    "max.poll.interval.ms": 86_400_000,
+    // A disk that hangs for longer gives the partitions to another member.
+    "max.poll.interval.ms": 600_000,
     ...kafka.options,
   };
 }

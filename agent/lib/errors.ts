@@ -15,6 +15,14 @@ export class AgentError extends Error {
   }
 }
 
+/** What was configured can't work, whoever waits for it. Ends the agent with exit code 2. */
+export class ConfigurationError extends AgentError {
+  constructor(message: string, cause?: unknown) {
+    super(message, "permanent", cause);
+    this.name = "ConfigurationError";
+  }
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

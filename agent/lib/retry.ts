@@ -1,5 +1,5 @@
 /** Waiting between tries: one place that owns back-off, jitter, and how sparingly a trouble is logged. */
-import { AgentError, messageOf } from "./errors.ts";
+import { AgentError, ConfigurationError, messageOf } from "./errors.ts";
 
 /** Resolves after `ms`, at once when the signal fires. Never rejects. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
@@ -25,22 +25,32 @@ export interface RetryOptions {
 }
 
 const firstDelayMs = 200;
-const maxDelayMs = 15_000;
+const maxDelayMs = 10_000;
 
 /**
  * Calls `attempt` until it succeeds. A trouble is logged when it begins, when its reason changes, and when it
- * is over. Throws what `attempt` threw when `giveUp` says so or when the signal has fired.
+ * is over: when `attempt` returns, or earlier, when it calls `works`. Throws what `attempt` threw when `giveUp` says so
+ * or when the signal has fired.
  */
-export async function retry<T>(options: RetryOptions, attempt: () => Promise<T>): Promise<T> {
+export async function retry<T>(
+  options: RetryOptions,
+  attempt: (works: () => void) => Promise<T>,
+): Promise<T> {
   let delayMs = firstDelayMs;
   let reason: string | undefined;
+  const works = () => {
+    if (reason !== undefined) options.log.info(`${options.what}: works again`);
+    reason = undefined;
+    delayMs = firstDelayMs;
+  };
   for (;;) {
     try {
-      const result = await attempt();
-      if (reason !== undefined) options.log.info(`${options.what}: works again`);
+      const result = await attempt(works);
+      works();
       return result;
     } catch (error) {
-      if (options.signal.aborted || options.giveUp?.(error)) throw error;
+      if (options.signal.aborted || error instanceof ConfigurationError || options.giveUp?.(error))
+        throw error;
       if (messageOf(error) !== reason) {
         reason = messageOf(error);
         options.log.warn(`${options.what}: ${reason}; trying again until it works`);

@@ -10,7 +10,7 @@ import { describeTopic, endOffset, type Topic } from "../kafka/topics.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { AgentError } from "../lib/errors.ts";
 import { isPermanent, pause, retry } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
+import type { Fields, Log } from "../observe/log.ts";
 import {
   type Chunk,
   chunkKey,
@@ -179,8 +179,10 @@ class VersionUpload {
     if (!resumed && this.#size > checkpointedBytes) await this.#noteSending();
     log.info(
       `${this.#name}: ${this.#size} bytes, creating ${this.#chunkCount()} ${Math.min(this.#chunkBytes, this.#size)}-byte chunks`,
+      { ...this.#fields(), bytes: this.#size, chunks: this.#chunkCount() },
     );
-    if (resumed) log.info(`${this.#name}: goes on after ${this.#prefix.bytes} acknowledged bytes`);
+    if (resumed)
+      log.info(`${this.#name}: goes on after ${this.#prefix.bytes} acknowledged bytes`, this.#fields());
     await this.#source.hashTo(this.#prefix.bytes);
   }
 
@@ -237,7 +239,11 @@ class VersionUpload {
         chunkSize.ended(length, error === undefined);
         if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
         if (!error && logChunks)
-          log.info(`${this.#name}: (${padded(chunk.index)} of ${padded(chunk.count)}) chunk uploaded`);
+          log.info(`${this.#name}: (${padded(chunk.index)} of ${padded(chunk.count)}) chunk uploaded`, {
+            ...this.#fields(),
+            chunk: chunk.index,
+            chunks: chunk.count,
+          });
         sent(error);
         this.#checkpointIfDue();
       });
@@ -278,17 +284,19 @@ class VersionUpload {
       checksum,
       offset: this.#lastOffset,
     });
-    log.info(`${this.#name}: finished ${this.#chunkCount()} chunk uploads`);
+    log.info(`${this.#name}: finished ${this.#chunkCount()} chunk uploads`, this.#fields());
     const [algorithm, digest] = checksum.split(":");
     log.info(`${this.#name}: successfully processed, ${algorithm} checksum ${digest}`, {
+      ...this.#fields(),
       bytes: this.#size,
+      checksum,
     });
   }
 
   /** Tells both sides that this version will never be whole. */
   async #giveUp(reason: string): Promise<void> {
     const { ledger, producer, topic, log } = this.#options;
-    log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`);
+    log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
     await this.#checkpoint;
     if (!this.#anythingSent) return;
     const id = { ...this.#id(), version: this.#version };
@@ -358,6 +366,10 @@ class VersionUpload {
   #nextChunkBytes(): number {
     const { chunkSize, config } = this.#options;
     return Math.min(chunkSize.next(this.#id()), config.inFlightBytes);
+  }
+
+  #fields(): Fields {
+    return { path: this.#path, version: this.#version };
   }
 
   #chunkCount(): number {
