@@ -1,5 +1,6 @@
 /** Kafka as any program uses it, beside the agents and without their code: topics, offsets, records. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { waitUntil } from "./wait.ts";
 
 export type PlainHeaders = readonly Readonly<Record<string, string>>[];
 
@@ -38,12 +39,18 @@ export class PlainKafka {
     await ask("disconnecting", (done) => this.#producer.disconnect(done));
   }
 
-  /** Resolves when the broker has it and clients can use it. */
+  /** Resolves when the broker has it and says so. */
   async createTopic(topic: string, partitions = 1, config: Record<string, string> = {}): Promise<void> {
     const wanted = { topic, num_partitions: partitions, replication_factor: 1, config };
     await ask(`making ${topic}`, (done) =>
       this.#admin().createTopic(wanted, timeoutMs, (error) => done(error, undefined)),
     );
+    const isThere = () =>
+      this.describeTopic(topic).then(
+        (found) => found.partitions === partitions,
+        () => false,
+      );
+    await waitUntil(`${topic} is there`, isThere);
   }
 
   async deleteTopic(topic: string): Promise<void> {
