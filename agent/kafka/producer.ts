@@ -162,10 +162,13 @@ export class RecordProducer {
     if (this.#down) return;
     this.#down = true;
     const { log, signal, kafka } = this.#options;
-    log.warn(`no broker can be reached (${kafka.brokers.join(", ")}): waiting until one can`);
-    while (!(await this.#isReachable()) && !signal.aborted) await pause(1000, signal);
+    // The news can be old: of before the client was connected.
+    if (!(await this.#isReachable())) {
+      log.warn(`no broker can be reached (${kafka.brokers.join(", ")}): waiting until one can`);
+      while (!(await this.#isReachable()) && !signal.aborted) await pause(1000, signal);
+      if (!signal.aborted) log.info("the brokers can be reached again");
+    }
     this.#down = false;
-    if (!signal.aborted) log.info("the brokers can be reached again");
   }
 
   #isReachable(): Promise<boolean> {
