@@ -1,8 +1,9 @@
 import { stringify } from "yaml";
+import { z } from "zod";
 import type { Loaded } from "../config/load.ts";
 import { isSecret, twinOf } from "../config/mask.ts";
 import { withoutCredentials } from "../config/problems.ts";
-import { type Settings, schema } from "../config/schema.ts";
+import { schema } from "../config/schema.ts";
 import type { Path } from "../config/tree.ts";
 
 /**
@@ -10,9 +11,7 @@ import type { Path } from "../config/tree.ts";
  * secrets as `***`, or as the file that they were read from.
  */
 export function formatSettings({ settings }: Pick<Loaded, "settings">): string {
-  const { uploader, downloader, ...common } = schema.write(settings) as Readonly<
-    Record<keyof Settings, unknown>
-  >;
+  const { uploader, downloader, ...common } = z.encode(schema, settings);
   const own = settings.role === "uploader" ? { uploader } : { downloader };
   const { role, name, shutdown_timeout, kafka, ...rest } = common;
   const shown = { role, name, shutdown_timeout, kafka, ...own, ...rest };

@@ -1,30 +1,30 @@
-import { section } from "./composed.ts";
+import { z } from "zod";
 import { choice, flag, mode, path, size, someText } from "./values.ts";
 
-export const downloader = section({
+export const downloader = z.strictObject({
   output: path().optional().describe("Where files go; the directory has to exist. The role needs it."),
   group: someText()
-    .check((name) => name.length <= 249, "must be at most 249 characters", { maxLength: 249 })
-    .default("streamsend")
+    .max(249, "must be at most 249 characters")
+    .prefault("streamsend")
     .describe("Downloaders of one group share the work; another group gets its own full copy."),
   layout: choice(["{uploader}/{path}", "{path}"])
-    .default("{uploader}/{path}")
+    .prefault("{uploader}/{path}")
     .describe("A file's place under output; {path}: uploaders share one tree."),
   start: choice(["earliest", "latest"])
-    .default("earliest")
+    .prefault("earliest")
     .describe("Where a new group begins: with what the topic still holds, or with what comes from now on."),
   on_change: choice(["replace", "keep-both"])
-    .default("replace")
+    .prefault("replace")
     .describe("A newer version of a path: replace, or keep the older one as name.~VERSION~.ext."),
   min_free: size(0)
-    .default("256MiB")
+    .prefault("256MiB")
     .describe("With less free space than this the downloader pauses, and goes on by itself."),
-  keep_mtime: flag().default(true).describe("Files keep the source's modification time."),
-  require_mount: flag().default(false).describe("Refuse to start when output is not a mount point."),
+  keep_mtime: flag().prefault(true).describe("Files keep the source's modification time."),
+  require_mount: flag().prefault(false).describe("Refuse to start when output is not a mount point."),
   file_mode: mode(0o400, "must let the owner read (0400)")
-    .default("0644")
+    .prefault("0644")
     .describe("Permissions of files, octal."),
   dir_mode: mode(0o700, "must let the owner read, write and enter (0700)")
-    .default("0755")
+    .prefault("0755")
     .describe("Permissions of folders that are made, octal."),
 });

@@ -1,10 +1,11 @@
-import { list, section } from "./composed.ts";
+import { z } from "zod";
 import {
   choice,
   duration,
   durationOrOff,
   flag,
   integer,
+  list,
   path,
   rateOrOff,
   size,
@@ -17,72 +18,76 @@ import {
 const LARGEST_MESSAGE_BYTES = 1_000_000_000;
 
 const glob = () =>
-  someText().check(
+  someText().refine(
     (value) => !value.startsWith("/"),
     "must be a glob on the relative path, without a / in front",
   );
 
 const destination = () =>
   text()
-    .check(
+    .refine(
       (value) => !value.startsWith("/") && !value.split("/").includes(".."),
       "must be a relative folder without ..",
     )
-    .check((value) => !/^(\.?\/)*\.streamsend(\/|$)/.test(value), "must not be the downloader's own folder");
+    .refine((value) => !/^(\.?\/)*\.streamsend(\/|$)/.test(value), "must not be the downloader's own folder");
 
-const watch = section({
+const watch = z.strictObject({
   path: path().describe("A directory to send from. System directories themselves are refused."),
-  as: destination().default("").describe("A folder to put it under at the destination. Empty: none."),
-  include: list(glob(), "must have at least one glob, or no file is ever sent")
-    .default(["**/*"])
+  as: destination().prefault("").describe("A folder to put it under at the destination. Empty: none."),
+  include: list(glob())
+    .min(1, "must have at least one glob, or no file is ever sent")
+    .prefault(["**/*"])
     .describe("Globs on the relative path: what is sent."),
   exclude: list(glob())
-    .default([])
+    .prefault([])
     .describe("Globs on the relative path: what is not. Hidden files, links and special files never are."),
-  recursive: flag().default(true).describe("Its subdirectories too."),
+  recursive: flag().prefault(true).describe("Its subdirectories too."),
 });
 
-const testFile = section({
-  every: durationOrOff(1000).default("off").describe("How often a test file is written. off: never."),
-  bytes: size(1).default("1MiB").describe("The test file's size."),
+const testFile = z.strictObject({
+  every: durationOrOff(1000).prefault("off").describe("How often a test file is written. off: never."),
+  bytes: size(1).prefault("1MiB").describe("The test file's size."),
 });
 
-export const uploader = section({
-  watch: list(watch).default([]).describe("The directories to send from; the role needs at least one."),
+export const uploader = z.strictObject({
+  watch: list(watch).prefault([]).describe("The directories to send from; the role needs at least one."),
   settle: duration(0)
-    .default("5s")
+    .prefault("5s")
     .describe("A file whose size and times stood still this long is finished."),
   max_age: durationOrOff(1000, Number.MAX_SAFE_INTEGER)
-    .default("off")
+    .prefault("off")
     .describe("Files older than this are left alone. off: none is too old."),
   existing: flag()
-    .default(true)
+    .prefault(true)
     .describe("Files that are there at start are sent too, unless they were already."),
-  rescan: duration(1000).default("60s").describe("A full look besides the file system's events."),
+  rescan: duration(1000).prefault("60s").describe("A full look besides the file system's events."),
   chunk: sizeOrAuto(1024, LARGEST_MESSAGE_BYTES)
-    .default("auto")
+    .prefault("auto")
     .describe("Bytes per chunk. auto: as large as the topic takes."),
-  checksum: choice(["md5", "sha256"]).default("md5").describe("What a file is verified with."),
+  checksum: choice(["md5", "sha256"]).prefault("md5").describe("What a file is verified with."),
   compression: choice(["none", "gzip", "snappy", "lz4", "zstd"])
-    .default("none")
+    .prefault("none")
     .describe("Compression of the chunks on the way."),
   partitioning: choice(["file", "spread"])
-    .default("file")
+    .prefault("file")
     .describe("file: a path's chunks in one partition; spread: over all partitions."),
   in_flight: size(65_536)
-    .default("8MiB")
+    .prefault("8MiB")
     .describe("Read and not yet acknowledged, over all files: the bound of the memory."),
-  parallel: integer(1, 64).default(4).describe("Files at a time."),
-  rate: rateOrOff(1024).default("off").describe("Upload at most this much per second. off: no limit."),
-  after: choice(["keep", "delete", "move"]).default("keep").describe("What happens to a file that was sent."),
+  parallel: integer(1, 64).prefault(4).describe("Files at a time."),
+  rate: rateOrOff(1024).prefault("off").describe("Upload at most this much per second. off: no limit."),
+  after: choice(["keep", "delete", "move"])
+    .prefault("keep")
+    .describe("What happens to a file that was sent."),
   after_when: choice(["acknowledged", "delivered"])
-    .default("delivered")
+    .prefault("delivered")
     .describe("When: acknowledged by the brokers, or verified and stored by a downloader."),
-  after_groups: list(someText(), "must name at least one group")
-    .default(["streamsend"])
+  after_groups: list(someText())
+    .min(1, "must name at least one group")
+    .prefault(["streamsend"])
     .describe("Delivered means: by each of these downloader groups."),
   move_to: path().optional().describe("after: move. On the watch's file system, outside every watch."),
   test_file: testFile
-    .default({})
+    .prefault({})
     .describe("Writes test files into the first watch, for trying a pipeline out."),
 });

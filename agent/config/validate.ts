@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { Problems } from "./problems.ts";
 import { type Settings, schema } from "./schema.ts";
 import type { Path } from "./tree.ts";
@@ -10,16 +11,29 @@ export function validate(typed: unknown, problems: Problems): Settings | undefin
   let values = typed;
   // Each round takes wrong values out; more than two rounds are not to be expected.
   for (let round = 0; round < 10; round++) {
-    const wrong: Path[] = [];
-    const settings = schema.read(values, [], (path, message, given) => {
-      problems.add(path, message, given);
-      wrong.push(path);
-    });
-    if (wrong.length === 0) return settings;
+    const result = schema.safeParse(values);
+    if (result.success) return result.data;
+    const { issues } = result.error;
+    for (const issue of issues) report(issue, values, problems);
     // From the end, so that a list's item that is taken out does not move the ones that are still to come.
-    values = wrong.reduceRight((rest, path) => without(rest, path), values);
+    values = issues.reduceRight((rest, issue) => without(rest, issue.path as Path), values);
   }
   return undefined;
+}
+
+function report(issue: z.core.$ZodIssue, values: unknown, problems: Problems): void {
+  const path = issue.path as Path;
+  if (issue.code === "invalid_key") problems.add(path, issue.issues[0]?.message ?? issue.message);
+  else problems.add(path, issue.message, valueAt(values, path));
+}
+
+function valueAt(values: unknown, path: Path): unknown {
+  let here = values;
+  for (const step of path) {
+    if (typeof here !== "object" || here === null || !Object.hasOwn(here, step)) return undefined;
+    here = Reflect.get(here, step);
+  }
+  return here;
 }
 
 /** What has no default: the role, a watch's path. A stand-in lets the rest be checked. */

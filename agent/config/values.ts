@@ -1,10 +1,9 @@
 /**
- * The kinds of single values that the schema is made of. Each says in its message what would be right, as the
- * text after the key's name; where the agent's form differs from the file's, a kind knows both ways, so that
+ * The kinds of values that the schema is made of. Each says in its message what would be right, as the
+ * text after the key's name; where the agent's form differs from the file's, a codec knows both ways, so that
  * `check` prints what the file may contain.
  */
-import { orWord } from "./composed.ts";
-import { type JsonSchema, Kind } from "./kind.ts";
+import { z } from "zod";
 import {
   DURATION_PATTERN,
   formatDuration,
@@ -20,149 +19,146 @@ import {
 /** Node's timers fire at once beyond 2^31 ms (24.8 days), so nothing that is waited for may be longer. */
 export const LONGEST_TIMER_MS = 24 * 86_400_000;
 
-export const flag = () =>
-  plain((given): given is boolean => typeof given === "boolean", "must be true or false", {
-    type: "boolean",
-  });
+type RawIssue = { readonly input?: unknown };
+const otherwise = (message: string) => (issue: RawIssue) =>
+  issue.input === undefined ? "required" : message;
 
-export function choice<const Values extends readonly string[]>(
-  values: Values,
-  message = `must be one of ${values.join(", ")}`,
-  missing = "required",
-): Kind<Values[number]> {
-  const isOne = (given: unknown): given is Values[number] => values.some((value) => value === given);
-  return plain(isOne, message, { type: "string", enum: values }, missing);
+export const flag = () => z.boolean({ error: otherwise("must be true or false") });
+
+export const choice = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, { error: otherwise(`must be one of ${values.join(", ")}`) });
+
+export function integer(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .int({ error: otherwise(message) })
+    .min(min, message)
+    .max(max, message);
 }
-
-export function integer(min: number, max: number): Kind<number> {
-  return plain(
-    (given): given is number =>
-      typeof given === "number" && Number.isSafeInteger(given) && given >= min && given <= max,
-    `must be a whole number from ${min} to ${max}`,
-    { type: "integer", minimum: min, maximum: max },
-  );
-}
-
-const anyText = (message = "must be text") =>
-  plain((given): given is string => typeof given === "string", message, { type: "string" });
 
 /** Free text on one line; NUL and line breaks are in no name that Kafka or a file system of ours takes. */
-export const text = () => anyText().check(isOneLine, "must not contain control characters");
+export const text = () =>
+  z.string({ error: otherwise("must be text") }).refine(isOneLine, "must not contain control characters");
 
 /** Free text that has to be there. */
-export const someText = () => text().check((value) => value !== "", "must not be empty", { minLength: 1 });
-
-export const textLike = (pattern: RegExp, message: string) =>
-  anyText().check((value) => pattern.test(value), message, { pattern: pattern.source });
+export const someText = () => text().min(1, "must not be empty");
 
 /** A secret: marked so in the JSON Schema, which is where masking looks. Its `_file` twin stands beside it. */
 export const secret = (description: string) =>
-  anyText()
-    .check(() => true, "", { writeOnly: true })
-    .describe(description);
+  z.string({ error: otherwise("must be text") }).meta({ description, writeOnly: true });
 
 /** A file or folder; a relative one is resolved later, against the working directory. */
 export const path = () =>
-  someText().check(
+  someText().refine(
     (value) => !/^~(\/|$)/.test(value),
     "~ is not expanded, write the whole path, or use $" + "{HOME}",
   );
 
-/** One value of any type, kept as its text. */
-export const anything = () =>
-  plain((given): given is string => typeof given === "string", "must be one value", {
-    type: ["string", "number", "boolean"],
-  });
+export const list = <Item extends z.ZodType>(item: Item) =>
+  z.array(item, { error: otherwise("must be a list") });
 
 /** Bytes. */
-export function size(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
-  const whole = { type: "integer", minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
-  return parsed((given) => within(parseSize(given), min, max, formatSize), formatSize, {
-    anyOf: [whole, { type: "string", pattern: SIZE_PATTERN }],
+export function size(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return z.codec(z.union([z.int(), z.string().meta({ pattern: SIZE_PATTERN })]), z.number(), {
+    decode: (value, context) =>
+      attempt(value, context, () => within(parseSize(String(value)), min, max, formatSize)),
+    encode: formatSize,
   });
 }
 
 /** Bytes, or "auto". */
-export const sizeOrAuto = (min: number, max: number) =>
-  orWord("auto", "auto" as const, size(min, max), "auto, or ");
-
-/** Milliseconds. */
-export function duration(minMs: number, maxMs = LONGEST_TIMER_MS): Kind<number> {
-  return parsed((given) => within(parseDuration(given), minMs, maxMs, formatDuration), formatDuration, {
-    type: "string",
-    pattern: DURATION_PATTERN,
+export function sizeOrAuto(min: number, max: number) {
+  const given = z.union([z.literal("auto"), z.int(), z.string().meta({ pattern: SIZE_PATTERN })]);
+  return z.codec(given, z.union([z.literal("auto"), z.number()]), {
+    decode: (value, context) =>
+      value === "auto"
+        ? value
+        : attempt(value, context, () => within(parseSize(String(value)), min, max, formatSize), "auto, or "),
+    encode: (value) => (value === "auto" ? value : formatSize(value)),
   });
 }
 
-/** Milliseconds; null is "off". */
-export const durationOrOff = (minMs: number, maxMs = LONGEST_TIMER_MS) =>
-  orWord("off", null, duration(minMs, maxMs), "off, or ");
-
-/** Bytes per second; null is "off". */
-export function rateOrOff(min: number): Kind<number | null> {
-  const rate = parsed(
-    (given) => within(parseRate(given), min, Number.MAX_SAFE_INTEGER, formatRate),
-    formatRate,
-    { type: "string", pattern: RATE_PATTERN },
+/** Milliseconds. */
+export function duration(minMs: number, maxMs = LONGEST_TIMER_MS) {
+  return z.codec(
+    z.string({ error: otherwise("must be a duration") }).meta({ pattern: DURATION_PATTERN }),
+    z.number(),
+    {
+      decode: (value, context) =>
+        attempt(value, context, () => within(parseDuration(value), minMs, maxMs, formatDuration)),
+      encode: formatDuration,
+    },
   );
-  return orWord("off", null, rate);
 }
 
-const MODE = /^(0o?)?[0-7]{3,4}$/;
+/** Milliseconds; null is "off". */
+export function durationOrOff(minMs: number, maxMs = LONGEST_TIMER_MS) {
+  const given = z.union([z.literal("off"), z.string().meta({ pattern: DURATION_PATTERN })]);
+  return z.codec(given, z.number().nullable(), {
+    decode: (value, context) =>
+      value === "off"
+        ? null
+        : attempt(
+            value,
+            context,
+            () => within(parseDuration(value), minMs, maxMs, formatDuration),
+            "off, or ",
+          ),
+    encode: (value) => (value === null ? "off" : formatDuration(value)),
+  });
+}
+
+/** Bytes per second; null is "off". */
+export function rateOrOff(min: number) {
+  const given = z.union([z.literal("off"), z.string().meta({ pattern: RATE_PATTERN })]);
+  return z.codec(given, z.number().nullable(), {
+    decode: (value, context) =>
+      value === "off"
+        ? null
+        : attempt(value, context, () => within(parseRate(value), min, Number.MAX_SAFE_INTEGER, formatRate)),
+    encode: (value) => (value === null ? "off" : formatRate(value)),
+  });
+}
 
 /**
  * Permission bits. The text's digits are octal: YAML 1.2 reads an unquoted 0644 as the number 644, and nobody
  * means that; the loader keeps the text, so both ways of writing it come out as 0o644.
  */
-export function mode(neededBits: number, need: string): Kind<number> {
-  const parse = (given: string) => {
-    if (!MODE.test(given)) throw new Error('must be octal permissions such as "0644"');
-    const bits = Number.parseInt(given.replace("o", ""), 8);
-    if ((bits & neededBits) !== neededBits) throw new Error(need);
-    return bits;
-  };
-  const format = (bits: number) => bits.toString(8).padStart(4, "0");
-  return parsed(parse, format, { type: "string", pattern: MODE.source });
+export function mode(neededBits: number, need: string) {
+  return z.codec(
+    z.string({ error: otherwise("must be octal") }).meta({ pattern: "^(0o?)?[0-7]{3,4}$" }),
+    z.number(),
+    {
+      decode: (value, context) =>
+        attempt(value, context, () => {
+          if (!/^(0o?)?[0-7]{3,4}$/.test(value)) throw new Error('must be octal permissions such as "0644"');
+          const bits = Number.parseInt(value.replace("o", ""), 8);
+          if ((bits & neededBits) !== neededBits) throw new Error(need);
+          return bits;
+        }),
+      encode: (bits) => bits.toString(8).padStart(4, "0"),
+    },
+  );
 }
 
-/** What the agent has in another form than the file. What `parse` throws is the key's problem. */
-export function parsed<Value>(
-  parse: (given: string) => Value,
-  format: (value: Value) => string,
-  json: JsonSchema,
-): Kind<Value> {
-  return new Kind<Value>({
-    json,
-    missing: "required",
-    read(given, path, report) {
-      try {
-        return parse(String(given));
-      } catch (error) {
-        report(path, error instanceof Error ? error.message : String(error), given);
-        return undefined;
-      }
-    },
-    write: format,
-  });
-}
-
-/** What is the same for the agent as in the file. */
-function plain<Value>(
-  isGood: (given: unknown) => given is Value,
-  message: string,
-  json: JsonSchema,
-  missing = "required",
-): Kind<Value> {
-  return new Kind<Value>({
-    json,
-    missing,
-    read(given, path, report) {
-      if (isGood(given)) return given;
-      report(path, message, given);
-      return undefined;
-    },
-    write: (value) => value,
-  });
+/** A codec's decode: what the parser throws becomes the key's problem. */
+export function attempt<Value>(
+  input: unknown,
+  context: { issues: z.core.$ZodRawIssue[] },
+  parse: () => Value,
+  alternative = "",
+): Value {
+  try {
+    return parse();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    context.issues.push({
+      code: "custom",
+      input,
+      message: message.replace(/^must be /, `must be ${alternative}`),
+    });
+    return z.NEVER;
+  }
 }
 
 function within(value: number, min: number, max: number, format: (value: number) => string): number {
