@@ -1,7 +1,7 @@
 /** What it costs to watch 10,000 files in which nothing happens, with the default rescan of a minute: the time has a rescan in it. */
 import type { Bench } from "./bench.ts";
 import { writeMany } from "./files.ts";
-import { cpuSeconds } from "./process.ts";
+import { cpuSeconds, residentBytes } from "./process.ts";
 import { printTable } from "./table.ts";
 
 const files = 10_000;
@@ -23,12 +23,14 @@ export async function measureIdle(bench: Bench): Promise<void> {
   const before = pids.map(cpuSeconds);
   await Bun.sleep(seconds * 1000);
   const percent = pids.map((pid, at) => ((cpuSeconds(pid) - (before[at] ?? 0)) / seconds) * 100);
+  const resident = pids.map((pid) => residentBytes(pid) / 2 ** 20);
   printTable(
     `Idle: ${files} files watched, over ${seconds} s`,
-    ["", "% of a core"],
-    [
-      [`uploader (goal ${goalPercent})`, percent[0]?.toFixed(2) ?? ""],
-      ["downloader", percent[1]?.toFixed(2) ?? ""],
-    ],
+    ["", "% of a core", "resident MiB"],
+    [`uploader (goal ${goalPercent} %)`, "downloader"].map((name, at) => [
+      name,
+      percent[at]?.toFixed(2) ?? "",
+      resident[at]?.toFixed(1) ?? "",
+    ]),
   );
 }

@@ -16,6 +16,7 @@ const outageSeconds = 60;
 interface Peaks {
   uploader: number;
   downloader: number;
+  seconds: number;
 }
 
 /** What happens while the file is on its way. */
@@ -30,7 +31,7 @@ export async function measureMemory(bench: Bench): Promise<void> {
   writeLarge(large, bench.largeBytes);
   const rows: string[][] = [];
   const row = (name: string, peaks: Peaks) =>
-    rows.push([name, mebibytes(peaks.uploader), mebibytes(peaks.downloader)]);
+    rows.push([name, mebibytes(peaks.uploader), mebibytes(peaks.downloader), peaks.seconds.toFixed(1)]);
   const largeName = `${(bench.largeBytes / 1e9).toFixed(1)} GB`;
 
   row("100 MB", await peaksOf(bench, small, await bench.newFolder("output"), fair));
@@ -62,7 +63,7 @@ export async function measureMemory(bench: Bench): Promise<void> {
   }
   printTable(
     "Memory: most that was ever resident, MiB",
-    ["", "uploader (goal 80)", "downloader (goal 96)"],
+    ["", "uploader (goal 80)", "downloader (goal 96)", "seconds for the file"],
     rows,
   );
   if (typeof slow === "string") console.log(`\n  An output on a slow disk is left out: ${slow}.`);
@@ -78,9 +79,14 @@ async function peaksOf(bench: Bench, file: string, output: string, weather: Weat
   const downloader = await bench.downloader(topic, output);
   const uploader = await bench.uploader(topic, watch);
   await weather(uploader);
-  await downloader.waitFor(/file\.bin: merge complete/);
+  const [merged] = await downloader.waitFor(/file\.bin: merge complete/);
   await uploader.waitFor(/file\.bin: successfully processed/);
-  const peaks = { uploader: peakBytes(uploader.pid), downloader: peakBytes(downloader.pid) };
+  const [began] = uploader.lines(/^file\.bin: \d+ bytes, creating/);
+  const peaks = {
+    uploader: peakBytes(uploader.pid),
+    downloader: peakBytes(downloader.pid),
+    seconds: ((merged?.atMs ?? Number.NaN) - (began?.atMs ?? Number.NaN)) / 1000,
+  };
   await bench.stop(uploader, downloader);
   await rename(watched, file);
   await rm(output, { recursive: true });

@@ -14,7 +14,18 @@ export function cpuSeconds(pid: number): number {
 
 /** The most memory that was ever resident. */
 export function peakBytes(pid: number): number {
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  if (kibibytes === undefined) throw new Error(`no VmHWM of process ${pid}`);
-  return Number(kibibytes) * 1024;
+  return memoryBytes(pid, "VmHWM");
+}
+
+/** The memory that is resident now. */
+export function residentBytes(pid: number): number {
+  return memoryBytes(pid, "VmRSS");
+}
+
+function memoryBytes(pid: number, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const line = status.split("\n").find((one) => one.startsWith(`${field}:`));
+  const kibibytes = Number(line?.replace(/\D/g, "") || Number.NaN);
+  if (Number.isNaN(kibibytes)) throw new Error(`no ${field} of process ${pid}`);
+  return kibibytes * 1024;
 }

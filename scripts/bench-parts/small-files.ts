@@ -2,12 +2,11 @@
  * 10,000 files of 4 KiB, ledger on, everything synced: from the uploader's line about its first file to the downloader's "merge complete"
  * of the last.
  */
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
 import { syncDisks, writeMany } from "./files.ts";
 import { deleteTopic } from "./kafka-tools.ts";
-import { cpuSeconds } from "./process.ts";
+import { cpuSeconds, peakBytes } from "./process.ts";
 import { median, printTable, spread } from "./table.ts";
 
 const files = 10_000;
@@ -18,6 +17,8 @@ interface Run {
   sentSeconds: number;
   publishedSeconds: number;
   cpu: number[];
+  /** Of uploader and downloader. */
+  peakMebibytes: number[];
 }
 
 export async function measureSmallFiles(bench: Bench): Promise<void> {
@@ -27,17 +28,18 @@ export async function measureSmallFiles(bench: Bench): Promise<void> {
   for (let round = 0; round <= bench.rounds; round++) runs.push(await run(bench, tree));
   const measured = runs.slice(1);
   const cpu = (at: number) => median(measured.map((one) => one.cpu[at] ?? 0)).toFixed(1);
+  const peak = (at: number) => median(measured.map((one) => one.peakMebibytes[at] ?? 0)).toFixed(1);
   const published = measured.map((one) => one.publishedSeconds);
   const sent = measured.map((one) => one.sentSeconds);
   printTable(
     `Small files: ${files} of ${fileBytes} bytes; medians of ${bench.rounds} rounds after one to warm up`,
-    ["", "seconds", "", "CPU s"],
+    ["", "seconds", "", "CPU s", "peak MiB"],
     [
-      [`first chunk to last file published (goal ${goalSeconds})`, ...spread(published, 2), ""],
-      ["first chunk to last file noted as sent", ...spread(sent, 2), ""],
-      ["uploader", "", "", cpu(0)],
-      ["downloader", "", "", cpu(1)],
-      ["broker", "", "", cpu(2)],
+      [`first chunk to last file published (goal ${goalSeconds})`, ...spread(published, 2), "", ""],
+      ["first chunk to last file noted as sent", ...spread(sent, 2), "", ""],
+      ["uploader", "", "", cpu(0), peak(0)],
+      ["downloader", "", "", cpu(1), peak(1)],
+      ["broker", "", "", cpu(2), ""],
     ],
   );
   console.log("\n  rsync over ssh is not compared: it would need a login to this machine.");
@@ -60,10 +62,11 @@ async function run(bench: Bench, tree: string): Promise<Run> {
   const published = await downloader.waitFor(/^many\/.*: merge complete/, files);
   const sent = await uploader.waitFor(/: successfully processed/, files);
   const cpu = pids.map((pid, at) => cpuSeconds(pid) - (cpuBefore[at] ?? 0));
+  const peakMebibytes = [uploader, downloader].map(({ pid }) => peakBytes(pid) / 2 ** 20);
   const began = uploader.lines(/bytes, creating/)[0]?.atMs ?? Number.NaN;
   const since = (lines: { atMs: number }[]) => ((lines.at(-1)?.atMs ?? Number.NaN) - began) / 1000;
   await bench.stop(uploader, downloader);
-  await rm(output, { recursive: true });
+  // What was written stays until the end: for a minute after files were deleted, ext4 searches long for inodes to give to new ones.
   await deleteTopic(kafka.bootstrap, topic);
-  return { sentSeconds: since(sent), publishedSeconds: since(published), cpu };
+  return { sentSeconds: since(sent), publishedSeconds: since(published), cpu, peakMebibytes };
 }
