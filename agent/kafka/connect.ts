@@ -6,7 +6,8 @@ import type { EventEmitter } from "node:events";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import { ConfigurationError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { codes, explainSecurity, KafkaError, kafkaError } from "./errors.ts";
+import { isForAnotherHost } from "./certificate-check.ts";
+import { codes, explainSecurity, KafkaError, kafkaError, wrongHostName } from "./errors.ts";
 import type { Properties } from "./settings.ts";
 
 export type Producer = InstanceType<typeof RdKafka.Producer>;
@@ -37,8 +38,17 @@ export async function connect<C extends Client>(
   } catch (error) {
     // It can't be used again, and what it still waits for can take its time to end.
     void disconnect(client);
-    throw error;
+    throw await refine(error, properties);
   }
+}
+
+/** The client can't tell a wrong host name from an unknown authority. */
+async function refine(error: unknown, properties: Properties): Promise<unknown> {
+  if (!(error instanceof KafkaError) || error.code !== codes.ssl) return error;
+  const [broker = ""] = String(properties["bootstrap.servers"]).split(",");
+  const ca = properties["ssl.ca.location"];
+  const another = await isForAnotherHost(broker, ca === "probe" || ca === undefined ? undefined : String(ca));
+  return another ? new KafkaError("connecting to Kafka", codes.ssl, wrongHostName, error) : error;
 }
 
 function construct<C extends Client>(make: (properties: Properties) => C, properties: Properties): C {

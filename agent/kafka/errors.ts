@@ -81,6 +81,9 @@ export function kafkaError(what: string, error: unknown): KafkaError {
   return new KafkaError(what, code, explain(code, error), error);
 }
 
+export const wrongHostName =
+  "the brokers' certificate is for another host name: check kafka.brokers (or kafka.tls.verify_hostname)";
+
 /** A one-line explanation of a failed TLS handshake or login from the client's log line, with what to do. */
 export function explainSecurity(line: string): { code: number; reason: string } | undefined {
   // Without the broker's address: in `sasl_ssl://…: SSL handshake failed` only the latter is the reason.
@@ -95,11 +98,7 @@ export function explainSecurity(line: string): { code: number; reason: string } 
     return { code: codes.authentication, reason: "the brokers do not offer this kafka.sasl.mechanism" };
   }
   if (/hostname mismatch|IP address mismatch|does not match/i.test(logLine)) {
-    return {
-      code: codes.ssl,
-      reason:
-        "the brokers' certificate is for another host name: check kafka.brokers (or kafka.tls.verify_hostname)",
-    };
+    return { code: codes.ssl, reason: wrongHostName };
   }
   if (/certificate verify failed|unable to get (local )?issuer|self[- ]signed certificate/i.test(logLine)) {
     return {
