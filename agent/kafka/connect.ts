@@ -25,6 +25,7 @@ export async function connect<C extends Client>(
 ): Promise<C> {
   const client = construct(make, properties);
   const security = watchSecurity(client, log);
+  const polling = client instanceof RdKafka.Producer ? pollSoon(client) : undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       security.onFailure = reject;
@@ -34,12 +35,28 @@ export async function connect<C extends Client>(
       });
     });
     security.onFailure = undefined;
+    if (client instanceof RdKafka.Producer) client.setPollInBackground(true);
     return client;
   } catch (error) {
     // It can't be used again, and what it still waits for can take its time to end.
     void disconnect(client);
     throw await refine(error, properties);
+  } finally {
+    clearInterval(polling);
   }
+}
+
+/** A producer tells of an outage only while it is polled, and it can be polled a moment before it is connected. */
+function pollSoon(producer: Producer): ReturnType<typeof setInterval> {
+  const timer = setInterval(() => {
+    try {
+      producer.setPollInBackground(true);
+      clearInterval(timer);
+    } catch {
+      // "Client is disconnected": not there yet.
+    }
+  }, 100);
+  return timer;
 }
 
 /** The client can't tell a wrong host name from an unknown authority. */

@@ -154,7 +154,6 @@ export class RecordProducer {
     client.on("event.error", (error) => {
       if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
     });
-    client.setPollInBackground(true);
   }
 
   /** The client goes on by itself; people want to know. */
