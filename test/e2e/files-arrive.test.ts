@@ -55,6 +55,19 @@ test("files of no bytes, 1 byte, 1 chunk, 1 chunk less and more a byte, and many
   }
 });
 
+test("modification times before 1970 and far in the future arrive to the nanosecond", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  const times = ["1969-12-31 23:59:59.999999999", "1901-12-14 00:00:00.5", "2261-01-01 00:00:00.000000001"];
+  for (const [at, time] of times.entries()) {
+    await writeFile(join(source, `${at}.txt`), time);
+    await run(["touch", "-d", `${time} UTC`, join(source, `${at}.txt`)]);
+  }
+  const agents = [await scene.uploader(source), await scene.downloader(output)];
+  await expectSameTree(source, join(output, "uploader"), agents);
+});
+
 test("with the layout {path} uploaders share one tree, and `as` puts a folder under another", async () => {
   const scene = await openScene();
   const [one, two] = [await scene.folder("one"), await scene.folder("two")];

@@ -163,3 +163,16 @@ test("a file where a folder must be, and a folder where a file must be, fail for
   const paths = (await listFiles(output)).map((line) => line.split(" ")[0]);
   expect(paths).toEqual(["u/file", "u/folder/inside.txt", "u/good.txt"]);
 });
+
+test("a path that is longer than this destination can hold fails for itself only", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  await kafka.createTopic(scene.topic);
+  const output = join(await scene.folder("around"), "x".repeat(200));
+  await mkdir(output);
+  await kafka.produce(scene.topic, [`${"y".repeat(249)}/`.repeat(16).slice(0, -1), "good.txt"].map(good));
+  const agent = await scene.downloader(output);
+  await agent.waitForLine(/u\/good\.txt: merge complete/);
+  await agent.waitForLine(/yyy.*failed/);
+  expect(await listFiles(output)).toEqual(["u/good.txt 5 1744741849.2021234560"]);
+});

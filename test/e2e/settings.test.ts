@@ -120,3 +120,20 @@ test("two watches and a folder that is made while it runs: everything in them ar
   expect(await differences(one, left)).toBe("");
   expect(await differences(join(two, "moved"), right)).toBe("");
 });
+
+test("a watched folder that is not there yet, or goes away for a while, is waited for", async () => {
+  const scene = await openScene();
+  const source = join(await scene.folder("parent"), "source");
+  const output = await scene.folder("output");
+  const uploader = await scene.uploader(source);
+  const downloader = await scene.downloader(output);
+  await uploader.waitForLine(/source.*ENOENT/);
+  await mkdir(source);
+  await writeFile(join(source, "first.txt"), "first");
+  await downloader.waitForLine(/first\.txt: merge complete/);
+  await run(["mv", source, `${source}-away`]);
+  await mkdir(source);
+  await writeFile(join(source, "second.txt"), "second");
+  await downloader.waitForLine(/second\.txt: merge complete/);
+  expect((await listFiles(output)).length).toBe(2);
+});

@@ -53,6 +53,14 @@ export class PlainKafka {
     await waitUntil(`${topic} is there`, isThere);
   }
 
+  async addPartitions(topic: string, partitions: number): Promise<void> {
+    await ask(`adding partitions to ${topic}`, (done) =>
+      this.#admin().createPartitions(topic, partitions, timeoutMs, (error) => done(error, undefined)),
+    );
+    const areThere = async () => (await this.describeTopic(topic)).partitions === partitions;
+    await waitUntil(`${topic} has ${partitions} partitions`, areThere);
+  }
+
   async deleteTopic(topic: string): Promise<void> {
     await ask(`deleting ${topic}`, (done) =>
       this.#admin().deleteTopic(topic, timeoutMs, (error) => done(error, undefined)),
@@ -88,6 +96,21 @@ export class PlainKafka {
     return Promise.all(Array.from({ length: partitions }, async (_, at) => (await ask1(at)).highOffset));
   }
 
+  /** Where a group stands in each partition; -1 where it has committed nothing. */
+  async committedBy(group: string, topic: string): Promise<number[]> {
+    const { partitions } = await this.describeTopic(topic);
+    const wanted = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    return this.#withConsumer(group, async (consumer) => {
+      const found = await ask<RdKafka.TopicPartitionOffset[]>(`positions of ${group}`, (done) =>
+        consumer.committed(wanted, timeoutMs, done),
+      );
+      return wanted.map(({ partition }) => {
+        const offset = found.find((position) => position.partition === partition)?.offset;
+        return typeof offset === "number" && offset >= 0 ? offset : -1;
+      });
+    });
+  }
+
   /** Produces in this order to one partition, and waits until the broker has all of it. */
   async produce(topic: string, records: readonly PlainRecord[], partition = 0): Promise<void> {
     for (const { key, value, headers } of records) {
@@ -107,21 +130,25 @@ export class PlainKafka {
   /** Everything that is in the topic now. */
   async readAll(topic: string): Promise<ReadRecord[]> {
     const ends = await this.endOffsets(topic);
+    return this.#withConsumer("tests-read", async (consumer) => {
+      consumer.assign(ends.map((_, partition) => ({ topic, partition, offset: 0 })));
+      const records: ReadRecord[] = [];
+      while (!isAtEnds(consumer.position() as { partition: number; offset?: number }[], ends)) {
+        const read = (done: Answer<RdKafka.Message[]>) => consumer.consume(1000, done);
+        records.push(...(await ask(`reading ${topic}`, read)).map(toRecord));
+      }
+      return records;
+    });
+  }
+
+  async #withConsumer<T>(group: string, use: (consumer: RdKafka.KafkaConsumer) => Promise<T>): Promise<T> {
     const consumer = new RdKafka.KafkaConsumer(
-      { ...this.#properties, "group.id": "tests-read", "enable.auto.commit": false },
+      { ...this.#properties, "group.id": group, "enable.auto.commit": false },
       { "auto.offset.reset": "earliest" },
     );
     await ask("connecting", (done) => consumer.connect({ timeout: timeoutMs }, done));
     try {
-      consumer.assign(ends.map((_, partition) => ({ topic, partition, offset: 0 })));
-      const records: ReadRecord[] = [];
-      while (!isAtEnds(consumer.position() as { partition: number; offset?: number }[], ends)) {
-        const messages = await ask<RdKafka.Message[]>(`reading ${topic}`, (done) =>
-          consumer.consume(1000, done),
-        );
-        records.push(...messages.map(toRecord));
-      }
-      return records;
+      return await use(consumer);
     } finally {
       await ask("disconnecting", (done) => consumer.disconnect(done));
     }
