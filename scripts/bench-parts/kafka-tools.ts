@@ -3,14 +3,22 @@ import { join } from "node:path";
 
 const script = join(import.meta.dir, "../kafka");
 
-/** Makes the topic and produces to it as kafka-producer-perf-test does; returns its own figure, bytes per second. */
+/** Makes the topic, with the settings that the agent gives its own, and produces to it as kafka-producer-perf-test does; returns its own figure, bytes per second. */
 export async function producerPerformance(
   brokers: string,
   topic: string,
   records: number,
   recordBytes: number,
 ): Promise<number> {
-  const make = ["--create", "--topic", topic, "--partitions", "1", "--replication-factor", "1"];
+  const make = [
+    "--create",
+    "--topic",
+    topic,
+    "--partitions",
+    "1",
+    "--config",
+    "message.timestamp.type=LogAppendTime",
+  ];
   await tool("org.apache.kafka.tools.TopicCommand", ["--bootstrap-server", brokers, ...make]);
   const output = await tool("org.apache.kafka.tools.ProducerPerformance", [
     ...[
