@@ -12,8 +12,6 @@ const fileBytes = 8 << 20;
 /** Slow enough that a process that is hit at the 20th chunk surely is in the middle. */
 const slowly = { chunk: chunkBytes, rate: "2MB/s", in_flight: "512KiB" };
 const quickly = { chunk: chunkBytes };
-/** A member that was killed holds its group up for this long; the default of 45 s would be waited for in every test. */
-const shortSession = { options: { "session.timeout.ms": "6000" } };
 
 async function prepare(bytes = fileBytes) {
   const scene = await openScene();
@@ -32,7 +30,7 @@ describe.each(["SIGKILL", "SIGTERM"] as const)("%s in the middle of a file", (si
   test("of the uploader: it goes on when it starts again, and the file arrives whole", async () => {
     const { scene, source, output } = await prepare();
     const first = await scene.uploader(source, { uploader: slowly });
-    const downloader = await scene.downloader(output, { kafka: shortSession });
+    const downloader = await scene.downloader(output);
     await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
     first.signal(signal);
     expect(await first.waitForExit()).toBe(signal === "SIGTERM" ? 0 : null);
@@ -47,12 +45,12 @@ describe.each(["SIGKILL", "SIGTERM"] as const)("%s in the middle of a file", (si
   test("of the downloader: nothing is published, it goes on when it starts again", async () => {
     const { scene, source, output } = await prepare();
     const uploader = await scene.uploader(source, { uploader: slowly });
-    const first = await scene.downloader(output, { kafka: shortSession });
+    const first = await scene.downloader(output);
     await first.waitForLine(/video\.avi \(00020\/00128\)/);
     first.signal(signal);
     expect(await first.waitForExit()).toBe(signal === "SIGTERM" ? 0 : null);
     expect(await listFiles(output)).toEqual([]);
-    const second = await scene.downloader(output, { kafka: shortSession });
+    const second = await scene.downloader(output);
     await expectSameTree(source, join(output, "uploader"), [uploader, second]);
     await second.waitForLine(/video\.avi: merge complete/);
     expect(await versionsSent(scene)).toBe(1);
@@ -76,11 +74,11 @@ test("an uploader that is killed in a file of more than 16 MiB goes on with the 
 test("a downloader that was stopped in order goes on where it was, not at the file's beginning", async () => {
   const { scene, source, output } = await prepare();
   const uploader = await scene.uploader(source, { uploader: slowly });
-  const first = await scene.downloader(output, { kafka: shortSession });
+  const first = await scene.downloader(output);
   await first.waitForLine(/video\.avi \(00020\/00128\)/);
   first.signal("SIGTERM");
   expect(await first.waitForExit()).toBe(0);
-  const second = await scene.downloader(output, { kafka: shortSession });
+  const second = await scene.downloader(output);
   await expectSameTree(source, join(output, "uploader"), [uploader, second]);
   expect(second.output).not.toMatch(/video\.avi \(00001\/00128\)/);
 });
@@ -88,13 +86,13 @@ test("a downloader that was stopped in order goes on where it was, not at the fi
 test("a downloader whose .streamsend was deleted gets the whole file from the topic again", async () => {
   const { scene, source, output } = await prepare();
   const uploader = await scene.uploader(source, { uploader: slowly });
-  const first = await scene.downloader(output, { kafka: shortSession });
+  const first = await scene.downloader(output);
   await first.waitForLine(/video\.avi \(00020\/00128\)/);
   first.signal("SIGTERM");
   expect(await first.waitForExit()).toBe(0);
   const removed = Bun.spawn(["rm", "-rf", join(output, ".streamsend")]);
   expect(await removed.exited).toBe(0);
-  const second = await scene.downloader(output, { kafka: shortSession });
+  const second = await scene.downloader(output);
   await expectSameTree(source, join(output, "uploader"), [uploader, second]);
 });
 
@@ -102,14 +100,11 @@ test("both sides killed three times on the way: the file arrives whole, once", a
   const { scene, source, output } = await prepare();
   for (const chunk of ["00010", "00040", "00070"]) {
     const uploader = await scene.uploader(source, { uploader: { ...slowly, rate: "6MB/s" } });
-    const downloader = await scene.downloader(output, { kafka: shortSession });
+    const downloader = await scene.downloader(output);
     await downloader.waitForLine(new RegExp(`video\\.avi (\\(${chunk}/00128\\)|: merge complete)`));
     await Promise.all([uploader.kill(), downloader.kill()]);
   }
-  const agents = [
-    await scene.uploader(source, { uploader: quickly }),
-    await scene.downloader(output, { kafka: shortSession }),
-  ];
+  const agents = [await scene.uploader(source, { uploader: quickly }), await scene.downloader(output)];
   await expectSameTree(source, join(output, "uploader"), agents);
 });
 

@@ -9,8 +9,6 @@ import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes(async () => kafka.bootstrap);
 const slowly = { chunk: 65_536, rate: "2MB/s", in_flight: "512KiB" };
-/** A member that went without a word holds its group up for this long; by default for 45 s. */
-const shortSession = { options: { "session.timeout.ms": "6000" } };
 let kafka: Kafka;
 
 beforeAll(async () => {
@@ -68,7 +66,7 @@ test("a stop during an outage is bounded by shutdown_timeout, and what was not s
   await writeLargeFile(join(source, "video.avi"), 8 << 20);
   const settings = { shutdown_timeout: "1s" };
   const first = await scene.uploader(source, { uploader: slowly, settings });
-  const downloader = await scene.downloader(output, { settings, kafka: shortSession });
+  const downloader = await scene.downloader(output, { settings });
   await downloader.waitForLine(/video\.avi \(00010\/00128\)/);
   await kafka.kill();
   for (const agent of [first, downloader]) agent.signal("SIGTERM");
