@@ -17,14 +17,13 @@ import type { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
-import { pathToDisplay } from "../wire/path.ts";
 import { Assembly } from "./assembly.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OutputPaths } from "./output-path.ts";
 import type { Partial } from "./partial.ts";
 import { resolveStarts } from "./positions.ts";
-import { readAgain } from "./recovery.ts";
+import { Recoveries } from "./recoveries.ts";
 import { partialName, Store } from "./store.ts";
 
 export interface DownloaderOptions {
@@ -53,7 +52,6 @@ const publishCount = 500;
 const idleWaitMs = 500;
 /** A moment without a record, when verified files wait. */
 const shortWaitMs = 10;
-const maxRecoveries = 2;
 
 /** Runs until the signal fires, or with `once` until the ends are reached. Throws a permanent `AgentError` only. */
 export async function runDownloader(options: DownloaderOptions): Promise<DownloadResult> {
@@ -99,8 +97,7 @@ class Session {
   #lastDurablePointMs = performance.now();
   #failure: unknown;
   #failedCount = 0;
-  readonly #recoveries = new Map<Partial, Map<number, number>>();
-  #recovering = new Set<Promise<void>>();
+  readonly #recoveries: Recoveries;
   readonly #abort = new AbortController();
   readonly #garbage = new GarbageBound();
 
@@ -122,6 +119,20 @@ class Session {
       ledger,
       topicId: topic.id,
       log,
+    });
+    const { kafka, name: agentName } = options.common;
+    const take = (partial: Partial, record: IncomingRecord) => this.#assembly.takeOnly(partial, record);
+    const fail = (error: unknown) => {
+      this.#failure ??= error;
+    };
+    this.#recoveries = new Recoveries({
+      kafka,
+      agentName,
+      topic,
+      log,
+      signal: this.#abort.signal,
+      take,
+      fail,
     });
   }
 
@@ -145,7 +156,7 @@ class Session {
       return { lostCount: this.#assembly.lostCount + this.#failedCount };
     } finally {
       this.#abort.abort();
-      await Promise.allSettled([...this.#recovering, this.#durablePointRunning]);
+      await Promise.allSettled([this.#recoveries.ended(), this.#durablePointRunning]);
     }
   }
 
@@ -163,7 +174,8 @@ class Session {
         topicId: topic.id,
         log,
         logChunks: common.log.chunks,
-        onGap: (partial, record) => this.#recover(partial, new Map([[record.partition, record.offset]])),
+        onGap: (partial, { partition, offset }) =>
+          this.#recoveries.begin(partial, new Map([[partition, offset]])),
       },
       partials,
       await this.#store.parked(),
@@ -183,8 +195,9 @@ class Session {
     }
     await this.#durablePoint.begin(starts);
     this.#gained = true;
-    this.#recoverRestored(starts);
-    await this.#readParked(starts);
+    const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
+    this.#recoveries.restored(this.#assembly.unfinished, until);
+    await this.#recoveries.readParked(this.#assembly, until);
     return starts.map(({ partition, offset }) => ({ partition, offset }));
   }
 
@@ -253,7 +266,7 @@ class Session {
   /** The end of a session that goes well: what is complete is published, what is not is noted. */
   async #finish(): Promise<void> {
     if (this.#options.once) {
-      await Promise.all(this.#recovering);
+      await this.#recoveries.ended();
       await this.#assembly.verified();
     }
     await this.#makeDurable();
@@ -262,73 +275,6 @@ class Session {
   #reachedEnds(): boolean {
     if (!this.#gained) return false;
     return [...this.#ends].every(([partition, end]) => (this.#positions.get(partition) ?? 0) >= end);
-  }
-
-  /** Partials of before a restart that have holes: what is missing was read by then, or never came. */
-  #recoverRestored(starts: readonly Position[]): void {
-    const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
-    for (const partial of this.#assembly.unfinished) {
-      const { ranges, lastSeen } = partial.missing;
-      const hasHole = ranges.length > 1 || (ranges[0] !== undefined && ranges[0][1] < partial.size);
-      if (hasHole || (lastSeen && ranges.length > 0)) this.#recover(partial, until);
-    }
-  }
-
-  /** Reads again, up to the given offsets, what this store does not have of a version. */
-  #recover(partial: Partial, until: Map<number, number>): void {
-    if (partial.from === undefined || this.#recoveries.has(partial)) return;
-    this.#recoveries.set(partial, until);
-    if (this.#recovering.size < maxRecoveries) this.#startRecovery();
-  }
-
-  #startRecovery(): void {
-    const [next] = [...this.#recoveries].filter(([, until]) => until.size > 0);
-    if (!next) return;
-    const [partial, until] = next;
-    this.#recoveries.set(partial, new Map());
-    const running = this.#runRecovery(partial, until)
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-      })
-      .finally(() => {
-        this.#recovering.delete(running);
-        this.#recoveries.delete(partial);
-        if (!this.#abort.signal.aborted) this.#startRecovery();
-      });
-    this.#recovering.add(running);
-  }
-
-  async #runRecovery(partial: Partial, until: Map<number, number>): Promise<void> {
-    const { common, topic, log } = this.#options;
-    const name = pathToDisplay(`${partial.id.uploader}/${partial.id.path}`);
-    log.info(`${name}: what is missing here is read again from the log`);
-    const options = { kafka: common.kafka, agentName: common.name, topic, log, signal: this.#abort.signal };
-    const there = await readAgain(options, partial.from ?? { topic: "", offsets: [] }, until, (record) =>
-      this.#assembly.takeOnly(partial, record),
-    );
-    if (!there) log.warn(`${name}: its beginning was in a topic that is no longer there`);
-  }
-
-  /** Records that a newer agent had written and that this one may understand by now. */
-  async #readParked(starts: readonly Position[]): Promise<void> {
-    const { common, topic, log } = this.#options;
-    const owned = new Map(starts.map(({ partition, offset }) => [partition, offset]));
-    const parked = this.#assembly.unpark(owned);
-    if (parked.length === 0) return;
-    log.info(`${parked.length} parked record${parked.length === 1 ? " is" : "s are"} read again`);
-    const wanted = new Set(parked.map(({ partition, offset }) => `${partition}@${offset}`));
-    const first = new Map<number, number>();
-    for (const { partition, offset } of parked) {
-      first.set(partition, Math.min(offset, first.get(partition) ?? offset));
-    }
-    const from = {
-      topic: topic.id,
-      offsets: [...first].map(([partition, offset]) => ({ partition, offset })),
-    };
-    const options = { kafka: common.kafka, agentName: common.name, topic, log, signal: this.#abort.signal };
-    await readAgain(options, from, owned, async (record) => {
-      if (wanted.has(`${record.partition}@${record.offset}`)) await this.#assembly.take(record);
-    });
   }
 
   #throwFailure(): void {

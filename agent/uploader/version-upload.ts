@@ -8,26 +8,18 @@ import { KafkaError } from "../kafka/errors.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
 import { describeTopic, endOffset, type Topic } from "../kafka/topics.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
-import { AgentError } from "../lib/errors.ts";
-import { isPermanent, pause, retry } from "../lib/retry.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
+import { isPermanent, retry } from "../lib/retry.ts";
 import type { Fields, Log } from "../observe/log.ts";
-import {
-  type Chunk,
-  chunkKey,
-  decodeFrom,
-  encodeAbandoned,
-  encodeChunk,
-  encodeFrom,
-  type From,
-} from "../wire/chunk.ts";
+import { type Chunk, chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from "../wire/chunk.ts";
 import type { FileValue } from "../wire/entry.ts";
-import { partitionOf } from "../wire/numbers.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import type { ChunkSize } from "./chunk-size.ts";
-import { sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
 import type { Found } from "./scan.ts";
 import { ChangedError, SourceFile } from "./source-file.ts";
+import { isSentAlready, takeUp } from "./take-up.ts";
 import type { Window } from "./window.ts";
 
 export interface UploadOptions {
@@ -51,11 +43,6 @@ export interface UploadOptions {
  * fired, it goes on at the next start.
  */
 export type Outcome = "sent" | "unchanged" | "changed" | "stopped";
-
-const checkpointBytes = 64 << 20;
-const checkpointMs = 60_000;
-/** Smaller files are sent again from their beginning; it costs less than the checkpoints would. */
-const checkpointedBytes = 16 << 20;
 
 /** The agent is being stopped. */
 class StoppedError extends AgentError {
@@ -93,10 +80,8 @@ class VersionUpload {
   #partition = 0;
   #from: From | undefined;
   #prefix = new AcknowledgedPrefix(0);
+  #checkpoints: Checkpoints;
   #chunkBytes = 0;
-  #checkpoint: Promise<void> | undefined;
-  #checkpointedBytes = 0;
-  #checkpointedAtMs = performance.now();
   #lastOffset = 0;
   #anythingSent = false;
   #leaveWindow: () => void = () => undefined;
@@ -108,15 +93,15 @@ class VersionUpload {
     this.#size = source.fingerprint.size;
     this.#onRead = onRead;
     this.#name = pathToDisplay(source.file.path);
+    this.#checkpoints = this.#newCheckpoints(0);
   }
 
   async run(): Promise<Outcome> {
     const { log, signal, once } = this.#options;
     try {
       await this.#source.compareState();
-      const entry = this.#options.ledger.file(this.#path);
-      if (entry && (await this.#isSameContent(entry))) return "unchanged";
-      await this.#begin(entry);
+      if (await isSentAlready(this.#source, this.#options.ledger)) return "unchanged";
+      await this.#begin();
       // Troubles of Kafka are waited out; a file that has changed, or a stop, is not.
       const giveUp = (error: unknown) =>
         error instanceof ChangedError ||
@@ -137,53 +122,31 @@ class VersionUpload {
     }
   }
 
-  /** Whether it is what was sent already, and only its ctime or inode is another. Then the ledger learns those. */
-  async #isSameContent(entry: FileValue): Promise<boolean> {
-    const { ledger } = this.#options;
-    if (
-      entry.state === "gone" &&
-      entry.checksum !== undefined &&
-      sameFingerprint(entry, this.#source.fingerprint)
-    ) {
-      // It was out of sight, not gone: a file system that was not mounted.
-      await ledger.put(this.#path, { ...entry, state: "sent" });
-      return true;
+  async #begin(): Promise<void> {
+    const { ledger, topic, producer, log } = this.#options;
+    this.#chunkBytes = this.#nextChunkBytes();
+    const { version, partition, from, acknowledgedBytes, resumed } = takeUp(this.#source, ledger, topic);
+    this.#version = version;
+    this.#partition = partition;
+    this.#from = from;
+    this.#prefix = new AcknowledgedPrefix(acknowledgedBytes);
+    this.#checkpoints = this.#newCheckpoints(acknowledgedBytes);
+    this.#anythingSent = resumed;
+    if (!resumed && this.#size > this.#chunkBytes) {
+      const ask = () => endOffset(producer.client, topic.name, partition);
+      const offset = await this.#waitFor("asking where its chunks begin", ask);
+      this.#from = { topic: topic.id, offsets: [{ partition, offset }] };
     }
-    if (entry.state !== "sent" || !sameSizeAndTime(entry, this.#source.fingerprint)) return false;
-    if (!(await this.#source.hasChecksum(entry.checksum ?? ""))) return false;
-    await ledger.put(this.#path, { ...entry, ...this.#source.fingerprint });
-    return true;
-  }
-
-  /** A version, resumed where the ledger has it as being sent, else new. */
-  async #begin(entry: FileValue | undefined): Promise<void> {
-    const { ledger, topic, producer, log, chunkSize, config } = this.#options;
-    this.#chunkBytes = Math.min(chunkSize.next(this.#id()), config.inFlightBytes);
-    const resumed =
-      entry?.state === "sending" &&
-      sameFingerprint(entry, this.#source.fingerprint) &&
-      entry.topic === topic.id;
-    this.#version = resumed ? entry.version : ledger.nextVersion();
-    this.#partition = resumed ? (entry.partition ?? 0) : partitionOf(chunkKey(this.#id()), topic.partitions);
-    if (resumed) {
-      this.#from = decodeFrom(entry.from ?? "");
-      this.#prefix = new AcknowledgedPrefix(entry.acknowledged ?? 0);
-      this.#checkpointedBytes = this.#prefix.bytes;
-      this.#anythingSent = true;
-    } else if (this.#size > this.#chunkBytes) {
-      const offset = await this.#waitFor("asking where its chunks begin", () =>
-        endOffset(producer.client, topic.name, this.#partition),
-      );
-      this.#from = { topic: topic.id, offsets: [{ partition: this.#partition, offset }] };
-    }
-    if (!resumed && this.#size > checkpointedBytes) await this.#noteSending();
-    log.info(
-      `${this.#name}: ${this.#size} bytes, creating ${this.#chunkCount()} ${Math.min(this.#chunkBytes, this.#size)}-byte chunks`,
-      { ...this.#fields(), bytes: this.#size, chunks: this.#chunkCount() },
-    );
+    if (!resumed) await this.#checkpoints.begin();
+    const [count, bytes] = [this.#chunkCount(), Math.min(this.#chunkBytes, this.#size)];
+    log.info(`${this.#name}: ${this.#size} bytes, creating ${count} ${bytes}-byte chunks`, {
+      ...this.#fields(),
+      bytes: this.#size,
+      chunks: count,
+    });
     if (resumed)
-      log.info(`${this.#name}: goes on after ${this.#prefix.bytes} acknowledged bytes`, this.#fields());
-    await this.#source.hashTo(this.#prefix.bytes);
+      log.info(`${this.#name}: goes on after ${acknowledgedBytes} acknowledged bytes`, this.#fields());
+    await this.#source.hashTo(acknowledgedBytes);
   }
 
   /** Reads and sends everything behind the acknowledged prefix, and waits until it is acknowledged. */
@@ -245,7 +208,7 @@ class VersionUpload {
             chunks: chunk.count,
           });
         sent(error);
-        this.#checkpointIfDue();
+        this.#checkpoints.noteIfDue(this.#prefix.bytes);
       });
     } catch (error) {
       leave();
@@ -275,7 +238,7 @@ class VersionUpload {
 
   async #finish(): Promise<void> {
     const { ledger, topic, log } = this.#options;
-    await this.#checkpoint;
+    await this.#checkpoints.settled();
     const checksum = this.#source.checksum();
     await ledger.put(this.#path, {
       ...this.#entry("sent"),
@@ -297,7 +260,7 @@ class VersionUpload {
   async #giveUp(reason: string): Promise<void> {
     const { ledger, producer, topic, log } = this.#options;
     log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
-    await this.#checkpoint;
+    await this.#checkpoints.settled();
     if (!this.#anythingSent) return;
     const id = { ...this.#id(), version: this.#version };
     const record = {
@@ -313,30 +276,26 @@ class VersionUpload {
 
   /** What was acknowledged so far is noted, so that the next start goes on from there. */
   async #stop(): Promise<Outcome> {
-    await Promise.race([this.#prefix.all().catch(() => undefined), pause(this.#options.drainMs)]);
-    await this.#checkpoint;
-    if (this.#from && this.#prefix.bytes > this.#checkpointedBytes) await this.#noteSending();
+    const { drainMs } = this.#options;
+    // A file of one chunk has nothing to go on from.
+    if (this.#from) await this.#checkpoints.finish(this.#prefix.all(), drainMs, () => this.#prefix.bytes);
     return "stopped";
   }
 
-  #checkpointIfDue(): void {
-    if (this.#size <= checkpointedBytes || this.#checkpoint) return;
-    const bytes = this.#prefix.bytes - this.#checkpointedBytes;
-    const dueByTime = bytes > 0 && performance.now() - this.#checkpointedAtMs >= checkpointMs;
-    if (bytes < checkpointBytes && !dueByTime) return;
-    this.#checkpoint = this.#noteSending()
-      .catch((error: unknown) => {
-        // It is only a checkpoint: without it more is sent again. The chunks themselves meet the same trouble.
-        this.#options.log.debug(`${this.#name}: checkpoint failed: ${error}`);
-      })
-      .finally(() => {
-        this.#checkpoint = undefined;
-      });
+  #newCheckpoints(notedBytes: number): Checkpoints {
+    const { log } = this.#options;
+    // Without it more is sent again; what keeps it from being written, the chunks meet too.
+    const onTrouble = (error: unknown) => log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
+    return new Checkpoints(
+      this.#size,
+      notedBytes,
+      (acknowledged) => this.#noteSending(acknowledged),
+      onTrouble,
+    );
   }
 
-  async #noteSending(): Promise<void> {
+  async #noteSending(acknowledged: number): Promise<void> {
     const { ledger, topic } = this.#options;
-    const acknowledged = this.#prefix.bytes;
     await ledger.put(this.#path, {
       ...this.#entry("sending"),
       topic: topic.id,
@@ -344,8 +303,6 @@ class VersionUpload {
       ...(this.#from ? { from: encodeFrom(this.#from) } : {}),
       acknowledged,
     });
-    this.#checkpointedBytes = acknowledged;
-    this.#checkpointedAtMs = performance.now();
   }
 
   /** The topic takes less than was thought: smaller chunks, and smaller batches of small files. */

@@ -73,7 +73,7 @@ describe("retry", () => {
     spy.mockRestore();
     expect(delays.length).toBe(12);
     delays.forEach((delay, at) => {
-      const whole = Math.min(200 * 2 ** at, 15_000);
+      const whole = Math.min(200 * 2 ** at, 10_000);
       expect(delay).toBeGreaterThanOrEqual(whole * 0.5);
       expect(delay).toBeLessThanOrEqual(whole * 1.5);
     });

@@ -1,0 +1,59 @@
+/** Which version a file is: one that was sent already, one to go on with, or a new one. */
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { chunkKey, decodeFrom, type From } from "../wire/chunk.ts";
+import type { FileValue } from "../wire/entry.ts";
+import { partitionOf } from "../wire/numbers.ts";
+import { sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
+import type { SourceFile } from "./source-file.ts";
+
+/** A version that is to be sent. Its partition is chosen once, and holds when partitions are added. */
+export interface Version {
+  version: number;
+  partition: number;
+  /** Of a version that is gone on with, where the ledger has it. */
+  from: From | undefined;
+  /** Bytes from the file's beginning that the brokers have. */
+  acknowledgedBytes: number;
+  resumed: boolean;
+}
+
+/**
+ * Whether the file is what the ledger has as sent, and only its ctime or inode is another, or it was out of sight. The
+ * ledger learns its present state then. Throws like `SourceFile.read` and `Ledger.write`.
+ */
+export async function isSentAlready(source: SourceFile, ledger: UploaderLedger): Promise<boolean> {
+  const { path } = source.file;
+  const entry = ledger.file(path);
+  if (!entry || !(await isSameContent(source, entry))) return false;
+  await ledger.put(path, { ...entry, ...source.fingerprint, state: "sent" });
+  return true;
+}
+
+/** The version to send: the one that was being sent into this very topic, else a new one. */
+export function takeUp(
+  source: SourceFile,
+  ledger: UploaderLedger,
+  topic: { id: string; partitions: number },
+): Version {
+  const { path } = source.file;
+  const entry = ledger.file(path);
+  if (entry?.state === "sending" && entry.topic === topic.id && sameFingerprint(entry, source.fingerprint)) {
+    return {
+      version: entry.version,
+      partition: entry.partition ?? 0,
+      from: decodeFrom(entry.from ?? ""),
+      acknowledgedBytes: entry.acknowledged ?? 0,
+      resumed: true,
+    };
+  }
+  const partition = partitionOf(chunkKey({ uploader: ledger.uploader, path }), topic.partitions);
+  return { version: ledger.nextVersion(), partition, from: undefined, acknowledgedBytes: 0, resumed: false };
+}
+
+async function isSameContent(source: SourceFile, entry: FileValue): Promise<boolean> {
+  if (entry.checksum === undefined) return false;
+  // A file system that was not mounted for a while: the file was out of sight, not gone.
+  if (entry.state === "gone") return sameFingerprint(entry, source.fingerprint);
+  if (entry.state !== "sent" || !sameSizeAndTime(entry, source.fingerprint)) return false;
+  return source.hasChecksum(entry.checksum);
+}
