@@ -50,6 +50,9 @@ const durablePointBytes = 64 << 20;
 const publishMs = 1000;
 const publishCount = 500;
 const idleWaitMs = 500;
+/** Small records are taken several at a time; large ones singly, as a batch is memory beyond every bound of ours. */
+const smallBytes = 64 << 10;
+const smallBatch = 16;
 /** A moment without a record, when verified files wait. */
 const shortWaitMs = 10;
 
@@ -100,6 +103,7 @@ class Session {
   readonly #recoveries: Recoveries;
   readonly #abort = new AbortController();
   readonly #garbage = new GarbageBound();
+  #lastBytes = Number.POSITIVE_INFINITY;
 
   /** @param works called when a first durable point has shown that the output and the group work */
   constructor(options: DownloaderOptions, store: Store, group: GroupConsumer, works: () => void) {
@@ -140,7 +144,8 @@ class Session {
     await this.#restore();
     try {
       for (;;) {
-        const event = await this.#group.next(1, this.#assembly.finishedCount > 0 ? shortWaitMs : idleWaitMs);
+        const waitMs = this.#assembly.finishedCount > 0 ? shortWaitMs : idleWaitMs;
+        const event = await this.#group.next(this.#lastBytes < smallBytes ? smallBatch : 1, waitMs);
         if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
         if (event.kind === "records") for (const record of event.records) await this.#take(record);
         if (event.kind === "revoked") {
@@ -203,7 +208,8 @@ class Session {
 
   async #take(record: IncomingRecord): Promise<void> {
     await this.#assembly.take(record);
-    this.#garbage.passed(record.value?.length ?? 0);
+    this.#lastBytes = record.value?.length ?? 0;
+    this.#garbage.passed(this.#lastBytes);
     this.#positions.set(record.partition, record.offset + 1);
   }
 

@@ -11,6 +11,7 @@ import type { Log } from "../observe/log.ts";
 import {
   decodeEntry,
   type Entry,
+  type EntryKey,
   encodeEntryKey,
   encodeEntryValue,
   entryPartitionKey,
@@ -96,8 +97,12 @@ export class LedgerReader {
     return this.#behind.size === 0;
   }
 
-  /** What has come since the last call, waiting a moment. Throws a `KafkaError`. */
-  async read(): Promise<LoggedEntry[]> {
+  /**
+   * What has come since the last call, waiting a moment. Throws a `KafkaError`.
+   *
+   * @param without kinds of entries that are of no interest, and cost nothing then
+   */
+  async read(without?: EntryKey["kind"]): Promise<LoggedEntry[]> {
     const entries: LoggedEntry[] = [];
     for (const event of await this.#reader.read()) {
       if (event.kind === "end") {
@@ -105,6 +110,7 @@ export class LedgerReader {
         continue;
       }
       const { partition, offset, timestampMs, key, value } = event.record;
+      if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) continue;
       const entry = decodeEntry(key, value);
       if (entry) entries.push({ entry, partition, offset, timestampMs });
     }

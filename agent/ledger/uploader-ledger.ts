@@ -61,11 +61,11 @@ export class UploaderLedger {
     this.#throwIfHeldByAnother();
   }
 
-  /** Follows the ledger until the signal fires. Throws when another agent turns out to hold the name. */
+  /** Follows the ledger (but for the files' entries: it writes those itself) until the signal fires. Throws when another agent turns out to hold the name. */
   async follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const what = "following the ledger";
-      await this.#take(await retry({ what, signal, log: this.#log }, () => this.#reader.read()));
+      await this.#take(await retry({ what, signal, log: this.#log }, () => this.#reader.read("file")));
       this.#throwIfHeldByAnother();
     }
   }

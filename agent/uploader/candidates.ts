@@ -45,7 +45,8 @@ export class Candidates {
   /** Files of before the start that are none of our business (`existing: false`), as they were then. */
   readonly #leftAlone = new Map<string, Fingerprint>();
   readonly #refused = new Set<string>();
-  readonly #busy = new Set<string>();
+  /** Files that are being sent, and whether something happened to them meanwhile. */
+  readonly #busy = new Map<string, boolean>();
   #events = new Map<string, WatchedFile>();
   #wake: (() => void) | undefined;
   #rescanAtMs = 0;
@@ -74,18 +75,20 @@ export class Candidates {
     }
   }
 
-  /** The file is being sent: it is looked at again by `done`. */
+  /** The file is being sent: what happens to it is looked at by `done`. */
   begin(file: WatchedFile): void {
-    this.#busy.add(file.path);
+    this.#busy.set(file.path, false);
     this.#settling.delete(file.path);
   }
 
   /** @param changed it changed while it was read, and is to stand still for longer this time */
   done(file: WatchedFile, changed: boolean): void {
+    const touched = this.#busy.get(file.path) === true;
     this.#busy.delete(file.path);
     if (changed) this.#backOff.set(file.path, Math.min(maxBackOff, 2 * (this.#backOff.get(file.path) ?? 1)));
     else this.#backOff.delete(file.path);
-    this.#addEvent(file);
+    if (changed || touched) this.#addEvent(file);
+    else this.#wake?.();
   }
 
   /** It could not be sent; the next full look finds it again. */
@@ -166,7 +169,11 @@ export class Candidates {
 
   /** Whether to send it now; if not yet, it is noted as settling. */
   #isReady({ file, stats }: Found): boolean {
-    if (this.#busy.has(file.path) || this.#isRefused(file)) return false;
+    if (this.#busy.has(file.path)) {
+      this.#busy.set(file.path, true);
+      return false;
+    }
+    if (this.#isRefused(file)) return false;
     const fingerprint = fingerprintOf(stats);
     if (this.#isKnown(file, fingerprint)) {
       this.#settling.delete(file.path);

@@ -99,7 +99,6 @@ class VersionUpload {
   async run(): Promise<Outcome> {
     const { log, signal, once } = this.#options;
     try {
-      await this.#source.compareState();
       if (await isSentAlready(this.#source, this.#options.ledger)) return "unchanged";
       await this.#begin();
       // Troubles of Kafka are waited out; a file that has changed, or a stop, is not.
