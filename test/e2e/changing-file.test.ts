@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { appendFile, rename, truncate, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { differences, leftovers, md5sum } from "../support/compare.ts";
-import { headerOf } from "../support/plain-kafka.ts";
+import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { leftovers, listFiles, md5sum, run } from "../support/compare.ts";
 import { chunkAt, chunksOf, type HandMadeFile, handMadeVersion, withHeader } from "../support/hand-made.ts";
-import type { PlainKafka, PlainRecord } from "../support/plain-kafka.ts";
+import type { PlainKafka } from "../support/plain-kafka.ts";
 import { Random } from "../support/random.ts";
+import type { PlainRecord } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 
 const openScene = useScenes();

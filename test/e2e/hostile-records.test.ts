@@ -4,7 +4,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { listFiles, run } from "../support/compare.ts";
 import { chunksOf, withHeader } from "../support/hand-made.ts";
-import type { PlainRecord } from "../support/plain-kafka.ts";
+import type { PlainRecord } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 
 const openScene = useScenes();

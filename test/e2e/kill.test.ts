@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { expectSameTree, leftovers, listFiles } from "../support/compare.ts";
-import { headerOf } from "../support/plain-kafka.ts";
+import { headerOf } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { expectSameTree } from "../support/compare.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
-import { headerOf } from "../support/plain-kafka.ts";
+import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
 import { randomTree, writeLargeFile, writeTree } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";

@@ -3,7 +3,7 @@ import { rename, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { expectSameTree, run } from "../support/compare.ts";
-import { compacted } from "../support/plain-kafka.ts";
+import { compacted } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 import { randomTree, writeTree } from "../support/tree.ts";
 

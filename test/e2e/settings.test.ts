@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { differences, expectSameTree, listFiles, run } from "../support/compare.ts";
-import { headerOf } from "../support/plain-kafka.ts";
+import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
 import { randomTree, writeTree } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";

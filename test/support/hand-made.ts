@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { PlainRecord } from "./plain-kafka.ts";
+import type { PlainRecord } from "./records.ts";
 
 export interface HandMadeFile {
   uploader: string;
