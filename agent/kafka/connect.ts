@@ -15,6 +15,7 @@ export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer>;
 export type Client = Producer | Consumer;
 
 const connectTimeoutMs = 30_000;
+const securityReasonMs = 200;
 
 /** Tries once. Throws a `KafkaError` that says why, permanent for a refused login, TLS or missing rights. */
 export async function connect<C extends Client>(
@@ -116,16 +117,17 @@ function watchSecurity(client: Client, log: Log): SecurityWatch {
     if (watch.onFailure) watch.onFailure(watch.failure);
     else log.error(watch.failure.message);
   };
+  const fail = (error: unknown) =>
+    watch.onFailure?.(watch.failure ?? kafkaError("connecting to Kafka", error));
   const events: EventEmitter = client;
   events.on("event.log", (event: { severity: number; fac: string; message: string }) => {
     log.debug(`kafka client: ${event.fac}: ${event.message}`);
     notice(event.message);
   });
   events.on("event.error", (error: RdKafka.LibrdKafkaError) => {
-    // While connecting, an outage is the caller's to wait out and to say, not after the whole time for a connect.
-    if (error.code === codes.allBrokersDown)
-      watch.onFailure?.(watch.failure ?? kafkaError("connecting to Kafka", error));
-    log.debug(`kafka client: ${error.message} (${error.code})`);
+    // While connecting, an outage is the caller's to wait out and to say, not after the whole time for a connect. The
+    // reason, if a login or a TLS handshake is behind it, comes by another way and may be a moment later.
+    if (error.code === codes.allBrokersDown) setTimeout(fail, securityReasonMs, error);
     if (error.code === codes.authentication || error.code === codes.ssl) notice(error.message);
   });
   return watch;
