@@ -125,7 +125,7 @@ export class Recoveries {
     const reader = await LogReader.open(this.#options, topic.name, from);
     try {
       while (open.size > 0 && !signal.aborted) {
-        for (const event of await reader.read()) {
+        for (const event of await reader.read(false)) {
           if (event.kind === "end") {
             open.delete(event.partition);
             continue;

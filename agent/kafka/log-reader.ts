@@ -28,7 +28,9 @@ export type LogEvent = { kind: "record"; record: IncomingRecord } | { kind: "end
 
 const batchRecords = 500;
 /** The client tells of a partition's end only when this has passed without a record. */
-const waitMs = 100;
+const shortWaitMs = 100;
+/** Each call costs a thread a wake-up: ten of them a second are half of what an idle uploader costs. */
+const idleWaitMs = 500;
 
 export class LogReader {
   readonly #consumer: Consumer;
@@ -49,14 +51,18 @@ export class LogReader {
   ): Promise<LogReader> {
     const { kafka, agentName, log } = options;
     const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
-    consumer.setDefaultConsumeTimeout(waitMs);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(from.map((position) => ({ topic, ...position })));
     return new LogReader(consumer, topic);
   }
 
-  /** What has come since the last call; waits a moment for something. Throws a `KafkaError`. */
-  async read(): Promise<LogEvent[]> {
+  /**
+   * What has come since the last call. Throws a `KafkaError`.
+   *
+   * @param following every partition was read to its end: waits up to half a second for something, else a moment
+   */
+  async read(following: boolean): Promise<LogEvent[]> {
+    this.#consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
     const records = await consume(this.#consumer, batchRecords, `reading ${this.#topic}`);
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const partition of this.#ended.splice(0)) events.push({ kind: "end", partition });

@@ -104,7 +104,7 @@ export class LedgerReader {
    */
   async read(without?: EntryKey["kind"]): Promise<LoggedEntry[]> {
     const entries: LoggedEntry[] = [];
-    for (const event of await this.#reader.read()) {
+    for (const event of await this.#reader.read(this.caughtUp)) {
       if (event.kind === "end") {
         this.#behind.delete(event.partition);
         continue;
