@@ -1,6 +1,7 @@
 /** The composition root of `run`: builds what the role needs, hands it down, and takes it apart again. */
 import type { Config, DownloaderConfig, UploaderConfig } from "../config/config.ts";
 import { runDownloader } from "../downloader/downloader.ts";
+import { KafkaError } from "../kafka/errors.ts";
 import { native } from "../kafka/load-native.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { prepareTopics, type Topics } from "../kafka/topics.ts";
@@ -9,7 +10,7 @@ import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
-import { isPermanent, pause, retry } from "../lib/retry.ts";
+import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
 import { Log } from "../observe/log.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
 import { runUploader } from "../uploader/uploader.ts";
@@ -84,7 +85,7 @@ interface Parts<Role> {
   producer: RecordProducer;
   topics: Topics;
   ledger: Ledger;
-  attempt: Parameters<typeof retry>[0];
+  attempt: RetryOptions & { giveUp: (error: unknown) => boolean };
 }
 
 async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
@@ -96,8 +97,12 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const evicted = new AbortController();
   const signal = AbortSignal.any([parts.signal, evicted.signal]);
   let eviction: unknown;
-  await entries.claim();
-  await entries.forgetGone(config.kafka.retentionMs);
+  // A missing right is waited for, another holder of the name is not.
+  const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
+  await retry({ ...attempt, what: "claiming the name", giveUp }, () => entries.claim());
+  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () =>
+    entries.forgetGone(config.kafka.retentionMs),
+  );
   const following = entries.follow(signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();

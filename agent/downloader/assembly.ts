@@ -121,14 +121,18 @@ export class Assembly {
   /** Waits until nothing is being placed. Throws what a placement has thrown. */
   async settled(): Promise<void> {
     while (this.#placing.size > 0) await Promise.all(this.#placing);
-    this.#throwFailure();
+    this.throwFailure();
   }
 
-  /** Waits until everything that is complete is verified too. Throws what a placement has thrown. */
-  async verified(): Promise<void> {
-    await this.settled();
-    while (this.#verifying.size > 0) await Promise.all(this.#verifying);
-    this.#throwFailure();
+  /** Whether nothing is being placed or verified. */
+  get idle(): boolean {
+    return this.#placing.size + this.#verifying.size === 0;
+  }
+
+  /** Ends what still runs: the files are another session's from now on. */
+  async end(): Promise<void> {
+    for (const partial of this.#partials.values()) partial.stop();
+    await Promise.all([...this.#placing, ...this.#verifying]);
   }
 
   /** All changes since the last call. Nothing may be being placed. */
@@ -179,7 +183,7 @@ export class Assembly {
     });
     while (this.#placing.size >= maxPlacing || this.#placingBytes > maxPlacingBytes)
       await Promise.race(this.#placing);
-    this.#throwFailure();
+    this.throwFailure();
   }
 
   /** The version's partial, begun if it is new; none for a version that is older than the one at hand. */
@@ -203,14 +207,17 @@ export class Assembly {
     this.#changed.add(partial);
     this.#logChunk(chunk, placed);
     if (placed.final) this.#track(this.#verifying, this.#verify(partial));
-    else if (chunk.checksum !== undefined) this.#options.onGap(partial, record);
+    else if (chunk.checksum !== undefined && !partial.complete) this.#options.onGap(partial, record);
   }
 
   /** Beside everything else: after a restart the whole of a large file is read again for its checksum. */
   async #verify(partial: Partial): Promise<void> {
     const { config, store, ledger, log } = this.#options;
-    const checksum = await partial.computedChecksum();
-    if (!this.#isCurrent(partial)) return;
+    const checksum = await partial.computedChecksum().catch((error: unknown) => {
+      // It was superseded, and its file removed, while it was read.
+      if (this.#isCurrent(partial)) throw error;
+    });
+    if (checksum === undefined || !this.#isCurrent(partial)) return;
     if (checksum === partial.checksum) {
       await partial.prepare(config.fileMode, config.keepMtime);
       if (this.#isCurrent(partial)) this.#finished.push({ partial, checksum });
@@ -243,7 +250,8 @@ export class Assembly {
     return tracked;
   }
 
-  #throwFailure(): void {
+  /** Throws what a placement or a verification has thrown. */
+  throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 

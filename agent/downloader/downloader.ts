@@ -5,8 +5,6 @@
  * membership) ends the session, and the next one starts from what is on disk and committed, exactly as after a
  * kill -9. There is no second way of recovery that would only be taken on bad days.
  */
-import { lstat, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { CommonConfig, DownloaderConfig } from "../config/config.ts";
 import { GroupConsumer } from "../kafka/group-consumer.ts";
 import type { IncomingRecord, Position } from "../kafka/log-reader.ts";
@@ -15,11 +13,12 @@ import type { GroupLedger } from "../ledger/group-ledger.ts";
 import { GarbageBound } from "../lib/collect-garbage.ts";
 import type { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError } from "../lib/errors.ts";
-import { retry } from "../lib/retry.ts";
+import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import { Assembly } from "./assembly.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
 import { OpenFiles } from "./open-files.ts";
+import { OutputMount } from "./output-mount.ts";
 import { OutputPaths } from "./output-path.ts";
 import type { Partial } from "./partial.ts";
 import { resolveStarts } from "./positions.ts";
@@ -59,13 +58,19 @@ const shortWaitMs = 10;
 /** Runs until the signal fires, or with `once` until the ends are reached. Throws a permanent `AgentError` only. */
 export async function runDownloader(options: DownloaderOptions): Promise<DownloadResult> {
   const { signal, log } = options;
-  const giveUp = (error: unknown) => error instanceof AgentError && error.severity === "permanent";
-  return retry({ what: "downloading", signal, log, giveUp }, (works) => runSession(options, works));
+  const giveUp = (error: unknown) => options.once && isPermanent(error);
+  const mount = new OutputMount(options.config);
+  await mount.check();
+  return retry({ what: "downloading", signal, log, giveUp }, (works) => runSession(options, mount, works));
 }
 
-async function runSession(options: DownloaderOptions, works: () => void): Promise<DownloadResult> {
+async function runSession(
+  options: DownloaderOptions,
+  mount: OutputMount,
+  works: () => void,
+): Promise<DownloadResult> {
   const { common, config, durable, log } = options;
-  await checkOutput(config);
+  await mount.check();
   const files = new OpenFiles();
   const store = new Store(config.output, durable, files);
   await store.open();
@@ -149,19 +154,23 @@ class Session {
         if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
         if (event.kind === "records") for (const record of event.records) await this.#take(record);
         if (event.kind === "revoked") {
-          if (!event.lost) await this.#makeDurable();
+          // What was placed for them is the next owner's to publish.
+          if (event.lost)
+            throw new AgentError("the group has given this member's partitions to another", "retryable");
+          await this.#makeDurable();
           this.#release(event.partitions);
           event.release();
         }
         this.#throwFailure();
         if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
-        if (this.#options.signal.aborted || (this.#options.once && this.#reachedEnds())) break;
+        if (this.#options.signal.aborted || (this.#options.once && this.#isDone())) break;
       }
       await this.#finish();
       return { lostCount: this.#assembly.lostCount + this.#failedCount };
     } finally {
       this.#abort.abort();
       await Promise.allSettled([this.#recoveries.ended(), this.#durablePointRunning]);
+      await this.#assembly?.end();
     }
   }
 
@@ -271,32 +280,18 @@ class Session {
 
   /** The end of a session that goes well: what is complete is published, what is not is noted. */
   async #finish(): Promise<void> {
-    if (this.#options.once) {
-      await this.#recoveries.ended();
-      await this.#assembly.verified();
-    }
     await this.#makeDurable();
   }
 
-  #reachedEnds(): boolean {
-    if (!this.#gained) return false;
+  /** For `once`: everything was read to the ends, and nothing is being read again or verified. */
+  #isDone(): boolean {
+    if (!this.#gained || !this.#recoveries.idle || !this.#assembly.idle) return false;
     return [...this.#ends].every(([partition, end]) => (this.#positions.get(partition) ?? 0) >= end);
   }
 
   #throwFailure(): void {
+    this.#assembly.throwFailure();
     if (this.#failure !== undefined) throw this.#failure;
-  }
-}
-
-/** Throws a permanent `AgentError` when the output must be a mount point and is none. */
-async function checkOutput(config: DownloaderConfig): Promise<void> {
-  if (!config.requireMount) return;
-  const [own, parent] = [await stat(config.output), await lstat(dirname(config.output))];
-  if (own.dev === parent.dev) {
-    throw new AgentError(
-      `output ${config.output} is not a mount point, and downloader.require_mount is true`,
-      "permanent",
-    );
   }
 }
 

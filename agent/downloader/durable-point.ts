@@ -4,8 +4,8 @@
  *
  *   1. the bytes are synced                  a crash: they are fetched again
  *   2. notes on unfinished versions          a crash: as before; the notes never claim more than is on disk
- *   3. the list of what is to be published   a crash: the next start finishes it
- *   4. membership is confirmed               a frozen member finds itself none and publishes nothing
+ *   3. membership is confirmed               a frozen member finds itself none and publishes nothing
+ *   4. the list of what is to be published   a crash: the next start finishes it
  *   5. finished files get their names        a crash: the list tells which have theirs already
  *   6. their receipts are acknowledged       a crash: the next start writes them
  *   7. the position is committed             a crash: the receipts tell that what comes again is done
@@ -107,7 +107,7 @@ export class DurablePoint {
     return counts;
   }
 
-  /** Finishes what a crash may have left between the steps 3 and 6. Throws what the file system or Kafka throws. */
+  /** Finishes what a crash may have left between the steps 4 and 6. Throws what the file system or Kafka throws. */
   async finishInterrupted(): Promise<void> {
     const { store, ledger } = this.#options;
     const all = await store.publishing();
@@ -130,8 +130,9 @@ export class DurablePoint {
     if (timely.length === 0)
       return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications = timely.map((version) => this.#publication(version));
-    await store.writePublishing(publications);
+    // Before the list: what is on it the next session publishes in any case.
     await this.#confirmMembership();
+    await store.writePublishing(publications);
     const results = await nameAll(this.#options, publications);
     const lost = results.find((named) => named.state === "missing");
     if (lost)

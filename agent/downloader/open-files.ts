@@ -22,7 +22,11 @@ export class OpenFiles {
     try {
       return await use(await file.handle);
     } catch (error) {
-      if (file.users === 1) this.#files.delete(path);
+      // Not left to the collector: the runtime ends the process when it finds an open handle.
+      if (file.users === 1) {
+        this.#files.delete(path);
+        await closeQuietly(file);
+      }
       throw error;
     } finally {
       file.users--;
@@ -35,7 +39,7 @@ export class OpenFiles {
     const file = this.#files.get(path);
     if (!file) return;
     this.#files.delete(path);
-    await (await file.handle).close();
+    await closeQuietly(file);
   }
 
   async closeAll(): Promise<void> {
@@ -48,6 +52,11 @@ export class OpenFiles {
       if (file.users === 0) return this.close(path);
     }
   }
+}
+
+/** What was written is synced elsewhere; whoever opened or wrote it has seen what failed. */
+async function closeQuietly(file: OpenFile): Promise<void> {
+  await file.handle.then((handle) => handle.close()).catch(() => undefined);
 }
 
 function openPartial(path: string): Promise<FileHandle> {

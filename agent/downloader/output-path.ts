@@ -69,8 +69,14 @@ export class OutputPaths {
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error;
     }
-    await mkdir(native, { mode: this.#folderMode });
-    return true;
+    try {
+      await mkdir(native, { mode: this.#folderMode });
+      return true;
+    } catch (error) {
+      // Another program was faster; a folder is a folder.
+      if (codeOf(error) === "EEXIST" && (await lstat(native)).isDirectory()) return false;
+      throw error;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  * they pass, or from the file where they came early or before a restart.
  */
 import { type FileHandle, rm } from "node:fs/promises";
+import { AgentError } from "../lib/errors.ts";
 import { setModificationTime } from "../lib/file-times.ts";
 import type { Algorithm, Chunk, From, VersionId } from "../wire/chunk.ts";
 import { Coverage, type Interval } from "./coverage.ts";
@@ -46,6 +47,7 @@ export class Partial {
   readonly #hasher: Bun.CryptoHasher;
   #hashedTo = 0;
   #hashing: Promise<void> | undefined;
+  #stopped = false;
   /** Chunks of one version are placed one after the other. */
   #placing: Promise<unknown> = Promise.resolve();
 
@@ -101,7 +103,8 @@ export class Partial {
   async computedChecksum(): Promise<string> {
     await this.#placing;
     await this.#hashing;
-    await this.#hashFromFile();
+    this.#followPrefix();
+    await this.#hashing;
     return `${this.#algorithm}:${this.#hasher.copy().digest("hex")}`;
   }
 
@@ -116,8 +119,14 @@ export class Partial {
     if (keepMtime) setModificationTime(this.file, this.mtime);
   }
 
+  /** Ends the reading back; the version is given up here. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Removes the bytes. */
   async drop(): Promise<void> {
+    this.stop();
     await this.#placing;
     await this.#hashing?.catch(() => undefined);
     await this.#files.close(this.file);
@@ -127,6 +136,7 @@ export class Partial {
   async #place(chunk: Chunk): Promise<Placed> {
     const end = chunk.offset + chunk.value.length;
     const first = this.#coverage.total === 0;
+    const wasComplete = this.complete;
     // Bytes that are there are never written again: what the running checksum has seen stays what is published.
     const gaps = this.#coverage.missing(chunk.offset, end);
     const written = this.#files.with(this.file, async (handle) => {
@@ -140,7 +150,7 @@ export class Partial {
     if (chunk.checksum !== undefined) this.checksum = chunk.checksum;
     this.#coverage.add(chunk.offset, end);
     this.#followPrefix();
-    return { first, final: this.complete, totalBytes: this.#coverage.total };
+    return { first, final: this.complete && !wasComplete, totalBytes: this.#coverage.total };
   }
 
   #hashPassing(chunk: Chunk): void {
@@ -169,6 +179,7 @@ export class Partial {
       const { bytesRead } = await this.#files.with(this.file, (handle) =>
         handle.read(buffer, 0, length, this.#hashedTo),
       );
+      if (this.#stopped) throw new AgentError(`${this.file}: no longer read`, "retryable");
       if (bytesRead === 0) throw new Error(`${this.file} is shorter than what was written to it`);
       this.#hasher.update(buffer.subarray(0, bytesRead));
       this.#hashedTo += bytesRead;

@@ -40,7 +40,9 @@ export class Recoveries {
 
   /** Reads again what of a version came before `until` and is not here. One at a time for a version. */
   begin(partial: Partial, until: Until): void {
-    if (partial.from === undefined || this.#waiting.has(partial) || this.#running.has(partial)) return;
+    // Offsets of other partitions would end it before it has read anything.
+    if (!partial.from?.offsets.some(({ partition }) => until.has(partition))) return;
+    if (this.#waiting.has(partial) || this.#running.has(partial)) return;
     this.#waiting.set(partial, until);
     this.#startNext();
   }
@@ -62,13 +64,20 @@ export class Recoveries {
     log.info(`${parked.length} parked record${parked.length === 1 ? " is" : "s are"} read again`);
     const wanted = new Set(parked.map(({ partition, offset }) => `${partition}@${offset}`));
     const first = new Map<number, number>();
+    const last = new Map<number, number>();
     for (const { partition, offset } of parked) {
       first.set(partition, Math.min(offset, first.get(partition) ?? offset));
+      last.set(partition, Math.max(offset + 1, last.get(partition) ?? 0));
     }
     const offsets = [...first].map(([partition, offset]) => ({ partition, offset }));
-    await this.#readAgain({ topic: topic.id, offsets }, until, async (record) => {
+    await this.#readAgain({ topic: topic.id, offsets }, last, async (record) => {
       if (wanted.has(`${record.partition}@${record.offset}`)) await assembly.take(record);
     });
+  }
+
+  /** Whether none is running or waiting. */
+  get idle(): boolean {
+    return this.#running.size + this.#waiting.size === 0;
   }
 
   /** Resolves when none is running or waiting any more. */

@@ -126,7 +126,8 @@ export class RecordProducer {
 
   /** Waits up to `flushMs` for what is under way, then disconnects. */
   async close(flushMs: number): Promise<void> {
-    await this.#renewing;
+    // A renewal that was given up has said why to whoever asked for it.
+    await this.#renewing?.catch(() => undefined);
     await disconnect(this.#client, flushMs);
     this.#dropWaiting("the producer was closed");
   }

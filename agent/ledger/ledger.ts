@@ -7,6 +7,7 @@ import { LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
 import type { Topic } from "../kafka/topics.ts";
 import { AgentError } from "../lib/errors.ts";
+import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import {
   decodeEntry,
@@ -58,21 +59,22 @@ export class Ledger {
    * Throws an `AgentError` when it never will: a missing right, or the agent is being stopped.
    */
   async write(entry: Entry): Promise<Acknowledgement> {
-    const { producer, topic, signal } = this.#options;
+    const { producer, topic, log, signal } = this.#options;
     const record = {
       topic: topic.name,
       partition: this.partitionOf(entry.key),
       key: encodeEntryKey(entry.key),
       value: entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value), "utf8"),
     };
-    for (;;) {
+    const giveUp = (error: unknown) => !(error instanceof AgentError) || error.severity === "permanent";
+    return retry({ what: "writing to the ledger", log, signal, giveUp }, async () => {
       try {
         return await producer.send(record);
       } catch (error) {
-        if (!(error instanceof AgentError) || error.severity === "permanent" || signal.aborted) throw error;
-        if (error.severity === "fatal") await producer.renew(error.message);
+        if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
+        throw error;
       }
-    }
+    });
   }
 
   /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */

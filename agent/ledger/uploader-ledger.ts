@@ -41,7 +41,12 @@ export class UploaderLedger {
   static async open(uploader: string, ledger: Ledger, log: Log): Promise<UploaderLedger> {
     const partition = ledger.partitionOf({ kind: "name", uploader });
     const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), log);
-    while (!self.#reader.caughtUp) await self.#take(await self.#reader.read());
+    try {
+      while (!self.#reader.caughtUp) await self.#take(await self.#reader.read());
+    } catch (error) {
+      await self.close();
+      throw error;
+    }
     return self;
   }
 

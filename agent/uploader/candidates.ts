@@ -5,12 +5,13 @@
  */
 import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { messageOf } from "../lib/errors.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import { pathProblem, pathToDisplay } from "../wire/path.ts";
 import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
-import { type Found, look, scan } from "./scan.ts";
+import { type Found, isGone, look, scan } from "./scan.ts";
 import { Watch, type WatchedFile } from "./watched-file.ts";
 
 export interface CandidatesOptions {
@@ -34,6 +35,7 @@ interface Settling {
 const maxEvents = 10_000;
 /** After events were lost, and so that a burst of new folders is one look. */
 const soonMs = 500;
+const postponeMs = 5000;
 /** A file that keeps changing while it is read settles twice as long each time, up to this many times. */
 const maxBackOff = 64;
 
@@ -51,6 +53,7 @@ export class Candidates {
   #wake: (() => void) | undefined;
   #rescanAtMs = 0;
   #firstLook = true;
+  readonly #startedAtMs = Date.now();
 
   constructor(options: CandidatesOptions) {
     this.#options = options;
@@ -66,13 +69,20 @@ export class Candidates {
         if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
         yield* this.#lookAtEvents();
         yield* this.#lookAtSettled();
-        if (once && this.#settling.size === 0 && this.#busy.size === 0) return;
+        const nothingLeft = this.#settling.size + this.#busy.size + this.#events.size === 0;
+        if (once && nothingLeft) return;
         await this.#waitForNext();
       }
     } finally {
       for (const source of sources) await source.close();
       if (signal.aborted) log.debug("no more files are taken up");
     }
+  }
+
+  /** There is no place for it now; it is looked at again a little later. */
+  postpone(file: WatchedFile): void {
+    const settling = this.#settling.get(file.path);
+    if (settling) settling.sinceMs = performance.now() + postponeMs - settling.waitMs;
   }
 
   /** The file is being sent: what happens to it is looked at by `done`. */
@@ -193,7 +203,8 @@ export class Candidates {
     const entry = ledger.file(file.path);
     if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) return true;
     if (config.existing) return false;
-    if (this.#firstLook && !entry) this.#leftAlone.set(file.path, fingerprint);
+    const wasThere = Number(fingerprint.ctime) / 1e6 < this.#startedAtMs;
+    if (this.#firstLook && wasThere && !entry) this.#leftAlone.set(file.path, fingerprint);
     const left = this.#leftAlone.get(file.path);
     return left !== undefined && sameFingerprint(left, fingerprint);
   }
@@ -215,8 +226,16 @@ export class Candidates {
     for (const path of [...ledger.paths()]) {
       const entry = ledger.file(path);
       if (signal.aborted || !entry || entry.state === "gone" || !path.startsWith(folder)) continue;
-      if (this.#busy.has(path) || (await look(watch, path.slice(folder.length), log))) continue;
-      await ledger.put(path, { ...entry, state: "gone" });
+      const relative = path.slice(folder.length);
+      // What is deeper than this watch looks is another watch's.
+      if (!watch.config.recursive && relative.includes("/")) continue;
+      if (this.#busy.has(path) || !(await isGone(watch, relative))) continue;
+      try {
+        await ledger.put(path, { ...entry, state: "gone" });
+      } catch (error) {
+        if (!signal.aborted) log.warn(`${pathToDisplay(path)}: can't be noted as gone: ${messageOf(error)}`);
+        return;
+      }
     }
   }
 }

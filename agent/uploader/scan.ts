@@ -57,6 +57,16 @@ export async function look(watch: Watch, relative: string, log: Log): Promise<Bi
   }
 }
 
+/** Whether there is nothing at this path; false also when that can't be found out. */
+export async function isGone(watch: Watch, relative: string): Promise<boolean> {
+  try {
+    await lstat(watch.native(relative));
+    return false;
+  } catch (error) {
+    return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+  }
+}
+
 async function readFolder(watch: Watch, folder: string, log: Log, report: ScanReport): Promise<Buffer[]> {
   try {
     return await readdir(watch.native(folder), { encoding: "buffer" });

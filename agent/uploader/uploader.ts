@@ -49,7 +49,10 @@ export async function runUploader(
   for await (const found of candidates.ready()) {
     const id = { uploader: ledger.uploader, path: found.file.path };
     const small = found.stats.size <= BigInt(chunkSize.next(id));
-    if (!small && lanes.waitingLarge >= maxWaitingLarge) continue;
+    if (!small && lanes.waitingLarge >= maxWaitingLarge) {
+      candidates.postpone(found.file);
+      continue;
+    }
     candidates.begin(found.file);
     const place = lanes.enter(small);
     const task: Promise<void> = send(found, place).finally(() => running.delete(task));

@@ -122,7 +122,7 @@ class VersionUpload {
   }
 
   async #begin(): Promise<void> {
-    const { ledger, topic, producer, log } = this.#options;
+    const { ledger, topic, log } = this.#options;
     this.#chunkBytes = this.#nextChunkBytes();
     const { version, partition, from, acknowledgedBytes, resumed } = takeUp(this.#source, ledger, topic);
     this.#version = version;
@@ -131,11 +131,7 @@ class VersionUpload {
     this.#prefix = new AcknowledgedPrefix(acknowledgedBytes);
     this.#checkpoints = this.#newCheckpoints(acknowledgedBytes);
     this.#anythingSent = resumed;
-    if (!resumed && this.#size > this.#chunkBytes) {
-      const ask = () => endOffset(producer.client, topic.name, partition);
-      const offset = await this.#waitFor("asking where its chunks begin", ask);
-      this.#from = { topic: topic.id, offsets: [{ partition, offset }] };
-    }
+    if (!resumed && this.#size > this.#chunkBytes) this.#from = await this.#askFrom();
     if (!resumed) await this.#checkpoints.begin();
     const [count, bytes] = [this.#chunkCount(), Math.min(this.#chunkBytes, this.#size)];
     log.info(`${this.#name}: ${this.#size} bytes, creating ${count} ${bytes}-byte chunks`, {
@@ -146,6 +142,14 @@ class VersionUpload {
     if (resumed)
       log.info(`${this.#name}: goes on after ${acknowledgedBytes} acknowledged bytes`, this.#fields());
     await this.#source.hashTo(acknowledgedBytes);
+  }
+
+  /** Where the version's first chunk can be: the end of its partition now. */
+  async #askFrom(): Promise<From> {
+    const { producer, topic } = this.#options;
+    const ask = () => endOffset(producer.client, topic.name, this.#partition);
+    const offset = await this.#waitFor("asking where its chunks begin", ask);
+    return { topic: topic.id, offsets: [{ partition: this.#partition, offset }] };
   }
 
   /** Reads and sends everything behind the acknowledged prefix, and waits until it is acknowledged. */
@@ -174,9 +178,12 @@ class VersionUpload {
     const { window, signal, producer, topic, chunkSize, log, logChunks } = this.#options;
     this.#prefix.throwFailure();
     const length = Math.min(this.#nextChunkBytes(), this.#size - offset);
+    // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
+    if (length < this.#size) this.#from ??= await this.#askFrom();
     const windowBytes = length + recordCostBytes;
     if (!(await window.enter(windowBytes, signal))) throw new StoppedError();
     let entered = true;
+    let handedOver = false;
     const leave = () => {
       if (entered) window.leave(windowBytes);
       entered = false;
@@ -187,6 +194,7 @@ class VersionUpload {
       this.#anythingSent = true;
       const sent = this.#prefix.sent(offset, length);
       chunkSize.sent(length);
+      handedOver = true;
       const record = {
         topic: topic.name,
         partition: this.#partition,
@@ -211,6 +219,7 @@ class VersionUpload {
       });
     } catch (error) {
       leave();
+      if (handedOver) chunkSize.ended(length, false);
       throw error;
     }
     return length;
@@ -275,9 +284,15 @@ class VersionUpload {
 
   /** What was acknowledged so far is noted, so that the next start goes on from there. */
   async #stop(): Promise<Outcome> {
-    const { drainMs } = this.#options;
+    const { drainMs, log } = this.#options;
     // A file of one chunk has nothing to go on from.
-    if (this.#from) await this.#checkpoints.finish(this.#prefix.all(), drainMs, () => this.#prefix.bytes);
+    if (!this.#from) return "stopped";
+    try {
+      await this.#checkpoints.finish(this.#prefix.all(), drainMs, () => this.#prefix.bytes);
+    } catch (error) {
+      // The brokers are away: the next start goes on from the checkpoint before.
+      log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
+    }
     return "stopped";
   }
 
