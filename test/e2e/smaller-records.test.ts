@@ -56,3 +56,15 @@ test("a limit that is lowered while it runs, in the middle of a file, fails no f
   expect(Math.max(...sizes)).toBeGreaterThan(60_000);
   expect(Math.max(...sizes.slice(-20))).toBeLessThan(60_000);
 });
+
+test("a file of one chunk that comes to several, as the topic takes less by then, arrives", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  const agents = [await scene.uploader(source), await scene.downloader(output)];
+  await writeTree(source, randomTree(93, { count: 1, levels: 1, maxBytes: 1000 }));
+  await expectSameTree(source, join(output, "uploader"), agents);
+  await limit(scene, scene.topic, 60_000);
+  await writeLargeFile(join(source, "photo.jpg"), 900_000);
+  await expectSameTree(source, join(output, "uploader"), agents);
+});
