@@ -49,6 +49,8 @@ const durablePointBytes = 64 << 20;
 const publishMs = 1000;
 const publishCount = 500;
 const idleWaitMs = 500;
+/** For `once`: whoever was given no partition for so long is not needed. */
+const noPartitionsMs = 10_000;
 /** Small records are taken several at a time; large ones singly, as a batch is memory beyond every bound of ours. */
 const smallBytes = 64 << 10;
 const smallBatch = 16;
@@ -100,7 +102,7 @@ class Session {
   readonly #positions = new Map<number, number>();
   /** The ends as they were when `once` began. */
   readonly #ends = new Map<number, number>();
-  #gained = false;
+  #gainedAtMs = Number.POSITIVE_INFINITY;
   #durablePointRunning: Promise<void> | undefined;
   #lastDurablePointMs = performance.now();
   #failure: unknown;
@@ -208,7 +210,7 @@ class Session {
       this.#ends.set(partition, end);
     }
     await this.#durablePoint.begin(starts);
-    this.#gained = true;
+    this.#gainedAtMs = performance.now();
     const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
     this.#recoveries.restored(this.#assembly.unfinished, until);
     await this.#recoveries.readParked(this.#assembly, until);
@@ -285,7 +287,9 @@ class Session {
 
   /** For `once`: everything was read to the ends, and nothing is being read again or verified. */
   #isDone(): boolean {
-    if (!this.#gained || !this.#recoveries.idle || !this.#assembly.idle) return false;
+    // The first answer of a group whose other members hold everything is no partitions; some may follow.
+    if (this.#positions.size === 0 && performance.now() - this.#gainedAtMs < noPartitionsMs) return false;
+    if (!this.#recoveries.idle || !this.#assembly.idle) return false;
     return [...this.#ends].every(([partition, end]) => (this.#positions.get(partition) ?? 0) >= end);
   }
 

@@ -115,7 +115,7 @@ export class DurablePoint {
       (publication) => (ledger.newestDelivered(publication) ?? 0) < publication.version,
     );
     // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
-    for (const named of await nameAll(this.#options, open)) await this.#settle(named);
+    for (const named of await nameAll(this.#options, open, true)) await this.#settle(named);
     if (all.length > 0) await store.writePublishing([]);
   }
 

@@ -17,17 +17,26 @@ export interface PublishOptions {
   durable: DurableFiles;
 }
 
-/** Renames each partial to its name and makes that durable. Throws what the file system throws. */
+/**
+ * Renames each partial to its name and makes that durable. Throws what the file system throws.
+ *
+ * @param interrupted a crash may have come between: what stands there already may be the version itself
+ */
 export async function nameAll(
   options: PublishOptions,
   publications: readonly Publication[],
+  interrupted = false,
 ): Promise<Named[]> {
   const { paths, durable } = options;
   // Folders may have been replaced by links since the last time.
   paths.forget();
   const changed = new Set<string>();
   const results: Named[] = [];
-  for (const publication of publications) results.push(await nameOne(options, publication, changed));
+  for (const publication of publications) {
+    const named = await nameOne(options, publication, changed);
+    const done = named.state === "missing" && interrupted && (await hasItsName(options, publication));
+    results.push(done ? { publication, state: "named" } : named);
+  }
   if (changed.size > 0) await durable.sync([...changed].map((folder) => paths.native(folder)));
   return results;
 }
@@ -47,7 +56,7 @@ async function nameOne(
     const problem = unstorable(error);
     if (problem) return { publication, state: "unstorable", reason: problem.message };
     if (codeOf(error) !== "ENOENT") throw error;
-    return { publication, state: (await hasItsName(options, publication)) ? "named" : "missing" };
+    return { publication, state: "missing" };
   }
 }
 
