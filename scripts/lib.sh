@@ -3,7 +3,7 @@
 shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CACHE=${STREAMSEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/streamsend-agent}
+CACHE=${AGENT_BUILD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/streamsend-agent}
 mkdir -p "$CACHE"
 
 say() { echo "$*" >&2; }
