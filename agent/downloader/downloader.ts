@@ -151,7 +151,9 @@ class Session {
     await this.#restore();
     try {
       for (;;) {
-        const waitMs = this.#assembly.finishedCount > 0 ? shortWaitMs : idleWaitMs;
+        // What is being placed or verified may be finished in a moment, and is published then.
+        const soon = this.#assembly.finishedCount > 0 || !this.#assembly.idle;
+        const waitMs = soon ? shortWaitMs : idleWaitMs;
         const event = await this.#group.next(this.#lastBytes < smallBytes ? smallBatch : 1, waitMs);
         if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
         if (event.kind === "records") for (const record of event.records) await this.#take(record);

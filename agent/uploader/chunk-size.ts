@@ -61,7 +61,8 @@ export class ChunkSize {
 
   /** What the link has carried lately while there was something to carry; unbounded as long as nobody knows. */
   #bytesPerSecond(): number {
-    if (this.#busySinceMs === undefined) return Number.POSITIVE_INFINITY;
+    // With nothing under way the clock runs on, but says nothing about the link.
+    if (this.#busySinceMs === undefined || this.#inFlightBytes === 0) return Number.POSITIVE_INFINITY;
     const elapsedMs = performance.now() - this.#busySinceMs;
     if (elapsedMs < measureMs || this.#acknowledgedBytes === 0) return Number.POSITIVE_INFINITY;
     const rate = (this.#acknowledgedBytes * 1000) / elapsedMs;
