@@ -1,4 +1,6 @@
 /** The composition root of `run`: builds what the role needs, hands it down, and takes it apart again. */
+import { hostname } from "node:os";
+import { version } from "../../package.json" with { type: "json" };
 import type { Config, DownloaderConfig, UploaderConfig } from "../config/config.ts";
 import { runDownloader } from "../downloader/downloader.ts";
 import { KafkaError } from "../kafka/errors.ts";
@@ -12,6 +14,7 @@ import { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
 import { Log } from "../observe/log.ts";
+import { Observer } from "../observe/observer.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
 import { runUploader } from "../uploader/uploader.ts";
 import { Window } from "../uploader/window.ts";
@@ -30,10 +33,12 @@ const misconfigured = 2;
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
 export async function run(config: Config, options: RunOptions): Promise<number> {
   const log = new Log({ level: config.log.level, format: config.log.format, agent: config.name });
-  const stop = listenForStop(config, log);
+  const { role, name } = config;
+  const observer = new Observer({ role, name, version, host: hostname(), troubles: log.troubles });
+  const stop = listenForStop(config, log, observer);
   try {
     log.info(describeStart(config));
-    if (!options.dryRun) return await runRole(config, options, log, stop.signal);
+    if (!options.dryRun) return await runRole(config, options, log, observer, stop.signal);
     await dryRun(config, log, stop.signal);
     return done;
   } catch (error) {
@@ -48,11 +53,18 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
   }
 }
 
-async function runRole(config: Config, options: RunOptions, log: Log, signal: AbortSignal): Promise<number> {
+async function runRole(
+  config: Config,
+  options: RunOptions,
+  log: Log,
+  observer: Observer,
+  signal: AbortSignal,
+): Promise<number> {
   const { kafka, name: agentName } = config;
   // A mistake in the set-up ends --once; otherwise it is waited for, as somebody may be about to mend it.
   const giveUp = options.once ? isPermanent : () => false;
   const attempt = { what: "starting", log, signal, giveUp };
+  observer.phase = "connecting to Kafka";
   const uploader = config.role === "uploader" ? config.uploader : undefined;
   const producer = await retry(attempt, () =>
     RecordProducer.open({
@@ -64,10 +76,12 @@ async function runRole(config: Config, options: RunOptions, log: Log, signal: Ab
       signal,
     }),
   );
+  observer.kafkaConnected = () => producer.isConnected;
   try {
     const topics = await retry(attempt, () => prepareTopics(producer.client, kafka, log));
     const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, log, signal });
-    const parts = { config, options, log, signal, producer, topics, ledger, attempt };
+    observer.phase = "reading the ledger";
+    const parts = { config, options, log, observer, signal, producer, topics, ledger, attempt };
     return config.role === "uploader"
       ? await runAsUploader({ ...parts, role: config.uploader })
       : await runAsDownloader({ ...parts, role: config.downloader });
@@ -81,6 +95,7 @@ interface Parts<Role> {
   role: Role;
   options: RunOptions;
   log: Log;
+  observer: Observer;
   signal: AbortSignal;
   producer: RecordProducer;
   topics: Topics;
@@ -89,7 +104,7 @@ interface Parts<Role> {
 }
 
 async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
-  const { config, role, options, log, producer, topics, attempt } = parts;
+  const { config, role, options, log, observer, producer, topics, attempt } = parts;
   const entries = await retry({ ...attempt, what: "reading the ledger" }, () =>
     UploaderLedger.open(config.name, parts.ledger, log),
   );
@@ -109,6 +124,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   });
   try {
     await producer.limitBatches(Math.min(topics.chunks.maxMessageBytes, topics.ledger.maxMessageBytes));
+    observer.phase = undefined;
     const result = await runUploader({
       config: role,
       producer,
@@ -133,10 +149,11 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
 }
 
 async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> {
-  const { config, role, options, log, signal, topics, attempt } = parts;
+  const { config, role, options, log, observer, signal, topics, attempt } = parts;
   const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
     GroupLedger.open(role.group, parts.ledger),
   );
+  observer.phase = undefined;
   const result = await runDownloader({
     common: config,
     config: role,
@@ -157,7 +174,7 @@ function syncFileSystem(fd: number): Promise<void> {
 }
 
 /** The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second ends at once. */
-function listenForStop(config: Config, log: Log): { signal: AbortSignal; end(): void } {
+function listenForStop(config: Config, log: Log, observer: Observer): { signal: AbortSignal; end(): void } {
   const stop = new AbortController();
   const end = new AbortController();
   const exitNow = (code: number) => {
@@ -167,6 +184,7 @@ function listenForStop(config: Config, log: Log): { signal: AbortSignal; end(): 
   const onSignal = (name: NodeJS.Signals) => {
     if (stop.signal.aborted) return exitNow(failed);
     log.info(`${name}: finishing what is under way`);
+    observer.phase = "stopping";
     stop.abort();
     void pause(config.shutdownTimeoutMs, end.signal).then(() => {
       if (end.signal.aborted) return;

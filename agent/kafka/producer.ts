@@ -55,7 +55,8 @@ export class RecordProducer {
   #nextId = 1;
   #waiting = new Map<number, OnDelivered>();
   #renewing: Promise<void> | undefined;
-  #down = false;
+  #asking = false;
+  #unreachable = false;
 
   private constructor(options: ProducerOptions, client: Producer) {
     this.#options = options;
@@ -71,6 +72,11 @@ export class RecordProducer {
   /** The connected client, for admin requests that share its connection. Changes when the producer is made anew. */
   get client(): Producer {
     return this.#client;
+  }
+
+  /** Whether the brokers can be reached, as far as the client has noticed. */
+  get isConnected(): boolean {
+    return this.#client.isConnected() && !this.#unreachable;
   }
 
   /** Records that wait for their acknowledgement. */
@@ -159,16 +165,22 @@ export class RecordProducer {
 
   /** The client goes on by itself; people want to know. */
   async #sayDown(): Promise<void> {
-    if (this.#down) return;
-    this.#down = true;
+    if (this.#asking) return;
+    this.#asking = true;
     const { log, signal, kafka } = this.#options;
     // The news can be old: of before the client was connected.
     if (!(await this.#isReachable())) {
-      log.warn(`no broker can be reached (${kafka.brokers.join(", ")}): waiting until one can`);
+      const what = `no broker can be reached (${kafka.brokers.join(", ")})`;
+      const reason = "waiting until one can";
+      log.warn(`${what}: ${reason}`);
+      const trouble = log.troubles.begin(what, reason);
+      this.#unreachable = true;
       while (!(await this.#isReachable()) && !signal.aborted) await pause(1000, signal);
       if (!signal.aborted) log.info("the brokers can be reached again");
+      this.#unreachable = false;
+      log.troubles.end(trouble);
     }
-    this.#down = false;
+    this.#asking = false;
   }
 
   #isReachable(): Promise<boolean> {

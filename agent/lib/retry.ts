@@ -1,4 +1,5 @@
 /** Waiting between tries: one place that owns back-off, jitter, and how sparingly a trouble is logged. */
+import type { Trouble, Troubles } from "../observe/troubles.ts";
 import { AgentError, ConfigurationError, messageOf } from "./errors.ts";
 
 /** Resolves after `ms`, at once when the signal fires. Never rejects. */
@@ -21,7 +22,8 @@ export interface RetryOptions {
   signal: AbortSignal;
   /** Ends the tries when it says so; without it only the signal does. */
   giveUp?: (error: unknown) => boolean;
-  log: { warn(message: string): void; info(message: string): void };
+  /** A trouble is among its `troubles` for as long as it lasts. */
+  log: { warn(message: string): void; info(message: string): void; readonly troubles: Troubles };
 }
 
 const firstDelayMs = 200;
@@ -37,29 +39,37 @@ export async function retry<T>(
   attempt: (works: () => void) => Promise<T>,
 ): Promise<T> {
   let delayMs = firstDelayMs;
-  let reason: string | undefined;
+  let trouble: Trouble | undefined;
+  const { what, log, signal } = options;
+  const over = () => {
+    if (trouble) log.troubles.end(trouble);
+    trouble = undefined;
+  };
   const works = () => {
-    if (reason !== undefined) options.log.info(`${options.what}: works again`);
-    reason = undefined;
+    if (trouble) log.info(`${what}: works again`);
+    over();
     delayMs = firstDelayMs;
   };
-  for (;;) {
-    try {
-      const result = await attempt(works);
-      works();
-      return result;
-    } catch (error) {
-      if (options.signal.aborted || error instanceof ConfigurationError || options.giveUp?.(error))
-        throw error;
-      if (messageOf(error) !== reason) {
-        reason = messageOf(error);
-        options.log.warn(`${options.what}: ${reason}; trying again until it works`);
+  try {
+    for (;;) {
+      try {
+        const result = await attempt(works);
+        works();
+        return result;
+      } catch (error) {
+        if (signal.aborted || error instanceof ConfigurationError || options.giveUp?.(error)) throw error;
+        const reason = messageOf(error);
+        if (reason !== trouble?.reason) log.warn(`${what}: ${reason}; trying again until it works`);
+        trouble ??= log.troubles.begin(what, reason);
+        trouble.reason = reason;
+        // Jitter: a fleet that lost the same broker must not come back in step.
+        await pause(delayMs * (0.5 + Math.random()), signal);
+        if (signal.aborted) throw error;
+        delayMs = Math.min(delayMs * 2, maxDelayMs);
       }
-      // Jitter: a fleet that lost the same broker must not come back in step.
-      await pause(delayMs * (0.5 + Math.random()), options.signal);
-      if (options.signal.aborted) throw error;
-      delayMs = Math.min(delayMs * 2, maxDelayMs);
     }
+  } finally {
+    over();
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { codeOf } from "../lib/errors.ts";
+import { Troubles } from "./troubles.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -23,6 +24,8 @@ const controls = /[\x00-\x1f\x7f]/g;
 
 export class Log {
   readonly #options: LogOptions;
+  /** What was said to be wrong, and not yet to be over. */
+  readonly troubles = new Troubles();
   #pending: string[] = [];
   #pendingBytes = 0;
   #dropped = 0;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { AgentError } from "../../../agent/lib/errors.ts";
 import { isPermanent, pause, retry } from "../../../agent/lib/retry.ts";
+import { Troubles } from "../../../agent/observe/troubles.ts";
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
@@ -22,6 +23,7 @@ function recordingLog() {
   const lines: string[] = [];
   return {
     lines,
+    troubles: new Troubles(),
     warn: (message: string) => void lines.push(`WARN ${message}`),
     info: (message: string) => void lines.push(`INFO ${message}`),
   };
@@ -88,6 +90,50 @@ describe("retry", () => {
     const options = { what: "connecting", signal: new AbortController().signal, giveUp: isPermanent, log };
     expect(await retry(options, attempt).catch((error: unknown) => error)).toBe(refused);
     expect(log.lines).toEqual([]);
+  });
+
+  test("shows a trouble with its latest reason for as long as it lasts, and no longer", async () => {
+    const log = recordingLog();
+    const abort = new AbortController();
+    const options = { what: "reading", signal: abort.signal, log };
+    const open = () => [...log.troubles.open].map(({ what, reason }) => `${what}: ${reason}`);
+    const result = retry(options, failing("away", ...Array<string>(30).fill("slow")));
+    await settle();
+    expect(open()).toEqual(["reading: away"]);
+    const since = [...log.troubles.open][0]?.since;
+    jest.advanceTimersByTime(60_000);
+    await settle();
+    expect(open()).toEqual(["reading: slow"]);
+    expect([...log.troubles.open][0]?.since).toBe(since as Date);
+    await passTime(10);
+    await result;
+    expect(open()).toEqual([]);
+
+    const stopped = retry(options, failing("away")).catch(() => undefined);
+    await settle();
+    expect(open()).toEqual(["reading: away"]);
+    abort.abort();
+    await stopped;
+    expect(open()).toEqual([]);
+  });
+
+  test("a trouble is over as soon as the attempt says that it works", async () => {
+    const log = recordingLog();
+    const signal = new AbortController().signal;
+    let attempts = 0;
+    let end = () => undefined as undefined;
+    const result = retry({ what: "reading", signal, log }, async (works) => {
+      if (attempts++ === 0) throw new Error("away");
+      works();
+      await new Promise<undefined>((resolve) => {
+        end = () => void resolve(undefined);
+      });
+    });
+    await passTime(1);
+    await settle();
+    expect([attempts, log.troubles.open.size]).toEqual([2, 0]);
+    end();
+    await result;
   });
 
   test("ends with the error when the signal fires while it waits", async () => {

@@ -1,0 +1,215 @@
+/**
+ * The agent's numbers in Prometheus' format. All labels are words of the lists below, never texts from outside: the
+ * number of series is fixed.
+ */
+import { Counter, Gauge, Registry } from "prom-client";
+import type { Role } from "../config/config.ts";
+
+/** What can become of a file. */
+const fileResults = {
+  uploader: ["sent", "unchanged", "abandoned", "failed", "refused", "delivered", "deleted", "moved"],
+  downloader: ["delivered", "abandoned", "failed", "refused", "parked"],
+} as const;
+
+/** What can become of a chunk. */
+const chunkResults = {
+  uploader: ["sent", "failed"],
+  downloader: ["placed", "duplicate", "corrupt", "broken", "foreign", "refused", "newer"],
+} as const;
+
+/**
+ * How a version went on that could not just be read or sent from its beginning to its end: from the log again; by asking
+ * its uploader (or being asked); a publication that a crash had interrupted; partials of before a restart; a checkpoint;
+ * another topic of the same name; a full look that found what no event had told.
+ */
+const ways = ["log", "needs", "interrupted", "restored", "resumed", "topic", "rescan"] as const;
+
+export type FileResult = (typeof fileResults)[Role][number];
+export type ChunkResult = (typeof chunkResults)[Role][number];
+export type RecoveryWay = (typeof ways)[number];
+
+/** Numbers that are asked for when somebody looks; each answers from memory, at once. */
+export interface Gauges {
+  /** Read and not acknowledged (uploader), or received and not written (downloader). */
+  inFlightBytes(): number;
+  /** Begun, and neither finished nor given up. */
+  incompleteFiles(): number;
+  /** Known and not begun. */
+  waitingFiles(): number;
+  kafkaConnected(): boolean;
+  /** Chunks between the downloader's position and the topic's end. */
+  consumerLagChunks(): number;
+  /** Versions that only a newer agent understands. */
+  parkedFiles(): number;
+  /** Files that can't be sent or stored as they are, as of their last try. */
+  failedFiles(): number;
+  quarantinedBytes(): number;
+}
+
+export class Metrics {
+  readonly #role: Role;
+  readonly #registry = new Registry();
+  readonly #gauges: Partial<Gauges> = {};
+  readonly #files: Counter<"role" | "result">;
+  readonly #bytes: Counter<"role">;
+  readonly #chunks: Counter<"role" | "result">;
+  readonly #recoveries: Counter<"way">;
+  readonly #gaps: Counter;
+  readonly #needs: Counter;
+  readonly #lastSuccess: Gauge;
+
+  constructor(role: Role, version: string) {
+    this.#role = role;
+    const registers = [this.#registry];
+    this.#files = new Counter({
+      name: "streamsend_files_total",
+      help: "Files, by what became of them.",
+      labelNames: ["role", "result"],
+      registers,
+    });
+    this.#bytes = new Counter({
+      name: "streamsend_bytes_total",
+      help: "Bytes of files that were acknowledged by the brokers (uploader) or written (downloader).",
+      labelNames: ["role"],
+      registers,
+    });
+    this.#chunks = new Counter({
+      name: "streamsend_chunks_total",
+      help: "Chunks, by what became of them.",
+      labelNames: ["role", "result"],
+      registers,
+    });
+    this.#recoveries = new Counter({
+      name: "streamsend_recoveries_total",
+      help: "Versions that went on after an interruption, by the way they took.",
+      labelNames: ["way"],
+      registers,
+    });
+    this.#gaps = new Counter({
+      name: "streamsend_gaps_total",
+      help: "Offsets that expired before they were read.",
+      registers,
+    });
+    this.#needs = new Counter({
+      name: "streamsend_needs_total",
+      help: "Requests for what is missing, to uploaders (downloader) or of downloaders (uploader).",
+      registers,
+    });
+    this.#lastSuccess = new Gauge({
+      name: "streamsend_last_success_timestamp_seconds",
+      help: "When a file was last sent (uploader) or stored (downloader); 0: not since the start.",
+      registers,
+    });
+    // From the start, so that a first failure is an increase.
+    for (const result of fileResults[role]) this.#files.inc({ role, result }, 0);
+    for (const result of chunkResults[role]) this.#chunks.inc({ role, result }, 0);
+    for (const way of ways) this.#recoveries.inc({ way }, 0);
+    this.#bytes.inc({ role }, 0);
+    this.#addRoleGauges();
+    this.#addProcess(version);
+  }
+
+  /** Names where numbers come from; may be called by several parts, each with its own. A later one replaces an earlier. */
+  observe(gauges: Partial<Gauges>): void {
+    Object.assign(this.#gauges, gauges);
+  }
+
+  file(result: FileResult): void {
+    this.#files.inc({ role: this.#role, result });
+    const success = this.#role === "uploader" ? "sent" : "delivered";
+    if (result === success) this.#lastSuccess.set(Date.now() / 1000);
+  }
+
+  /** @param bytes of the file that came through with it; 0 for a chunk that had no effect */
+  chunk(result: ChunkResult, bytes = 0): void {
+    this.#chunks.inc({ role: this.#role, result });
+    this.#bytes.inc({ role: this.#role }, bytes);
+  }
+
+  recovery(way: RecoveryWay): void {
+    this.#recoveries.inc({ way });
+  }
+
+  /** @param offsets how many expired before they were read */
+  gap(offsets: number): void {
+    this.#gaps.inc(offsets);
+  }
+
+  needs(): void {
+    this.#needs.inc();
+  }
+
+  /** Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  #addRoleGauges(): void {
+    const gauges = this.#gauges;
+    this.#gauge("streamsend_in_flight_bytes", "Bytes in memory, on their way.", () =>
+      gauges.inFlightBytes?.(),
+    );
+    this.#gauge("streamsend_incomplete_files", "Files that are begun and not finished.", () =>
+      gauges.incompleteFiles?.(),
+    );
+    this.#gauge("streamsend_waiting_files", "Files that are known and not begun.", () =>
+      gauges.waitingFiles?.(),
+    );
+    this.#gauge("streamsend_kafka_connected", "1: the brokers can be reached.", () =>
+      Number(gauges.kafkaConnected?.() ?? false),
+    );
+    this.#gauge(
+      "streamsend_consumer_lag_chunks",
+      "Chunks between the position and the topic's end (downloader).",
+      () => gauges.consumerLagChunks?.(),
+    );
+    this.#gauge("streamsend_parked_files", "Versions that only a newer agent understands.", () =>
+      gauges.parkedFiles?.(),
+    );
+    this.#gauge("streamsend_failed_files", "Files that failed at their last try.", () =>
+      gauges.failedFiles?.(),
+    );
+    this.#gauge("streamsend_quarantined_bytes", "Bytes of files that failed their checksum.", () =>
+      gauges.quarantinedBytes?.(),
+    );
+  }
+
+  #addProcess(version: string): void {
+    const build = new Gauge({
+      name: "streamsend_build_info",
+      help: "1; the version is its label.",
+      labelNames: ["version", "role"],
+      registers: [this.#registry],
+    });
+    build.set({ version, role: this.#role }, 1);
+    // Not prom-client's own set: half of it is made for Node's internals. These ask the kernel, never a disk.
+    this.#gauge("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
+    const startSeconds = Date.now() / 1000 - process.uptime();
+    this.#gauge("process_start_time_seconds", "When the process began.", () => startSeconds);
+    new Counter({
+      name: "process_cpu_seconds_total",
+      help: "CPU time, user and system.",
+      registers: [this.#registry],
+      collect() {
+        const { user, system } = process.cpuUsage();
+        this.reset();
+        this.inc((user + system) / 1e6);
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, value: () => number | undefined): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(value() ?? 0);
+      },
+    });
+  }
+}

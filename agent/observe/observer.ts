@@ -1,0 +1,121 @@
+/**
+ * What a role tells while it works, for whoever looks from outside: counted for /metrics, remembered for /api/status, and
+ * judged for /readyz. One per agent, made by the composition root; without HTTP nobody asks, and it costs next to nothing.
+ */
+import type { Role } from "../config/config.ts";
+import { Failures } from "./failures.ts";
+import { type FileResult, Metrics } from "./metrics.ts";
+import {
+  listed,
+  nothingListed,
+  type RoleReport,
+  type StatusReport,
+  type StatusSource,
+  type Success,
+} from "./status.ts";
+import type { Troubles } from "./troubles.ts";
+
+export interface ObserverOptions {
+  role: Role;
+  name: string;
+  version: string;
+  host: string;
+  troubles: Troubles;
+}
+
+/** Files that went well, as `Metrics.file` calls them. */
+type Good = Extract<FileResult, "sent" | "delivered" | "unchanged" | "deleted" | "moved">;
+type Bad = Extract<FileResult, "failed" | "refused">;
+
+const nothing: RoleReport = {
+  waiting: 0,
+  moving: nothingListed,
+  parked: nothingListed,
+  needed: nothingListed,
+};
+
+export class Observer {
+  readonly #options: ObserverOptions;
+  readonly #since = new Date();
+  readonly #failures = new Failures();
+  readonly #last = new Map<Good, Success>();
+  readonly #counts = new Map<Good, number>();
+  #phase: string | undefined = "starting";
+  #kafkaConnected: () => boolean = () => false;
+  readonly metrics: Metrics;
+  /** The role's own view; it sets this when it begins. */
+  source: StatusSource | undefined;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+    this.metrics = new Metrics(options.role, options.version);
+    this.metrics.observe({ kafkaConnected: () => this.#kafkaConnected() });
+  }
+
+  /** Which step of starting or stopping it is in, "reading the ledger"; undefined: it is at work. */
+  set phase(phase: string | undefined) {
+    this.#phase = phase;
+  }
+
+  set kafkaConnected(ask: () => boolean) {
+    this.#kafkaConnected = ask;
+  }
+
+  /** A file went well. @param path as it is shown; see `status.ts` */
+  done(result: Good, path: string): void {
+    this.metrics.file(result);
+    this.#counts.set(result, (this.#counts.get(result) ?? 0) + 1);
+    this.#last.set(result, { path, time: new Date().toISOString() });
+    this.#failures.remove(path);
+  }
+
+  /** A file can't be sent or stored. @param path as it is shown; see `status.ts` */
+  failed(result: Bad, path: string, reason: string): void {
+    this.metrics.file(result);
+    this.#failures.add(path, reason);
+  }
+
+  /** Why the agent does not do its work now; empty: it is ready. */
+  notReady(): string[] {
+    const reasons: string[] = [];
+    if (this.#phase !== undefined) reasons.push(this.#phase);
+    const { items, count } = this.#troubles();
+    for (const { what, reason } of items) reasons.push(`${what}: ${reason}`);
+    if (count > items.length) reasons.push(`and ${count - items.length} more`);
+    return [...reasons, ...(this.source?.notReady() ?? [])];
+  }
+
+  report(): StatusReport {
+    const { role, name, version, host } = this.#options;
+    const reasons = this.notReady();
+    return {
+      role,
+      name,
+      version,
+      host,
+      since: this.#since.toISOString(),
+      ready: reasons.length === 0,
+      reasons,
+      paused: this.source?.notReady() ?? [],
+      troubles: this.#troubles(),
+      kafkaConnected: this.#kafkaConnected(),
+      ...(this.source?.report() ?? nothing),
+      ...(role === "uploader" ? { sent: this.#done("sent") } : {}),
+      delivered: this.#done("delivered"),
+      failed: this.#failures.list(),
+    };
+  }
+
+  #done(result: Good): { count: number; last: Success | null } {
+    return { count: this.#counts.get(result) ?? 0, last: this.#last.get(result) ?? null };
+  }
+
+  #troubles(): StatusReport["troubles"] {
+    const { open } = this.#options.troubles;
+    return listed(open, open.size, ({ what, reason, since }) => ({
+      what,
+      reason,
+      since: since.toISOString(),
+    }));
+  }
+}

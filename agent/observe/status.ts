@@ -1,0 +1,105 @@
+/** What /api/status says, as JSON. Lists are bounded; the count beside them is of all that there are. */
+import type { Role } from "../config/config.ts";
+import type { Failure } from "./failures.ts";
+
+export interface Listed<Item> {
+  count: number;
+  /** The first hundred at most. */
+  items: readonly Item[];
+}
+
+/** Paths are as they are shown (`pathToDisplay`), on a downloader with the uploader's name before them. */
+export interface Moving {
+  path: string;
+  version: number;
+  /** Acknowledged by the brokers, or placed in the partial; of `size`. */
+  bytes: number;
+  size: number;
+}
+
+export interface Parked {
+  path: string;
+  reason: string;
+}
+
+export interface Needed {
+  path: string;
+  version: number;
+  /** Bytes that the uploader has been asked for. */
+  bytes: number;
+}
+
+/** What the role itself knows. */
+export interface RoleReport {
+  /** Files that are known and not begun: they settle, or wait for a place. */
+  waiting: number;
+  moving: Listed<Moving>;
+  parked: Listed<Parked>;
+  needed: Listed<Needed>;
+  /** A downloader's: chunks between its position and the topic's end. */
+  lag?: number;
+}
+
+/**
+ * A role's own view, asked for at every request: both functions answer from memory, at once, without touching a file
+ * system (a disk that hangs must not hang the status).
+ */
+export interface StatusSource {
+  report(): RoleReport;
+  /** Why it does no work for now, besides the troubles of `retry`: "paused: no space"; empty: it works. */
+  notReady(): readonly string[];
+}
+
+/** A file that went well. */
+export interface Success {
+  path: string;
+  /** ISO 8601. */
+  time: string;
+}
+
+export interface StatusReport extends RoleReport {
+  role: Role;
+  name: string;
+  version: string;
+  host: string;
+  /** When the agent began; ISO 8601. */
+  since: string;
+  ready: boolean;
+  /** Why it is not ready: all of them, also what `paused` and `troubles` say. */
+  reasons: readonly string[];
+  /** Why the role does no work for now, by its own choice. */
+  paused: readonly string[];
+  /** What is being tried again until it works. */
+  troubles: Listed<{ what: string; reason: string; since: string }>;
+  kafkaConnected: boolean;
+  /** Since the start; an uploader's files that the brokers have. */
+  sent?: Done;
+  /** Since the start; verified and stored by a downloader. */
+  delivered: Done;
+  /** The latest first. */
+  failed: Listed<Failure>;
+}
+
+export interface Done {
+  count: number;
+  last: Success | null;
+}
+
+const maxListed = 100;
+
+/** The first hundred of many, each made ready to be shown. */
+export function listed<Item, Shown>(
+  items: Iterable<Item>,
+  count: number,
+  show: (item: Item) => Shown,
+): Listed<Shown> {
+  const shown: Shown[] = [];
+  for (const item of items) {
+    if (shown.length >= maxListed) break;
+    shown.push(show(item));
+  }
+  return { count, items: shown };
+}
+
+/** Of what a role does not have. */
+export const nothingListed: Listed<never> = { count: 0, items: [] };
