@@ -133,6 +133,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
       window: new Window(role.inFlightBytes, role.rateBytesPerSecond),
       chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
       log,
+      observer,
       logChunks: config.log.chunks,
       signal,
       once: options.once,

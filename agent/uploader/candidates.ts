@@ -8,16 +8,18 @@ import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { messageOf } from "../lib/errors.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
 import { pathProblem, pathToDisplay } from "../wire/path.ts";
 import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
-import { type Found, isGone, look, scan } from "./scan.ts";
+import { type Found, isGone, look, type ScanReport, scan } from "./scan.ts";
 import { Watch, type WatchedFile } from "./watched-file.ts";
 
 export interface CandidatesOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
   log: Log;
+  observer: Observer;
   signal: AbortSignal;
   /** End when all that was there at the start has been yielded, and nothing is left to settle. */
   once: boolean;
@@ -47,6 +49,7 @@ export class Candidates {
   /** Files of before the start that are none of our business (`existing: false`), as they were then. */
   readonly #leftAlone = new Map<string, Fingerprint>();
   readonly #refused = new Set<string>();
+  readonly #unreadable = new Map<Watch, string>();
   /** Files that are being sent, and whether something happened to them meanwhile. */
   readonly #busy = new Map<string, boolean>();
   #events = new Map<string, WatchedFile>();
@@ -77,6 +80,16 @@ export class Candidates {
       for (const source of sources) await source.close();
       if (signal.aborted) log.debug("no more files are taken up");
     }
+  }
+
+  /** Files that settle, wait to be looked at, or are being sent. */
+  get knownCount(): number {
+    return this.#settling.size + this.#events.size + this.#busy.size;
+  }
+
+  /** The watches that the last full look could not read, and why. */
+  get unreadableWatches(): readonly string[] {
+    return [...this.#unreadable.values()];
   }
 
   /** There is no place for it now; it is looked at again a little later. */
@@ -130,12 +143,14 @@ export class Candidates {
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
     for (const watch of this.#watches) {
-      const report = { complete: true };
+      const report: ScanReport = { complete: true };
       for await (const found of scan(watch, log, report)) {
         if (signal.aborted) return;
         if (this.#isReady(found)) yield found;
         if (this.#events.size > 0) yield* this.#lookAtEvents();
       }
+      if (report.problem !== undefined) this.#unreadable.set(watch, report.problem);
+      else this.#unreadable.delete(watch);
       if (report.complete) await this.#noteGone(watch);
     }
     this.#firstLook = false;
@@ -214,7 +229,9 @@ export class Candidates {
     if (problem === undefined) return false;
     if (!this.#refused.has(file.path)) {
       this.#refused.add(file.path);
-      this.#options.log.error(`${pathToDisplay(file.path)}: can't be sent: its path ${problem}`);
+      const name = pathToDisplay(file.path);
+      this.#options.log.error(`${name}: can't be sent: its path ${problem}`);
+      this.#options.observer.failed("refused", name, `its path ${problem}`);
     }
     return true;
   }

@@ -14,6 +14,8 @@ export interface Found {
 export interface ScanReport {
   /** Whether every folder could be read: only then is what was not seen gone. */
   complete: boolean;
+  /** Why the watch itself could not be read. */
+  problem?: string;
 }
 
 /** So many files of a folder are looked at side by side. */
@@ -74,9 +76,10 @@ async function readFolder(watch: Watch, folder: string, log: Log, report: ScanRe
     // A folder that went away between two looks is no trouble, the watch itself is.
     if (folder !== "" && codeOf(error) === "ENOENT") return [];
     report.complete = false;
-    log.warn(
-      `${watch.config.path}${folder === "" ? "" : `/${pathToDisplay(folder)}`}: can't be read: ${messageOf(error)}; tried again at the next rescan`,
-    );
+    const name = `${watch.config.path}${folder === "" ? "" : `/${pathToDisplay(folder)}`}`;
+    const problem = `${name}: can't be read: ${messageOf(error)}`;
+    if (folder === "") report.problem = problem;
+    log.warn(`${problem}; tried again at the next rescan`);
     return [];
   }
 }

@@ -2,11 +2,14 @@
 import type { UploaderConfig } from "../config/config.ts";
 import { GarbageBound } from "../lib/collect-garbage.ts";
 import { messageOf } from "../lib/errors.ts";
+import type { Observer } from "../observe/observer.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { Candidates } from "./candidates.ts";
 import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
-import { type UploadOptions, uploadVersion } from "./version-upload.ts";
+import { UploadStatus } from "./upload-status.ts";
+import { type Outcome, type UploadOptions, uploadVersion, type VersionUpload } from "./version-upload.ts";
+import type { WatchedFile } from "./watched-file.ts";
 
 export interface UploadResult {
   /** Files that could not be read, at their last try. */
@@ -18,14 +21,16 @@ const maxWaitingLarge = 1000;
 
 /** Runs until the signal fires, or with `once` until all that was there is acknowledged. Throws a permanent `AgentError` only. */
 export async function runUploader(
-  options: UploadOptions & { config: UploaderConfig },
+  given: Omit<UploadOptions, "moving"> & { config: UploaderConfig },
 ): Promise<UploadResult> {
-  const { ledger, signal, chunkSize, config, log } = options;
+  const options = { ...given, moving: new Set<VersionUpload>() };
+  const { ledger, signal, chunkSize, config, log, observer } = options;
   const candidates = new Candidates(options);
   const lanes = new Lanes(config.parallel);
   const running = new Set<Promise<void>>();
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
+  observer.source = new UploadStatus(observer.metrics, { ...options, candidates, failed });
 
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
     const { file } = found;
@@ -33,13 +38,14 @@ export async function runUploader(
     try {
       const outcome = signal.aborted ? "stopped" : await uploadVersion(options, found, leave);
       failed.delete(file.path);
+      note(observer, outcome, file);
       candidates.done(file, outcome === "changed");
     } catch (error) {
       failed.set(file.path, error);
       candidates.failed(file);
-      log.error(
-        `${pathToDisplay(file.path)}: can't be sent: ${messageOf(error)}; tried again at the next rescan`,
-      );
+      const name = pathToDisplay(file.path);
+      log.error(`${name}: can't be sent: ${messageOf(error)}; tried again at the next rescan`);
+      observer.failed("failed", name, messageOf(error));
     } finally {
       leave();
       garbage.passed(0);
@@ -62,4 +68,9 @@ export async function runUploader(
   }
   await Promise.all(running);
   return { failedCount: failed.size };
+}
+
+function note(observer: Observer, outcome: Outcome, { path }: WatchedFile): void {
+  if (outcome === "sent" || outcome === "unchanged") observer.done(outcome, pathToDisplay(path));
+  if (outcome === "changed") observer.metrics.file("abandoned");
 }

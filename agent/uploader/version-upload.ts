@@ -11,6 +11,8 @@ import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Fields, Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import type { Moving } from "../observe/status.ts";
 import { type Chunk, chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from "../wire/chunk.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
@@ -30,6 +32,9 @@ export interface UploadOptions {
   window: Window;
   chunkSize: ChunkSize;
   log: Log;
+  observer: Observer;
+  /** The versions under way; each adds itself when it is taken up. */
+  moving: Set<VersionUpload>;
   logChunks: boolean;
   signal: AbortSignal;
   /** A missing right ends it instead of being waited for. */
@@ -69,7 +74,7 @@ export async function uploadVersion(
   }
 }
 
-class VersionUpload {
+export class VersionUpload {
   readonly #options: UploadOptions;
   readonly #source: SourceFile;
   readonly #path: string;
@@ -96,11 +101,16 @@ class VersionUpload {
     this.#checkpoints = this.#newCheckpoints(0);
   }
 
+  get progress(): Moving {
+    return { path: this.#name, version: this.#version, bytes: this.#prefix.bytes, size: this.#size };
+  }
+
   async run(): Promise<Outcome> {
-    const { log, signal, once } = this.#options;
+    const { log, signal, once, moving } = this.#options;
     try {
       if (await isSentAlready(this.#source, this.#options.ledger)) return "unchanged";
       await this.#begin();
+      moving.add(this);
       // Troubles of Kafka are waited out; a file that has changed, or a stop, is not.
       const giveUp = (error: unknown) =>
         error instanceof ChangedError ||
@@ -117,6 +127,7 @@ class VersionUpload {
       await this.#giveUp(error.message);
       return "changed";
     } finally {
+      moving.delete(this);
       this.#leaveWindow();
     }
   }
@@ -175,7 +186,7 @@ class VersionUpload {
 
   /** Returns how many bytes it took. */
   async #sendChunk(offset: number): Promise<number> {
-    const { window, signal, producer, topic, chunkSize, log, logChunks } = this.#options;
+    const { window, signal, producer, topic, chunkSize, log, observer, logChunks } = this.#options;
     this.#prefix.throwFailure();
     const length = Math.min(this.#nextChunkBytes(), this.#size - offset);
     // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
@@ -207,6 +218,8 @@ class VersionUpload {
         if (error || this.#size > length) leave();
         else this.#leaveWindow = leave;
         chunkSize.ended(length, error === undefined);
+        if (error) observer.metrics.chunk("failed");
+        else observer.metrics.chunk("sent", length);
         if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
         if (!error && logChunks)
           log.info(`${this.#name}: (${padded(chunk.index)} of ${padded(chunk.count)}) chunk uploaded`, {

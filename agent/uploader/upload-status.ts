@@ -1,0 +1,48 @@
+/** What the uploader is doing, for the metrics and the status: asked for at any time, answered from memory. */
+import type { Metrics } from "../observe/metrics.ts";
+import { listed, type Moving, nothingListed, type RoleReport, type StatusSource } from "../observe/status.ts";
+import type { Candidates } from "./candidates.ts";
+import type { Window } from "./window.ts";
+
+export class UploadStatus implements StatusSource {
+  readonly #candidates: Candidates;
+  /** Versions that are taken up and not ended. */
+  readonly #moving: ReadonlySet<{ progress: Moving }>;
+
+  constructor(
+    metrics: Metrics,
+    parts: {
+      candidates: Candidates;
+      moving: ReadonlySet<{ progress: Moving }>;
+      window: Window;
+      failed: { size: number };
+    },
+  ) {
+    const { candidates, moving, window, failed } = parts;
+    this.#candidates = candidates;
+    this.#moving = moving;
+    metrics.observe({
+      inFlightBytes: () => window.usedBytes,
+      incompleteFiles: () => moving.size,
+      waitingFiles: () => this.#waiting,
+      failedFiles: () => failed.size,
+    });
+  }
+
+  report(): RoleReport {
+    return {
+      waiting: this.#waiting,
+      moving: listed(this.#moving, this.#moving.size, ({ progress }) => progress),
+      parked: nothingListed,
+      needed: nothingListed,
+    };
+  }
+
+  notReady(): readonly string[] {
+    return this.#candidates.unreadableWatches;
+  }
+
+  get #waiting(): number {
+    return Math.max(0, this.#candidates.knownCount - this.#moving.size);
+  }
+}
