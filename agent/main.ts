@@ -38,6 +38,11 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const { formatSchema } = await import("./commands/schema.ts");
     return print(formatSchema());
   }
+  if (command === "status") {
+    const { readStatus } = await import("./commands/status.ts");
+    const address = parsed.values.get("http")?.at(-1);
+    return print(await readStatus(address, process.env.STREAMSEND_HTTP_TOKEN || undefined));
+  }
   const loaded = await load(parsed);
   if (command === "check") {
     const { formatSettings } = await import("./commands/check.ts");

@@ -72,7 +72,9 @@ Problems go to standard error, one a line, all of them; exit code 2.`,
   status: {
     summary: "what the running agent is doing",
     options: ["http"],
-    about: "Asks the running agent over HTTP.",
+    about: `Asks the running agent over HTTP, on 127.0.0.1:9480 unless --http says otherwise.
+If it wants a token (http.token): from the environment, STREAMSEND_HTTP_TOKEN.
+Exit code: 0 it has answered, 1 it does not, or not to this token.`,
     examples: ["streamsend-agent status --http 127.0.0.1:9480"],
   },
   redeliver: {

@@ -13,6 +13,7 @@ import { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { DurableFiles } from "../lib/durable-files.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
+import { type HttpServer, startHttp } from "../observe/http-server.ts";
 import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
@@ -36,11 +37,15 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
   const { role, name } = config;
   const observer = new Observer({ role, name, version, host: hostname(), troubles: log.troubles });
   const stop = listenForStop(config, log, observer);
+  let http: HttpServer | undefined;
   try {
     log.info(describeStart(config));
-    if (!options.dryRun) return await runRole(config, options, log, observer, stop.signal);
-    await dryRun(config, log, stop.signal);
-    return done;
+    if (options.dryRun) {
+      await dryRun(config, log, stop.signal);
+      return done;
+    }
+    http = startHttp(config.http, observer, log);
+    return await runRole(config, options, log, observer, stop.signal);
   } catch (error) {
     // Whatever was being waited for when the stop came.
     if (stop.signal.aborted && error instanceof AgentError) return done;
@@ -49,6 +54,7 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
     return error instanceof ConfigurationError ? misconfigured : failed;
   } finally {
     stop.end();
+    http?.stop();
     log.flush();
   }
 }

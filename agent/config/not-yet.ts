@@ -5,9 +5,6 @@
  */
 import type { Settings } from "./schema.ts";
 
-/** The default of `http.listen`; becomes 127.0.0.1:9480 with the HTTP room. */
-export const HTTP_LISTEN_DEFAULT = "off";
-
 interface NotYet {
   readonly key: string;
   readonly used: (settings: Settings) => boolean;
@@ -22,11 +19,9 @@ export const notYet: readonly NotYet[] = [
   { key: "uploader.max_age", used: (s) => s.uploader.max_age !== null },
   { key: "uploader.test_file.every", used: (s) => s.uploader.test_file.every !== null },
   { key: "downloader.on_change", used: (s) => s.downloader.on_change === "keep-both" },
-  { key: "http.listen", used: (s) => s.http.listen !== null },
-  { key: "http.token", used: (s) => s.http.token !== "" },
 ];
 
-export const commandsNotYet: readonly string[] = ["send", "doctor", "status", "redeliver", "keygen"];
+export const commandsNotYet: readonly string[] = ["send", "doctor", "redeliver", "keygen"];
 
 function isUsed(encryption: Settings["encryption"]): boolean {
   const { recipients, senders, identity_file } = encryption;

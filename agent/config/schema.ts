@@ -4,11 +4,13 @@
  * and what `check` prints.
  */
 import { z } from "zod";
-import { HTTP_LISTEN_DEFAULT } from "./not-yet.ts";
 import { downloader } from "./schema-downloader.ts";
 import { kafka } from "./schema-kafka.ts";
 import { uploader } from "./schema-uploader.ts";
 import { attempt, choice, duration, flag, list, path, secret, someText } from "./values.ts";
+
+/** Where the agent listens when nothing else is said, and where `status` asks. */
+export const HTTP_LISTEN_DEFAULT = "127.0.0.1:9480";
 
 /** An agent's name: safe as a folder's, also with the `.send-<random>` that `send` adds. */
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
@@ -38,7 +40,12 @@ const listen = z.codec(z.string(), z.object({ host: z.string(), port: z.number()
 
 const http = z.strictObject({
   listen: listen.prefault(HTTP_LISTEN_DEFAULT).describe("Address and port of the agent's HTTP, or off."),
-  token: secret("With a token, everything but /healthz asks for it.").prefault(""),
+  token: secret("With a token, everything but /healthz asks for it.")
+    .regex(
+      /^[\x21-\x7e]*$/,
+      "must be printable ASCII characters without spaces: it is sent in an HTTP header",
+    )
+    .prefault(""),
   token_file: path().optional().describe("File to read token from."),
 });
 

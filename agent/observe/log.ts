@@ -115,7 +115,8 @@ export class Log {
   }
 }
 
-function escapeControls(message: string): string {
+/** Control characters as `\xNN`: a name is not to play with the terminal. */
+export function escapeControls(message: string): string {
   return message.replace(controls, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 

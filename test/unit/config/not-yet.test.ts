@@ -17,8 +17,6 @@ test("a setting whose feature is not built is refused when it is used", async ()
     ["", ["uploader.max_age=1d"], "uploader.max_age"],
     ["", ["uploader.test_file.every=1m"], "uploader.test_file.every"],
     ["downloader: {on_change: keep-both}", [], "downloader.on_change"],
-    ["http: {listen: 127.0.0.1:9480}", [], "http.listen"],
-    ["http: {token: t}", [], "http.token"],
   ];
   for (const [yaml, set, key] of used) {
     expect(await problemsOf(BASE + yaml, { set })).toEqual([`${key}: not in this version`]);
@@ -27,7 +25,6 @@ test("a setting whose feature is not built is refused when it is used", async ()
 
 test("what does nothing in its default is no use of it", async () => {
   const yaml = `encryption: {recipients: [], senders: []}
-http: {listen: off, token: ""}
 downloader: {on_change: replace}
 kafka: {sasl: {mechanism: plain, username: u, password: p}}`;
   const set = ["uploader.after=keep", "uploader.max_age=off", "uploader.test_file={every: off, bytes: 1KiB}"];
