@@ -5,21 +5,26 @@
 import type { DownloaderConfig } from "../config/config.ts";
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
-import type { Fields, Log } from "../observe/log.ts";
-import { RareWarnings } from "../observe/rare-warnings.ts";
+import type { Sent } from "../ledger/unsettled.ts";
+import type { Log } from "../observe/log.ts";
 import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
-import { pathToDisplay } from "../wire/path.ts";
+import type { Interval } from "./coverage.ts";
 import type { Finished } from "./durable-point.ts";
 import type { Partial, Placed } from "./partial.ts";
-import type { ParkedRecord, Store } from "./store.ts";
+import { Space } from "./space.ts";
+import type { Store } from "./store.ts";
+import type { UnplaceableRecords } from "./unplaceable.ts";
+import { Verification } from "./verification.ts";
+import { fieldsOf, nameOf } from "./version-text.ts";
 
 export interface AssemblyOptions {
   config: DownloaderConfig;
   store: Store;
   ledger: GroupLedger;
-  topicId: string;
+  unplaceable: UnplaceableRecords;
   log: Log;
   logChunks: boolean;
+  now(): number;
   /** A version whose beginning, or middle, was read by another member or before a loss: read it again. */
   onGap(partial: Partial, record: IncomingRecord): void;
 }
@@ -29,12 +34,13 @@ export interface Changes {
   finished: Finished[];
   changed: Partial[];
   dropped: Partial[];
-  parked: ParkedRecord[] | undefined;
 }
 
 /** What has come and is not on its way to the disk yet. */
 const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
+/** So many versions that wait for room are remembered; the ledger remembers all of them. */
+const maxParked = 1000;
 
 export class Assembly {
   readonly #options: AssemblyOptions;
@@ -46,24 +52,39 @@ export class Assembly {
   #finished: Finished[] = [];
   #changed = new Set<Partial>();
   #dropped: Partial[] = [];
-  #parked: ParkedRecord[];
-  #parkedChanged = false;
   readonly #verifying = new Set<Promise<void>>();
+  readonly #verification: Verification;
+  readonly #space: Space;
+  /** By file, versions that there was no room for when a chunk of them came. */
+  readonly #parked = new Map<string, VersionId & { bytes: number }>();
   #placedBytes = 0;
-  #lostCount = 0;
-  readonly #refused = new Set<string>();
-  readonly #warnings: RareWarnings;
+  #failedCount = 0;
 
-  constructor(options: AssemblyOptions, restored: readonly Partial[], parked: readonly ParkedRecord[]) {
+  constructor(options: AssemblyOptions, restored: readonly Partial[]) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.log);
-    this.#parked = [...parked];
+    const { store, config, log, now } = options;
+    this.#verification = new Verification(store, log);
+    this.#space = new Space({
+      freeBytes: () => store.freeBytes(),
+      minFreeBytes: config.minFreeBytes,
+      occupants: () => this.#partials.values(),
+      now,
+    });
     for (const partial of restored) this.#restore(partial);
   }
 
   /** Unfinished versions. */
   get unfinished(): Iterable<Partial> {
     return this.#partials.values();
+  }
+
+  /** Versions that wait for room. */
+  get parked(): Iterable<VersionId & { bytes: number }> {
+    return this.#parked.values();
+  }
+
+  get parkedCount(): number {
+    return this.#parked.size;
   }
 
   /** Verified versions that wait for the durable point. */
@@ -77,51 +98,90 @@ export class Assembly {
   }
 
   get hasChanges(): boolean {
-    return this.#finished.length + this.#changed.size + this.#dropped.length > 0 || this.#parkedChanged;
+    return this.#finished.length + this.#changed.size + this.#dropped.length > 0;
   }
 
-  /** Versions that failed verification or were refused since the start. */
-  get lostCount(): number {
-    return this.#lostCount;
+  /** Versions that failed verification for good since the start. */
+  get failedCount(): number {
+    return this.#failedCount;
   }
 
   /** Takes a record; resolves when the next one may come. Throws what a placement has thrown. */
   async take(record: IncomingRecord): Promise<void> {
     const decoded = decodeRecord(record.headers, record.value);
-    const where = `partition ${record.partition}, offset ${record.offset}`;
-    switch (decoded.kind) {
-      case "chunk":
-        return this.#takeChunk(decoded, record);
-      case "abandoned":
-        return this.#abandon(decoded, decoded.reason);
-      case "foreign":
-        return this.#warnings.warn("foreign", `a record that is no chunk was skipped (${where})`);
-      case "broken":
-        return this.#warnings.warn("broken", `a broken chunk was skipped: ${decoded.reason} (${where})`);
-      case "refused":
-        return this.#refuse(decoded, where);
-      case "corrupt":
-        return this.#warnings.warn(
-          "corrupt",
-          `${nameOf(decoded)}: a corrupt chunk was skipped: its CRC-32 does not fit (${where})`,
-        );
-      case "newer":
-        return this.#park(record, decoded.what);
-    }
+    if (decoded.kind === "chunk") return this.#takeChunk(decoded, record);
+    if (decoded.kind === "abandoned") return this.#abandon(decoded, decoded.reason);
+    this.#options.unplaceable.take(decoded, record);
   }
 
-  /** Takes a record that is read again for the sake of one version, and is of no interest otherwise. */
-  async takeOnly(partial: Partial, record: IncomingRecord): Promise<void> {
-    if (record.key?.toString("utf8") !== chunkKey(partial.id) || !this.#isCurrent(partial)) return;
+  /** Takes a record that is read again for the sake of one version of its file, and is of no interest otherwise. */
+  async takeOnly(record: IncomingRecord, version: number): Promise<void> {
     const decoded = decodeRecord(record.headers, record.value);
-    if (decoded.kind === "chunk" && decoded.version === partial.id.version)
-      await this.#takeChunk(decoded, record);
+    if (decoded.kind === "chunk" && decoded.version === version) return this.#takeChunk(decoded, record);
+    if (decoded.kind === "newer" && decoded.id?.version === version)
+      this.#options.unplaceable.take(decoded, record);
+  }
+
+  /** Whether every byte of the version is here: it is being verified, or about to be published. */
+  isWhole(id: VersionId): boolean {
+    const partial = this.#partials.get(chunkKey(id));
+    return partial?.id.version === id.version && partial.complete;
+  }
+
+  /** Whether the version only waits for room. */
+  isParked(id: VersionId): boolean {
+    return this.#parked.get(chunkKey(id))?.version === id.version;
+  }
+
+  /** Whether only a newer agent can take the version. */
+  isNewer(id: VersionId): boolean {
+    return this.#options.unplaceable.isNewer(id);
+  }
+
+  /** Whether what is missing of a version would fit by now. Throws what the file system throws. */
+  async hasRoomFor(sent: Sent): Promise<boolean> {
+    const partial = this.#partialOf(sent);
+    if (!(await this.#space.fits(partial?.bytesMissing ?? sent.size))) return false;
+    this.#parked.delete(chunkKey(sent));
+    return true;
+  }
+
+  /** What is missing of a version, `[from, to)` in bytes; never nothing. */
+  missingOf(sent: Sent): Interval[] {
+    const partial = this.#partialOf(sent);
+    if (!partial) return [[0, sent.size]];
+    const { ranges } = partial.missing;
+    // All but the mark on the last chunk: its last byte brings that.
+    return ranges.length > 0 ? ranges : [[Math.max(0, sent.size - 1), sent.size]];
+  }
+
+  /** Forgets what another member has delivered meanwhile. */
+  dropSettled(): void {
+    const { ledger } = this.#options;
+    for (const { id } of this.#partials.values()) if (ledger.isSettled(id)) this.giveUp(id);
+    for (const id of this.#parked.values()) if (ledger.isSettled(id)) this.giveUp(id);
+  }
+
+  /** Nobody has the rest of the version any more. */
+  giveUp(id: VersionId): void {
+    const key = chunkKey(id);
+    const partial = this.#partials.get(key);
+    if (partial && partial.id.version <= id.version) {
+      this.#drop(partial);
+      this.#partials.delete(key);
+    }
+    this.#parked.delete(key);
   }
 
   /** Waits until nothing is being placed. Throws what a placement has thrown. */
   async settled(): Promise<void> {
     while (this.#placing.size > 0) await Promise.all(this.#placing);
     this.throwFailure();
+  }
+
+  /** Waits until all that was taken up to now is placed. */
+  async placed(): Promise<void> {
+    await Promise.all(this.#placing);
   }
 
   /** Whether nothing is being placed or verified. */
@@ -141,12 +201,10 @@ export class Assembly {
       finished: this.#finished,
       changed: [...this.#changed],
       dropped: this.#dropped,
-      parked: this.#parkedChanged ? [...this.#parked] : undefined,
     };
     this.#finished = [];
     this.#changed = new Set();
     this.#dropped = [];
-    this.#parkedChanged = false;
     this.#placedBytes = 0;
     return changes;
   }
@@ -159,24 +217,14 @@ export class Assembly {
     }
   }
 
-  /** What is parked in these partitions (of the topic as it is now): it is about to be read again. */
-  unpark(partitions: ReadonlyMap<number, number>): ParkedRecord[] {
-    const isTaken = ({ topic, partition }: ParkedRecord) =>
-      topic === this.#options.topicId && partitions.has(partition);
-    const taken = this.#parked.filter(isTaken);
-    this.#parked = this.#parked.filter((record) => !isTaken(record));
-    this.#parkedChanged ||= taken.length > 0;
-    return taken;
-  }
-
   async #takeChunk(chunk: Chunk, record: IncomingRecord): Promise<void> {
-    const newest = this.#options.ledger.newestDelivered(chunk);
-    if (newest !== undefined && newest >= chunk.version) return;
-    const partial = this.#partialFor(chunk, record);
+    if (this.#options.ledger.isSettled(chunk)) return;
+    const partial = await this.#partialFor(chunk, record);
     if (!partial?.wants(chunk)) return;
     const bytes = chunk.value.length;
     this.#placingBytes += bytes;
     this.#placedBytes += bytes;
+    partial.placedAtMs = this.#options.now();
     const placing = this.#track(this.#placing, this.#place(partial, chunk, record));
     void placing.then(() => {
       this.#placingBytes -= bytes;
@@ -186,19 +234,49 @@ export class Assembly {
     this.throwFailure();
   }
 
-  /** The version's partial, begun if it is new; none for a version that is older than the one at hand. */
-  #partialFor(chunk: Chunk, record: IncomingRecord): Partial | undefined {
-    const key = chunkKey(chunk);
-    const known = this.#partials.get(key);
-    if (known?.id.version === chunk.version) return known.size === chunk.size ? known : undefined;
+  /** The version's partial, begun if it is new; none for a version that is older than the one at hand, or has no room. */
+  async #partialFor(chunk: Chunk, record: IncomingRecord): Promise<Partial | undefined> {
+    const known = this.#partials.get(chunkKey(chunk));
     if (known && known.id.version > chunk.version) return undefined;
+    if (known?.id.version === chunk.version) {
+      if (known.size !== chunk.size) return undefined;
+      if (!this.#space.hasLapsed(known)) return known;
+    }
+    const bytes = known?.id.version === chunk.version ? known.bytesMissing : chunk.size;
+    if (!(await this.#space.fits(bytes))) return this.#park(chunk, bytes);
+    return this.#begin(chunk, record);
+  }
+
+  /** There is room for it; another reading may have begun it meanwhile. */
+  #begin(chunk: Chunk, record: IncomingRecord): Partial | undefined {
+    const key = chunkKey(chunk);
+    this.#parked.delete(key);
+    const known = this.#partials.get(key);
+    if (known && known.id.version >= chunk.version)
+      return known.id.version === chunk.version ? known : undefined;
     if (known) this.#drop(known);
     const { uploader, path, version, size, from, algorithm } = chunk;
     const note = { uploader, path, version, size, mtime: String(chunk.mtime), from, algorithm, coverage: [] };
     const partial = this.#options.store.partial(note);
     this.#partials.set(key, partial);
+    this.#space.take(size);
     if (chunk.offset > 0) this.#options.onGap(partial, record);
     return partial;
+  }
+
+  /** Its chunks pass by; once there is room they are read again. */
+  #park({ uploader, path, version, size }: Chunk, bytes: number): undefined {
+    const key = chunkKey({ uploader, path });
+    if (this.#parked.get(key)?.version === version) return;
+    if (this.#parked.size >= maxParked) {
+      const [oldest] = this.#parked.keys();
+      if (oldest !== undefined) this.#parked.delete(oldest);
+    }
+    this.#parked.set(key, { uploader, path, version, bytes });
+    this.#options.log.warn(
+      `${nameOf({ uploader, path })}: parked: there is no room for its ${size} bytes beside downloader.min_free and what others need; it is fetched once there is`,
+      { ...fieldsOf({ uploader, path, version }), bytes: size },
+    );
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
@@ -212,7 +290,7 @@ export class Assembly {
 
   /** Beside everything else: after a restart the whole of a large file is read again for its checksum. */
   async #verify(partial: Partial): Promise<void> {
-    const { config, store, ledger, log } = this.#options;
+    const { config, ledger } = this.#options;
     const checksum = await partial.computedChecksum().catch((error: unknown) => {
       // It was superseded, and its file removed, while it was read.
       if (this.#isCurrent(partial)) throw error;
@@ -223,16 +301,18 @@ export class Assembly {
       if (this.#isCurrent(partial)) this.#finished.push({ partial, checksum });
       return;
     }
-    const place = await store.quarantine(partial);
+    const reason = await this.#verification.refuse(partial, checksum);
     this.#changed.delete(partial);
-    this.#partials.delete(chunkKey(partial.id));
-    this.#lostCount++;
-    const reason = `its ${checksum} is not the uploader's ${partial.checksum}`;
-    log.error(
-      `${nameOf(partial.id)}: failed: ${reason}; never published, kept as ${place}`,
-      fieldsOf(partial.id),
-    );
+    // Only now: a chunk that comes again begins a new partial, of the same name.
+    if (this.#isCurrent(partial)) this.#partials.delete(chunkKey(partial.id));
+    if (reason === undefined) return;
+    this.#failedCount++;
     await ledger.writeFailed(partial.id, reason);
+  }
+
+  #partialOf(id: VersionId): Partial | undefined {
+    const partial = this.#partials.get(chunkKey(id));
+    return partial?.id.version === id.version ? partial : undefined;
   }
 
   #isCurrent(partial: Partial): boolean {
@@ -258,8 +338,7 @@ export class Assembly {
   #restore(partial: Partial): void {
     const key = chunkKey(partial.id);
     const other = this.#partials.get(key);
-    const delivered = this.#options.ledger.newestDelivered(partial.id) ?? 0;
-    if (delivered >= partial.id.version || (other && other.id.version > partial.id.version)) {
+    if (this.#options.ledger.isSettled(partial.id) || (other && other.id.version > partial.id.version)) {
       this.#dropped.push(partial);
       return;
     }
@@ -269,6 +348,7 @@ export class Assembly {
   }
 
   #abandon(id: VersionId, reason: string): void {
+    if (this.isParked(id)) this.#parked.delete(chunkKey(id));
     const partial = this.#partials.get(chunkKey(id));
     if (partial?.id.version !== id.version) return;
     this.#options.log.info(`${nameOf(id)}: given up by the uploader: ${reason}`, fieldsOf(id));
@@ -282,24 +362,6 @@ export class Assembly {
     this.#dropped.push(partial);
   }
 
-  #refuse(refused: { uploader: string; path: string; reason: string }, where: string): void {
-    const name = nameOf(refused);
-    if (this.#refused.has(name) || this.#refused.size >= maxRefusedNames) return;
-    this.#refused.add(name);
-    this.#lostCount++;
-    this.#options.log.error(`${name}: refused: ${refused.reason} (${where})`);
-  }
-
-  #park(record: IncomingRecord, what: string): void {
-    const { topicId } = this.#options;
-    this.#parked.push({ topic: topicId, partition: record.partition, offset: record.offset, what });
-    this.#parkedChanged = true;
-    this.#warnings.warn(
-      "newer",
-      `a record of a newer version (${what}) is parked until this agent is upgraded (partition ${record.partition}, offset ${record.offset})`,
-    );
-  }
-
   #logChunk(chunk: Chunk, placed: Placed): void {
     if (!this.#options.logChunks) return;
     const what = placed.final ? "final" : placed.first ? "first" : "appended";
@@ -308,17 +370,6 @@ export class Assembly {
       `${nameOf(chunk)} (${number}): ${what} chunk, downloaded: ${placed.totalBytes} bytes`,
     );
   }
-}
-
-/** As many refused names are remembered, so that each is logged once. */
-const maxRefusedNames = 1000;
-
-function nameOf(file: { uploader: string; path: string }): string {
-  return pathToDisplay(chunkKey(file));
-}
-
-function fieldsOf({ uploader, path, version }: VersionId): Fields {
-  return { uploader, path, version };
 }
 
 function padded(count: number): string {

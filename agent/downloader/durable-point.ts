@@ -11,18 +11,19 @@
  *   7. the position is committed             a crash: the receipts tell that what comes again is done
  *   8. what is done is cleared away
  */
-import type { GroupConsumer } from "../kafka/group-consumer.ts";
+import type { DownloaderConfig } from "../config/config.ts";
+import type { Group } from "../kafka/group-consumer.ts";
 import type { Position } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
-import type { DurableFiles } from "../lib/durable-files.ts";
+import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { pathToDisplay } from "../wire/path.ts";
-import { type Layout, layoutPath, type OutputPaths } from "./output-path.ts";
+import { layoutPath, type OutputPaths } from "./output-path.ts";
 import type { Partial, PartialNote } from "./partial.ts";
 import { formatNote } from "./positions.ts";
 import { type Named, nameAll } from "./publish.ts";
-import { type ParkedRecord, type Publication, partialName, type Store } from "./store.ts";
+import { type ParkedRange, type Publication, partialName, type Store } from "./store.ts";
+import { fieldsOf, nameOf } from "./version-text.ts";
 
 /** A complete and verified version. */
 export interface Finished {
@@ -40,19 +41,20 @@ export interface Snapshot {
   /** Versions that were given up. */
   dropped: Partial[];
   /** All that is parked, when that has changed. */
-  parked: ParkedRecord[] | undefined;
+  parked: ParkedRange[] | undefined;
   positions: Position[];
 }
 
 export interface DurablePointOptions {
   store: Store;
-  durable: DurableFiles;
+  disk: Disk;
   paths: OutputPaths;
-  layout: Layout;
-  group: GroupConsumer;
+  config: DownloaderConfig;
+  group: Group;
   ledger: GroupLedger;
   topicId: string;
   log: Log;
+  now(): number;
 }
 
 /** How long an accepted commit stands for membership: well below the session timeout of 45 s. */
@@ -94,8 +96,8 @@ export class DurablePoint {
    * throws; nothing that was placed since the last durable point may then be relied on.
    */
   async make(snapshot: Snapshot): Promise<{ published: number; failed: number }> {
-    const { store, durable } = this.#options;
-    if (snapshot.changedFiles.length > 0) await durable.sync(snapshot.changedFiles);
+    const { store, disk } = this.#options;
+    if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));
     if (snapshot.parked) await store.writeParked(snapshot.parked);
@@ -111,9 +113,7 @@ export class DurablePoint {
   async finishInterrupted(): Promise<void> {
     const { store, ledger } = this.#options;
     const all = await store.publishing();
-    const open = all.filter(
-      (publication) => (ledger.newestDelivered(publication) ?? 0) < publication.version,
-    );
+    const open = all.filter((publication) => !ledger.isSettled(publication));
     // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
     for (const named of await nameAll(this.#options, open, true)) await this.#settle(named);
     if (all.length > 0) await store.writePublishing([]);
@@ -124,9 +124,7 @@ export class DurablePoint {
     finished: readonly Finished[],
   ): Promise<{ published: number; failed: number; leftOver: Partial[] }> {
     const { store, ledger } = this.#options;
-    const timely = finished.filter(
-      ({ partial }) => (ledger.newestDelivered(partial.id) ?? 0) < partial.id.version,
-    );
+    const timely = finished.filter(({ partial }) => !ledger.isSettled(partial.id));
     if (timely.length === 0)
       return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications = timely.map((version) => this.#publication(version));
@@ -150,17 +148,19 @@ export class DurablePoint {
   }
 
   #publication({ partial, checksum }: Finished): Publication {
-    const target = layoutPath(this.#options.layout, partial.id);
-    return { ...partial.id, size: partial.size, checksum, partial: partialName(partial.id), target };
+    const { config, ledger } = this.#options;
+    const target = layoutPath(config.layout, partial.id);
+    // What nobody knows the version of is kept as 0.
+    const keeps = config.onChange === "keep-both" ? (ledger.newestDelivered(partial.id) ?? 0) : undefined;
+    return { ...partial.id, size: partial.size, checksum, partial: partialName(partial.id), target, keeps };
   }
 
   /** The log line and the receipt of a version that has its name, or can't have it. */
   async #settle(named: Named): Promise<void> {
     const { ledger, log } = this.#options;
     const { publication } = named;
-    const { uploader, path, version } = publication;
-    const name = pathToDisplay(`${uploader}/${path}`);
-    const fields = { uploader, path, version };
+    const name = nameOf(publication);
+    const fields = fieldsOf(publication);
     if (named.state === "unstorable") {
       log.error(`${name}: failed: ${named.reason}`, fields);
       await ledger.writeFailed(publication, named.reason);
@@ -179,7 +179,7 @@ export class DurablePoint {
 
   /** A member that was frozen for longer than the session finds out here, before it publishes. */
   async #confirmMembership(): Promise<void> {
-    if (performance.now() - this.#acceptedAt <= membershipMs) return;
+    if (this.#options.now() - this.#acceptedAt <= membershipMs) return;
     await this.#commit([...this.#committed].map(([partition, offset]) => ({ partition, offset })));
   }
 
@@ -187,7 +187,7 @@ export class DurablePoint {
     const { group, store, topicId } = this.#options;
     if (positions.length === 0) return;
     await group.commit(positions, formatNote({ store: store.name, topic: topicId }));
-    this.#acceptedAt = performance.now();
+    this.#acceptedAt = this.#options.now();
     for (const { partition, offset } of positions) this.#committed.set(partition, offset);
   }
 

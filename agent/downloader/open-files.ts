@@ -1,21 +1,25 @@
 /** Open handles for writing partials, a bounded number: a thousand stalled files must not take a thousand. */
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import type { Disk, DiskFile } from "../lib/disk.ts";
 
 const maxOpen = 64;
 
 interface OpenFile {
-  handle: Promise<FileHandle>;
+  handle: Promise<DiskFile>;
   users: number;
 }
 
 export class OpenFiles {
+  readonly disk: Disk;
   /** In the order of their last use. */
   readonly #files = new Map<string, OpenFile>();
 
+  constructor(disk: Disk) {
+    this.disk = disk;
+  }
+
   /** Calls `use` with an open handle, made when needed; the file is made too. */
-  async with<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const file = this.#files.get(path) ?? { handle: openPartial(path), users: 0 };
+  async with<T>(path: string, use: (handle: DiskFile) => Promise<T>): Promise<T> {
+    const file = this.#files.get(path) ?? { handle: this.disk.open(path), users: 0 };
     this.#files.delete(path);
     this.#files.set(path, file);
     file.users++;
@@ -57,8 +61,4 @@ export class OpenFiles {
 /** What was written is synced elsewhere; whoever opened or wrote it has seen what failed. */
 async function closeQuietly(file: OpenFile): Promise<void> {
   await file.handle.then((handle) => handle.close()).catch(() => undefined);
-}
-
-function openPartial(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }

@@ -2,7 +2,7 @@
  * From a path in a record to a place below the output. Nothing here follows a symbolic link: each folder on the way
  * is looked at, made where it is missing, and refused where it is anything but a folder.
  */
-import { lstat, mkdir } from "node:fs/promises";
+import type { Disk } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
 import { pathToBytes } from "../wire/path.ts";
 
@@ -22,12 +22,14 @@ export function layoutPath(layout: Layout, id: { uploader: string; path: string 
 }
 
 export class OutputPaths {
+  readonly #disk: Disk;
   readonly #output: Buffer;
   readonly #folderMode: number;
   /** Folders that were looked at since `forget`. */
   #checked = new Set<string>();
 
-  constructor(output: string, folderMode: number) {
+  constructor(disk: Disk, output: string, folderMode: number) {
+    this.#disk = disk;
     this.#output = Buffer.from(output, "utf8");
     this.#folderMode = folderMode;
   }
@@ -61,20 +63,18 @@ export class OutputPaths {
   /** Whether the folder was made. */
   async #makeFolder(folder: string): Promise<boolean> {
     const native = this.native(folder);
-    try {
-      const found = await lstat(native);
-      if (found.isDirectory()) return false;
-      const what = found.isSymbolicLink() ? "a symbolic link" : "a file";
+    const found = await this.#disk.look(native);
+    if (found?.kind === "folder") return false;
+    if (found) {
+      const what = found.kind === "link" ? "a symbolic link" : "a file";
       throw new UnstorableError(`${what} stands where the folder ${folder} must be`);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
     }
     try {
-      await mkdir(native, { mode: this.#folderMode });
+      await this.#disk.makeFolder(native, this.#folderMode);
       return true;
     } catch (error) {
       // Another program was faster; a folder is a folder.
-      if (codeOf(error) === "EEXIST" && (await lstat(native)).isDirectory()) return false;
+      if (codeOf(error) === "EEXIST" && (await this.#disk.look(native))?.kind === "folder") return false;
       throw error;
     }
   }
@@ -89,14 +89,28 @@ const nameErrors = new Set([
   "ENOTEMPTY",
   "EEXIST",
   "ELOOP",
+  "EACCES",
+  "EPERM",
+  "EXDEV",
+  "EBUSY",
 ]);
+
+
+const reasons: Readonly<Record<string, string>> = {
+  EISDIR: "a folder has this name",
+  ENOTEMPTY: "a folder has this name",
+  EEXIST: "a folder has this name",
+  ENAMETOOLONG: "it is too long",
+  EACCES: "the agent may not write to its folder",
+  EPERM: "the agent may not write to its folder",
+  EXDEV: "its folder is on another file system",
+  EBUSY: "something else is mounted there",
+};
 
 /** What a failed call says about the file's name here, `undefined` when it is about the output as a whole. */
 export function unstorable(error: unknown): UnstorableError | undefined {
   if (error instanceof UnstorableError) return error;
   const code = codeOf(error);
   if (code === undefined || !nameErrors.has(code)) return undefined;
-  const reason =
-    code === "EISDIR" || code === "ENOTEMPTY" || code === "EEXIST" ? "a folder has this name" : code;
-  return new UnstorableError(`the destination can't hold this name: ${reason}`, error);
+  return new UnstorableError(`the destination can't hold this name: ${reasons[code] ?? code}`, error);
 }

@@ -3,14 +3,12 @@
  * written where they belong in any order; a running checksum follows the part that has no gap, from the chunks as
  * they pass, or from the file where they came early or before a restart.
  */
-import { type FileHandle, rm } from "node:fs/promises";
 import { AgentError } from "../lib/errors.ts";
-import { setModificationTime } from "../lib/file-times.ts";
 import type { Algorithm, Chunk, From, VersionId } from "../wire/chunk.ts";
 import { Coverage, type Interval } from "./coverage.ts";
 import type { OpenFiles } from "./open-files.ts";
 
-/** What is kept of an unfinished version beside its bytes; see `notes.ts`. */
+/** What is kept of an unfinished version beside its bytes. */
 export interface PartialNote extends VersionId {
   size: number;
   /** Nanoseconds since 1970, as text. */
@@ -51,6 +49,9 @@ export class Partial {
   /** Chunks of one version are placed one after the other. */
   #placing: Promise<unknown> = Promise.resolve();
 
+  /** When it was written to last, by the monotonic clock; of what a restart found: long ago. */
+  placedAtMs = Number.NEGATIVE_INFINITY;
+
   constructor(note: PartialNote, file: string, files: OpenFiles) {
     this.id = { uploader: note.uploader, path: note.path, version: note.version };
     this.size = note.size;
@@ -71,6 +72,10 @@ export class Partial {
   /** What is missing, and whether the last chunk was seen, which may be the only thing that is. */
   get missing(): { ranges: Interval[]; lastSeen: boolean } {
     return { ranges: this.#coverage.missing(0, this.size), lastSeen: this.checksum !== undefined };
+  }
+
+  get bytesMissing(): number {
+    return this.size - this.#coverage.total;
   }
 
   note(): PartialNote {
@@ -116,7 +121,7 @@ export class Partial {
   async prepare(mode: number, keepMtime: boolean): Promise<void> {
     await this.#files.with(this.file, (handle) => handle.chmod(mode));
     await this.#files.close(this.file);
-    if (keepMtime) setModificationTime(this.file, this.mtime);
+    if (keepMtime) await this.#files.disk.setModificationTime(this.file, this.mtime);
   }
 
   /** Ends the reading back; the version is given up here. */
@@ -130,7 +135,7 @@ export class Partial {
     await this.#placing;
     await this.#hashing?.catch(() => undefined);
     await this.#files.close(this.file);
-    await rm(this.file, { force: true });
+    await this.#files.disk.remove(this.file);
   }
 
   async #place(chunk: Chunk): Promise<Placed> {
@@ -141,7 +146,7 @@ export class Partial {
     const gaps = this.#coverage.missing(chunk.offset, end);
     const written = this.#files.with(this.file, async (handle) => {
       for (const [from, to] of gaps) {
-        await writeAll(handle, chunk.value.subarray(from - chunk.offset, to - chunk.offset), from);
+        await handle.write(chunk.value.subarray(from - chunk.offset, to - chunk.offset), from);
       }
     });
     // In the meantime: the write is another thread's work.
@@ -176,19 +181,13 @@ export class Partial {
     const buffer = Buffer.allocUnsafe(readBackBytes);
     while (this.#hashedTo < this.#coverage.prefix) {
       const length = Math.min(buffer.length, this.#coverage.prefix - this.#hashedTo);
-      const { bytesRead } = await this.#files.with(this.file, (handle) =>
-        handle.read(buffer, 0, length, this.#hashedTo),
+      const bytesRead = await this.#files.with(this.file, (handle) =>
+        handle.read(buffer, length, this.#hashedTo),
       );
       if (this.#stopped) throw new AgentError(`${this.file}: no longer read`, "retryable");
       if (bytesRead === 0) throw new Error(`${this.file} is shorter than what was written to it`);
       this.#hasher.update(buffer.subarray(0, bytesRead));
       this.#hashedTo += bytesRead;
     }
-  }
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }

@@ -2,9 +2,8 @@
  * Where to begin in a partition that the group has just given to this member. The client's `auto.offset.reset`
  * never decides: what was committed does, then where the group began, then `start`.
  */
-import type { GroupConsumer } from "../kafka/group-consumer.ts";
+import type { Group } from "../kafka/group-consumer.ts";
 import type { Position } from "../kafka/log-reader.ts";
-import { type Topic, watermarks } from "../kafka/topics.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Log } from "../observe/log.ts";
 
@@ -20,9 +19,9 @@ export interface Start extends Position {
 }
 
 export interface PositionOptions {
-  group: GroupConsumer;
+  group: Group;
   ledger: GroupLedger;
-  topic: Topic;
+  topicId: string;
   start: "earliest" | "latest";
   log: Log;
 }
@@ -32,17 +31,16 @@ export async function resolveStarts(
   options: PositionOptions,
   partitions: readonly number[],
 ): Promise<Start[]> {
-  const { group, topic } = options;
+  const { group, topicId } = options;
   if (partitions.length === 0) return [];
   const committed = new Map((await group.committed(partitions)).map((item) => [item.partition, item]));
   const bounds = new Map<number, { low: number; high: number }>();
-  for (const partition of partitions)
-    bounds.set(partition, await watermarks(group.client, topic.name, partition));
+  for (const partition of partitions) bounds.set(partition, await group.bounds(partition));
   await beginGroup(options, committed, bounds);
   return partitions.map((partition) => {
     const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
     const before = committed.get(partition);
-    const sameTopic = parseNote(before?.metadata)?.topic === topic.id;
+    const sameTopic = parseNote(before?.metadata)?.topic === topicId;
     const wanted = sameTopic ? before?.offset : firstOffset(options, partition);
     return { partition, offset: inLog(options.log, partition, wanted, low, high), end: high };
   });
@@ -66,7 +64,7 @@ export function parseNote(text: string | undefined): CommitNote | undefined {
 
 /** The first member of a new group notes where it begins: what was sent before is none of its business. */
 async function beginGroup(
-  { ledger, topic, start }: PositionOptions,
+  { ledger, topicId, start }: PositionOptions,
   committed: ReadonlyMap<number, { offset: number | undefined }>,
   bounds: ReadonlyMap<number, { low: number; high: number }>,
 ): Promise<void> {
@@ -75,12 +73,12 @@ async function beginGroup(
   const offsets = [...bounds].map(
     ([partition, { low, high }]) => [partition, start === "latest" ? high : low] as const,
   );
-  await ledger.writeStart(topic.id, new Map(offsets));
+  await ledger.writeStart(topicId, new Map(offsets));
 }
 
 /** `undefined`: the log's beginning; for partitions that came later, and for a topic that was made again. */
-function firstOffset({ ledger, topic }: PositionOptions, partition: number): number | undefined {
-  return ledger.start?.topic === topic.id ? ledger.start.offsets[String(partition)] : undefined;
+function firstOffset({ ledger, topicId }: PositionOptions, partition: number): number | undefined {
+  return ledger.start?.topic === topicId ? ledger.start.offsets[String(partition)] : undefined;
 }
 
 function inLog(log: Log, partition: number, wanted: number | undefined, low: number, high: number): number {

@@ -1,8 +1,7 @@
 /** Giving verified versions their names below the output, many with one sync of the folders they went to. */
-import { lstat, rename } from "node:fs/promises";
-import type { DurableFiles } from "../lib/durable-files.ts";
-import { codeOf } from "../lib/errors.ts";
-import { type OutputPaths, unstorable } from "./output-path.ts";
+import type { Disk } from "../lib/disk.ts";
+import { AgentError, codeOf } from "../lib/errors.ts";
+import { type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
 import type { Publication, Store } from "./store.ts";
 
 /** What became of a version: it has its name, it can't have it, or its bytes are gone. */
@@ -14,7 +13,7 @@ export type Named =
 export interface PublishOptions {
   store: Store;
   paths: OutputPaths;
-  durable: DurableFiles;
+  disk: Disk;
 }
 
 /**
@@ -27,7 +26,7 @@ export async function nameAll(
   publications: readonly Publication[],
   interrupted = false,
 ): Promise<Named[]> {
-  const { paths, durable } = options;
+  const { paths, disk } = options;
   // Folders may have been replaced by links since the last time.
   paths.forget();
   const changed = new Set<string>();
@@ -35,9 +34,10 @@ export async function nameAll(
   for (const publication of publications) {
     const named = await nameOne(options, publication, changed);
     const done = named.state === "missing" && interrupted && (await hasItsName(options, publication));
+    if (done) changed.add(folderOf(publication.target));
     results.push(done ? { publication, state: "named" } : named);
   }
-  if (changed.size > 0) await durable.sync([...changed].map((folder) => paths.native(folder)));
+  if (changed.size > 0) await disk.sync([...changed].map((folder) => paths.native(folder)));
   return results;
 }
 
@@ -46,27 +46,66 @@ async function nameOne(
   publication: Publication,
   changed: Set<string>,
 ): Promise<Named> {
-  const { store, paths } = options;
+  const { store, paths, disk } = options;
+  const { target } = publication;
+  const partial = store.partialPath(publication);
   try {
-    for (const folder of await paths.makeFolders(publication.target)) changed.add(folder);
-    await rename(store.partialPath(publication), paths.native(publication.target));
-    changed.add(publication.target.split("/").slice(0, -1).join("/"));
+    if (!(await disk.look(partial))) return { publication, state: "missing" };
+    for (const folder of await paths.makeFolders(target)) changed.add(folder);
+    if (store.foldsCase) await refuseOtherCase(options, target);
+    if (publication.keeps !== undefined) await keepOlder(options, target, publication.keeps);
+    await disk.rename(partial, paths.native(target));
+    changed.add(folderOf(target));
     return { publication, state: "named" };
   } catch (error) {
     const problem = unstorable(error);
-    if (problem) return { publication, state: "unstorable", reason: problem.message };
-    if (codeOf(error) !== "ENOENT") throw error;
-    return { publication, state: "missing" };
+    if (!problem) throw error;
+    // What goes for the output as a whole is waited out; what goes for this name is this version's end.
+    if (!(await disk.mayChange(`${store.output}/.`)))
+      throw new AgentError(`output ${store.output} can't be written to`, "retryable", error);
+    return { publication, state: "unstorable", reason: problem.message };
   }
 }
 
-/** Whether it was renamed before a crash: then a file of its size stands there, and its partial does not. */
-async function hasItsName({ paths }: PublishOptions, publication: Publication): Promise<boolean> {
+/** Where names that differ only in case are one, a rename would replace another path's file. */
+async function refuseOtherCase({ paths, disk }: PublishOptions, target: string): Promise<void> {
+  if (!(await disk.look(paths.native(target)))) return;
+  const names = await disk.list(paths.native(folderOf(target)));
+  if (!names.includes(target.slice(folderOf(target).length).replace(/^\//, "")))
+    throw new UnstorableError("the destination has a name that differs only in case");
+}
+
+/** Gives what stands at the target its second name, so that there is no moment without the file. */
+async function keepOlder({ paths, disk }: PublishOptions, target: string, version: number): Promise<void> {
+  const older = await disk.look(paths.native(target));
+  if (older?.kind !== "file") return;
+  const name = paths.native(versionedPath(target, version));
   try {
-    const found = await lstat(paths.native(publication.target));
-    return found.isFile() && found.size === publication.size;
+    await disk.link(paths.native(target), name);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
-    throw error;
+    // Kept already, before a crash; or a file system without second names.
+    if (codeOf(error) === "EEXIST") return;
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error) ?? "")) throw error;
+    await disk.rename(paths.native(target), name);
   }
+}
+
+/** `folder/name.~VERSION~.ext` */
+export function versionedPath(path: string, version: number): string {
+  const folder = folderOf(path);
+  const name = folder === "" ? path : path.slice(folder.length + 1);
+  const dot = name.lastIndexOf(".");
+  const [stem, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  const versioned = `${stem}.~${version}~${extension}`;
+  return folder === "" ? versioned : `${folder}/${versioned}`;
+}
+
+/** Whether it was renamed before a crash: then a file of its size stands there, and its partial does not. */
+async function hasItsName({ paths, disk }: PublishOptions, publication: Publication): Promise<boolean> {
+  const found = await disk.look(paths.native(publication.target));
+  return found?.kind === "file" && found.size === publication.size;
+}
+
+function folderOf(path: string): string {
+  return path.split("/").slice(0, -1).join("/");
 }

@@ -1,78 +1,72 @@
 /**
- * Reading versions again from the log: on a new machine, after a rebalance, with partials deleted, or parked until an
- * upgrade. A version's `from` says where its first chunk can be; reading goes on to where the group's own reading began.
+ * Reading versions again from the log: on a new machine, after a rebalance, with partials deleted, after a corrupt
+ * chunk, or when there is room at last. A version's `from` says where its first chunk can be. All that wait are read in
+ * one go, so a thousand lost partials cost one reading of the log and not a thousand.
  */
-import type { KafkaConfig } from "../config/config.ts";
-import { type IncomingRecord, LogReader, type Position } from "../kafka/log-reader.ts";
-import type { Topic } from "../kafka/topics.ts";
-import type { Log } from "../observe/log.ts";
-import { chunkKey, type From } from "../wire/chunk.ts";
-import { pathToDisplay } from "../wire/path.ts";
-import type { Assembly } from "./assembly.ts";
-import type { Partial } from "./partial.ts";
+import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
+import { chunkKey, type VersionId } from "../wire/chunk.ts";
+
+/** A version to read again: in each of these partitions from an offset up to another, exclusive. */
+export interface Wanted {
+  id: VersionId;
+  parts: readonly Part[];
+}
+
+export interface Part {
+  partition: number;
+  from: number;
+  until: number;
+}
 
 export interface RecoveryOptions {
-  kafka: KafkaConfig;
-  agentName: string;
-  topic: Topic;
-  log: Log;
+  /** Opens a reader of the topic beside the group's own. */
+  open(from: readonly Position[]): Promise<RecordReader>;
   signal: AbortSignal;
-  /** Takes a record that was read for a version's sake. */
-  take(partial: Partial, record: IncomingRecord): Promise<void>;
+  /** Takes a record whose key is that of a wanted version, `version` says which; undefined: it was parked. */
+  take(record: IncomingRecord, version: number | undefined): Promise<void>;
+  /** Resolves when what was taken is on its way to the disk no more. */
+  settled(): Promise<void>;
   /** Told what went wrong; the session ends then. */
   fail(error: unknown): void;
 }
 
-/** The offset, exclusive, up to which to read; one a partition. */
-export type Until = ReadonlyMap<number, number>;
+/** By file. */
+type Batch = ReadonlyMap<string, Wanted>;
 
 /** Each is a client of its own, and reads beside the group's. */
 const maxSideBySide = 2;
+/** Offsets between two wanted parts that are rather read than jumped over. */
+const smallGap = 1000;
 
 export class Recoveries {
   readonly #options: RecoveryOptions;
-  readonly #waiting = new Map<Partial, Until>();
-  readonly #running = new Map<Partial, Promise<void>>();
+  #waiting = new Map<string, Wanted>();
+  /** What is being read, a batch a reader. */
+  readonly #running = new Map<Batch, Promise<void>>();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
-  /** Reads again what of a version came before `until` and is not here. One at a time for a version. */
-  begin(partial: Partial, until: Until): void {
-    // Offsets of other partitions would end it before it has read anything.
-    if (!partial.from?.offsets.some(({ partition }) => until.has(partition))) return;
-    if (this.#waiting.has(partial) || this.#running.has(partial)) return;
-    this.#waiting.set(partial, until);
+  /** Reads the version again, unless it is being read or there is nowhere to read. Returns whether it is read. */
+  begin(wanted: Wanted): boolean {
+    if (this.isReading(wanted.id)) return true;
+    const parts = wanted.parts.filter(({ from, until }) => from < until);
+    if (parts.length === 0) return false;
+    this.#waiting.set(chunkKey(wanted.id), { ...wanted, parts });
     this.#startNext();
+    return true;
   }
 
-  /** Begins with those that have holes: what is missing there was read before a restart, or never came. */
-  restored(partials: Iterable<Partial>, until: Until): void {
-    for (const partial of partials) {
-      const { ranges, lastSeen } = partial.missing;
-      const hasHole = ranges.length > 1 || (ranges[0] !== undefined && ranges[0][1] < partial.size);
-      if (hasHole || (lastSeen && ranges.length > 0)) this.begin(partial, until);
-    }
+  isReading(id: VersionId): boolean {
+    const key = chunkKey(id);
+    const isThis = (batch: Batch) => batch.get(key)?.id.version === id.version;
+    return isThis(this.#waiting) || [...this.#running.keys()].some(isThis);
   }
 
-  /** Hands records over again that a newer agent had written and that this one may understand by now. */
-  async readParked(assembly: Assembly, until: Until): Promise<void> {
-    const { topic, log } = this.#options;
-    const parked = assembly.unpark(until);
-    if (parked.length === 0) return;
-    log.info(`${parked.length} parked record${parked.length === 1 ? " is" : "s are"} read again`);
-    const wanted = new Set(parked.map(({ partition, offset }) => `${partition}@${offset}`));
-    const first = new Map<number, number>();
-    const last = new Map<number, number>();
-    for (const { partition, offset } of parked) {
-      first.set(partition, Math.min(offset, first.get(partition) ?? offset));
-      last.set(partition, Math.max(offset + 1, last.get(partition) ?? 0));
-    }
-    const offsets = [...first].map(([partition, offset]) => ({ partition, offset }));
-    await this.#readAgain({ topic: topic.id, offsets }, last, async (record) => {
-      if (wanted.has(`${record.partition}@${record.offset}`)) await assembly.take(record);
-    });
+  /** Reads all that is in these parts again: a newer agent may have written it, and this one may understand it by now. */
+  readAll(parts: readonly Part[]): void {
+    if (parts.length > 0) this.#run(new Map(), parts, undefined);
   }
 
   /** Whether none is running or waiting. */
@@ -80,73 +74,76 @@ export class Recoveries {
     return this.#running.size + this.#waiting.size === 0;
   }
 
-  /** Resolves when none is running or waiting any more. */
+  /** Resolves when none is running any more. */
   async ended(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
   #startNext(): void {
-    const [next] = this.#waiting;
-    if (!next || this.#running.size >= maxSideBySide || this.#options.signal.aborted) return;
-    const [partial, until] = next;
-    this.#waiting.delete(partial);
-    const running = this.#recover(partial, until)
+    if (this.#waiting.size === 0 || this.#running.size >= maxSideBySide || this.#options.signal.aborted) return;
+    const batch = this.#waiting;
+    this.#waiting = new Map();
+    const parts = [...batch.values()].flatMap((wanted) => wanted.parts);
+    this.#run(batch, parts, batch);
+  }
+
+  #run(batch: Batch, parts: readonly Part[], only: Batch | undefined): void {
+    const running = this.#read(merge(parts), only)
       .catch((error: unknown) => this.#options.fail(error))
       .finally(() => {
-        this.#running.delete(partial);
+        this.#running.delete(batch);
         this.#startNext();
       });
-    this.#running.set(partial, running);
+    this.#running.set(batch, running);
   }
 
-  async #recover(partial: Partial, until: Until): Promise<void> {
-    const { log, take } = this.#options;
-    const name = pathToDisplay(chunkKey(partial.id));
-    if (!partial.from) return;
-    log.info(`${name}: what is missing here is read again from the log`);
-    const there = await this.#readAgain(partial.from, until, (record) => take(partial, record));
-    if (!there) log.warn(`${name}: its beginning was in a topic that is no longer there`);
+  /** @param only the versions that are wanted; undefined: all there are */
+  async #read(parts: Part[][], only: Batch | undefined): Promise<void> {
+    // A reader goes forward only: where a partition has several parts that are far apart, one after the other.
+    for (let round = 0; parts.some((ofOne) => ofOne[round]); round++)
+      await this.#readParts(
+        parts.flatMap((ofOne) => ofOne[round] ?? []),
+        only,
+      );
+    await this.#options.settled();
   }
 
-  /**
-   * Hands every record from `from` up to `until` to `take`, in the log's order within a partition. Returns false when
-   * the log that `from` speaks of is no longer there. Throws a `KafkaError`, and what `take` throws.
-   */
-  async #readAgain(
-    from: From,
-    until: Until,
-    take: (record: IncomingRecord) => Promise<void>,
-  ): Promise<boolean> {
-    const { topic } = this.#options;
-    if (from.topic !== topic.id) return false;
-    const wanted = from.offsets.filter(({ partition, offset }) => offset < (until.get(partition) ?? 0));
-    if (wanted.length > 0) await this.#read(wanted, until, take);
-    return true;
-  }
-
-  async #read(
-    from: readonly Position[],
-    until: Until,
-    take: (record: IncomingRecord) => Promise<void>,
-  ): Promise<void> {
-    const { topic, signal } = this.#options;
-    const open = new Set(from.map(({ partition }) => partition));
-    const reader = await LogReader.open(this.#options, topic.name, from);
+  /** @param parts one a partition at most */
+  async #readParts(parts: readonly Part[], only: Batch | undefined): Promise<void> {
+    const { open, take, signal } = this.#options;
+    const until = new Map(parts.map((part) => [part.partition, part.until]));
+    const reader = await open(parts.map(({ partition, from }) => ({ partition, offset: from })));
     try {
-      while (open.size > 0 && !signal.aborted) {
+      while (until.size > 0 && !signal.aborted) {
         for (const event of await reader.read(false)) {
+          if (signal.aborted) return;
           if (event.kind === "end") {
-            open.delete(event.partition);
+            until.delete(event.partition);
             continue;
           }
-          const { partition, offset } = event.record;
+          const { partition, offset, key } = event.record;
           const end = until.get(partition) ?? 0;
-          if (offset >= end - 1) open.delete(partition);
-          if (offset < end) await take(event.record);
+          if (offset >= end - 1) until.delete(partition);
+          if (offset >= end) continue;
+          const wanted = only?.get(key?.toString("utf8") ?? "");
+          if (wanted || !only) await take(event.record, wanted?.id.version);
         }
       }
     } finally {
       await reader.close();
     }
   }
+}
+
+/** The parts of each partition, in order, those that overlap or nearly touch made one. */
+function merge(parts: readonly Part[]): Part[][] {
+  const byPartition = new Map<number, Part[]>();
+  for (const part of [...parts].sort((a, b) => a.from - b.from)) {
+    const merged = byPartition.get(part.partition) ?? [];
+    byPartition.set(part.partition, merged);
+    const last = merged.at(-1);
+    if (last && part.from <= last.until + smallGap) last.until = Math.max(last.until, part.until);
+    else merged.push({ ...part });
+  }
+  return [...byPartition.values()];
 }

@@ -7,13 +7,12 @@
  *     .streamsend/partial/VERSION-HASH     the file itself, growing
  *     .streamsend/partial/VERSION-HASH.json
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
- *     .streamsend/parked.json              records of a newer format, to be read again
- *     .streamsend/quarantine/              failed verification
+ *     .streamsend/parked.json              where records of a newer format are, to be read again
+ *     .streamsend/quarantine/              failed verification, the newest few
  */
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { DurableFiles } from "../lib/durable-files.ts";
+import { type Disk, type Found, replaceFile } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
 import {
   count,
@@ -45,32 +44,43 @@ const note: Shape<PartialNote> = fields(
     checksum: text,
   },
 );
-const publication = fields({
-  ...versionId,
-  size: count,
-  checksum: text,
-  /** The name under partial/, and the place relative to the output, as text. */
-  partial: textLike(/^[0-9a-f-]+$/),
-  target: text,
-});
-const parkedRecord = fields({ topic: text, partition: count, offset: count, what: text });
+const publication = fields(
+  {
+    ...versionId,
+    size: count,
+    checksum: text,
+    /** The name under partial/, and the place relative to the output, as text. */
+    partial: textLike(/^[0-9a-f-]+$/),
+    target: text,
+  },
+  {
+    /** The version that has the place now and is to be kept under another name. */
+    keeps: count,
+  },
+);
+const parkedRange = fields({ topic: text, partition: count, from: count, to: count, what: text });
 
 /** A verified version on its way to its name. */
 export type Publication = Shaped<typeof publication>;
-/** A record that only a newer agent understands. */
-export type ParkedRecord = Shaped<typeof parkedRecord>;
+/** Where in a partition there are records that only a newer agent understands: offsets `[from, to)`. */
+export type ParkedRange = Shaped<typeof parkedRange>;
+
+/** What failed verification is kept for people to look at: so many bytes and files, the newest. */
+const quarantineBytes = 1 << 30;
+const quarantineFiles = 16;
 
 export class Store {
   readonly output: string;
   readonly folder: string;
-  readonly #durable: DurableFiles;
+  readonly #disk: Disk;
   readonly #files: OpenFiles;
   #name = "";
+  #foldsCase = false;
 
-  constructor(output: string, durable: DurableFiles, files: OpenFiles) {
+  constructor(output: string, files: OpenFiles) {
     this.output = output;
     this.folder = join(output, ".streamsend");
-    this.#durable = durable;
+    this.#disk = files.disk;
     this.#files = files;
   }
 
@@ -79,26 +89,33 @@ export class Store {
     return this.#name;
   }
 
+  /** Whether names that differ only in case are one name here (vfat, exFAT). */
+  get foldsCase(): boolean {
+    return this.#foldsCase;
+  }
+
   /** Makes the folders where they are missing; never the output itself. Throws an `AgentError` that says what is wrong. */
   async open(): Promise<void> {
     try {
-      if (!(await stat(this.output)).isDirectory()) {
-        throw new AgentError(`output ${this.output} is no directory`, "retryable");
+      // The output itself may be a link: `/.` is what it leads to.
+      const found = await this.#disk.look(`${this.output}/.`);
+      if (found?.kind !== "folder") {
+        const isThere = (await this.#disk.look(this.output)) !== undefined;
+        const what = isThere ? "is no directory" : "is not there: make it, it is never made here";
+        throw new AgentError(`output ${this.output} ${what}`, "retryable");
       }
-      for (const folder of [this.folder, this.#partials, this.#quarantine]) await makeFolder(folder);
+      for (const folder of [this.folder, this.#partials, this.#quarantine]) await this.#makeFolder(folder);
+      this.#foldsCase = (await this.#disk.look(join(this.output, ".STREAMSEND"))) !== undefined;
       this.#name = await this.#readName();
     } catch (error) {
       if (error instanceof AgentError) throw error;
-      const reason =
-        codeOf(error) === "ENOENT" ? "is not there: make it, it is never made here" : String(error);
-      throw new AgentError(`output ${this.output} ${reason}`, "retryable", error);
+      throw new AgentError(`output ${this.output} ${String(error)}`, "retryable", error);
     }
   }
 
   /** Bytes that are free for the agent on the output's file system. */
-  async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.output);
-    return bavail * bsize;
+  freeBytes(): Promise<number> {
+    return this.#disk.freeBytes(this.output);
   }
 
   /** A partial for a version that begins. */
@@ -106,20 +123,27 @@ export class Store {
     return new Partial(note, join(this.#partials, partialName(note)), this.#files);
   }
 
-  /** The partials that have a note. Bytes without one were never durable, they are removed. */
-  async partials(): Promise<Partial[]> {
-    const names = new Set(await readdir(this.#partials));
+  /**
+   * The partials that have a note. Bytes without one were never durable, they are removed; so is what nobody has
+   * written to since `idleSinceMs`, milliseconds since 1970: its chunks have expired.
+   */
+  async partials(idleSinceMs: number): Promise<Partial[]> {
+    const names = new Set(await this.#disk.list(this.#partials));
     const found: Partial[] = [];
     for (const name of names) {
       if (name.endsWith(".json")) continue;
+      const file = join(this.#partials, name);
       const note = names.has(`${name}.json`) ? await this.#readNote(name) : undefined;
-      if (note) found.push(this.partial(note));
-      else await rm(join(this.#partials, name), { force: true });
+      const changedMs = (await this.#disk.look(file))?.changedMs ?? 0;
+      if (note && changedMs >= idleSinceMs) found.push(this.partial(note));
+      else {
+        await this.#disk.remove(`${file}.json`);
+        await this.#disk.remove(file);
+      }
     }
     for (const name of names) {
-      if (name.endsWith(".json") && !names.has(name.slice(0, -".json".length))) {
-        await rm(join(this.#partials, name), { force: true });
-      }
+      const bytes = name.replace(/\.json(\.new)?$/, "");
+      if (bytes !== name && !names.has(bytes)) await this.#disk.remove(join(this.#partials, name));
     }
     return found;
   }
@@ -128,14 +152,15 @@ export class Store {
   async writeNotes(notes: readonly PartialNote[]): Promise<void> {
     if (notes.length === 0) return;
     const files = notes.map((note) => join(this.#partials, `${partialName(note)}.json`));
-    for (const [at, note] of notes.entries()) await Bun.write(`${files[at]}.new`, JSON.stringify(note));
-    await this.#durable.sync(files.map((file) => `${file}.new`));
-    for (const file of files) await rename(`${file}.new`, file);
-    await this.#durable.sync([this.#partials]);
+    for (const [at, note] of notes.entries())
+      await this.#disk.writeText(`${files[at]}.new`, JSON.stringify(note));
+    await this.#disk.sync(files.map((file) => `${file}.new`));
+    for (const file of files) await this.#disk.rename(`${file}.new`, file);
+    await this.#disk.sync([this.#partials]);
   }
 
-  async removeNote(id: VersionId): Promise<void> {
-    await rm(join(this.#partials, `${partialName(id)}.json`), { force: true });
+  removeNote(id: VersionId): Promise<void> {
+    return this.#disk.remove(join(this.#partials, `${partialName(id)}.json`));
   }
 
   partialPath(publication: Publication): string {
@@ -150,21 +175,37 @@ export class Store {
     return this.#replace("publishing.json", publications);
   }
 
-  async parked(): Promise<ParkedRecord[]> {
-    return (await this.#read("parked.json", list(parkedRecord))) ?? [];
+  async parked(): Promise<ParkedRange[]> {
+    return (await this.#read("parked.json", list(parkedRange))) ?? [];
   }
 
-  writeParked(records: readonly ParkedRecord[]): Promise<void> {
-    return this.#replace("parked.json", records);
+  writeParked(ranges: readonly ParkedRange[]): Promise<void> {
+    return this.#replace("parked.json", ranges);
   }
 
-  /** Takes a partial that failed verification out of the way. */
-  async quarantine(partial: Partial): Promise<string> {
+  /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */
+  async quarantine(partial: Partial): Promise<string | undefined> {
     const place = join(this.#quarantine, partialName(partial.id));
     await this.#files.close(partial.file);
-    await rename(partial.file, place);
+    await this.#disk.rename(partial.file, place);
     await this.removeNote(partial.id);
-    return place;
+    await this.#boundQuarantine();
+    return (await this.#disk.look(place)) && place;
+  }
+
+  async #boundQuarantine(): Promise<void> {
+    const kept: { file: string; found: Found }[] = [];
+    for (const name of await this.#disk.list(this.#quarantine)) {
+      const file = join(this.#quarantine, name);
+      const found = await this.#disk.look(file);
+      if (found) kept.push({ file, found });
+    }
+    kept.sort((a, b) => b.found.changedMs - a.found.changedMs);
+    let bytes = 0;
+    for (const [at, { file, found }] of kept.entries()) {
+      bytes += found.size;
+      if (bytes > quarantineBytes || at >= quarantineFiles) await this.#disk.remove(file);
+    }
   }
 
   get #partials(): string {
@@ -177,14 +218,10 @@ export class Store {
 
   async #readName(): Promise<string> {
     const file = join(this.folder, "store");
-    try {
-      const name = (await readFile(file, "utf8")).trim();
-      if (name !== "") return name;
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-    }
+    const known = (await this.#disk.readText(file))?.trim();
+    if (known) return known;
     const name = randomUUID();
-    await this.#durable.replace(file, name, this.folder);
+    await replaceFile(this.#disk, file, name, this.folder);
     return name;
   }
 
@@ -193,33 +230,35 @@ export class Store {
   }
 
   async #read<T>(name: string, shape: Shape<T>): Promise<T | undefined> {
+    const content = await this.#disk.readText(join(this.folder, name));
+    if (content === undefined) return undefined;
     try {
-      return shape(JSON.parse(await readFile(join(this.folder, name), "utf8")));
+      return shape(JSON.parse(content));
     } catch (error) {
-      // Not there, or not ours: what it stood for is fetched again.
-      const isNotOurs = error instanceof SyntaxError || error instanceof ShapeError;
-      if (isNotOurs || codeOf(error) === "ENOENT") return undefined;
+      // Not ours: what it stood for is fetched again.
+      if (error instanceof SyntaxError || error instanceof ShapeError) return undefined;
       throw error;
     }
   }
 
   async #replace(name: string, content: readonly unknown[]): Promise<void> {
     const file = join(this.folder, name);
-    if (content.length > 0) return this.#durable.replace(file, JSON.stringify(content), this.folder);
-    await rm(file, { force: true });
+    if (content.length > 0) return replaceFile(this.#disk, file, JSON.stringify(content), this.folder);
+    await this.#disk.remove(file);
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    try {
+      await this.#disk.makeFolder(folder, 0o700);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+      if ((await this.#disk.look(folder))?.kind !== "folder")
+        throw new AgentError(`${folder} is no directory`, "retryable");
+    }
   }
 }
 
 /** The name of a version's partial: sorts by age, and is safe whatever the path is. */
 export function partialName(id: VersionId): string {
   return `${id.version}-${Bun.hash.xxHash64(chunkKey(id)).toString(16).padStart(16, "0")}`;
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    if (!(await lstat(folder)).isDirectory()) throw new AgentError(`${folder} is no directory`, "retryable");
-  }
 }

@@ -3,11 +3,13 @@
  * group waits for the answer to the latter two, so a role can make what it has durable before it lets go.
  */
 import type { KafkaConfig } from "../config/config.ts";
+import type { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
 import { groupConsumerProperties } from "./settings.ts";
+import { watermarks } from "./topics.ts";
 
 /** Where a group stands in a partition, and what it noted there. */
 export interface Committed {
@@ -33,24 +35,40 @@ interface TopicPartition {
 
 const requestTimeoutMs = 60_000;
 
-export class GroupConsumer {
+/** A member of a group; `GroupConsumer` is the one on Kafka. All of it throws a `KafkaError`. */
+export interface Group {
+  /** The next event: waits up to `waitMs` for up to `count` records. */
+  next(count: number, waitMs: number): Promise<GroupEvent>;
+  /** Where the group stands in these partitions. */
+  committed(partitions: readonly number[]): Promise<Committed[]>;
+  /** First offset that is still there, and the one after the last. */
+  bounds(partition: number): Promise<{ low: number; high: number }>;
+  /** Commits and waits for the answer. */
+  commit(positions: readonly Position[], metadata: string): Promise<void>;
+  /** Leaves the group and disconnects. What is owned should be durable and committed before. */
+  close(): Promise<void>;
+}
+
+export class GroupConsumer implements Group {
   readonly #consumer: Consumer;
   readonly #topic: string;
+  readonly #effects: Effects;
   readonly #owned = new Set<number>();
   #rebalances: GroupEvent[] = [];
 
-  private constructor(consumer: Consumer, topic: string) {
+  private constructor(consumer: Consumer, topic: string, effects: Effects) {
     this.#consumer = consumer;
     this.#topic = topic;
+    this.#effects = effects;
   }
 
   /** Connects and joins the group as `instance`, which no other member may be. Throws a `KafkaError`. */
   static async open(
-    options: { kafka: KafkaConfig; agentName: string; log: Log },
+    options: { kafka: KafkaConfig; agentName: string; effects: Effects; log: Log },
     group: string,
     instance: string,
   ): Promise<GroupConsumer> {
-    const { kafka, agentName, log } = options;
+    const { kafka, agentName, effects, log } = options;
     let self: GroupConsumer | undefined;
     const properties = {
       ...groupConsumerProperties(kafka, agentName, group, instance),
@@ -59,17 +77,11 @@ export class GroupConsumer {
     };
     const consumer = await connect(makeConsumer, properties, kafka.topic, log);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    self = new GroupConsumer(consumer, kafka.topic);
+    self = new GroupConsumer(consumer, kafka.topic, effects);
     consumer.subscribe([kafka.topic]);
     return self;
   }
 
-  /** The connected client, for requests that share its connection. */
-  get client(): Consumer {
-    return this.#consumer;
-  }
-
-  /** The next event: waits up to `waitMs` for a record. Throws a `KafkaError`. */
   async next(count: number, waitMs: number): Promise<GroupEvent> {
     const rebalance = this.#rebalances.shift();
     if (rebalance) return rebalance;
@@ -80,23 +92,27 @@ export class GroupConsumer {
     return own.length > 0 ? { kind: "records", records: own } : { kind: "idle" };
   }
 
-  /** Where the group stands in these partitions. Throws a `KafkaError`. */
   committed(partitions: readonly number[]): Promise<Committed[]> {
     return committedOffsets(this.#consumer, this.#named(partitions));
   }
 
-  /** Commits and waits for the answer. Throws a `KafkaError`; its `notMember` says whether the group has let go. */
-  commit(positions: readonly Position[], metadata: string): Promise<void> {
-    const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
-    return new Promise((resolve, reject) => {
-      this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
-        if (error) reject(kafkaError("committing the group's position", error));
-        else resolve();
-      });
-    });
+  bounds(partition: number): Promise<{ low: number; high: number }> {
+    return watermarks(this.#consumer, this.#topic, partition);
   }
 
-  /** Leaves the group and disconnects. What is owned should be durable and committed before. */
+  commit(positions: readonly Position[], metadata: string): Promise<void> {
+    const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
+    const commit = () =>
+      new Promise<void>((resolve, reject) => {
+        this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
+          if (error) reject(kafkaError("committing the group's position", error));
+          else resolve();
+        });
+      });
+    const what = positions.map(({ partition, offset }) => `${partition}@${offset}`).join(" ");
+    return this.#effects.perform("commit", what, commit);
+  }
+
   async close(): Promise<void> {
     // Under load the client can hang when it is disconnected in the middle of a rebalance: let go of it first.
     try {

@@ -26,15 +26,24 @@ export interface Position {
 /** A record, or the news that a partition's end was reached for the first time. */
 export type LogEvent = { kind: "record"; record: IncomingRecord } | { kind: "end"; partition: number };
 
-const batchRecords = 500;
+/** Small records are taken many at a time; large ones singly, as a batch is memory beyond every bound of ours. */
+const smallBatch = 500;
+const smallBytes = 4 << 10;
 /** The client tells of a partition's end only when this has passed without a record. */
 const shortWaitMs = 100;
 /** Each call costs a thread a wake-up: ten of them a second are half of what an idle uploader costs. */
 const idleWaitMs = 500;
 
-export class LogReader {
+/** Reads partitions; `LogReader` is the one on Kafka. */
+export interface RecordReader {
+  read(following: boolean): Promise<LogEvent[]>;
+  close(): Promise<void>;
+}
+
+export class LogReader implements RecordReader {
   readonly #consumer: Consumer;
   readonly #topic: string;
+  #lastBytes = Number.POSITIVE_INFINITY;
   #ended: number[] = [];
 
   private constructor(consumer: Consumer, topic: string) {
@@ -63,7 +72,9 @@ export class LogReader {
    */
   async read(following: boolean): Promise<LogEvent[]> {
     this.#consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
-    const records = await consume(this.#consumer, batchRecords, `reading ${this.#topic}`);
+    const count = this.#lastBytes <= smallBytes ? smallBatch : 1;
+    const records = await consume(this.#consumer, count, `reading ${this.#topic}`);
+    this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const partition of this.#ended.splice(0)) events.push({ kind: "end", partition });
     return events;

@@ -5,18 +5,33 @@
  */
 const firstSlots = 1 << 12;
 const maxSlots = 1 << 21;
+/** In place of a version: the slot is taken, or what was put behind it would not be found. */
+const forgotten = -1;
 
 export class DeliveredIndex {
   #slots = firstSlots;
   #used = 0;
   /** Two halves of the hash and the version, side by side. Version 0: the slot is free. */
   #table = new Float64Array(firstSlots * 3);
+  #floor = 0;
+
+  /** Nothing is known of versions up to this one: they may have been forgotten. */
+  get floor(): number {
+    return this.#floor;
+  }
 
   /** The newest version noted for a key, `undefined` when there is none. */
   get(key: string): number | undefined {
     const [high, low] = hash(key);
     const version = this.#table[this.#find(high, low) + 2] as number;
-    return version === 0 ? undefined : version;
+    return version > 0 ? version : undefined;
+  }
+
+  /** Takes back what was noted for a key. */
+  forget(key: string): void {
+    const [high, low] = hash(key);
+    const at = this.#find(high, low);
+    if (this.#table[at + 2] !== 0) this.#table[at + 2] = forgotten;
   }
 
   /** Notes a version, unless a newer one is known. */
@@ -48,6 +63,7 @@ export class DeliveredIndex {
     const old = this.#table;
     const full = this.#slots >= maxSlots;
     const least = full ? median(old) : 0;
+    this.#floor = Math.max(this.#floor, least);
     if (!full) this.#slots *= 2;
     this.#table = new Float64Array(this.#slots * 3);
     this.#used = 0;

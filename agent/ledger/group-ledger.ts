@@ -1,34 +1,70 @@
 /**
- * The downloaders' view of the ledger: what their group has delivered, and where it began. Read whole at start;
- * a path costs 24 bytes (`delivered-index.ts`).
+ * The downloaders' view of the ledger: what their group has delivered, what it can't store, what was sent and is
+ * neither, and where the group began. Read whole at the start and followed from then on, as other members write too.
+ * A settled path costs 24 bytes (`delivered-index.ts`), an unsettled one a few hundred, of a bounded number.
  */
-import { chunkKey, type VersionId } from "../wire/chunk.ts";
-import type { DeliveredValue, StartValue } from "../wire/entry.ts";
+import { retry } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import { chunkKey, decodeFrom, type VersionId } from "../wire/chunk.ts";
+import type { DeliveredValue, Entry, FileValue, StartValue } from "../wire/entry.ts";
+import { partitionOf } from "../wire/numbers.ts";
+import { pathProblem } from "../wire/path.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
-import type { Ledger } from "./ledger.ts";
+import type { EntryLog, EntryReader, LoggedEntry } from "./ledger.ts";
+import { type Sent, Unsettled } from "./unsettled.ts";
+
+/** The whole ledger is read again this often at most, when something makes it necessary, and this often at least. */
+const leastRereadMs = 5000;
+const mostRereadMs = 6 * 3600_000;
 
 export class GroupLedger {
   readonly group: string;
-  readonly #ledger: Ledger;
+  readonly #log: EntryLog;
   readonly #delivered = new DeliveredIndex();
+  readonly #failed = new DeliveredIndex();
+  readonly #unsettled = new Unsettled();
+  /** Requests that stand in the ledger, by path. */
+  readonly #asked = new Map<string, VersionId>();
+  #reader: EntryReader | undefined;
   #start: StartValue | undefined;
+  /** By the brokers' clock, milliseconds since 1970. */
+  #startedAtMs = 0;
   #hasReceipts = false;
+  #incomplete = false;
+  #readAtMs = 0;
+  #readMs = 0;
 
-  private constructor(group: string, ledger: Ledger) {
+  private constructor(group: string, log: EntryLog) {
     this.group = group;
-    this.#ledger = ledger;
+    this.#log = log;
   }
 
   /** Reads the whole ledger. Throws a `KafkaError` when it can't be read. */
-  static async open(group: string, ledger: Ledger): Promise<GroupLedger> {
-    const self = new GroupLedger(group, ledger);
-    const reader = await ledger.open(Array.from({ length: ledger.partitions }, (_, partition) => partition));
-    try {
-      while (!reader.caughtUp) for (const { entry } of await reader.read()) self.#take(entry);
-    } finally {
-      await reader.close();
-    }
+  static async open(group: string, log: EntryLog): Promise<GroupLedger> {
+    const self = new GroupLedger(group, log);
+    // First where the group began: most of what a new group's ledger holds is none of its business.
+    await self.#readStart();
+    await self.#readAll();
     return self;
+  }
+
+  /** Follows what the uploaders and the other members write, until the signal fires. */
+  async follow(signal: AbortSignal, log: Log): Promise<void> {
+    const options = { what: "following the ledger", signal, log, giveUp: () => signal.aborted };
+    while (!signal.aborted) {
+      await retry(options, async () => {
+        if (this.#isRereadDue()) await this.#readAll();
+        for (const logged of (await this.#reader?.read()) ?? []) this.#take(logged);
+      }).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    await reader?.close();
   }
 
   /** The offsets that the group began at, if it has begun. */
@@ -41,19 +77,38 @@ export class GroupLedger {
     return this.#hasReceipts;
   }
 
+  /** What was sent and is neither delivered nor failed, as far as it is the group's business. */
+  *unsettled(): Generator<Sent> {
+    for (const sent of this.#unsettled.values()) if (this.#concerns(sent)) yield sent;
+  }
+
+  /** Whether the version is known as sent and not settled. */
+  isUnsettled(id: VersionId): boolean {
+    return this.#unsettled.has(id);
+  }
+
   /** The newest version of the file that the group has delivered. */
   newestDelivered(id: { uploader: string; path: string }): number | undefined {
     return this.#delivered.get(chunkKey(id));
   }
 
+  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it can't be stored. */
+  isSettled(id: VersionId): boolean {
+    const key = chunkKey(id);
+    return (this.#delivered.get(key) ?? 0) >= id.version || this.#failed.get(key) === id.version;
+  }
+
   /** Notes a version as delivered here, before its receipt is written. */
   noteDelivered(id: VersionId): void {
     this.#delivered.set(chunkKey(id), id.version);
+    this.#unsettled.settle(id);
+    this.#hasReceipts = true;
   }
 
   /**
-   * Writes the receipt and drops the one of the version before. Resolves when the brokers have it; see
-   * `Ledger.write`.
+   * Writes the receipt and drops the ones that it makes moot. Resolves when the brokers have it; see `Ledger.write`.
+   *
+   * @param before the version that was delivered before
    */
   async writeDelivered(
     id: VersionId,
@@ -64,35 +119,137 @@ export class GroupLedger {
     const { uploader, path, version } = id;
     const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
     const value: DeliveredValue = { format: 1, size, checksum, time: new Date().toISOString() };
-    const writes = [this.#ledger.write({ key, value })];
-    if (before !== undefined && before !== version) {
-      writes.push(this.#ledger.write({ key: { ...key, version: before }, value: null }));
-    }
+    const writes = [this.#log.write({ key, value })];
+    if (before !== undefined && before !== version)
+      writes.push(this.#log.write({ key: { ...key, version: before }, value: null }));
+    const failed = this.#failed.get(chunkKey(id));
+    if (failed !== undefined && failed <= version)
+      writes.push(this.#log.write({ key: { ...key, kind: "failed", version: failed }, value: null }));
     await Promise.all(writes);
   }
 
-  /** Writes that a version can't be stored, and why. See `Ledger.write`. */
+  /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */
   async writeFailed(id: VersionId, reason: string): Promise<void> {
     const { uploader, path, version } = id;
     const key = { kind: "failed", group: this.group, uploader, path, version } as const;
-    await this.#ledger.write({ key, value: { format: 1, reason, time: new Date().toISOString() } });
+    await this.#log.write({ key, value: { format: 1, reason, time: new Date().toISOString() } });
+    this.#failed.set(chunkKey(id), version);
+    this.#unsettled.settle(id);
+  }
+
+  /** Asks the uploader for ranges of a version, `[from, to)` in bytes. See `Ledger.write`. */
+  async writeNeeds(id: VersionId, ranges: readonly (readonly [number, number])[]): Promise<void> {
+    const { uploader, path, version } = id;
+    const key = { kind: "needs", group: this.group, uploader, path, version } as const;
+    const value = {
+      format: 1 as const,
+      ranges: ranges.map(([from, to]): [number, number] => [from, to]),
+      time: new Date().toISOString(),
+    };
+    await this.#log.write({ key, value });
+    this.#asked.set(chunkKey(id), { uploader, path, version });
+  }
+
+  /** Takes back the requests that are settled, or that a newer version has made moot. See `Ledger.write`. */
+  async tidyNeeds(): Promise<void> {
+    for (const [name, id] of this.#asked) {
+      if (this.#unsettled.has(id)) continue;
+      this.#asked.delete(name);
+      await this.#log.write({ key: { kind: "needs", group: this.group, ...id }, value: null });
+    }
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
   async writeStart(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const named = Object.fromEntries([...offsets].map(([partition, offset]) => [String(partition), offset]));
     const value: StartValue = { format: 1, topic, offsets: named, time: new Date().toISOString() };
-    await this.#ledger.write({ key: { kind: "start", group: this.group }, value });
+    await this.#log.write({ key: { kind: "start", group: this.group }, value });
     this.#start = value;
+    this.#startedAtMs = Date.parse(value.time);
   }
 
-  #take(entry: Parameters<Ledger["write"]>[0]): void {
-    const { key, value } = entry;
-    if (value === null || !("group" in key) || key.group !== this.group) return;
-    if (key.kind === "start") this.#start = value as StartValue;
-    if (key.kind === "delivered") {
-      this.#hasReceipts = true;
-      this.noteDelivered(key);
+  async #readStart(): Promise<void> {
+    const reader = await this.#log.open([partitionOf(this.group, this.#log.partitions)]);
+    try {
+      while (!reader.caughtUp)
+        for (const logged of await reader.read()) if (logged.entry.key.kind === "start") this.#take(logged);
+    } finally {
+      await reader.close();
     }
   }
+
+  async #readAll(): Promise<void> {
+    const beganMs = performance.now();
+    await this.close();
+    this.#incomplete = false;
+    this.#unsettled.clear();
+    const all = Array.from({ length: this.#log.partitions }, (_, partition) => partition);
+    const reader = await this.#log.open(all);
+    this.#reader = reader;
+    while (!reader.caughtUp) for (const logged of await reader.read()) this.#take(logged);
+    this.#readAtMs = performance.now();
+    this.#readMs = this.#readAtMs - beganMs;
+  }
+
+  #isRereadDue(): boolean {
+    if (!this.#reader) return true;
+    const sinceMs = performance.now() - this.#readAtMs;
+    // What did not fit is looked for once most of what did is settled.
+    const mayBeMore = this.#incomplete || (this.#unsettled.overflowed && this.#unsettled.size < 1000);
+    // Reading takes a tenth of the time at most.
+    return sinceMs >= (mayBeMore ? Math.max(leastRereadMs, 10 * this.#readMs) : mostRereadMs);
+  }
+
+  #take({ entry, timestampMs }: LoggedEntry): void {
+    const { key, value } = entry;
+    if (key.kind === "file") return this.#takeFile(key, value as FileValue | null);
+    if (!("group" in key) || key.group !== this.group) return;
+    if (key.kind === "start") {
+      this.#start = (value as StartValue | null) ?? undefined;
+      this.#startedAtMs = timestampMs;
+    } else if (key.kind === "needs") {
+      if (value !== null) this.#asked.set(chunkKey(key), key);
+      else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
+    } else if (value === null) this.#takeBack(key);
+    else if (key.kind === "delivered") this.noteDelivered(key);
+    else {
+      this.#failed.set(chunkKey(key), key.version);
+      this.#unsettled.settle(key);
+    }
+  }
+
+  #takeFile(key: Extract<Entry["key"], { kind: "file" }>, value: FileValue | null): void {
+    const { uploader, path } = key;
+    const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
+    this.#unsettled.settle(newest);
+    const sent = value && toSent(newest, value);
+    // What the index has forgotten was delivered, or it would not have been noted there.
+    if (!sent || this.isSettled(sent) || sent.version <= this.#delivered.floor) return;
+    if (this.#concerns(sent) && pathProblem(path) === undefined) this.#unsettled.put(sent);
+  }
+
+  /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */
+  #takeBack(key: Extract<Entry["key"], { version: number }>): void {
+    const name = chunkKey(key);
+    const index = key.kind === "delivered" ? this.#delivered : this.#failed;
+    if (index.get(name) !== key.version) return;
+    index.forget(name);
+    this.#incomplete = true;
+  }
+
+  /** What was sent before the group began is none of its business. */
+  #concerns({ topic, partition, offset, version }: Sent): boolean {
+    if (!this.#start) return true;
+    if (topic === this.#start.topic) return offset >= (this.#start.offsets[String(partition)] ?? 0);
+    // Of a topic that came before or after the one that the group began with; versions are the brokers' microseconds.
+    return version >= this.#startedAtMs * 1000;
+  }
+}
+
+function toSent(id: VersionId, value: FileValue): Sent | undefined {
+  const { state, size, checksum, topic, partition, offset, from } = value;
+  if ((state !== "sent" && state !== "gone") || checksum === undefined) return undefined;
+  if (topic === undefined || partition === undefined || offset === undefined) return undefined;
+  const where = from === undefined ? undefined : decodeFrom(from);
+  return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
 }

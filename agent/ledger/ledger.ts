@@ -6,6 +6,7 @@ import type { KafkaConfig } from "../config/config.ts";
 import { LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
 import type { Topic } from "../kafka/topics.ts";
+import type { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
@@ -30,16 +31,30 @@ export interface LoggedEntry {
 
 const beginning = -2;
 
+/** The ledger, and reading it; `Ledger` and `LedgerReader` are the ones on Kafka. */
+export interface EntryLog {
+  partitions: number;
+  write(entry: Entry): Promise<unknown>;
+  open(partitions: readonly number[]): Promise<EntryReader>;
+}
+
+export interface EntryReader {
+  readonly caughtUp: boolean;
+  read(): Promise<LoggedEntry[]>;
+  close(): Promise<void>;
+}
+
 export interface LedgerOptions {
   kafka: KafkaConfig;
   agentName: string;
   producer: RecordProducer;
   topic: Topic;
+  effects: Effects;
   log: Log;
   signal: AbortSignal;
 }
 
-export class Ledger {
+export class Ledger implements EntryLog {
   readonly #options: LedgerOptions;
 
   constructor(options: LedgerOptions) {
@@ -59,7 +74,7 @@ export class Ledger {
    * Throws an `AgentError` when it never will: a missing right, or the agent is being stopped.
    */
   async write(entry: Entry): Promise<Acknowledgement> {
-    const { producer, topic, log, signal } = this.#options;
+    const { producer, topic, effects, log, signal } = this.#options;
     const record = {
       topic: topic.name,
       partition: this.partitionOf(entry.key),
@@ -69,7 +84,7 @@ export class Ledger {
     const giveUp = (error: unknown) => !(error instanceof AgentError) || error.severity === "permanent";
     return retry({ what: "writing to the ledger", log, signal, giveUp }, async () => {
       try {
-        return await producer.send(record);
+        return await effects.perform("write to the ledger", record.key, () => producer.send(record));
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
         throw error;
@@ -85,7 +100,7 @@ export class Ledger {
   }
 }
 
-export class LedgerReader {
+export class LedgerReader implements EntryReader {
   readonly #reader: LogReader;
   readonly #behind: Set<number>;
 

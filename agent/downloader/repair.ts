@@ -1,0 +1,147 @@
+/**
+ * What was sent and never arrived whole, whatever swallowed it: expired retention, a corrupt chunk, a topic made again,
+ * deleted partials, another member's disk. Found by comparing what the ledger knows as sent with what this member has
+ * read past; got back in one order: from the log, then from its uploader by ranges, and if neither has it, it is
+ * failed, with the reason.
+ */
+import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { Sent } from "../ledger/unsettled.ts";
+import type { Log } from "../observe/log.ts";
+import { chunkKey } from "../wire/chunk.ts";
+import type { Assembly } from "./assembly.ts";
+import type { Recoveries } from "./recoveries.ts";
+import { fieldsOf, nameOf } from "./version-text.ts";
+
+export interface RepairOptions {
+  ledger: GroupLedger;
+  assembly: Assembly;
+  recoveries: Recoveries;
+  topic: { id: string; partitions: number };
+  /** The next offset to read, of each partition that this member has. */
+  positions: ReadonlyMap<number, number>;
+  log: Log;
+}
+
+/** How far the repair of one version has come. */
+interface Attempt {
+  version: number;
+  step: "noticed" | "read" | "asked";
+  asks: number;
+  /** Where the version was when it was asked for; the answer is elsewhere. */
+  askedAt: string;
+}
+
+const maxAsks = 3;
+
+export class Repair {
+  readonly #options: RepairOptions;
+  readonly #attempts = new Map<string, Attempt>();
+  #failedCount = 0;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+  }
+
+  /** Versions that are asked for and have not come yet. */
+  *needed(): Generator<Sent> {
+    for (const sent of this.#missing())
+      if (this.#attempts.get(chunkKey(sent))?.step === "asked") yield sent;
+  }
+
+  /** Versions that nobody has any more. */
+  get failedCount(): number {
+    return this.#failedCount;
+  }
+
+  /** Whether something is missing for which not everything was tried that can be tried here. */
+  get isTrying(): boolean {
+    for (const sent of this.#missing()) {
+      if (this.#options.assembly.isParked(sent)) continue;
+      const attempt = this.#attempts.get(chunkKey(sent));
+      if (attempt?.version !== sent.version || attempt.step !== "asked") return true;
+    }
+    return false;
+  }
+
+  /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
+  async check(): Promise<void> {
+    const { ledger, assembly } = this.#options;
+    assembly.dropSettled();
+    const seen = new Set<string>();
+    for (const sent of [...this.#missing()]) {
+      const key = chunkKey(sent);
+      seen.add(key);
+      if (assembly.isParked(sent) && !(await assembly.hasRoomFor(sent))) continue;
+      const known = this.#attempts.get(key);
+      const attempt: Attempt =
+        known?.version === sent.version
+          ? known
+          : { version: sent.version, step: "noticed", asks: 0, askedAt: "" };
+      this.#attempts.set(key, attempt);
+      // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
+      if (attempt === known) await this.#goOn(sent, attempt);
+    }
+    for (const key of this.#attempts.keys()) if (!seen.has(key)) this.#attempts.delete(key);
+    await ledger.tidyNeeds();
+  }
+
+  /** What this member has read past, and has not got whole. */
+  *#missing(): Generator<Sent> {
+    const { ledger, assembly, recoveries } = this.#options;
+    for (const sent of ledger.unsettled()) {
+      if (this.#isAhead(sent) || assembly.isWhole(sent) || assembly.isNewer(sent)) continue;
+      if (!recoveries.isReading(sent)) yield sent;
+    }
+  }
+
+  /** Whether it is still to be read, or another member's business. */
+  #isAhead({ topic: topicId, partition, offset }: Sent): boolean {
+    const { topic, positions } = this.#options;
+    const position = positions.get(partition % topic.partitions);
+    return position === undefined || (topicId === topic.id && position <= offset);
+  }
+
+  async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
+    const { assembly, ledger, log } = this.#options;
+    const name = nameOf(sent);
+    if (attempt.step === "noticed") {
+      attempt.step = "read";
+      if (this.#readAgain(sent)) {
+        log.info(`${name}: not all of it has arrived: it is read again from the log`, fieldsOf(sent));
+        return;
+      }
+    }
+    const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
+    if (sent.gone)
+      return this.#fail(sent, "its uploader no longer has it, and the topic does not hold all of it");
+    if (attempt.step === "asked" && attempt.askedAt === place) return;
+    if (attempt.asks >= maxAsks)
+      return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
+    const ranges = assembly.missingOf(sent);
+    attempt.step = "asked";
+    attempt.askedAt = place;
+    attempt.asks++;
+    const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+    log.warn(`${name}: ${bytes} bytes are not in the log: asking its uploader to send them again`, {
+      ...fieldsOf(sent),
+      bytes,
+    });
+    await ledger.writeNeeds(sent, ranges);
+  }
+
+  #readAgain(sent: Sent): boolean {
+    const { recoveries, topic } = this.#options;
+    const { partition, offset } = sent;
+    if (sent.topic !== topic.id) return false;
+    const from = sent.from?.offsets.find((one) => one.partition === partition)?.offset ?? offset;
+    return recoveries.begin({ id: sent, parts: [{ partition, from, until: offset + 1 }] });
+  }
+
+  async #fail(sent: Sent, reason: string): Promise<void> {
+    const { assembly, ledger, log } = this.#options;
+    this.#failedCount++;
+    log.error(`${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
+    assembly.giveUp(sent);
+    await ledger.writeFailed(sent, reason);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Records that are no chunk to place: of strangers, broken, refused, corrupt, or of a newer agent. None of them stops
+ * the reading; each is counted and logged, the many rarely. What a newer agent wrote is parked: where it is, is noted,
+ * and it is read again after an upgrade.
+ */
+import type { IncomingRecord } from "../kafka/log-reader.ts";
+import type { Log } from "../observe/log.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
+import { chunkKey, type Decoded, type VersionId } from "../wire/chunk.ts";
+import type { ParkedRange } from "./store.ts";
+import { nameOf } from "./version-text.ts";
+
+type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;
+
+/** So many names are remembered, so that each is logged once, and versions of newer agents, so that none is asked for. */
+const maxNames = 1000;
+
+export class UnplaceableRecords {
+  readonly #topicId: string;
+  readonly #log: Log;
+  readonly #warnings: RareWarnings;
+  readonly #refused = new Set<string>();
+  readonly #newer = new Map<string, number>();
+  #parked: ParkedRange[];
+  #parkedChanged = false;
+  #refusedCount = 0;
+
+  /** @param parked where such records are that were met before */
+  constructor(topicId: string, log: Log, parked: readonly ParkedRange[]) {
+    this.#topicId = topicId;
+    this.#log = log;
+    this.#warnings = new RareWarnings(log);
+    // Of another topic nothing can be read any more.
+    this.#parked = parked.filter(({ topic }) => topic === topicId);
+  }
+
+  /** Files whose path was refused. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** Whether only a newer agent can take the version. */
+  isNewer(id: VersionId): boolean {
+    return this.#newer.get(chunkKey(id)) === id.version;
+  }
+
+  /** Where parked records are. */
+  get parked(): readonly ParkedRange[] {
+    return this.#parked;
+  }
+
+  get hasChanges(): boolean {
+    return this.#parkedChanged;
+  }
+
+  /** All that is parked, if that has changed since the last call. */
+  takeParked(): ParkedRange[] | undefined {
+    if (!this.#parkedChanged) return undefined;
+    this.#parkedChanged = false;
+    return [...this.#parked];
+  }
+
+  take(decoded: Unplaceable, record: IncomingRecord): void {
+    const where = `partition ${record.partition}, offset ${record.offset}`;
+    switch (decoded.kind) {
+      case "foreign":
+        return this.#warnings.warn("foreign", `a record that is no chunk was skipped (${where})`);
+      case "broken":
+        return this.#warnings.warn("broken", `a broken chunk was skipped: ${decoded.reason} (${where})`);
+      case "corrupt": {
+        const what = "a corrupt chunk was skipped: its CRC-32 does not fit";
+        return this.#warnings.warn("corrupt", `${nameOf(decoded)}: ${what} (${where})`);
+      }
+      case "refused":
+        return this.#refuse(decoded, where);
+      case "newer":
+        return this.#park(decoded, record);
+    }
+  }
+
+  #refuse(refused: Extract<Unplaceable, { kind: "refused" }>, where: string): void {
+    const name = nameOf(refused);
+    if (this.#refused.has(name) || this.#refused.size >= maxNames) return;
+    this.#refused.add(name);
+    this.#refusedCount++;
+    this.#log.error(`${name}: refused: ${refused.reason} (${where})`);
+  }
+
+  /** One range a partition: what else is in it does no harm when it is read again, and a million records are one note. */
+  #park({ what, id }: Extract<Unplaceable, { kind: "newer" }>, { partition, offset }: IncomingRecord): void {
+    if (id && this.#newer.size < maxNames) this.#newer.set(chunkKey(id), id.version);
+    const known = this.#parked.find((range) => range.partition === partition);
+    if (!known || offset < known.from || offset >= known.to) {
+      const from = Math.min(offset, known?.from ?? offset);
+      const to = Math.max(offset + 1, known?.to ?? 0);
+      this.#parked = this.#parked.filter((range) => range !== known);
+      this.#parked.push({ topic: this.#topicId, partition, from, to, what });
+      this.#parkedChanged = true;
+    }
+    this.#warnings.warn(
+      "newer",
+      `a record of a newer version (${what}) is parked until this agent is upgraded (partition ${partition}, offset ${offset})`,
+    );
+  }
+}

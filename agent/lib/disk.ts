@@ -1,0 +1,65 @@
+/**
+ * A file system as the agent uses it where it stores something: `local-disk.ts` is the real one, the model test has
+ * another that forgets in a crash what was not synced. Nothing here follows a symbolic link at a path's end.
+ */
+export type FilePath = string | Buffer;
+
+/** An open file, read and written at positions. */
+export interface DiskFile {
+  /** Returns how many bytes there were, 0 at the end. */
+  read(buffer: Buffer, length: number, position: number): Promise<number>;
+  /** Writes all of the bytes. */
+  write(bytes: Buffer, position: number): Promise<void>;
+  chmod(mode: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What stands at a path. */
+export interface Found {
+  kind: "file" | "folder" | "link" | "other";
+  /** Bytes. */
+  size: number;
+  /** Which file system it is on, and which file of that it is. */
+  device: number;
+  inode: number;
+  /** When it was changed last, milliseconds since 1970. */
+  changedMs: number;
+}
+
+/** All of it throws what the file system throws, with its `code`. */
+export interface Disk {
+  /** For reading and writing; made if it is missing. */
+  open(path: FilePath): Promise<DiskFile>;
+  /** `undefined`: nothing is there. */
+  look(path: FilePath): Promise<Found | undefined>;
+  list(folder: FilePath): Promise<string[]>;
+  /** `undefined`: nothing is there. */
+  readText(path: FilePath): Promise<string | undefined>;
+  /** Bytes that are free for the agent on the file system of the path. */
+  freeBytes(path: FilePath): Promise<number>;
+  /** Whether the agent may make and rename entries of the folder. */
+  mayChange(folder: FilePath): Promise<boolean>;
+  /** Writes a small file whole; durable after a `sync`. */
+  writeText(path: FilePath, text: string): Promise<void>;
+  /** @param nanoseconds since 1970 */
+  setModificationTime(path: FilePath, nanoseconds: bigint): Promise<void>;
+
+  /** Files or folders, all on one file system: what was written to them is there after a crash when this resolves. */
+  sync(paths: readonly FilePath[]): Promise<void>;
+  rename(from: FilePath, to: FilePath): Promise<void>;
+  /** A second name for a file. */
+  link(file: FilePath, name: FilePath): Promise<void>;
+  /** No error when nothing is there. */
+  remove(path: FilePath): Promise<void>;
+  /** With these permissions, whatever the process's umask is. */
+  makeFolder(path: FilePath, mode: number): Promise<void>;
+}
+
+/** Replaces a small file at once and for good: temporary file, sync, rename, sync of the folder. */
+export async function replaceFile(disk: Disk, path: string, text: string, folder: string): Promise<void> {
+  const temporary = `${path}.new`;
+  await disk.writeText(temporary, text);
+  await disk.sync([temporary]);
+  await disk.rename(temporary, path);
+  await disk.sync([folder]);
+}

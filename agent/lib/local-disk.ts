@@ -1,0 +1,165 @@
+/** The machine's file system. */
+import { constants, type Stats } from "node:fs";
+import {
+  access,
+  chmod,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  statfs,
+} from "node:fs/promises";
+import type { Disk, DiskFile, FilePath, Found } from "./disk.ts";
+import type { Effects } from "./effects.ts";
+import { codeOf } from "./errors.ts";
+import { setModificationTime } from "./file-times.ts";
+
+export type SyncFileSystem = (fd: number) => Promise<void>;
+
+/** More files than this are made durable by one sync of their file system, which costs as much as a few of theirs. */
+const fewFiles = 8;
+
+export class LocalDisk implements Disk {
+  readonly #effects: Effects;
+  readonly #syncFileSystem: SyncFileSystem;
+
+  /** @param syncFileSystem syncfs(2), for the file system that the descriptor is on */
+  constructor(effects: Effects, syncFileSystem: SyncFileSystem) {
+    this.#effects = effects;
+    this.#syncFileSystem = syncFileSystem;
+  }
+
+  async open(path: FilePath): Promise<DiskFile> {
+    return new LocalFile(await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+  }
+
+  look(path: FilePath): Promise<Found | undefined> {
+    return orNothing(async () => describe(await lstat(path)));
+  }
+
+  list(folder: FilePath): Promise<string[]> {
+    return readdir(folder);
+  }
+
+  readText(path: FilePath): Promise<string | undefined> {
+    return orNothing(() => readFile(path, "utf8"));
+  }
+
+  async freeBytes(path: FilePath): Promise<number> {
+    const { bavail, bsize } = await statfs(path as string);
+    return bavail * bsize;
+  }
+
+  mayChange(folder: FilePath): Promise<boolean> {
+    return access(folder, constants.W_OK | constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async writeText(path: FilePath, text: string): Promise<void> {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+    await withFile(path, flags, (file) => file.writeFile(text));
+  }
+
+  async setModificationTime(path: FilePath, nanoseconds: bigint): Promise<void> {
+    setModificationTime(path, nanoseconds);
+  }
+
+  async sync(paths: readonly FilePath[]): Promise<void> {
+    const [first] = paths;
+    if (first === undefined) return;
+    if (paths.length <= fewFiles) {
+      for (const path of paths) await this.#sync(path, (file) => file.sync());
+    } else await this.#sync(first, (file) => this.#syncFileSystem(file.fd));
+  }
+
+  rename(from: FilePath, to: FilePath): Promise<void> {
+    return this.#effects.perform("rename", `${from} to ${to}`, () => rename(from, to));
+  }
+
+  link(file: FilePath, name: FilePath): Promise<void> {
+    return this.#effects.perform("link", `${file} as ${name}`, () => link(file, name));
+  }
+
+  remove(path: FilePath): Promise<void> {
+    return this.#effects.perform("remove", String(path), () => rm(path, { force: true }));
+  }
+
+  makeFolder(path: FilePath, mode: number): Promise<void> {
+    return this.#effects.perform("make folder", String(path), async () => {
+      await mkdir(path, { mode });
+      await chmod(path, mode);
+    });
+  }
+
+  #sync(path: FilePath, sync: (file: FileHandle) => Promise<void>): Promise<void> {
+    return this.#effects.perform("sync", String(path), () =>
+      withFile(path, constants.O_RDONLY | constants.O_NOFOLLOW, sync),
+    );
+  }
+}
+
+class LocalFile implements DiskFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async read(buffer: Buffer, length: number, position: number): Promise<number> {
+    return (await this.#handle.read(buffer, 0, length, position)).bytesRead;
+  }
+
+  async write(bytes: Buffer, position: number): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      at += (await this.#handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+    }
+  }
+
+  chmod(mode: number): Promise<void> {
+    return this.#handle.chmod(mode);
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+function describe(stats: Stats): Found {
+  const kind = stats.isFile()
+    ? "file"
+    : stats.isDirectory()
+      ? "folder"
+      : stats.isSymbolicLink()
+        ? "link"
+        : "other";
+  return { kind, size: stats.size, device: stats.dev, inode: stats.ino, changedMs: stats.mtimeMs };
+}
+
+async function orNothing<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+async function withFile(
+  path: FilePath,
+  flags: number,
+  use: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    await use(file);
+  } finally {
+    await file.close();
+  }
+}
