@@ -5,6 +5,7 @@ import { RecordProducer } from "../kafka/producer.ts";
 import { describeTopic } from "../kafka/topics.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
 import { previewUpload } from "../uploader/preview.ts";
 
@@ -29,7 +30,8 @@ export async function dryRun(config: Config, log: Log, signal: AbortSignal): Pro
   });
   try {
     const topic = await describeTopic(producer.client, kafka.ledger);
-    const ledger = topic && new Ledger({ kafka, agentName, producer, topic, log, signal });
+    const ledger =
+      topic && new Ledger({ kafka, agentName, producer, topic, effects: new Effects(), log, signal });
     const entries = ledger && (await UploaderLedger.open(config.name, ledger, log));
     await previewUpload(config.uploader, entries, log);
     await entries?.close();

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Config, DownloaderConfig, UploaderConfig } from "../config/config.ts";
 import { runDownloader } from "../downloader/downloader.ts";
+import { CurrentTopic } from "../kafka/current-topic.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { native } from "../kafka/load-native.ts";
 import { RecordProducer } from "../kafka/producer.ts";
@@ -10,8 +11,9 @@ import { prepareTopics, type Topics } from "../kafka/topics.ts";
 import { GroupLedger } from "../ledger/group-ledger.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
-import { DurableFiles } from "../lib/durable-files.ts";
+import { Effects } from "../lib/effects.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
+import { LocalDisk } from "../lib/local-disk.ts";
 import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
 import { type HttpServer, startHttp } from "../observe/http-server.ts";
 import { Log } from "../observe/log.ts";
@@ -30,6 +32,8 @@ export interface RunOptions {
 const done = 0;
 const failed = 1;
 const misconfigured = 2;
+/** How often a topic is looked at: a fleet of uploaders must not keep the brokers busy with it. */
+const topicLookMs = { uploader: 60_000, downloader: 10_000 };
 
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
 export async function run(config: Config, options: RunOptions): Promise<number> {
@@ -85,9 +89,10 @@ async function runRole(
   observer.kafkaConnected = () => producer.isConnected;
   try {
     const topics = await retry(attempt, () => prepareTopics(producer.client, kafka, log));
-    const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, log, signal });
+    const effects = new Effects();
+    const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, effects, log, signal });
     observer.phase = "reading the ledger";
-    const parts = { config, options, log, observer, signal, producer, topics, ledger, attempt };
+    const parts = { config, options, log, observer, signal, producer, topics, ledger, effects, attempt };
     return config.role === "uploader"
       ? await runAsUploader({ ...parts, role: config.uploader })
       : await runAsDownloader({ ...parts, role: config.downloader });
@@ -106,6 +111,7 @@ interface Parts<Role> {
   producer: RecordProducer;
   topics: Topics;
   ledger: Ledger;
+  effects: Effects;
   attempt: RetryOptions & { giveUp: (error: unknown) => boolean };
 }
 
@@ -156,22 +162,32 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
 }
 
 async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> {
-  const { config, role, options, log, observer, signal, topics, attempt } = parts;
+  const { config, role, options, log, observer, producer, topics, effects, attempt } = parts;
   const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
     GroupLedger.open(role.group, parts.ledger),
   );
+  const current = { kafka: config.kafka, producer, log, everyMs: topicLookMs.downloader };
+  const topic = new CurrentTopic(current, topics.chunks);
+  const ended = new AbortController();
+  const beside = AbortSignal.any([parts.signal, ended.signal]);
+  const following = Promise.all([topic.follow(beside), ledger.follow(beside, log)]);
   observer.phase = undefined;
-  const result = await runDownloader({
-    common: config,
-    config: role,
-    topic: topics.chunks,
-    ledger,
-    durable: new DurableFiles(syncFileSystem),
-    log,
-    signal,
-    once: options.once,
-  });
-  return result.lostCount > 0 && options.once ? failed : done;
+  try {
+    const result = await runDownloader({
+      ...parts,
+      common: config,
+      config: role,
+      topic,
+      ledger,
+      disk: new LocalDisk(effects, syncFileSystem),
+      once: options.once,
+    });
+    return result.lostCount > 0 && options.once ? failed : done;
+  } finally {
+    ended.abort();
+    await following;
+    await ledger.close();
+  }
 }
 
 function syncFileSystem(fd: number): Promise<void> {

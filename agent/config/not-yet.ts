@@ -18,7 +18,6 @@ export const notYet: readonly NotYet[] = [
   { key: "uploader.after", used: (s) => s.uploader.after !== "keep" },
   { key: "uploader.max_age", used: (s) => s.uploader.max_age !== null },
   { key: "uploader.test_file.every", used: (s) => s.uploader.test_file.every !== null },
-  { key: "downloader.on_change", used: (s) => s.downloader.on_change === "keep-both" },
 ];
 
 export const commandsNotYet: readonly string[] = ["send", "doctor", "redeliver", "keygen"];

@@ -7,6 +7,7 @@ import type { IncomingRecord } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Sent } from "../ledger/unsettled.ts";
 import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
 import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
 import type { Interval } from "./coverage.ts";
 import type { Finished } from "./durable-point.ts";
@@ -23,6 +24,7 @@ export interface AssemblyOptions {
   ledger: GroupLedger;
   unplaceable: UnplaceableRecords;
   log: Log;
+  observer: Observer;
   logChunks: boolean;
   now(): number;
   /** A version whose beginning, or middle, was read by another member or before a loss: read it again. */
@@ -70,12 +72,24 @@ export class Assembly {
       occupants: () => this.#partials.values(),
       now,
     });
-    for (const partial of restored) this.#restore(partial);
+    for (const partial of restored) {
+      this.#restore(partial);
+      options.observer.metrics.recovery("restored");
+    }
   }
 
   /** Unfinished versions. */
   get unfinished(): Iterable<Partial> {
     return this.#partials.values();
+  }
+
+  get unfinishedCount(): number {
+    return this.#partials.size;
+  }
+
+  /** Bytes that came and are not written yet. */
+  get placingBytes(): number {
+    return this.#placingBytes;
   }
 
   /** Versions that wait for room. */
@@ -150,7 +164,7 @@ export class Assembly {
   missingOf(sent: Sent): Interval[] {
     const partial = this.#partialOf(sent);
     if (!partial) return [[0, sent.size]];
-    const { ranges } = partial.missing;
+    const ranges = partial.missing;
     // All but the mark on the last chunk: its last byte brings that.
     return ranges.length > 0 ? ranges : [[Math.max(0, sent.size - 1), sent.size]];
   }
@@ -218,9 +232,11 @@ export class Assembly {
   }
 
   async #takeChunk(chunk: Chunk, record: IncomingRecord): Promise<void> {
-    if (this.#options.ledger.isSettled(chunk)) return;
+    const { ledger, observer } = this.#options;
+    if (ledger.isSettled(chunk)) return observer.metrics.chunk("duplicate");
     const partial = await this.#partialFor(chunk, record);
-    if (!partial?.wants(chunk)) return;
+    if (!partial) return;
+    if (!partial.wants(chunk)) return observer.metrics.chunk("duplicate");
     const bytes = chunk.value.length;
     this.#placingBytes += bytes;
     this.#placedBytes += bytes;
@@ -273,6 +289,7 @@ export class Assembly {
       if (oldest !== undefined) this.#parked.delete(oldest);
     }
     this.#parked.set(key, { uploader, path, version, bytes });
+    this.#options.observer.metrics.file("parked");
     this.#options.log.warn(
       `${nameOf({ uploader, path })}: parked: there is no room for its ${size} bytes beside downloader.min_free and what others need; it is fetched once there is`,
       { ...fieldsOf({ uploader, path, version }), bytes: size },
@@ -283,6 +300,7 @@ export class Assembly {
     const placed = await partial.place(chunk);
     if (!this.#isCurrent(partial)) return;
     this.#changed.add(partial);
+    this.#options.observer.metrics.chunk("placed", chunk.value.length);
     this.#logChunk(chunk, placed);
     if (placed.final) this.#track(this.#verifying, this.#verify(partial));
     else if (chunk.checksum !== undefined && !partial.complete) this.#options.onGap(partial, record);
@@ -290,7 +308,7 @@ export class Assembly {
 
   /** Beside everything else: after a restart the whole of a large file is read again for its checksum. */
   async #verify(partial: Partial): Promise<void> {
-    const { config, ledger } = this.#options;
+    const { config, ledger, observer } = this.#options;
     const checksum = await partial.computedChecksum().catch((error: unknown) => {
       // It was superseded, and its file removed, while it was read.
       if (this.#isCurrent(partial)) throw error;
@@ -307,6 +325,7 @@ export class Assembly {
     if (this.#isCurrent(partial)) this.#partials.delete(chunkKey(partial.id));
     if (reason === undefined) return;
     this.#failedCount++;
+    observer.failed("failed", nameOf(partial.id), reason);
     await ledger.writeFailed(partial.id, reason);
   }
 
@@ -351,6 +370,7 @@ export class Assembly {
     if (this.isParked(id)) this.#parked.delete(chunkKey(id));
     const partial = this.#partials.get(chunkKey(id));
     if (partial?.id.version !== id.version) return;
+    this.#options.observer.metrics.file("abandoned");
     this.#options.log.info(`${nameOf(id)}: given up by the uploader: ${reason}`, fieldsOf(id));
     this.#drop(partial);
     this.#partials.delete(chunkKey(id));

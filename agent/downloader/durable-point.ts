@@ -18,6 +18,7 @@ import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
 import { layoutPath, type OutputPaths } from "./output-path.ts";
 import type { Partial, PartialNote } from "./partial.ts";
 import { formatNote } from "./positions.ts";
@@ -54,6 +55,7 @@ export interface DurablePointOptions {
   ledger: GroupLedger;
   topicId: string;
   log: Log;
+  observer: Observer;
   now(): number;
 }
 
@@ -109,14 +111,18 @@ export class DurablePoint {
     return counts;
   }
 
-  /** Finishes what a crash may have left between the steps 4 and 6. Throws what the file system or Kafka throws. */
-  async finishInterrupted(): Promise<void> {
+  /**
+   * Finishes what a crash may have left between the steps 4 and 6. Returns how many versions that were. Throws what the
+   * file system or Kafka throws.
+   */
+  async finishInterrupted(): Promise<number> {
     const { store, ledger } = this.#options;
     const all = await store.publishing();
     const open = all.filter((publication) => !ledger.isSettled(publication));
     // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
     for (const named of await nameAll(this.#options, open, true)) await this.#settle(named);
     if (all.length > 0) await store.writePublishing([]);
+    return open.length;
   }
 
   /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
@@ -157,12 +163,13 @@ export class DurablePoint {
 
   /** The log line and the receipt of a version that has its name, or can't have it. */
   async #settle(named: Named): Promise<void> {
-    const { ledger, log } = this.#options;
+    const { ledger, log, observer } = this.#options;
     const { publication } = named;
     const name = nameOf(publication);
     const fields = fieldsOf(publication);
     if (named.state === "unstorable") {
       log.error(`${name}: failed: ${named.reason}`, fields);
+      observer.failed("failed", name, named.reason);
       await ledger.writeFailed(publication, named.reason);
     }
     if (named.state !== "named") return;
@@ -174,6 +181,7 @@ export class DurablePoint {
       bytes: publication.size,
       checksum: publication.checksum,
     });
+    observer.done("delivered", name);
     await ledger.writeDelivered(publication, publication.size, publication.checksum, before);
   }
 

@@ -95,7 +95,6 @@ const nameErrors = new Set([
   "EBUSY",
 ]);
 
-
 const reasons: Readonly<Record<string, string>> = {
   EISDIR: "a folder has this name",
   ENOTEMPTY: "a folder has this name",

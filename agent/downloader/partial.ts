@@ -69,9 +69,16 @@ export class Partial {
     return this.checksum !== undefined && this.#coverage.prefix === this.size;
   }
 
-  /** What is missing, and whether the last chunk was seen, which may be the only thing that is. */
-  get missing(): { ranges: Interval[]; lastSeen: boolean } {
-    return { ranges: this.#coverage.missing(0, this.size), lastSeen: this.checksum !== undefined };
+  /** What is missing; nothing also when it is only the mark on the last chunk. */
+  get missing(): Interval[] {
+    return this.#coverage.missing(0, this.size);
+  }
+
+  /** Whether something is missing before what is there: it was read before a restart, or never came. */
+  get hasHole(): boolean {
+    const ranges = this.missing;
+    const first = ranges[0];
+    return first !== undefined && (ranges.length > 1 || first[1] < this.size || this.checksum !== undefined);
   }
 
   get bytesMissing(): number {

@@ -80,7 +80,8 @@ export class Recoveries {
   }
 
   #startNext(): void {
-    if (this.#waiting.size === 0 || this.#running.size >= maxSideBySide || this.#options.signal.aborted) return;
+    if (this.#waiting.size === 0 || this.#running.size >= maxSideBySide || this.#options.signal.aborted)
+      return;
     const batch = this.#waiting;
     this.#waiting = new Map();
     const parts = [...batch.values()].flatMap((wanted) => wanted.parts);

@@ -7,7 +7,8 @@
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Sent } from "../ledger/unsettled.ts";
 import type { Log } from "../observe/log.ts";
-import { chunkKey } from "../wire/chunk.ts";
+import type { Observer } from "../observe/observer.ts";
+import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import type { Assembly } from "./assembly.ts";
 import type { Recoveries } from "./recoveries.ts";
 import { fieldsOf, nameOf } from "./version-text.ts";
@@ -20,11 +21,12 @@ export interface RepairOptions {
   /** The next offset to read, of each partition that this member has. */
   positions: ReadonlyMap<number, number>;
   log: Log;
+  observer: Observer;
 }
 
 /** How far the repair of one version has come. */
 interface Attempt {
-  version: number;
+  id: VersionId;
   step: "noticed" | "read" | "asked";
   asks: number;
   /** Where the version was when it was asked for; the answer is elsewhere. */
@@ -44,8 +46,7 @@ export class Repair {
 
   /** Versions that are asked for and have not come yet. */
   *needed(): Generator<Sent> {
-    for (const sent of this.#missing())
-      if (this.#attempts.get(chunkKey(sent))?.step === "asked") yield sent;
+    for (const sent of this.#missing()) if (this.#attempts.get(chunkKey(sent))?.step === "asked") yield sent;
   }
 
   /** Versions that nobody has any more. */
@@ -58,14 +59,14 @@ export class Repair {
     for (const sent of this.#missing()) {
       if (this.#options.assembly.isParked(sent)) continue;
       const attempt = this.#attempts.get(chunkKey(sent));
-      if (attempt?.version !== sent.version || attempt.step !== "asked") return true;
+      if (attempt?.id.version !== sent.version || attempt.step !== "asked") return true;
     }
     return false;
   }
 
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
   async check(): Promise<void> {
-    const { ledger, assembly } = this.#options;
+    const { ledger, assembly, observer } = this.#options;
     assembly.dropSettled();
     const seen = new Set<string>();
     for (const sent of [...this.#missing()]) {
@@ -74,14 +75,17 @@ export class Repair {
       if (assembly.isParked(sent) && !(await assembly.hasRoomFor(sent))) continue;
       const known = this.#attempts.get(key);
       const attempt: Attempt =
-        known?.version === sent.version
-          ? known
-          : { version: sent.version, step: "noticed", asks: 0, askedAt: "" };
+        known?.id.version === sent.version ? known : { id: sent, step: "noticed", asks: 0, askedAt: "" };
       this.#attempts.set(key, attempt);
       // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
       if (attempt === known) await this.#goOn(sent, attempt);
     }
-    for (const key of this.#attempts.keys()) if (!seen.has(key)) this.#attempts.delete(key);
+    for (const [key, { id, step }] of this.#attempts) {
+      if (seen.has(key)) continue;
+      this.#attempts.delete(key);
+      if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
+        observer.metrics.recovery("needs");
+    }
     await ledger.tidyNeeds();
   }
 
@@ -102,11 +106,12 @@ export class Repair {
   }
 
   async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
-    const { assembly, ledger, log } = this.#options;
+    const { assembly, ledger, log, observer } = this.#options;
     const name = nameOf(sent);
     if (attempt.step === "noticed") {
       attempt.step = "read";
       if (this.#readAgain(sent)) {
+        observer.metrics.recovery("log");
         log.info(`${name}: not all of it has arrived: it is read again from the log`, fieldsOf(sent));
         return;
       }
@@ -126,6 +131,7 @@ export class Repair {
       ...fieldsOf(sent),
       bytes,
     });
+    observer.metrics.needs();
     await ledger.writeNeeds(sent, ranges);
   }
 
@@ -138,8 +144,9 @@ export class Repair {
   }
 
   async #fail(sent: Sent, reason: string): Promise<void> {
-    const { assembly, ledger, log } = this.#options;
+    const { assembly, ledger, log, observer } = this.#options;
     this.#failedCount++;
+    observer.failed("failed", nameOf(sent), reason);
     log.error(`${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
     assembly.giveUp(sent);
     await ledger.writeFailed(sent, reason);

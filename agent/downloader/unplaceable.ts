@@ -5,8 +5,10 @@
  */
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
 import { chunkKey, type Decoded, type VersionId } from "../wire/chunk.ts";
+import type { Part } from "./recoveries.ts";
 import type { ParkedRange } from "./store.ts";
 import { nameOf } from "./version-text.ts";
 
@@ -18,20 +20,37 @@ const maxNames = 1000;
 export class UnplaceableRecords {
   readonly #topicId: string;
   readonly #log: Log;
+  readonly #observer: Observer;
   readonly #warnings: RareWarnings;
   readonly #refused = new Set<string>();
   readonly #newer = new Map<string, number>();
-  #parked: ParkedRange[];
+  #parked: ParkedRange[] = [];
   #parkedChanged = false;
   #refusedCount = 0;
 
-  /** @param parked where such records are that were met before */
-  constructor(topicId: string, log: Log, parked: readonly ParkedRange[]) {
+  constructor(topicId: string, log: Log, observer: Observer) {
     this.#topicId = topicId;
     this.#log = log;
+    this.#observer = observer;
     this.#warnings = new RareWarnings(log);
-    // Of another topic nothing can be read any more.
-    this.#parked = parked.filter(({ topic }) => topic === topicId);
+  }
+
+  /** Where such records are that were met before; of another topic nothing can be read any more. */
+  restore(parked: readonly ParkedRange[]): void {
+    this.#parked = parked.filter(({ topic }) => topic === this.#topicId);
+  }
+
+  /** What is parked in these partitions, before these offsets: it is about to be read again. */
+  unpark(until: ReadonlyMap<number, number>): Part[] {
+    const taken = this.#parked.filter(({ partition }) => until.has(partition));
+    this.#parked = this.#parked.filter((range) => !taken.includes(range));
+    this.#parkedChanged ||= taken.length > 0;
+    if (taken.length > 0) this.#log.info("what was parked until an upgrade is read again");
+    return taken.map(({ partition, from, to }) => ({
+      partition,
+      from,
+      until: Math.min(to, until.get(partition) ?? 0),
+    }));
   }
 
   /** Files whose path was refused. */
@@ -42,6 +61,11 @@ export class UnplaceableRecords {
   /** Whether only a newer agent can take the version. */
   isNewer(id: VersionId): boolean {
     return this.#newer.get(chunkKey(id)) === id.version;
+  }
+
+  /** Versions that were met since the start and that only a newer agent can take. */
+  get newerCount(): number {
+    return this.#newer.size;
   }
 
   /** Where parked records are. */
@@ -62,19 +86,24 @@ export class UnplaceableRecords {
 
   take(decoded: Unplaceable, record: IncomingRecord): void {
     const where = `partition ${record.partition}, offset ${record.offset}`;
+    this.#observer.metrics.chunk(decoded.kind);
     switch (decoded.kind) {
       case "foreign":
-        return this.#warnings.warn("foreign", `a record that is no chunk was skipped (${where})`);
+        this.#warnings.warn("foreign", `a record that is no chunk was skipped (${where})`);
+        break;
       case "broken":
-        return this.#warnings.warn("broken", `a broken chunk was skipped: ${decoded.reason} (${where})`);
+        this.#warnings.warn("broken", `a broken chunk was skipped: ${decoded.reason} (${where})`);
+        break;
       case "corrupt": {
         const what = "a corrupt chunk was skipped: its CRC-32 does not fit";
-        return this.#warnings.warn("corrupt", `${nameOf(decoded)}: ${what} (${where})`);
+        this.#warnings.warn("corrupt", `${nameOf(decoded)}: ${what} (${where})`);
+        break;
       }
       case "refused":
-        return this.#refuse(decoded, where);
+        this.#refuse(decoded, where);
+        break;
       case "newer":
-        return this.#park(decoded, record);
+        this.#park(decoded, record);
     }
   }
 
@@ -84,6 +113,7 @@ export class UnplaceableRecords {
     this.#refused.add(name);
     this.#refusedCount++;
     this.#log.error(`${name}: refused: ${refused.reason} (${where})`);
+    this.#observer.failed("refused", name, refused.reason);
   }
 
   /** One range a partition: what else is in it does no harm when it is read again, and a million records are one note. */

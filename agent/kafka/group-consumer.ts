@@ -43,6 +43,8 @@ export interface Group {
   committed(partitions: readonly number[]): Promise<Committed[]>;
   /** First offset that is still there, and the one after the last. */
   bounds(partition: number): Promise<{ low: number; high: number }>;
+  /** The offset after the partition's last record, as of the last fetch; from memory. */
+  knownEnd(partition: number): number | undefined;
   /** Commits and waits for the answer. */
   commit(positions: readonly Position[], metadata: string): Promise<void>;
   /** Leaves the group and disconnects. What is owned should be durable and committed before. */
@@ -98,6 +100,12 @@ export class GroupConsumer implements Group {
 
   bounds(partition: number): Promise<{ low: number; high: number }> {
     return watermarks(this.#consumer, this.#topic, partition);
+  }
+
+  knownEnd(partition: number): number | undefined {
+    if (!this.#consumer.isConnected()) return undefined;
+    const { highOffset } = this.#consumer.getWatermarkOffsets(this.#topic, partition);
+    return highOffset >= 0 ? highOffset : undefined;
   }
 
   commit(positions: readonly Position[], metadata: string): Promise<void> {

@@ -26,9 +26,12 @@ export interface Position {
 /** A record, or the news that a partition's end was reached for the first time. */
 export type LogEvent = { kind: "record"; record: IncomingRecord } | { kind: "end"; partition: number };
 
-/** Small records are taken many at a time; large ones singly, as a batch is memory beyond every bound of ours. */
-const smallBatch = 500;
-const smallBytes = 4 << 10;
+/** Records are taken as many at a time as the size of the last one allows: a batch is memory. */
+const batches = [
+  { upToBytes: 1 << 10, records: 500 },
+  { upToBytes: 64 << 10, records: 16 },
+  { upToBytes: Number.POSITIVE_INFINITY, records: 1 },
+];
 /** The client tells of a partition's end only when this has passed without a record. */
 const shortWaitMs = 100;
 /** Each call costs a thread a wake-up: ten of them a second are half of what an idle uploader costs. */
@@ -43,7 +46,7 @@ export interface RecordReader {
 export class LogReader implements RecordReader {
   readonly #consumer: Consumer;
   readonly #topic: string;
-  #lastBytes = Number.POSITIVE_INFINITY;
+  #lastBytes = 0;
   #ended: number[] = [];
 
   private constructor(consumer: Consumer, topic: string) {
@@ -72,7 +75,7 @@ export class LogReader implements RecordReader {
    */
   async read(following: boolean): Promise<LogEvent[]> {
     this.#consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
-    const count = this.#lastBytes <= smallBytes ? smallBatch : 1;
+    const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
     const records = await consume(this.#consumer, count, `reading ${this.#topic}`);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));

@@ -50,7 +50,7 @@ export class GroupLedger {
 
   /** Follows what the uploaders and the other members write, until the signal fires. */
   async follow(signal: AbortSignal, log: Log): Promise<void> {
-    const options = { what: "following the ledger", signal, log, giveUp: () => signal.aborted };
+    const options = { what: "following the ledger", signal, log };
     while (!signal.aborted) {
       await retry(options, async () => {
         if (this.#isRereadDue()) await this.#readAll();
@@ -82,9 +82,9 @@ export class GroupLedger {
     for (const sent of this.#unsettled.values()) if (this.#concerns(sent)) yield sent;
   }
 
-  /** Whether the version is known as sent and not settled. */
-  isUnsettled(id: VersionId): boolean {
-    return this.#unsettled.has(id);
+  /** How many those are, about. */
+  get unsettledCount(): number {
+    return this.#unsettled.size;
   }
 
   /** The newest version of the file that the group has delivered. */
@@ -202,7 +202,7 @@ export class GroupLedger {
 
   #take({ entry, timestampMs }: LoggedEntry): void {
     const { key, value } = entry;
-    if (key.kind === "file") return this.#takeFile(key, value as FileValue | null);
+    if (key.kind === "file") this.#takeFile(key, value as FileValue | null);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") {
       this.#start = (value as StartValue | null) ?? undefined;

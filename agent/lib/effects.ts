@@ -4,14 +4,7 @@
  * executable that is built for the tests ends itself there (`crash-points.ts`), and the linter keeps everything else
  * from making such a change past it.
  */
-export type Effect =
-  | "sync"
-  | "rename"
-  | "link"
-  | "remove"
-  | "make folder"
-  | "write to the ledger"
-  | "commit";
+export type Effect = "sync" | "rename" | "link" | "remove" | "make folder" | "write to the ledger" | "commit";
 
 export class Effects {
   /** @param _what what it is done to, for people */

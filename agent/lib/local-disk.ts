@@ -35,7 +35,9 @@ export class LocalDisk implements Disk {
   }
 
   async open(path: FilePath): Promise<DiskFile> {
-    return new LocalFile(await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+    return new LocalFile(
+      await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600),
+    );
   }
 
   look(path: FilePath): Promise<Found | undefined> {

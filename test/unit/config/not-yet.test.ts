@@ -16,7 +16,6 @@ test("a setting whose feature is not built is refused when it is used", async ()
     ["", ["uploader.after=move", "uploader.move_to=/m"], "uploader.after"],
     ["", ["uploader.max_age=1d"], "uploader.max_age"],
     ["", ["uploader.test_file.every=1m"], "uploader.test_file.every"],
-    ["downloader: {on_change: keep-both}", [], "downloader.on_change"],
   ];
   for (const [yaml, set, key] of used) {
     expect(await problemsOf(BASE + yaml, { set })).toEqual([`${key}: not in this version`]);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdir, readlink } from "node:fs/promises";
 import { OpenFiles } from "../../../agent/downloader/open-files.ts";
+import { localDisk } from "../../support/local-disk.ts";
 
 async function openOn(path: string): Promise<number> {
   const descriptors = await readdir("/proc/self/fd");
@@ -9,14 +10,14 @@ async function openOn(path: string): Promise<number> {
 }
 
 test("a handle on which a write failed is closed, not left to the collector", async () => {
-  const files = new OpenFiles();
-  const write = files.with("/dev/full", (handle) => handle.write(Buffer.from("x"), 0, 1, 0));
+  const files = new OpenFiles(localDisk());
+  const write = files.with("/dev/full", (handle) => handle.write(Buffer.from("x"), 0));
   await expect(write).rejects.toThrow("ENOSPC");
   expect(await openOn("/dev/full")).toBe(0);
 });
 
 test("what is in use is kept open, and closed at the end", async () => {
-  const files = new OpenFiles();
+  const files = new OpenFiles(localDisk());
   await files.with("/dev/null", async () => expect(await openOn("/dev/null")).toBeGreaterThan(0));
   const before = await openOn("/dev/null");
   await files.closeAll();

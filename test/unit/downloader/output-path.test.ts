@@ -8,6 +8,7 @@ import {
   UnstorableError,
   unstorable,
 } from "../../../agent/downloader/output-path.ts";
+import { localDisk } from "../../support/local-disk.ts";
 
 let output: string;
 beforeAll(async () => {
@@ -21,7 +22,7 @@ test("the layout decides whether the uploader is a folder", () => {
 });
 
 test("folders are made where they are missing, and the changed ones are named", async () => {
-  const paths = new OutputPaths(output, 0o750);
+  const paths = new OutputPaths(localDisk(), output, 0o750);
   expect(await paths.makeFolders("one/two/file")).toEqual(["", "one"]);
   expect((await stat(join(output, "one/two"))).isDirectory()).toBe(true);
   expect(await paths.makeFolders("one/two/other")).toEqual([]);
@@ -30,14 +31,14 @@ test("folders are made where they are missing, and the changed ones are named", 
 test("a symbolic link on the way is refused, and nothing is made behind it", async () => {
   const outside = await mkdtemp(join(tmpdir(), "outside-"));
   await symlink(outside, join(output, "link"));
-  const paths = new OutputPaths(output, 0o755);
+  const paths = new OutputPaths(localDisk(), output, 0o755);
   await expect(paths.makeFolders("link/evil/file")).rejects.toThrow(UnstorableError);
   await expect(stat(join(outside, "evil"))).rejects.toThrow();
   await rm(outside, { recursive: true });
 });
 
 test("a link that took a folder's place is seen once what was looked at is forgotten", async () => {
-  const paths = new OutputPaths(output, 0o755);
+  const paths = new OutputPaths(localDisk(), output, 0o755);
   await paths.makeFolders("swapped/file");
   await rm(join(output, "swapped"), { recursive: true });
   await symlink("/tmp", join(output, "swapped"));
@@ -47,13 +48,13 @@ test("a link that took a folder's place is seen once what was looked at is forgo
 
 test("a file where a folder must be is refused", async () => {
   await writeFile(join(output, "plain"), "");
-  await expect(new OutputPaths(output, 0o755).makeFolders("plain/file")).rejects.toThrow(
+  await expect(new OutputPaths(localDisk(), output, 0o755).makeFolders("plain/file")).rejects.toThrow(
     "a file stands where",
   );
 });
 
 test("a name that is no UTF-8 goes to the file system byte for byte", async () => {
-  const paths = new OutputPaths(output, 0o755);
+  const paths = new OutputPaths(localDisk(), output, 0o755);
   expect(paths.native("caf%E9").subarray(-4)).toEqual(Buffer.from([0x63, 0x61, 0x66, 0xe9]));
   await mkdir(paths.native("caf%E9"));
 });

@@ -1,0 +1,76 @@
+/** What the downloader is doing, for the metrics and the status: asked for at any time, answered from memory. */
+import type { Group } from "../kafka/group-consumer.ts";
+import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
+import type { Assembly } from "./assembly.ts";
+import type { Repair } from "./repair.ts";
+import type { UnplaceableRecords } from "./unplaceable.ts";
+import { nameOf } from "./version-text.ts";
+
+export interface DownloadParts {
+  assembly: Assembly;
+  unplaceable: UnplaceableRecords;
+  repair: Repair;
+  ledger: GroupLedger;
+  group: Group;
+  positions: ReadonlyMap<number, number>;
+}
+
+export class DownloadStatus implements StatusSource {
+  readonly #parts: DownloadParts;
+
+  constructor(metrics: Metrics, parts: DownloadParts) {
+    this.#parts = parts;
+    const { assembly, ledger, unplaceable } = parts;
+    metrics.observe({
+      inFlightBytes: () => assembly.placingBytes,
+      incompleteFiles: () => assembly.unfinishedCount,
+      waitingFiles: () => ledger.unsettledCount,
+      consumerLagChunks: () => this.#lag,
+      parkedFiles: () => assembly.parkedCount + unplaceable.newerCount,
+    });
+  }
+
+  report(): RoleReport {
+    const { assembly, unplaceable, repair, ledger } = this.#parts;
+    const noRoom = listed(assembly.parked, assembly.parkedCount, (id) => ({
+      path: nameOf(id),
+      reason: `no room for ${id.bytes} bytes`,
+    }));
+    const newer = unplaceable.parked.map(({ partition, from, to, what }) => ({
+      path: `partition ${partition}, offsets ${from} to ${to - 1}`,
+      reason: `written by a newer agent (${what})`,
+    }));
+    const needed = [...repair.needed()];
+    return {
+      waiting: ledger.unsettledCount,
+      moving: listed(assembly.unfinished, assembly.unfinishedCount, ({ id, size, bytesMissing }) => ({
+        path: nameOf(id),
+        version: id.version,
+        bytes: size - bytesMissing,
+        size,
+      })),
+      parked: { count: noRoom.count + unplaceable.newerCount, items: [...noRoom.items, ...newer] },
+      needed: listed(needed, needed.length, (sent) => ({
+        path: nameOf(sent),
+        version: sent.version,
+        bytes: assembly.missingOf(sent).reduce((sum, [from, to]) => sum + to - from, 0),
+      })),
+      lag: this.#lag,
+    };
+  }
+
+  /** A pause is a trouble of `retry`, which says why. */
+  notReady(): readonly string[] {
+    return [];
+  }
+
+  get #lag(): number {
+    const { group, positions } = this.#parts;
+    let lag = 0;
+    for (const [partition, position] of positions)
+      lag += Math.max(0, (group.knownEnd(partition) ?? position) - position);
+    return lag;
+  }
+}

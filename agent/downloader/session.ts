@@ -1,0 +1,321 @@
+/** The downloader's pipeline: consume, place, verify, publish, deliver, commit; and beside it, what is missing is got back. */
+import type { DownloaderConfig } from "../config/config.ts";
+import type { Group } from "../kafka/group-consumer.ts";
+import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
+import type { GroupLedger } from "../ledger/group-ledger.ts";
+import { GarbageBound } from "../lib/collect-garbage.ts";
+import type { Disk } from "../lib/disk.ts";
+import { AgentError } from "../lib/errors.ts";
+import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import { Assembly } from "./assembly.ts";
+import { DownloadStatus } from "./download-status.ts";
+import { DurablePoint, type Snapshot } from "./durable-point.ts";
+import { OutputPaths } from "./output-path.ts";
+import type { Partial } from "./partial.ts";
+import { resolveStarts } from "./positions.ts";
+import { Recoveries } from "./recoveries.ts";
+import { Repair } from "./repair.ts";
+import { partialName, type Store } from "./store.ts";
+import { UnplaceableRecords } from "./unplaceable.ts";
+import { fieldsOf, nameOf } from "./version-text.ts";
+
+export interface SessionOptions {
+  config: DownloaderConfig;
+  topic: { id: string; partitions: number };
+  isTopicCurrent(): boolean;
+  /** How long the topic keeps chunks. */
+  retentionMs: number;
+  ledger: GroupLedger;
+  disk: Disk;
+  store: Store;
+  group: Group;
+  openReader(from: readonly Position[]): Promise<RecordReader>;
+  log: Log;
+  logChunks: boolean;
+  observer: Observer;
+  signal: AbortSignal;
+  once: boolean;
+  /** Whether to look again at what a newer agent wrote: once a process. */
+  readsParked: boolean;
+  /** The monotonic clock, milliseconds. */
+  now(): number;
+  /** Called when a first durable point has shown that the output and the group work. */
+  works(): void;
+}
+
+/** What `--once` came to: versions that could not be delivered. */
+export interface DownloadResult {
+  lostCount: number;
+}
+
+const durablePointMs = 5000;
+const durablePointBytes = 64 << 20;
+/** Verified files wait this long at most while more keeps coming, and not at all when nothing does. */
+const publishMs = 1000;
+const publishCount = 500;
+const idleWaitMs = 500;
+const repairMs = 1000;
+/** For `once`: whoever was given no partition for so long is not needed. */
+const noPartitionsMs = 10_000;
+/** Small records are taken several at a time; large ones singly, as a batch is memory beyond every bound of ours. */
+const smallBytes = 64 << 10;
+const smallBatch = 16;
+/** A moment without a record, when verified files wait. */
+const shortWaitMs = 10;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #durablePoint: DurablePoint;
+  readonly #unplaceable: UnplaceableRecords;
+  readonly #recoveries: Recoveries;
+  readonly #abort = new AbortController();
+  readonly #garbage = new GarbageBound();
+  #assembly!: Assembly;
+  #repair!: Repair;
+  /** The next offset to read, a partition. */
+  readonly #positions = new Map<number, number>();
+  /** The ends as they were when `once` began. */
+  readonly #ends = new Map<number, number>();
+  #gainedAtMs = Number.POSITIVE_INFINITY;
+  #durablePointRunning: Promise<void> | undefined;
+  #lastDurablePointMs: number;
+  #lastRepairMs: number;
+  #failure: unknown;
+  #unstorableCount = 0;
+  #lastBytes = Number.POSITIVE_INFINITY;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#lastDurablePointMs = options.now();
+    this.#lastRepairMs = options.now();
+    const { config, disk, topic } = options;
+    const paths = new OutputPaths(disk, config.output, config.dirMode);
+    this.#durablePoint = new DurablePoint({ ...options, paths, topicId: topic.id });
+    this.#unplaceable = new UnplaceableRecords(topic.id, options.log, options.observer);
+    this.#recoveries = new Recoveries({
+      open: options.openReader,
+      signal: this.#abort.signal,
+      take: (record, version) => this.#takeAgain(record, version),
+      settled: () => this.#assembly.placed(),
+      fail: (error) => {
+        this.#failure ??= error;
+      },
+    });
+  }
+
+  /** Until the signal fires, or with `once` until the ends are reached. Throws what ends the session. */
+  async run(): Promise<DownloadResult> {
+    const { group, signal, once } = this.#options;
+    await this.#restore();
+    try {
+      for (;;) {
+        // What is being placed or verified may be finished in a moment, and is published then.
+        const soon = this.#assembly.finishedCount > 0 || !this.#assembly.idle;
+        const waitMs = soon ? shortWaitMs : idleWaitMs;
+        const event = await group.next(this.#lastBytes < smallBytes ? smallBatch : 1, waitMs);
+        if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
+        if (event.kind === "records") for (const record of event.records) await this.#take(record);
+        if (event.kind === "revoked") {
+          // What was placed for them is the next owner's to publish.
+          if (event.lost)
+            throw new AgentError("the group has given this member's partitions to another", "retryable");
+          await this.#makeDurable();
+          this.#release(event.partitions);
+          event.release();
+        }
+        this.#throwFailure();
+        if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
+        await this.#repairIfDue();
+        if (signal.aborted || (once && this.#isDone())) break;
+      }
+      await this.#makeDurable();
+      return { lostCount: this.#lostCount() };
+    } finally {
+      this.#abort.abort();
+      await Promise.allSettled([this.#recoveries.ended(), this.#durablePointRunning]);
+      await this.#assembly?.end();
+    }
+  }
+
+  /** What the last session, or the last process, left in the store. */
+  async #restore(): Promise<void> {
+    const { store, retentionMs, observer, topic } = this.#options;
+    const interrupted = await this.#durablePoint.finishInterrupted();
+    for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
+    const partials = await store.partials(Date.now() - retentionMs);
+    this.#durablePoint.restored(partials.map((partial) => partialName(partial.id)));
+    this.#unplaceable.restore(await store.parked());
+    this.#assembly = new Assembly(
+      {
+        ...this.#options,
+        unplaceable: this.#unplaceable,
+        onGap: (partial, { partition, offset }) => this.#readAgain(partial, new Map([[partition, offset]])),
+      },
+      partials,
+    );
+    this.#repair = new Repair({
+      ...this.#options,
+      topic,
+      assembly: this.#assembly,
+      recoveries: this.#recoveries,
+      positions: this.#positions,
+    });
+    observer.source = new DownloadStatus(observer.metrics, {
+      ...this.#options,
+      assembly: this.#assembly,
+      unplaceable: this.#unplaceable,
+      repair: this.#repair,
+      positions: this.#positions,
+    });
+  }
+
+  /** Positions for partitions that this member has just got. */
+  async #begin(partitions: readonly number[]): Promise<Position[]> {
+    const { topic, config, readsParked } = this.#options;
+    const starts = await resolveStarts(
+      { ...this.#options, topicId: topic.id, start: config.start },
+      partitions,
+    );
+    for (const { partition, offset, end } of starts) {
+      this.#positions.set(partition, offset);
+      this.#ends.set(partition, end);
+    }
+    await this.#durablePoint.begin(starts);
+    this.#gainedAtMs = this.#options.now();
+    const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
+    for (const partial of this.#assembly.unfinished) if (partial.hasHole) this.#readAgain(partial, until);
+    if (readsParked) this.#recoveries.readAll(this.#unplaceable.unpark(until));
+    return starts.map(({ partition, offset }) => ({ partition, offset }));
+  }
+
+  /** What of a version came before `until` (an offset, a partition) and is not here. */
+  #readAgain(partial: Partial, until: ReadonlyMap<number, number>): void {
+    const { topic, log, observer } = this.#options;
+    // Of another topic nothing can be read; once the version is sent whole, its uploader is asked.
+    if (!partial.from || partial.from.topic !== topic.id || this.#recoveries.isReading(partial.id)) return;
+    const parts = partial.from.offsets.map(({ partition, offset }) => ({
+      partition,
+      from: offset,
+      until: until.get(partition) ?? 0,
+    }));
+    if (!this.#recoveries.begin({ id: partial.id, parts })) return;
+    observer.metrics.recovery("log");
+    log.info(`${nameOf(partial.id)}: what is missing here is read again from the log`, fieldsOf(partial.id));
+  }
+
+  async #take(record: IncomingRecord): Promise<void> {
+    await this.#assembly.take(record);
+    this.#lastBytes = record.value?.length ?? 0;
+    this.#garbage.passed(this.#lastBytes);
+    this.#positions.set(record.partition, record.offset + 1);
+  }
+
+  async #takeAgain(record: IncomingRecord, version: number | undefined): Promise<void> {
+    if (version === undefined) await this.#assembly.take(record);
+    else await this.#assembly.takeOnly(record, version);
+    this.#garbage.passed(record.value?.length ?? 0);
+  }
+
+  #release(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      this.#positions.delete(partition);
+      this.#ends.delete(partition);
+    }
+    this.#durablePoint.release(partitions);
+  }
+
+  #isDue(idle: boolean): boolean {
+    const { finishedCount, placedBytes } = this.#assembly;
+    const sinceMs = this.#options.now() - this.#lastDurablePointMs;
+    if (placedBytes >= durablePointBytes || finishedCount >= publishCount) return true;
+    if (finishedCount > 0 && (idle || sinceMs >= publishMs)) return true;
+    const hasChanges = this.#assembly.hasChanges || this.#unplaceable.hasChanges;
+    return sinceMs >= durablePointMs && (hasChanges || this.#durablePoint.isBehind(this.#positions));
+  }
+
+  /** Begins a durable point beside the reading; waits for the one before. */
+  async #startDurablePoint(): Promise<void> {
+    await this.#durablePointRunning;
+    this.#throwFailure();
+    const snapshot = await this.#snapshot();
+    this.#durablePointRunning = this.#make(snapshot).catch((error: unknown) => {
+      this.#failure ??= error;
+    });
+  }
+
+  async #makeDurable(): Promise<void> {
+    await this.#startDurablePoint();
+    await this.#durablePointRunning;
+    this.#throwFailure();
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    await this.#assembly.settled();
+    this.#lastDurablePointMs = this.#options.now();
+    const { finished, changed, dropped } = this.#assembly.takeChanges();
+    const done = new Set(finished.map(({ partial }) => partial));
+    const unfinished = changed.filter((partial) => !done.has(partial));
+    return {
+      finished,
+      dropped,
+      parked: this.#unplaceable.takeParked(),
+      notes: unfinished.map((partial) => partial.note()),
+      changedFiles: [...done, ...unfinished].map((partial) => partial.file),
+      positions: [...this.#positions].map(([partition, offset]) => ({ partition, offset })),
+    };
+  }
+
+  async #make(snapshot: Snapshot): Promise<void> {
+    await requireSpace(this.#options.store, this.#options.config);
+    const { failed } = await this.#durablePoint.make(snapshot);
+    this.#unstorableCount += failed;
+    this.#assembly.forget(snapshot.finished);
+    this.#options.works();
+  }
+
+  async #repairIfDue(): Promise<void> {
+    const nowMs = this.#options.now();
+    if (nowMs - this.#lastRepairMs < repairMs) return;
+    this.#lastRepairMs = nowMs;
+    if (!this.#options.isTopicCurrent()) {
+      this.#options.observer.metrics.recovery("topic");
+      throw new AgentError(
+        "the topic was deleted and made again: it is read from its beginning",
+        "retryable",
+      );
+    }
+    await this.#repair.check();
+  }
+
+  /** For `once`: everything was read to the ends, and nothing is being read again or verified. */
+  #isDone(): boolean {
+    // The first answer of a group whose other members hold everything is no partitions; some may follow.
+    if (this.#positions.size === 0 && this.#options.now() - this.#gainedAtMs < noPartitionsMs) return false;
+    if (!this.#recoveries.idle || !this.#assembly.idle) return false;
+    const atEnd = [...this.#ends].every(([partition, end]) => (this.#positions.get(partition) ?? 0) >= end);
+    return atEnd && !this.#repair.isTrying;
+  }
+
+  #lostCount(): number {
+    const { failedCount, parkedCount } = this.#assembly;
+    const asked = [...this.#repair.needed()].length;
+    const here = failedCount + parkedCount + this.#unstorableCount + this.#unplaceable.refusedCount;
+    return here + this.#repair.failedCount + asked;
+  }
+
+  #throwFailure(): void {
+    this.#assembly.throwFailure();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+/** Throws a retryable `AgentError` when less is free than is to stay free. */
+export async function requireSpace(store: Store, config: DownloaderConfig): Promise<void> {
+  const free = await store.freeBytes();
+  if (free >= config.minFreeBytes) return;
+  throw new AgentError(
+    `output ${config.output} has less than downloader.min_free (${config.minFreeBytes} bytes) left: paused until there is more`,
+    "retryable",
+  );
+}

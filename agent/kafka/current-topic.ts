@@ -1,0 +1,53 @@
+/**
+ * A topic as the brokers have it now, looked at from time to time while the agent runs: it may be deleted and made again
+ * under another id, get more partitions, or take larger records than before.
+ */
+import type { KafkaConfig } from "../config/config.ts";
+import { pause, retry } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { RecordProducer } from "./producer.ts";
+import { describeTopic, prepareTopics, type Topic } from "./topics.ts";
+
+export interface CurrentTopicOptions {
+  kafka: KafkaConfig;
+  producer: RecordProducer;
+  log: Log;
+  /** How often to look, milliseconds. */
+  everyMs: number;
+}
+
+export class CurrentTopic {
+  readonly #options: CurrentTopicOptions;
+  #topic: Topic;
+
+  constructor(options: CurrentTopicOptions, topic: Topic) {
+    this.#options = options;
+    this.#topic = topic;
+  }
+
+  get value(): Topic {
+    return this.#topic;
+  }
+
+  /** Looks at once; makes the topic when it is missing and may be made. Throws an `AgentError`. */
+  async refresh(): Promise<void> {
+    const { kafka, producer, log } = this.#options;
+    const { name, id } = this.#topic;
+    const found = await describeTopic(producer.client, name);
+    this.#topic = found ?? (await prepareTopics(producer.client, kafka, log)).chunks;
+    if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
+  }
+
+  /** Looks again and again until the signal fires. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { log, everyMs } = this.#options;
+    while (!signal.aborted) {
+      await pause(everyMs, signal);
+      if (signal.aborted) return;
+      const options = { what: `looking at topic ${this.#topic.name}`, signal, log };
+      await retry(options, () => this.refresh()).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+  }
+}
