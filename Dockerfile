@@ -19,5 +19,7 @@ COPY --from=build /src/dist/streamsend-agent /usr/local/bin/streamsend-agent
 ENV UV_THREADPOOL_SIZE=8
 # Nobody in particular. What is mounted has to be readable for this user, an output writable; --user chooses another.
 USER 65532:65532
+# Health, metrics and status are on 127.0.0.1:9480 of the container; for others: STREAMSEND_HTTP_LISTEN=0.0.0.0:9480 and a token.
+# As a health check, without a shell or curl: streamsend-agent status. See docs/operations.md.
 # It makes no output directory, writes nowhere else, and runs with --read-only.
 ENTRYPOINT ["/usr/local/bin/streamsend-agent"]

@@ -48,7 +48,10 @@ function format(status: Shaped<typeof report>): string {
     ...status.reasons.map((reason) => row("", reason)),
     row("kafka", status.kafkaConnected ? "connected" : "not connected"),
     ...(status.sent ? [row("sent", describeDone(status.sent))] : []),
-    row("delivered", describeDone(status.delivered)),
+    // An uploader knows of deliveries only when it is to wait for them.
+    ...(status.sent && status.delivered.count === 0
+      ? []
+      : [row("delivered", describeDone(status.delivered))]),
     row("waiting", String(status.waiting)),
     ...(status.lag === undefined ? [] : [row("lag", `${status.lag} chunks`)]),
     ...section("moving", status.moving, ({ path, bytes, size }) => `${path}: ${bytes} of ${size} bytes`),

@@ -1,5 +1,4 @@
 /** Who may ask: the holder of the token, if there is one, and nobody by a trick with another host's name. */
-import { createHash, timingSafeEqual } from "node:crypto";
 
 /**
  * Whether a request carries the token: as `Authorization: Bearer TOKEN`, or as the password of a Basic login with any
@@ -13,13 +12,13 @@ export function carriesToken(authorization: string | null, token: string): boole
   return isSame(login.slice(login.indexOf(":") + 1), token);
 }
 
-/** What a browser needs to ask for the login. */
-export const challenge = 'Bearer realm="streamsend-agent", Basic realm="streamsend-agent", charset="UTF-8"';
+/** Makes a browser ask for the login. Alone: browsers do not look for it behind another scheme in the same header. */
+export const challenge = 'Basic realm="streamsend-agent", charset="UTF-8"';
 
 /** Takes the same time wherever two texts differ, and however long they are. */
 function isSame(given: string, wanted: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
+  const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
+  return crypto.timingSafeEqual(digest(given), digest(wanted));
 }
 
 /**

@@ -2,7 +2,9 @@
  * The agent's numbers in Prometheus' format. All labels are words of the lists below, never texts from outside: the
  * number of series is fixed.
  */
-import { Counter, Gauge, Registry } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Gauge from "prom-client/lib/gauge.js";
+import Registry from "prom-client/lib/registry.js";
 import type { Role } from "../config/config.ts";
 
 /** What can become of a file. */

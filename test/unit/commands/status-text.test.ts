@@ -47,7 +47,9 @@ test("what an agent reports is shown in full", () => {
 test("an uploader's files that the brokers have are shown apart from the delivered ones", () => {
   const { observer, format } = observe("uploader");
   observer.done("sent", "a");
-  expect(format()).toMatch(/state {6}ready\n.*\nsent {7}1, last a \(.*\)\ndelivered {2}0\n/);
+  expect(format()).toMatch(/state {6}ready\n.*\nsent {7}1, last a \(.*\)\nwaiting/);
+  observer.done("delivered", "a");
+  expect(format()).toMatch(/\nsent {7}1, last a \(.*\)\ndelivered {2}1, last a \(.*\)\n/);
 });
 
 test("no name plays with the terminal", () => {
