@@ -1,5 +1,5 @@
-/** The last files that failed, for the status. How many there were in all is for the metrics. */
-import type { Listed } from "./status.ts";
+/** The files that failed at their last try, for the status and its number; those of all times are counted by the metrics. */
+import { type Listed, listed } from "./status.ts";
 
 export interface Failure {
   /** As it is shown: control characters escaped, the uploader's name before it on a downloader. */
@@ -9,29 +9,32 @@ export interface Failure {
   time: string;
 }
 
-const maxKept = 100;
+/** More than anybody reads, some 2 MiB; the oldest are forgotten then. */
+const maxKept = 5000;
 
 export class Failures {
-  /** By path, so that a file that fails again at each rescan is listed once; the oldest first. */
+  /** By path, so that a file that fails again at each rescan counts once; the oldest first. */
   readonly #kept = new Map<string, Failure>();
-  #count = 0;
+
+  /** 5000 at most. */
+  get count(): number {
+    return this.#kept.size;
+  }
 
   add(path: string, reason: string): void {
-    if (!this.#kept.delete(path)) this.#count++;
+    this.#kept.delete(path);
     this.#kept.set(path, { path, reason, time: new Date().toISOString() });
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= maxKept) break;
-      this.#kept.delete(oldest);
-    }
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > maxKept && oldest !== undefined) this.#kept.delete(oldest);
   }
 
   /** The file went well after all. */
   remove(path: string): void {
-    if (this.#kept.delete(path)) this.#count--;
+    this.#kept.delete(path);
   }
 
   /** The latest first. */
   list(): Listed<Failure> {
-    return { count: this.#count, items: [...this.#kept.values()].reverse() };
+    return listed([...this.#kept.values()].reverse(), this.count, (failure) => failure);
   }
 }

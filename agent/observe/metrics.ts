@@ -41,11 +41,10 @@ export interface Gauges {
   kafkaConnected(): boolean;
   /** Chunks between the downloader's position and the topic's end. */
   consumerLagChunks(): number;
-  /** Versions that only a newer agent understands. */
+  /** Versions that there is no room for, or that only a newer agent understands. */
   parkedFiles(): number;
   /** Files that can't be sent or stored as they are, as of their last try. */
   failedFiles(): number;
-  quarantinedBytes(): number;
 }
 
 export class Metrics {
@@ -169,14 +168,13 @@ export class Metrics {
       "Chunks between the position and the topic's end (downloader).",
       () => gauges.consumerLagChunks?.(),
     );
-    this.#gauge("streamsend_parked_files", "Versions that only a newer agent understands.", () =>
-      gauges.parkedFiles?.(),
+    this.#gauge(
+      "streamsend_parked_files",
+      "Files that there is no room for, or that only a newer agent understands.",
+      () => gauges.parkedFiles?.(),
     );
     this.#gauge("streamsend_failed_files", "Files that failed at their last try.", () =>
       gauges.failedFiles?.(),
-    );
-    this.#gauge("streamsend_quarantined_bytes", "Bytes of files that failed their checksum.", () =>
-      gauges.quarantinedBytes?.(),
     );
   }
 

@@ -49,7 +49,10 @@ export class Observer {
   constructor(options: ObserverOptions) {
     this.#options = options;
     this.metrics = new Metrics(options.role, options.version);
-    this.metrics.observe({ kafkaConnected: () => this.#kafkaConnected() });
+    this.metrics.observe({
+      kafkaConnected: () => this.#kafkaConnected(),
+      failedFiles: () => this.#failures.count,
+    });
   }
 
   /** Which step of starting or stopping it is in, "reading the ledger"; undefined: it is at work. */

@@ -15,17 +15,15 @@ export class UploadStatus implements StatusSource {
       candidates: Candidates;
       moving: ReadonlySet<{ progress: Moving }>;
       window: Window;
-      failed: { size: number };
     },
   ) {
-    const { candidates, moving, window, failed } = parts;
+    const { candidates, moving, window } = parts;
     this.#candidates = candidates;
     this.#moving = moving;
     metrics.observe({
       inFlightBytes: () => window.usedBytes,
       incompleteFiles: () => moving.size,
       waitingFiles: () => this.#waiting,
-      failedFiles: () => failed.size,
     });
   }
 

@@ -30,7 +30,7 @@ export async function runUploader(
   const running = new Set<Promise<void>>();
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
-  observer.source = new UploadStatus(observer.metrics, { ...options, candidates, failed });
+  observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
 
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
     const { file } = found;

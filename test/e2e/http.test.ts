@@ -111,6 +111,39 @@ test("a watch that is not there makes the agent unready, and says which one; the
   await http.waitForReadiness(true);
 });
 
+test("an output without room, and one that goes away, make the downloader unready for as long as that lasts", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const cramped = await scene.downloader(output, {
+    downloader: { min_free: "1000000GB" },
+    settings: anyPort,
+  });
+  await (await AgentHttp.of(cramped)).waitForReadiness(false, /downloader\.min_free/);
+  await cramped.kill();
+
+  const downloader = await scene.downloader(output, { settings: anyPort });
+  const http = await AgentHttp.of(downloader);
+  await http.waitForReadiness(true);
+  await rename(output, `${output}-away`);
+  await writeFile(join(source, "a.txt"), "a");
+  const uploader = await scene.uploader(source);
+  await http.waitForReadiness(false, /output .* is not there/);
+  await rename(`${output}-away`, output);
+  await http.waitForReadiness(true);
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  const delivered = { role: "downloader", result: "delivered" };
+  await waitUntil(
+    "it is counted",
+    async () => (await http.metric("streamsend_files_total", delivered)) === 1,
+  );
+  expect(await http.metric("streamsend_bytes_total", { role: "downloader" })).toBeGreaterThanOrEqual(1);
+  expect(await http.status()).toMatchObject({
+    role: "downloader",
+    delivered: { count: 1, last: { path: "uploader/a.txt" } },
+    lag: 0,
+  });
+});
+
 test("without brokers an agent is healthy and not ready, says why, and is ready when they are there", async () => {
   const kafka = await startKafka();
   const scene = await openScene();
@@ -194,7 +227,7 @@ test("whatever is sent to the port, the agent goes on", async () => {
     [`BREW / HTTP/1.1\r\n${host}\r\n`, /^(HTTP\/1\.1 4|$)/],
     ["\r\n\r\n\r\n", /^(HTTP\/1\.1 400 |$)/],
     [new Uint8Array([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]), /^(HTTP\/1\.1 400 |$)/],
-    [crypto.getRandomValues(new Uint8Array(65_536)), /^(HTTP\/1\.1 4|$)/],
+    [crypto.getRandomValues(new Uint8Array(65_536)), /^(HTTP\/1\.1 [45]|$)/],
   ];
   const answers = await Promise.all(
     garbage.map(async ([request, expected]) => ({ request, expected, got: await http.raw(request) })),

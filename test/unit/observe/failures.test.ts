@@ -14,9 +14,9 @@ test("a file that fails again is listed once, with its latest reason, and first"
   ]);
 });
 
-test("only the last hundred are kept, and all are counted", () => {
+test("of many a hundred are listed, and all are counted, however often they fail", () => {
   const failures = new Failures();
-  for (let at = 0; at < 250; at++) failures.add(`file ${at}`, "gone");
+  for (let round = 0; round < 3; round++) for (let at = 0; at < 250; at++) failures.add(`file ${at}`, "gone");
   const { count, items } = failures.list();
   expect([count, items.length, items[0]?.path, items.at(-1)?.path]).toEqual([
     250,
@@ -24,6 +24,12 @@ test("only the last hundred are kept, and all are counted", () => {
     "file 249",
     "file 150",
   ]);
+});
+
+test("what is kept is bounded, and the latest stay", () => {
+  const failures = new Failures();
+  for (let at = 0; at < 20_000; at++) failures.add(`file ${at}`, "gone");
+  expect([failures.count, failures.list().items[0]?.path]).toEqual([5000, "file 19999"]);
 });
 
 test("a file that goes well after all is no failure any more", () => {
