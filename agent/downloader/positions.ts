@@ -6,6 +6,7 @@ import type { Group } from "../kafka/group-consumer.ts";
 import type { Position } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
 
 /** What is committed with a position: from which store, and of which topic it is. */
 export interface CommitNote {
@@ -24,6 +25,7 @@ export interface PositionOptions {
   topicId: string;
   start: "earliest" | "latest";
   log: Log;
+  observer: Observer;
 }
 
 /** The positions to begin at. Throws a `KafkaError` when the brokers do not answer. */
@@ -42,7 +44,7 @@ export async function resolveStarts(
     const before = committed.get(partition);
     const sameTopic = parseNote(before?.metadata)?.topic === topicId;
     const wanted = sameTopic ? before?.offset : firstOffset(options, partition);
-    return { partition, offset: inLog(options.log, partition, wanted, low, high), end: high };
+    return { partition, offset: inLog(options, partition, wanted, low, high), end: high };
   });
 }
 
@@ -81,12 +83,13 @@ function firstOffset({ ledger, topicId }: PositionOptions, partition: number): n
   return ledger.start?.topic === topicId ? ledger.start.offsets[String(partition)] : undefined;
 }
 
-function inLog(log: Log, partition: number, wanted: number | undefined, low: number, high: number): number {
+function inLog({ log, observer }: PositionOptions, partition: number, wanted: number | undefined, low: number, high: number): number {
   if (wanted === undefined || wanted > high) return low;
   if (wanted >= low) return wanted;
   log.error(
     `partition ${partition}: the chunks from offset ${wanted} to ${low - 1} expired before they were read: retention is shorter than the lag`,
     { partition, from: wanted, to: low - 1 },
   );
+  observer.metrics.gap(low - wanted);
   return low;
 }

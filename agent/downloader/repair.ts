@@ -69,6 +69,7 @@ export class Repair {
     const { ledger, assembly, observer } = this.#options;
     assembly.dropSettled();
     const seen = new Set<string>();
+    const steps: Promise<void>[] = [];
     for (const sent of [...this.#missing()]) {
       const key = chunkKey(sent);
       seen.add(key);
@@ -78,8 +79,10 @@ export class Repair {
         known?.id.version === sent.version ? known : { id: sent, step: "noticed", asks: 0, askedAt: "" };
       this.#attempts.set(key, attempt);
       // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
-      if (attempt === known) await this.#goOn(sent, attempt);
+      if (attempt === known) steps.push(this.#goOn(sent, attempt));
     }
+    // Side by side: of a topic that was made again there are thousands.
+    await Promise.all(steps);
     for (const [key, { id, step }] of this.#attempts) {
       if (seen.has(key)) continue;
       this.#attempts.delete(key);
