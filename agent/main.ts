@@ -48,6 +48,16 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const { formatSettings } = await import("./commands/check.ts");
     return print(formatSettings(loaded));
   }
+  if (command === "redeliver") {
+    const { redeliver } = await import("./commands/redeliver.ts");
+    const { parseSince } = await import("./commands/since.ts");
+    const since = parsed.values.get("since")?.at(-1);
+    const [glob] = parsed.operands;
+    const lines: string[] = [];
+    const options = { glob, sinceMs: since === undefined ? undefined : parseSince(since, Date.now()) };
+    await redeliver(loaded.config, options, (line) => lines.push(`${line}\n`));
+    return print(lines.join(""));
+  }
   const { run } = await import("./commands/run.ts");
   return run(loaded.config, { once: flags.has("once"), dryRun: flags.has("dry-run") });
 }

@@ -81,7 +81,9 @@ Exit code: 0 it has answered, 1 it does not, or not to this token.`,
     summary: "fetch again what was delivered already",
     operands: "[GLOB]",
     options: ["since", "config", "set"],
-    about: "Downloader: fetches again what its group already had.",
+    about: `Downloader: its group fetches again what it already had, or could not store; at once where a downloader runs.
+GLOB is on UPLOADER/PATH; TIME is a date (2025-04-15, 2025-04-15T18:30) or a time ago (2h).
+A file's newest version only, from the topic or, where that no longer has it, from its uploader.`,
     examples: ["streamsend-agent redeliver 'pos-0042/**' --since 2025-04-15"],
   },
   keygen: {

@@ -83,7 +83,13 @@ function firstOffset({ ledger, topicId }: PositionOptions, partition: number): n
   return ledger.start?.topic === topicId ? ledger.start.offsets[String(partition)] : undefined;
 }
 
-function inLog({ log, observer }: PositionOptions, partition: number, wanted: number | undefined, low: number, high: number): number {
+function inLog(
+  { log, observer }: PositionOptions,
+  partition: number,
+  wanted: number | undefined,
+  low: number,
+  high: number,
+): number {
   if (wanted === undefined || wanted > high) return low;
   if (wanted >= low) return wanted;
   log.error(

@@ -6,7 +6,13 @@
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import { chunkKey, decodeFrom, type VersionId } from "../wire/chunk.ts";
-import type { DeliveredValue, Entry, FileValue, StartValue } from "../wire/entry.ts";
+import {
+  type DeliveredValue,
+  type Entry,
+  encodeEntryKey,
+  type FileValue,
+  type StartValue,
+} from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { pathProblem } from "../wire/path.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
@@ -25,6 +31,8 @@ export class GroupLedger {
   readonly #unsettled = new Unsettled();
   /** Requests that stand in the ledger, by path. */
   readonly #asked = new Map<string, VersionId>();
+  /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
+  readonly #takenBack = new Map<string, number>();
   #reader: EntryReader | undefined;
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
@@ -200,7 +208,7 @@ export class GroupLedger {
     return sinceMs >= (mayBeMore ? Math.max(leastRereadMs, 10 * this.#readMs) : mostRereadMs);
   }
 
-  #take({ entry, timestampMs }: LoggedEntry): void {
+  #take({ entry, offset, timestampMs }: LoggedEntry): void {
     const { key, value } = entry;
     if (key.kind === "file") this.#takeFile(key, value as FileValue | null);
     if (!("group" in key) || key.group !== this.group) return;
@@ -210,7 +218,8 @@ export class GroupLedger {
     } else if (key.kind === "needs") {
       if (value !== null) this.#asked.set(chunkKey(key), key);
       else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
-    } else if (value === null) this.#takeBack(key);
+    } else if (value === null) this.#takeBack(key, offset);
+    else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
     else if (key.kind === "delivered") this.noteDelivered(key);
     else {
       this.#failed.set(chunkKey(key), key.version);
@@ -229,11 +238,13 @@ export class GroupLedger {
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */
-  #takeBack(key: Extract<Entry["key"], { version: number }>): void {
-    const name = chunkKey(key);
+  #takeBack(key: Extract<Entry["key"], { version: number }>, offset: number): void {
+    const file = chunkKey(key);
     const index = key.kind === "delivered" ? this.#delivered : this.#failed;
-    if (index.get(name) !== key.version) return;
-    index.forget(name);
+    if (index.get(file) !== key.version || this.#takenBack.get(encodeEntryKey(key)) === offset) return;
+    index.forget(file);
+    this.#takenBack.set(encodeEntryKey(key), offset);
+    // What its uploader says of it was passed over: the ledger has to be read once more.
     this.#incomplete = true;
   }
 

@@ -61,7 +61,9 @@ export class PlainKafka {
       this.#admin().describeTopics([topic], { timeout: timeoutMs }, done),
     );
     if (!found || found.error) throw new Error(`${topic}: ${found?.error?.message ?? "not there"}`);
-    return { id: found.topicId.base64str, partitions: found.partitions.length };
+    // The types say base64str.
+    const { base64 } = found.topicId as unknown as { base64: string };
+    return { id: base64, partitions: found.partitions.length };
   }
 
   /** The topic's settings by name. */
@@ -96,6 +98,16 @@ export class PlainKafka {
         const offset = found.find((position) => position.partition === partition)?.offset;
         return typeof offset === "number" && offset >= 0 ? offset : -1;
       });
+    });
+  }
+
+  /** Notes a position of a group that has no members now. */
+  async commit(group: string, topic: string, offset: number, metadata: string): Promise<void> {
+    await this.#withConsumer(group, async (consumer) => {
+      const positions = [{ topic, partition: 0, offset, metadata }];
+      await ask<void>(`committing for ${group}`, (done) =>
+        consumer.getClient().commitAndWait(positions, timeoutMs, (error) => done(error, undefined)),
+      );
     });
   }
 

@@ -1,0 +1,76 @@
+/**
+ * `redeliver`: takes back the receipts of what a group has delivered, or could not store. The group's downloaders see
+ * that at once, or at their next start, and fetch those files again: from the log, or from their uploaders.
+ */
+import type { Config, DownloaderConfig } from "../config/config.ts";
+import { RecordProducer } from "../kafka/producer.ts";
+import { describeTopic } from "../kafka/topics.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { findReceipts, type Receipt } from "../ledger/receipts.ts";
+import { Effects } from "../lib/effects.ts";
+import { AgentError } from "../lib/errors.ts";
+import { Log } from "../observe/log.ts";
+import { chunkKey } from "../wire/chunk.ts";
+import type { Entry } from "../wire/entry.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import { UsageError } from "./arguments.ts";
+
+export interface RedeliverOptions {
+  /** On `UPLOADER/PATH`; undefined: all. */
+  glob: string | undefined;
+  /** Only what was delivered since; milliseconds since 1970. */
+  sinceMs: number | undefined;
+}
+
+/** Says what will be fetched again. Throws an `AgentError`, or a `UsageError` for an uploader's configuration. */
+export async function redeliver(
+  config: Config,
+  options: RedeliverOptions,
+  say: (line: string) => void,
+): Promise<void> {
+  if (config.role !== "downloader")
+    throw new UsageError("redeliver is for downloaders: the configuration's role is uploader", "redeliver");
+  const { kafka, name: agentName } = config;
+  // Standard output is for the result; what the client logs is of no interest unless it fails.
+  const log = new Log({ level: "error", format: config.log.format, agent: agentName });
+  const { signal } = new AbortController();
+  const producer = await RecordProducer.open({
+    kafka,
+    agentName,
+    queueBytes: 1 << 20,
+    compression: "none",
+    log,
+    signal,
+  });
+  try {
+    const topic = await describeTopic(producer.client, kafka.ledger);
+    if (!topic)
+      throw new AgentError(`topic ${kafka.ledger} is missing: nothing was delivered yet`, "permanent");
+    const ledger = new Ledger({ kafka, agentName, producer, topic, effects: new Effects(), log, signal });
+    await takeBack(config.downloader, ledger, options, say);
+  } finally {
+    await producer.close(config.shutdownTimeoutMs);
+  }
+}
+
+async function takeBack(
+  { group }: DownloaderConfig,
+  ledger: Ledger,
+  { glob, sinceMs }: RedeliverOptions,
+  say: (line: string) => void,
+): Promise<void> {
+  const pattern = new Bun.Glob(glob ?? "**");
+  const isWanted = ({ id, timeMs }: Receipt) =>
+    pattern.match(chunkKey(id)) && (sinceMs === undefined || timeMs >= sinceMs);
+  const { found, forgotten } = await findReceipts(ledger, group, isWanted);
+  for (const { id, kind } of found) {
+    const name = pathToDisplay(chunkKey(id));
+    await ledger.write({ key: { kind, group, ...id }, value: null } as Entry);
+    say(`${name}: version ${id.version} is fetched again`);
+  }
+  for (const { id } of forgotten)
+    say(
+      `${pathToDisplay(chunkKey(id))}: version ${id.version} can't be had: its uploader no longer knows it`,
+    );
+  if (found.length === 0) say(`nothing of group ${group} to fetch again`);
+}

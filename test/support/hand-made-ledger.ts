@@ -1,0 +1,34 @@
+/** Entries of the ledger as docs/protocol.md writes them, put together by hand: what an uploader says of a file. */
+import { createHash } from "node:crypto";
+import { type HandMadeFile, handMadeVersion } from "./hand-made.ts";
+import type { PlainRecord } from "./records.ts";
+
+export interface HandMadeEntry {
+  state?: "sending" | "sent" | "gone" | "abandoned";
+  topicId: string;
+  /** Of the version's last chunk. */
+  offset: number;
+  /** As the chunks' header has it. */
+  from?: string;
+}
+
+/** The uploader's word on a file; everything is in partition 0. */
+export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord {
+  const { uploader, path, content, version = handMadeVersion } = file;
+  const { state = "sent", topicId, offset, from } = entry;
+  const value = {
+    format: 1,
+    version,
+    state,
+    size: content.length,
+    mtime: "1744741849202123456",
+    ctime: "1744741849202123456",
+    inode: "1",
+    topic: topicId,
+    partition: 0,
+    ...(from === undefined ? {} : { from }),
+    checksum: `md5:${createHash("md5").update(content).digest("hex")}`,
+    offset,
+  };
+  return { key: `file/${uploader}/${path}`, value: Buffer.from(JSON.stringify(value)), headers: [] };
+}
