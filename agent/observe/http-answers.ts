@@ -14,6 +14,9 @@ export interface AnswerOptions {
   token: string | undefined;
 }
 
+/** What of a request plays a part; all of it is a stranger's. */
+type Question = Pick<Request, "url" | "method" | "headers">;
+
 type Answer = (observer: Observer) => Response | Promise<Response>;
 
 const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
@@ -24,7 +27,7 @@ const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
 ]);
 
 /** Never throws. */
-export async function answer(options: AnswerOptions, request: Request): Promise<Response> {
+export async function answer(options: AnswerOptions, request: Question): Promise<Response> {
   const path = pathOf(request.url);
   const response = await (path === "/healthz"
     ? readOnly(request, () => text("ok", 200))
@@ -37,7 +40,7 @@ export async function answer(options: AnswerOptions, request: Request): Promise<
 function guarded(
   { observer, host, token }: AnswerOptions,
   path: string,
-  request: Request,
+  request: Question,
 ): Response | Promise<Response> {
   if (token === undefined) {
     if (isRebound(host, request.headers.get("host")))
@@ -50,7 +53,7 @@ function guarded(
   return readOnly(request, () => find(observer));
 }
 
-function readOnly(request: Request, find: () => Response | Promise<Response>): Response | Promise<Response> {
+function readOnly(request: Question, find: () => Response | Promise<Response>): Response | Promise<Response> {
   if (request.method === "GET" || request.method === "HEAD") return find();
   return text("only GET", 405, { Allow: "GET, HEAD" });
 }

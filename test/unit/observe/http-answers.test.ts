@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import fc from "fast-check";
 import { answer } from "../../../agent/observe/http-answers.ts";
 import { Observer } from "../../../agent/observe/observer.ts";
 import { Troubles } from "../../../agent/observe/troubles.ts";
@@ -95,6 +96,23 @@ test("the page needs nothing from elsewhere, and its policy allows nothing else"
     const hash = new Bun.CryptoHasher("sha256").update(parts[1] ?? "").digest("base64");
     expect(policy).toContain(`${tag}-src 'sha256-${hash}'`);
   }
+});
+
+test("whatever is asked, there is an answer, and without the token never what was to be kept", async () => {
+  const { observer } = agent();
+  const options = { observer, host: "127.0.0.1", token: "s3cret" };
+  const word = fc.oneof(
+    fc.constantFrom(...guarded, "/healthz", "http://", "://", "?", "#", "%", "Bearer ", "Basic ", "[::1]"),
+    fc.string({ unit: "binary" }),
+  );
+  const text = fc.array(word, { maxLength: 5 }).map((words) => words.join(""));
+  const question = async (url: string, method: string, authorization: string, host: string) => {
+    const sent: Record<string, string> = { authorization, host };
+    const headers = { get: (name: string) => sent[name] ?? null } as Headers;
+    const { status } = await answer(options, { url, method, headers });
+    expect(url.includes("/healthz") ? [200, 401, 405] : [401]).toContain(status);
+  };
+  await fc.assert(fc.asyncProperty(text, text, text, text, question), { numRuns: 2000 });
 });
 
 test("nothing is kept by anybody on the way, or taken for another type", async () => {
