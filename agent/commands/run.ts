@@ -18,6 +18,7 @@ import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
 import { type HttpServer, startHttp } from "../observe/http-server.ts";
 import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
+import { watchDisk } from "../observe/watched-disk.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
 import { runUploader } from "../uploader/uploader.ts";
 import { Window } from "../uploader/window.ts";
@@ -179,7 +180,7 @@ async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> 
       config: role,
       topic,
       ledger,
-      disk: new LocalDisk(effects, syncFileSystem),
+      disk: watchDisk(new LocalDisk(effects, syncFileSystem), observer.stalls, role.output),
       once: options.once,
     });
     return result.lostCount > 0 && options.once ? failed : done;

@@ -5,6 +5,7 @@
 import type { Role } from "../config/config.ts";
 import { Failures } from "./failures.ts";
 import { type FileResult, Metrics } from "./metrics.ts";
+import { Stalls } from "./stalls.ts";
 import {
   listed,
   nothingListed,
@@ -43,6 +44,8 @@ export class Observer {
   #phase: string | undefined = "starting";
   #kafkaConnected: () => boolean = () => false;
   readonly metrics: Metrics;
+  /** For what may hang. */
+  readonly stalls = new Stalls();
   /** The role's own view; it sets this when it begins. */
   source: StatusSource | undefined;
 
@@ -85,7 +88,7 @@ export class Observer {
     const { items, count } = this.#troubles();
     for (const { what, reason } of items) reasons.push(`${what}: ${reason}`);
     if (count > items.length) reasons.push(`and ${count - items.length} more`);
-    return [...reasons, ...(this.source?.notReady() ?? [])];
+    return [...reasons, ...this.stalls.reasons(), ...(this.source?.notReady() ?? [])];
   }
 
   report(): StatusReport {

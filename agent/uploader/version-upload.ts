@@ -200,7 +200,7 @@ export class VersionUpload {
       entered = false;
     };
     try {
-      const value = await this.#source.read(offset, length);
+      const value = await observer.stalls.watch(`reading ${this.#name}`, this.#source.read(offset, length));
       const chunk = this.#chunk(offset, value);
       this.#anythingSent = true;
       const sent = this.#prefix.sent(offset, length);
