@@ -1,4 +1,4 @@
-/** A link that can be made slow: Toxiproxy, of scripts/toxiproxy. */
+/** A link that can be made slow, cut, delayed and reset: Toxiproxy, of scripts/toxiproxy. */
 import { join } from "node:path";
 import { run } from "./compare.ts";
 import { waitUntil } from "./wait.ts";
@@ -43,16 +43,56 @@ export class Toxiproxy {
 
   /** Bytes per second in each direction, at most. */
   async throttle(name: string, bytesPerSecond: number): Promise<void> {
-    for (const stream of ["upstream", "downstream"]) {
-      const attributes = { rate: Math.round(bytesPerSecond / 1024) };
-      await this.#post(`/proxies/${name}/toxics`, { type: "bandwidth", stream, attributes });
-    }
+    const attributes = { rate: Math.round(bytesPerSecond / 1024) };
+    for (const stream of ["upstream", "downstream"]) await this.#toxic(name, "bandwidth", stream, attributes);
   }
 
-  async #post(path: string, body: unknown): Promise<Record<string, unknown>> {
-    const response = await fetch(this.#api + path, { method: "POST", body: JSON.stringify(body) });
-    if (!response.ok) throw new Error(`Toxiproxy: POST ${path}: ${await response.text()}`);
-    return (await response.json()) as Record<string, unknown>;
+  /** No connection goes through any more, until `mend`. */
+  async cut(name: string): Promise<void> {
+    await this.#post(`/proxies/${name}`, { enabled: false });
+  }
+
+  /** Each answer comes later, by `ms` and up to `jitterMs` more. */
+  async delay(name: string, ms: number, jitterMs: number): Promise<void> {
+    await this.#toxic(name, "latency", "downstream", {
+      latency: Math.round(ms),
+      jitter: Math.round(jitterMs),
+    });
+  }
+
+  /** Each connection is reset `afterMs` after it was opened, or after now. */
+  async reset(name: string, afterMs: number): Promise<void> {
+    await this.#toxic(name, "reset_peer", "downstream", { timeout: afterMs });
+  }
+
+  /** What is sent from now on gets lost, and each connection ends `afterMs` later. */
+  async silence(name: string, afterMs: number): Promise<void> {
+    await this.#toxic(name, "timeout", "upstream", { timeout: afterMs });
+  }
+
+  /** Takes away everything that spoils the link. */
+  async mend(name: string): Promise<void> {
+    const proxy = await this.#ask("GET", `/proxies/${name}`);
+    for (const toxic of proxy.toxics as { name: string }[]) {
+      await this.#ask("DELETE", `/proxies/${name}/toxics/${toxic.name}`);
+    }
+    await this.#post(`/proxies/${name}`, { enabled: true });
+  }
+
+  async #toxic(proxy: string, type: string, stream: string, attributes: object): Promise<void> {
+    await this.#post(`/proxies/${proxy}/toxics`, { type, stream, attributes });
+  }
+
+  #post(path: string, body: unknown): Promise<Record<string, unknown>> {
+    return this.#ask("POST", path, body);
+  }
+
+  async #ask(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await fetch(this.#api + path, { method, ...sent });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`Toxiproxy: ${method} ${path}: ${text}`);
+    return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
   }
 }
 

@@ -1,0 +1,163 @@
+/** One agent of the run: an executable that is killed, stopped and started again under the same name, and what its log says. */
+import { writeFileSync } from "node:fs";
+import { waitUntil } from "../../test/support/wait.ts";
+import { peakBytes } from "../bench-parts/process.ts";
+import { LogFile, type LogLine } from "./log-file.ts";
+
+export type Settings = { readonly [key: string]: unknown };
+export type AgentRole = "uploader" | "downloader";
+
+export interface AgentOptions {
+  name: string;
+  role: AgentRole;
+  /** The name of its link to the broker. */
+  link: string;
+  executable: string;
+  /** Path of its two files, the configuration and the log. */
+  base: string;
+  settings: Settings;
+  onLine(agent: ChaosAgent, line: LogLine): void;
+  /** It ended, and nobody had killed it. */
+  onEnd(agent: ChaosAgent, how: string): void;
+}
+
+const inFlightMs = 1000;
+const stopMs = 45_000;
+
+export class ChaosAgent {
+  readonly name: string;
+  readonly role: AgentRole;
+  readonly link: string;
+  readonly #options: AgentOptions;
+  readonly #log: LogFile;
+  /** Files that are begun and not ended, by their names in the log. */
+  readonly #begun = new Set<string>();
+  readonly #killedAtMs: number[] = [];
+  #process: Bun.Subprocess | undefined;
+  #expectEnd = false;
+  #lastChunkMs = 0;
+  #peakBytes = 0;
+  #generation = 0;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.role = options.role;
+    this.link = options.link;
+    this.#log = new LogFile(`${options.base}.log`);
+    writeFileSync(`${options.base}.yaml`, JSON.stringify(options.settings)); // JSON is YAML
+  }
+
+  /** Changes with each disturbance: what it remembered before may be gone. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get isRunning(): boolean {
+    return (
+      this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
+    );
+  }
+
+  /** The most memory that any of its processes had, bytes. */
+  get peakBytes(): number {
+    this.#lookAtMemory();
+    return this.#peakBytes;
+  }
+
+  /** Whether chunks were under way a moment ago. */
+  get isInFlight(): boolean {
+    this.readLog();
+    return this.isRunning && this.#begun.size > 0 && Date.now() - this.#lastChunkMs < inFlightMs;
+  }
+
+  isSending(path: string): boolean {
+    return this.#begun.has(path);
+  }
+
+  wasKilledSince(ms: number): boolean {
+    return this.#killedAtMs.some((atMs) => atMs >= ms);
+  }
+
+  start(): void {
+    this.#begun.clear();
+    this.#expectEnd = false;
+    const { executable, base } = this.#options;
+    const child = Bun.spawn([executable, "--config", `${base}.yaml`], {
+      env: { PATH: process.env.PATH ?? "", TZ: "UTC", TMPDIR: process.env.TMPDIR ?? "/tmp" },
+      stdin: "ignore",
+      stdout: this.#log.descriptor,
+      stderr: this.#log.descriptor,
+    });
+    this.#process = child;
+    void child.exited.then((code) => {
+      if (this.#process !== child || this.#expectEnd) return;
+      this.#options.onEnd(this, `exit code ${code ?? child.signalCode}`);
+    });
+  }
+
+  /** As a power cut of this one program: kill -9. */
+  async kill(): Promise<void> {
+    this.#lookAtMemory();
+    this.#expectEnd = true;
+    this.#killedAtMs.push(Date.now());
+    this.disturbed();
+    this.#process?.kill("SIGKILL");
+    await this.#process?.exited;
+    this.readLog();
+  }
+
+  freeze(): void {
+    this.disturbed();
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  disturbed(): void {
+    this.#generation++;
+  }
+
+  /** Ends it in order, and tells whether that worked. */
+  async stop(): Promise<boolean> {
+    const child = this.#process;
+    if (!child || !this.isRunning) return true;
+    this.#lookAtMemory();
+    this.#expectEnd = true;
+    child.kill("SIGTERM");
+    const isOver = () => child.exitCode !== null || child.signalCode !== null;
+    const ended = await waitUntil(`${this.name} stops`, isOver, { timeoutMs: stopMs }).catch(() => false);
+    if (!ended) await this.kill();
+    this.readLog();
+    return ended;
+  }
+
+  /** Reads on in its log. */
+  readLog(): void {
+    for (const line of this.#log.take()) {
+      this.#follow(line);
+      this.#options.onLine(this, line);
+    }
+  }
+
+  #follow({ message, atMs }: LogLine): void {
+    const begun =
+      /^(.*): \d+ bytes, creating \d+ \d+-byte chunks$/.exec(message) ??
+      /^(.*) \(\d+\/\d+\): first chunk, /.exec(message);
+    const ended = /^(.*): (successfully processed|given up|merge complete|failed)/.exec(message);
+    if (begun?.[1] !== undefined) this.#begun.add(begun[1]);
+    if (ended?.[1] !== undefined) this.#begun.delete(ended[1]);
+    if (begun || / chunk(,| uploaded$)/.test(message)) this.#lastChunkMs = atMs;
+  }
+
+  #lookAtMemory(): void {
+    if (!this.isRunning) return;
+    try {
+      this.#peakBytes = Math.max(this.#peakBytes, peakBytes(this.#process?.pid ?? 0));
+    } catch {
+      // It has ended since; what it had a moment ago is known.
+    }
+  }
+}

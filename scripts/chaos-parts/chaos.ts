@@ -1,0 +1,263 @@
+/** One run: everything is built, disturbed while files come and go, mended, waited for, and judged. */
+import { Random } from "../../test/support/random.ts";
+import type { ChaosAgent } from "./agent.ts";
+import { Contents } from "./contents.ts";
+import { Counters } from "./counters.ts";
+import { FaultPlan } from "./fault-plan.ts";
+import { faults } from "./faults.ts";
+import { Findings } from "./findings.ts";
+import { Generator } from "./generator.ts";
+import { Journal } from "./journal.ts";
+import { reasonOf } from "./judge.ts";
+import { LogFile } from "./log-file.ts";
+import type { ChaosOptions } from "./options.ts";
+import { sabotage } from "./sabotage.ts";
+import { settle } from "./settle.ts";
+import { SourcesWatcher } from "./sources-watcher.ts";
+import { Stage } from "./stage.ts";
+import { Tidy } from "./tidy.ts";
+import { Truth } from "./truth.ts";
+import { mebibytes, type Results } from "./verdict.ts";
+import { Watcher } from "./watcher.ts";
+import { ways } from "./ways.ts";
+
+const logMs = 100;
+const tidyMs = 1000;
+const progressMs = 10_000;
+const stuckMs = 90_000;
+const patienceMs = 15 * 60_000;
+/** With something broken on purpose nobody has to wait as long to see it. */
+const sabotageStuckMs = 20_000;
+const maxExcerpts = 30;
+
+export async function runChaos(options: ChaosOptions, say: (line: string) => void): Promise<Results> {
+  const journal = new Journal();
+  const findings = new Findings(({ kind, what, why }) => say(`${kind.toUpperCase()}: ${what}: ${why}`));
+  let truth: Truth | undefined;
+  let counters: Counters | undefined;
+  const stage = await Stage.open(options, {
+    onLine: (agent, line) => counters?.line(agent, line),
+    onEnd(agent, how) {
+      findings.add("agent", agent.name, `it ended by itself (${how})`);
+      agent.start();
+    },
+  });
+  try {
+    truth = new Truth(stage.disks);
+    counters = new Counters(truth, journal);
+    return await new Run(options, say, stage, truth, counters, findings, journal).run();
+  } finally {
+    await stage.close();
+  }
+}
+
+class Run {
+  readonly #options: ChaosOptions;
+  readonly #say: (line: string) => void;
+  readonly #stage: Stage;
+  readonly #truth: Truth;
+  readonly #counters: Counters;
+  readonly #findings: Findings;
+  readonly #journal: Journal;
+  readonly #startedMs = Date.now();
+  readonly #brokerLog: LogFile;
+  readonly #tidy: Tidy;
+  readonly #watcher: Watcher;
+  readonly #sourcesWatcher: SourcesWatcher;
+  readonly #generator: Generator;
+  readonly #plan: FaultPlan;
+  readonly #contents: Contents;
+  #tidies = true;
+
+  constructor(
+    options: ChaosOptions,
+    say: (line: string) => void,
+    stage: Stage,
+    truth: Truth,
+    counters: Counters,
+    findings: Findings,
+    journal: Journal,
+  ) {
+    const { seed, afterDelete, without } = options;
+    this.#options = options;
+    this.#say = say;
+    this.#stage = stage;
+    this.#truth = truth;
+    this.#counters = counters;
+    this.#findings = findings;
+    this.#journal = journal;
+    this.#brokerLog = new LogFile(`${stage.kafka.dir}/broker.log`);
+    this.#contents = new Contents(seed);
+    this.#tidy = new Tidy(new Map(stage.downloaders.map((agent) => [agent.name, agent])));
+    this.#watcher = new Watcher({
+      truth,
+      findings,
+      journal,
+      disks: stage.disks,
+      onArrival: (disk, arrival) => this.#tidy.arrived(disk, arrival),
+    });
+    this.#sourcesWatcher = new SourcesWatcher({
+      sources: stage.sources.slice(0, afterDelete),
+      truth,
+      findings,
+      watcher: this.#watcher,
+      onTaken: (key) => this.#generator.taken(key),
+    });
+    this.#generator = new Generator({
+      random: new Random(seed),
+      truth,
+      contents: this.#contents,
+      journal,
+      sources: stage.sources,
+      staging: stage.staging,
+      removing: (path, act) => this.#sourcesWatcher.removing(path, act),
+    });
+    const scene = {
+      stage,
+      killed: (what: string, inFlight: boolean) => {
+        counters.killed(inFlight);
+        journal.general(`${what} was killed${inFlight ? " with chunks in flight" : ""}`);
+      },
+      storeDeleted: (disk: string) => counters.storeDeleted(disk),
+      say: (text: string) => journal.general(text),
+    };
+    // What is broken on purpose has to be what is found.
+    const left = options.sabotage === undefined ? without : faults.map(({ name }) => name);
+    this.#plan = new FaultPlan(new Random(seed + 1), scene, left);
+  }
+
+  async run(): Promise<Results> {
+    const timers = [
+      setInterval(() => this.#readLogs(), logMs),
+      setInterval(() => this.#tidies && this.#tidy.removeSettled(this.#watcher), tidyMs),
+      setInterval(() => this.#say(this.#progress()), progressMs),
+    ];
+    try {
+      this.#stage.startAll();
+      await this.#disturb();
+      this.#tidies = false;
+      this.#say("everything is mended; waiting until what is under way has arrived");
+      await this.#settle();
+      return await this.#judge();
+    } finally {
+      for (const timer of timers) clearInterval(timer);
+      this.#watcher.close();
+      this.#sourcesWatcher.close();
+    }
+  }
+
+  /** Files come and go, and things break, until the time is over. */
+  async #disturb(): Promise<void> {
+    const { minutes, sabotage: kind } = this.#options;
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), minutes * 60_000);
+    const scene = { stage: this.#stage, truth: this.#truth, contents: this.#contents };
+    const parts = [this.#generator.run(over.signal), this.#plan.run(over.signal)];
+    if (kind) parts.push(sabotage(kind, scene));
+    try {
+      await Promise.all(parts);
+    } finally {
+      over.abort();
+      clearTimeout(timer);
+      await Promise.allSettled(parts);
+    }
+  }
+
+  #settle(): Promise<void> {
+    return settle({
+      stage: this.#stage,
+      truth: this.#truth,
+      watcher: this.#watcher,
+      counters: this.#counters,
+      findings: this.#findings,
+      stuckMs: this.#options.sabotage === undefined ? stuckMs : sabotageStuckMs,
+      patienceMs,
+    });
+  }
+
+  async #judge(): Promise<Results> {
+    const { uploaders, downloaders, agents, noSmallDisks } = this.#stage;
+    const peak = (of: readonly ChaosAgent[]) => Math.max(...of.map(({ peakBytes }) => peakBytes));
+    const peaks = { uploader: peak(uploaders), downloader: peak(downloaders) };
+    if (this.#options.sabotage !== "stuck") {
+      for (const agent of agents) {
+        if (!(await agent.stop()))
+          this.#findings.add("stuck", agent.name, "it does not stop when it is asked to");
+      }
+    }
+    await this.#watcher.settled();
+    const repeated = this.#explainRepetitions();
+    const compared = await this.#watcher.compareAll();
+    this.#sayMore();
+    const { seed, minutes } = this.#options;
+    const skipped = noSmallDisks === undefined ? [] : [`fault fill-disk: ${noSmallDisks}`];
+    for (const name of this.#options.without) skipped.push(`fault ${name}: --without`);
+    return {
+      seed,
+      minutes,
+      findings: this.#findings.all,
+      kills: this.#counters.kills,
+      killsInFlight: this.#counters.killsInFlight,
+      versions: this.#truth.deliveredStates,
+      compared,
+      repeated,
+      unseen: this.#watcher.unseen,
+      ways: ways.map((way) => ({ name: way.name, taken: this.#counters.ways.taken(way) })),
+      faults: this.#plan.counts,
+      skipped,
+      peaks,
+      sabotaged: this.#options.sabotage !== undefined,
+    };
+  }
+
+  /** Those without a reason are findings; gives the others. */
+  #explainRepetitions(): string[] {
+    const explained = [];
+    for (const { disk, record, state, firstMs, lastMs } of this.#watcher.repetitions) {
+      const times = state.published.get(disk.name) ?? 0;
+      const [name] = record.key.split("/");
+      const reason = reasonOf({
+        times,
+        versions: this.#counters.versionsMerged(disk.name, record.key, state.md5),
+        uploaderKilled:
+          this.#stage.uploaders.find((agent) => agent.name === name)?.wasKilledSince(state.sinceMs) ?? false,
+        storeDeleted: this.#counters.wasStoreDeleted(disk.name, firstMs, lastMs),
+      });
+      if (reason === undefined)
+        this.#findings.add(
+          "duplicated",
+          record.key,
+          `on ${disk.name}: its content ${state.index} was published ${times} times`,
+        );
+      else explained.push(`${record.key} on ${disk.name}: ${reason}`);
+    }
+    return explained;
+  }
+
+  /** What is known of the files that went wrong. */
+  #sayMore(): void {
+    for (const { kind, what, why } of this.#findings.all.slice(0, maxExcerpts))
+      this.#say(`\n${kind}: ${what}: ${why}\n${this.#journal.excerpt(what)}`);
+  }
+
+  #readLogs(): void {
+    for (const agent of this.#stage.agents) agent.readLog();
+    for (const { message } of this.#brokerLog.take()) this.#counters.ways.line("broker", message);
+  }
+
+  #progress(): string {
+    const { kills, killsInFlight, ways: taken } = this.#counters;
+    const peak = (of: readonly ChaosAgent[]) => mebibytes(Math.max(...of.map(({ peakBytes }) => peakBytes)));
+    const { uploaders, downloaders } = this.#stage;
+    const minute = ((Date.now() - this.#startedMs) / 60_000).toFixed(1);
+    return [
+      `minute ${minute}`,
+      `${this.#truth.deliveredStates} published`,
+      `${this.#truth.outstanding().length} on their way`,
+      `${kills} kills (${killsInFlight} in flight)`,
+      `${taken.total} recoveries`,
+      `peaks ${peak(uploaders)}/96 ${peak(downloaders)}/128 MiB`,
+      `${this.#findings.all.length} found`,
+    ].join(", ");
+  }
+}

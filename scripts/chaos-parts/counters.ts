@@ -1,0 +1,99 @@
+/** What the run has counted so far, from logs and faults. */
+import type { ChaosAgent } from "./agent.ts";
+import type { Journal } from "./journal.ts";
+import type { LogLine } from "./log-file.ts";
+import type { Truth } from "./truth.ts";
+import { WayCounts } from "./ways.ts";
+
+export class Counters {
+  readonly ways = new WayCounts();
+  readonly #truth: Truth;
+  readonly #journal: Journal;
+  readonly #sent = new Set<string>();
+  readonly #merged = new Map<string, Set<number>>();
+  readonly #storesDeleted: { disk: string; atMs: number }[] = [];
+  #kills = 0;
+  #killsInFlight = 0;
+  #moves = 0;
+  #lastLineMs = Date.now();
+
+  constructor(truth: Truth, journal: Journal) {
+    this.#truth = truth;
+    this.#journal = journal;
+  }
+
+  get kills(): number {
+    return this.#kills;
+  }
+
+  get killsInFlight(): number {
+    return this.#killsInFlight;
+  }
+
+  /** Grows with everything that brings a file further. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** When an agent last moved something. */
+  get lastMoveMs(): number {
+    return this.#lastLineMs;
+  }
+
+  line(agent: ChaosAgent, line: LogLine): void {
+    const { message, atMs, level, version, checksum } = line;
+    this.ways.line(agent.role, message);
+    const key = this.#keyOf(agent, line);
+    if (/ chunk(,| uploaded$)|merge complete|successfully processed/.test(message)) {
+      this.#moves++;
+      this.#lastLineMs = Date.now();
+    }
+    if (key !== undefined && checksum !== undefined && version !== undefined)
+      this.#noteEnd(agent, key, checksum, version);
+    if (/: appended chunk,| chunk uploaded$/.test(message)) return;
+    const text = `${agent.name}: ${message}${version === undefined ? "" : ` [version ${version}]`}`;
+    if (key !== undefined) this.#journal.ofFile(key, text, atMs);
+    else if (level !== "debug" || !message.startsWith("kafka client:")) this.#journal.general(text, atMs);
+  }
+
+  killed(inFlight: boolean): void {
+    this.#kills++;
+    if (inFlight) this.#killsInFlight++;
+  }
+
+  storeDeleted(disk: string): void {
+    this.#storesDeleted.push({ disk, atMs: Date.now() });
+  }
+
+  wasStoreDeleted(disk: string, fromMs: number, toMs: number): boolean {
+    return this.#storesDeleted.some((one) => one.disk === disk && one.atMs >= fromMs && one.atMs <= toMs);
+  }
+
+  /** Whether the uploader has said that the brokers have all of this content. */
+  wasSent(key: string, md5: string): boolean {
+    return this.#sent.has(`${key} ${md5}`);
+  }
+
+  /** How many versions of this content a downloader has named as merged. */
+  versionsMerged(disk: string, key: string, md5: string): number {
+    return this.#merged.get(`${disk} ${key} ${md5}`)?.size ?? 0;
+  }
+
+  #noteEnd(agent: ChaosAgent, key: string, md5: string, version: number): void {
+    if (agent.role === "uploader") {
+      this.#sent.add(`${key} ${md5}`);
+      return;
+    }
+    const id = `${agent.name} ${key} ${md5}`;
+    const versions = this.#merged.get(id) ?? new Set();
+    this.#merged.set(id, versions.add(version));
+  }
+
+  /** The file that a line is about: by its fields, else by what it begins with. */
+  #keyOf(agent: ChaosAgent, { message, path, uploader }: LogLine): string | undefined {
+    if (path !== undefined) return `${uploader ?? agent.name}/${path}`;
+    const name = /^(.+?)(?: \(\d+\/\d+\))?: /.exec(message)?.[1];
+    const key = agent.role === "uploader" ? `${agent.name}/${name}` : name;
+    return key !== undefined && this.#truth.record(key) ? key : undefined;
+  }
+}

@@ -1,0 +1,225 @@
+/** The faults, each as what is done, how long it lasts and how it is mended. A new kind of fault is a new row. */
+import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../../test/support/compare.ts";
+import { waitUntil } from "../../test/support/wait.ts";
+import type { ChaosAgent } from "./agent.ts";
+import type { Stage, StageDisk } from "./stage.ts";
+
+/** What the seed says of one fault; each kind takes of it what it needs. */
+export interface FaultDraw {
+  target: number;
+  /** 0 to 999. */
+  duration: number;
+  /** 0 to 999. */
+  extent: number;
+}
+
+export interface FaultScene {
+  stage: Stage;
+  /** Notes a kill; inFlight: chunks were under way. */
+  killed(what: string, inFlight: boolean): void;
+  storeDeleted(disk: string): void;
+  say(text: string): void;
+}
+
+export interface Fault {
+  name: string;
+  /** How often it comes, against the others. */
+  weight: number;
+  /** What it is done to: only one fault at a time is on each. Undefined: not possible here. */
+  target(stage: Stage, draw: FaultDraw): string | undefined;
+  /** Does it, and mends it. */
+  run(scene: FaultScene, target: string, draw: FaultDraw): Promise<void>;
+}
+
+const broker = "broker";
+/** Most that a kill waits for a moment with chunks under way. */
+const aimMs = 4000;
+const script = join(import.meta.dir, "../kafka");
+
+export const faults: readonly Fault[] = [
+  { name: "kill-uploader", weight: 24, target: uploader, run: killAgent },
+  { name: "kill-downloader", weight: 24, target: downloader, run: killAgent },
+  { name: "kill-broker", weight: 4, target: () => broker, run: killBroker },
+  {
+    name: "freeze-uploader",
+    weight: 5,
+    target: uploader,
+    run: (scene, target, draw) => freeze(scene, target, 500 + draw.duration * 8),
+  },
+  // Often for longer than the session: its partitions are another's when it comes back.
+  {
+    name: "freeze-downloader",
+    weight: 6,
+    target: downloader,
+    run: (scene, target, draw) => freeze(scene, target, 500 + draw.duration * 22),
+  },
+  { name: "freeze-broker", weight: 2, target: () => broker, run: freezeBroker },
+  {
+    name: "cut-link",
+    weight: 6,
+    target: anyAgent,
+    run: (scene, target, draw) => spoil(scene, target, draw, "cut"),
+  },
+  {
+    name: "delay-link",
+    weight: 5,
+    target: anyAgent,
+    run: (scene, target, draw) => spoil(scene, target, draw, "delay"),
+  },
+  {
+    name: "reset-link",
+    weight: 6,
+    target: anyAgent,
+    run: (scene, target, draw) => spoil(scene, target, draw, "reset"),
+  },
+  {
+    name: "silence-link",
+    weight: 4,
+    target: anyAgent,
+    run: (scene, target, draw) => spoil(scene, target, draw, "silence"),
+  },
+  { name: "delete-partials", weight: 5, target: downloader, run: deletePartials },
+  { name: "delete-store", weight: 3, target: downloader, run: deleteStore },
+  { name: "fill-disk", weight: 4, target: smallDisk, run: fillDisk },
+  { name: "cut-log", weight: 1, target: () => broker, run: cutLog },
+];
+
+function uploader({ uploaders }: Stage, { target }: FaultDraw): string | undefined {
+  return uploaders[target % uploaders.length]?.name;
+}
+
+function downloader({ downloaders }: Stage, { target }: FaultDraw): string | undefined {
+  return downloaders[target % downloaders.length]?.name;
+}
+
+function anyAgent({ agents }: Stage, { target }: FaultDraw): string | undefined {
+  return agents[target % agents.length]?.name;
+}
+
+function smallDisk({ disks, noSmallDisks }: Stage, { target }: FaultDraw): string | undefined {
+  const small = noSmallDisks === undefined ? disks.filter((disk) => disk.small) : [];
+  return small[target % Math.max(1, small.length)]?.name;
+}
+
+function agentOf(stage: Stage, name: string): ChaosAgent {
+  return stage.agents.find((agent) => agent.name === name) as ChaosAgent;
+}
+
+function diskOf(stage: Stage, name: string): StageDisk {
+  return stage.disks.find((disk) => disk.name === name) as StageDisk;
+}
+
+async function killAgent(scene: FaultScene, target: string, draw: FaultDraw): Promise<void> {
+  const agent = agentOf(scene.stage, target);
+  if (draw.extent < 800) await aim(() => agent.isInFlight);
+  const { isInFlight } = agent;
+  await agent.kill();
+  scene.killed(target, isInFlight);
+  await Bun.sleep(draw.duration * 4);
+  agent.start();
+}
+
+async function killBroker({ stage, killed }: FaultScene, _target: string, draw: FaultDraw): Promise<void> {
+  const inFlight = () => stage.uploaders.some((agent) => agent.isInFlight);
+  await aim(inFlight);
+  const hit = inFlight();
+  await stage.kafka.kill();
+  killed(broker, hit);
+  await Bun.sleep(draw.duration * 3);
+  await stage.kafka.restart();
+}
+
+async function aim(isInFlight: () => boolean): Promise<void> {
+  await waitUntil("chunks are under way", isInFlight, { timeoutMs: aimMs }).catch(() => undefined);
+}
+
+async function freeze({ stage }: FaultScene, target: string, ms: number): Promise<void> {
+  const agent = agentOf(stage, target);
+  agent.freeze();
+  await Bun.sleep(ms);
+  agent.thaw();
+}
+
+async function freezeBroker({ stage }: FaultScene, _target: string, draw: FaultDraw): Promise<void> {
+  const { pid } = stage.kafka;
+  process.kill(pid, "SIGSTOP");
+  await Bun.sleep(500 + draw.duration * 10);
+  process.kill(pid, "SIGCONT");
+}
+
+async function spoil(
+  { stage }: FaultScene,
+  target: string,
+  draw: FaultDraw,
+  how: "cut" | "delay" | "reset" | "silence",
+): Promise<void> {
+  const { proxy } = stage;
+  const { link } = agentOf(stage, target);
+  if (how === "cut") await proxy.cut(link);
+  else if (how === "delay") await proxy.delay(link, 100 + draw.extent, draw.extent / 2);
+  else if (how === "reset") await proxy.reset(link, draw.extent);
+  else await proxy.silence(link, 200 + draw.extent * 3);
+  await Bun.sleep(500 + draw.duration * 8);
+  await proxy.mend(link);
+}
+
+/** Some of what is unfinished, under a running downloader. */
+async function deletePartials(
+  { stage, storeDeleted, say }: FaultScene,
+  target: string,
+  draw: FaultDraw,
+): Promise<void> {
+  const disk = diskOf(stage, target);
+  const folder = join(disk.output, ".streamsend/partial");
+  await aim(() => agentOf(stage, target).isInFlight);
+  const names = readdirSync(folder).filter((_, at) => (at + draw.extent) % 3 !== 0);
+  storeDeleted(disk.name);
+  for (const name of names) rmSync(join(folder, name), { force: true });
+  say(`${target}: ${names.length} files of unfinished versions deleted`);
+}
+
+/** All that a downloader remembers, as on a new machine. */
+async function deleteStore(scene: FaultScene, target: string, draw: FaultDraw): Promise<void> {
+  const agent = agentOf(scene.stage, target);
+  await aim(() => agent.isInFlight);
+  const { isInFlight } = agent;
+  await agent.kill();
+  scene.killed(target, isInFlight);
+  scene.storeDeleted(target);
+  rmSync(join(diskOf(scene.stage, target).output, ".streamsend"), { recursive: true, force: true });
+  await Bun.sleep(draw.duration * 2);
+  agent.start();
+}
+
+/** Leaves nothing, a little, or room for all but large files. */
+async function fillDisk({ stage, say }: FaultScene, target: string, draw: FaultDraw): Promise<void> {
+  const { root } = diskOf(stage, target);
+  const leave = [0, 20 << 20, 100 << 20][draw.extent % 3] ?? 0;
+  const { bavail, bsize } = statfsSync(root);
+  const ballast = join(root, "ballast");
+  const bytes = Math.max(1, bavail * bsize - leave);
+  await run(["fallocate", "-l", String(bytes), ballast]);
+  say(`${target}: ${leave >> 20} MiB left free`);
+  await Bun.sleep(2000 + draw.duration * 12);
+  rmSync(ballast, { force: true });
+}
+
+/** Everything in the log so far expires. */
+async function cutLog({ stage, say }: FaultScene): Promise<void> {
+  const file = join(stage.kafka.dir, "cut.json");
+  const partitions = [0, 1, 2, 3, 4, 5].map((partition) => ({ topic: "streamsend", partition, offset: -1 }));
+  writeFileSync(file, JSON.stringify({ version: 1, partitions }));
+  const tool = "org.apache.kafka.tools.DeleteRecordsCommand";
+  const { code, errors } = await run([
+    script,
+    "run",
+    tool,
+    "--bootstrap-server",
+    stage.kafka.bootstrap,
+    "--offset-json-file",
+    file,
+  ]);
+  say(code === 0 ? "the log was cut at its end" : `the log could not be cut: ${errors.trim().slice(0, 200)}`);
+}

@@ -1,0 +1,104 @@
+/** The end of a run: everything is mended, and what is under way has to arrive. */
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "../../test/support/compare.ts";
+import { waitUntil } from "../../test/support/wait.ts";
+import type { Counters } from "./counters.ts";
+import type { Findings } from "./findings.ts";
+import { whyMissing } from "./judge.ts";
+import type { Stage } from "./stage.ts";
+import type { Truth } from "./truth.ts";
+import type { Watcher } from "./watcher.ts";
+
+export interface SettleOptions {
+  stage: Stage;
+  truth: Truth;
+  watcher: Watcher;
+  counters: Counters;
+  findings: Findings;
+  /** Nothing has moved for so long: stuck. */
+  stuckMs: number;
+  /** Something moves, but it does not end. */
+  patienceMs: number;
+}
+
+const quietMs = 3000;
+
+/** Waits until all that must arrive has arrived and nothing moves; what does not arrive is a finding. */
+export async function settle(options: SettleOptions): Promise<void> {
+  const { truth, watcher, counters, stuckMs, patienceMs } = options;
+  const endMs = Date.now() + patienceMs;
+  let moves = -1;
+  let movedMs = Date.now();
+  const isOver = async () => {
+    await watcher.settled();
+    const missing = truth.outstanding().length;
+    if (counters.moves !== moves) movedMs = Date.now();
+    moves = counters.moves;
+    if (missing === 0) return Date.now() - counters.lastMoveMs >= quietMs;
+    return Date.now() - movedMs >= stuckMs || Date.now() >= endMs;
+  };
+  await waitUntil("everything settles", isOver, { timeoutMs: patienceMs + stuckMs, pollMs: 200 });
+  if (truth.outstanding().length > 0) await reportMissing(options);
+}
+
+async function reportMissing({ stage, truth, counters, findings }: SettleOptions): Promise<void> {
+  const notes = new Map<string, Set<string>>();
+  const lags = new Map<string, number>();
+  for (const { record, state, groups } of truth.outstanding()) {
+    const [name = "", ...rest] = record.key.split("/");
+    const path = rest.join("/");
+    const uploader = stage.uploaders.find((agent) => agent.name === name);
+    for (const group of groups) {
+      if (!notes.has(group)) notes.set(group, await partialsOf(stage, group));
+      if (!lags.has(group)) lags.set(group, await lagOf(stage, group));
+      const { kind, why } = whyMissing({
+        sent: counters.wasSent(record.key, state.md5),
+        sending: uploader?.isSending(path) ?? false,
+        partial: notes.get(group)?.has(record.key) ?? false,
+        lag: lags.get(group) ?? 0,
+      });
+      findings.add(
+        kind,
+        record.key,
+        `not in group ${group} (content ${state.index}, ${state.size} bytes): ${why}`,
+      );
+    }
+  }
+}
+
+/** The files that downloaders of a group keep unfinished. */
+async function partialsOf(stage: Stage, group: string): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const { output } of stage.disks.filter((disk) => disk.group === group)) {
+    const folder = join(output, ".streamsend/partial");
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!name.endsWith(".json")) continue;
+      const note = JSON.parse(readFileSync(join(folder, name), "utf8")) as {
+        uploader?: string;
+        path?: string;
+      };
+      found.add(`${note.uploader}/${note.path}`);
+    }
+  }
+  return found;
+}
+
+/** Chunks that a group has not read, by Kafka's own tool; its columns are GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG. */
+async function lagOf(stage: Stage, group: string): Promise<number> {
+  const tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+  const script = join(import.meta.dir, "../kafka");
+  const { output } = await run([
+    script,
+    "run",
+    tool,
+    "--bootstrap-server",
+    stage.kafka.bootstrap,
+    "--describe",
+    "--group",
+    group,
+  ]);
+  const lags = output.split("\n").map((line) => Number(line.trim().split(/\s+/)[5]));
+  return lags.filter((lag) => lag > 0).reduce((sum, lag) => sum + lag, 0);
+}

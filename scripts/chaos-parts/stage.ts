@@ -1,0 +1,207 @@
+/** Everything that a run plays on: folders, small disks, the broker, a link for each agent, and the agents. `close` takes it all away. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../../test/support/compare.ts";
+import { type Kafka, startKafka } from "../../test/support/kafka.ts";
+import { Toxiproxy } from "../../test/support/toxiproxy.ts";
+import { type AgentRole, ChaosAgent, type Settings } from "./agent.ts";
+import type { Source } from "./generator.ts";
+import type { LogLine } from "./log-file.ts";
+import type { ChaosOptions } from "./options.ts";
+import type { WatchedDisk } from "./watcher.ts";
+
+export interface StageDisk extends WatchedDisk {
+  /** The folder that has the output, the trash and the ballast; the mount point of a small disk. */
+  root: string;
+  small: boolean;
+}
+
+type Parts =
+  | "sources"
+  | "staging"
+  | "disks"
+  | "uploaders"
+  | "downloaders"
+  | "kafka"
+  | "proxy"
+  | "noSmallDisks";
+
+export interface StageEvents {
+  onLine(agent: ChaosAgent, line: LogLine): void;
+  onEnd(agent: ChaosAgent, how: string): void;
+}
+
+export const groups = ["inbox", "mirror"] as const;
+const topic = "streamsend";
+/** Two of one group, who share the work, and one that mirrors everything. */
+const plannedDisks = [
+  { name: "inbox-1", group: "inbox", small: false },
+  { name: "inbox-2", group: "inbox", small: true },
+  { name: "mirror", group: "mirror", small: true },
+];
+const uploaderNames = ["till-1", "till-2", "till-3"];
+const smallDiskBytes = 1 << 30;
+const minFreeBytes = 32 << 20;
+/** A member that is stopped for longer loses its partitions. The agent takes a commit of up to 10 s ago for membership. */
+const sessionMs = 12_000;
+const brokerSettings = {
+  // A long run sends more than the disk should have to hold; what is this far behind has been read by everybody.
+  "log.retention.bytes": 512 << 20,
+  "log.segment.bytes": 64 << 20,
+  "log.retention.check.interval.ms": 15_000,
+  "log.segment.delete.delay.ms": 1000,
+};
+
+export class Stage {
+  readonly sources: readonly Source[];
+  readonly staging: string;
+  readonly disks: readonly StageDisk[];
+  readonly uploaders: readonly ChaosAgent[];
+  readonly downloaders: readonly ChaosAgent[];
+  readonly kafka: Kafka;
+  readonly proxy: Toxiproxy;
+  /** Why there are no small disks, if so. */
+  readonly noSmallDisks: string | undefined;
+
+  private constructor(parts: Pick<Stage, Parts>) {
+    this.sources = parts.sources;
+    this.staging = parts.staging;
+    this.disks = parts.disks;
+    this.uploaders = parts.uploaders;
+    this.downloaders = parts.downloaders;
+    this.kafka = parts.kafka;
+    this.proxy = parts.proxy;
+    this.noSmallDisks = parts.noSmallDisks;
+  }
+
+  static async open(options: ChaosOptions, events: StageEvents): Promise<Stage> {
+    const { folder } = options;
+    const sources = uploaderNames.map((uploader) => ({
+      uploader,
+      folder: newFolder(folder, "source", uploader),
+    }));
+    const disks = plannedDisks.map((disk, at) => {
+      const root = newFolder(disksIn(folder)[at] ?? "");
+      return { ...disk, root, output: join(root, "output"), trash: join(root, "trash") };
+    });
+    const noSmallDisks = await mountSmallDisks(disks);
+    for (const disk of disks) for (const path of [disk.output, disk.trash]) mkdirSync(path);
+    const proxy = await Toxiproxy.start();
+    const names = [...uploaderNames, ...disks.map(({ name }) => name)];
+    const ports = new Map<string, number>();
+    for (const name of names) ports.set(name, await proxy.open(name));
+    const listeners = names.map((name, at) => ({
+      name: `LINK${at}`,
+      protocol: "PLAINTEXT" as const,
+      advertisedPort: ports.get(name) ?? 0,
+    }));
+    const kafka = await startKafka({ settings: brokerSettings, listeners });
+    for (const [at, name] of names.entries()) await proxy.lead(name, kafka.listener(`LINK${at}`));
+
+    const agent = (role: AgentRole, name: string, settings: Settings) => {
+      const shared = sharedSettings(role, name, ports.get(name) ?? 0);
+      const { kafka: kafkaSettings, ...ofRole } = settings;
+      const all = { ...shared, kafka: { ...shared.kafka, ...(kafkaSettings as object) }, ...ofRole };
+      return new ChaosAgent({
+        name,
+        role,
+        link: name,
+        executable: options.executable,
+        base: join(folder, name),
+        settings: all,
+        ...events,
+      });
+    };
+    const uploaders = sources.map((source, at) =>
+      agent("uploader", source.uploader, uploaderSettings(source, at < options.afterDelete)),
+    );
+    const downloaders = disks.map((disk) => agent("downloader", disk.name, downloaderSettings(disk)));
+    return new Stage({
+      sources,
+      staging: newFolder(folder, "staging"),
+      disks,
+      uploaders,
+      downloaders,
+      kafka,
+      proxy,
+      noSmallDisks,
+    });
+  }
+
+  get agents(): ChaosAgent[] {
+    return [...this.uploaders, ...this.downloaders];
+  }
+
+  startAll(): void {
+    for (const agent of this.agents) agent.start();
+  }
+
+  downloaderOf(disk: string): ChaosAgent {
+    return this.downloaders.find(({ name }) => name === disk) as ChaosAgent;
+  }
+
+  /** Takes everything away, however things stand. */
+  async close(): Promise<void> {
+    for (const agent of this.agents) agent.thaw();
+    await Promise.all(this.agents.map((agent) => agent.kill()));
+    await this.proxy.stop();
+    process.kill(this.kafka.pid, "SIGCONT");
+    await this.kafka.stop();
+    for (const { root, small } of this.disks) {
+      if (small && this.noSmallDisks === undefined) await run(["umount", root]);
+      rmSync(root, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Where the disks of a run in this folder are; some are mount points. */
+export function disksIn(folder: string): string[] {
+  return plannedDisks.map(({ name }) => join(folder, "disks", name));
+}
+
+function newFolder(...parts: string[]): string {
+  const path = join(...parts);
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+/** File systems in memory, which are easily filled. Gives the reason where this user may not mount. */
+async function mountSmallDisks(disks: readonly StageDisk[]): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "mounting needs root";
+  for (const { root } of disks.filter(({ small }) => small)) {
+    const { code, errors } = await run([
+      "mount",
+      "-t",
+      "tmpfs",
+      "-o",
+      `size=${smallDiskBytes}`,
+      "streamsend-chaos",
+      root,
+    ]);
+    if (code !== 0) return `mount: ${errors.trim()}`;
+  }
+  return undefined;
+}
+
+function sharedSettings(role: AgentRole, name: string, port: number) {
+  return {
+    role,
+    name,
+    kafka: { brokers: [`127.0.0.1:${port}`], topic, partitions: 6, ledger_partitions: 4 },
+    http: { listen: "off" },
+    log: { format: "json", level: "debug" },
+  };
+}
+
+function uploaderSettings({ folder }: Source, afterDelete: boolean): Settings {
+  const after = afterDelete ? { after: "delete", after_when: "delivered", after_groups: groups } : {};
+  // Slow enough that a large file takes a while, so that it can be hit in the middle.
+  return { uploader: { watch: [{ path: folder }], settle: "1s", rescan: "3s", rate: "12MB/s", ...after } };
+}
+
+function downloaderSettings({ output, group }: StageDisk): Settings {
+  return {
+    kafka: { options: { "session.timeout.ms": sessionMs, "heartbeat.interval.ms": 2000 } },
+    downloader: { output, group, min_free: minFreeBytes },
+  };
+}

@@ -1,0 +1,87 @@
+/** The end of a run in words: what was found, what was done, whether it counts, and the exit code. */
+import { type Finding, findingKinds, findingTitles } from "./findings.ts";
+
+export interface Results {
+  seed: number;
+  minutes: number;
+  findings: readonly Finding[];
+  kills: number;
+  killsInFlight: number;
+  /** Contents that arrived somewhere. */
+  versions: number;
+  /** Contents of which every disk's every file was compared at the end. */
+  compared: number;
+  /** Repetitions with a reason. */
+  repeated: readonly string[];
+  unseen: number;
+  ways: readonly { name: string; taken: number }[];
+  faults: ReadonlyMap<string, number>;
+  /** What could not be done here, and why. */
+  skipped: readonly string[];
+  peaks: { uploader: number; downloader: number };
+  /** A run with something broken on purpose does not have to be long. */
+  sabotaged: boolean;
+}
+
+/** From here on a run is a long one, in minutes. */
+const longMinutes = 60;
+const leastKillsInFlight = 100;
+const leastVersions = 2000;
+
+/** Why a run says nothing, however clean it is. Shorter ones need their share; each way of recovery only has to come in a long one. */
+export function whyNotCounted(results: Results): string[] {
+  if (results.sabotaged) return [];
+  const share = Math.min(1, results.minutes / longMinutes);
+  const [kills, versions] = [Math.floor(leastKillsInFlight * share), Math.floor(leastVersions * share)];
+  const reasons = [];
+  if (results.killsInFlight < kills)
+    reasons.push(`${results.killsInFlight} kills with chunks in flight, not ${kills}`);
+  if (results.versions < versions) reasons.push(`${results.versions} versions published, not ${versions}`);
+  if (results.minutes >= longMinutes) {
+    for (const { name, taken } of results.ways)
+      if (taken === 0) reasons.push(`a way of recovery was never taken: ${name}`);
+    reasons.push(...results.skipped.map((what) => `left out: ${what}`));
+  }
+  return reasons;
+}
+
+/** 0: nothing found, and it counts. */
+export function exitCodeOf(results: Results): number {
+  return results.findings.length === 0 && whyNotCounted(results).length === 0 ? 0 : 1;
+}
+
+export function summaryOf(results: Results): string {
+  const { findings, ways, faults, peaks } = results;
+  const count = (kind: string) => findings.filter((finding) => finding.kind === kind).length;
+  const row = (number: number, what: string) => `  ${String(number).padStart(7)}  ${what}`;
+  const reasons = whyNotCounted(results);
+  const lines = [
+    `seed ${results.seed}, ${results.minutes} minutes`,
+    "",
+    "found",
+    ...findingKinds.map((kind) => row(count(kind), findingTitles[kind])),
+    "",
+    "done",
+    row(results.versions, "contents published"),
+    row(results.kills, "kills"),
+    row(results.killsInFlight, "of them with chunks in flight"),
+    row(results.compared, "files compared again at the end"),
+    row(results.repeated.length, "contents published again for a reason"),
+    row(results.unseen, "files replaced by newer ones before they could be opened"),
+    ...[...faults].sort().map(([name, times]) => row(times, `fault ${name}`)),
+    ...results.skipped.map((what) => `     none  ${what}`),
+    "",
+    "ways of recovery taken",
+    ...ways.map(({ name, taken }) => row(taken, name)),
+    "",
+    `memory at most: uploader ${mebibytes(peaks.uploader)} (goal 96), downloader ${mebibytes(peaks.downloader)} (goal 128) MiB`,
+    "",
+    ...reasons.map((reason) => `DOES NOT COUNT: ${reason}`),
+    `${findings.length === 0 ? "clean" : `RED: ${findings.length} found`}; seed ${results.seed}`,
+  ];
+  return lines.join("\n");
+}
+
+export function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}

@@ -1,0 +1,62 @@
+/**
+ * The ways of recovery, and how each is seen in the log. A new way is a new row. A long run counts only if each was taken.
+ */
+
+export interface Way {
+  name: string;
+  role: "uploader" | "downloader" | "broker";
+  /** A log line that says it was taken. */
+  line: RegExp;
+}
+
+export const ways: readonly Way[] = [
+  {
+    name: "upload goes on after the acknowledged part",
+    role: "uploader",
+    line: /: goes on after [1-9]\d* acknowledged bytes/,
+  },
+  { name: "upload given up as the file changed", role: "uploader", line: /: given up: / },
+  { name: "brokers away, and back", role: "uploader", line: /the brokers can be reached again/ },
+  { name: "session begun anew", role: "downloader", line: /^downloading: works again/ },
+  { name: "paused for space", role: "downloader", line: /less than downloader\.min_free/ },
+  {
+    name: "read again from the log",
+    role: "downloader",
+    line: /is (missing here is )?read again from the log/,
+  },
+  {
+    name: "version dropped as the uploader gave it up",
+    role: "downloader",
+    line: /: given up by the uploader/,
+  },
+  {
+    name: "partitions lost to another member",
+    role: "downloader",
+    line: /the group has given this member's partitions to another/,
+  },
+  { name: "group rebalanced", role: "broker", line: /Preparing to rebalance group/ },
+];
+
+/** How often each way was taken. */
+export class WayCounts {
+  readonly #counts = new Map<Way, number>(ways.map((way) => [way, 0]));
+
+  line(role: Way["role"], message: string): void {
+    for (const way of ways) {
+      if (way.role === role && way.line.test(message)) this.#counts.set(way, this.taken(way) + 1);
+    }
+  }
+
+  taken(way: Way): number {
+    return this.#counts.get(way) ?? 0;
+  }
+
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Ways that were never taken. */
+  get unused(): Way[] {
+    return ways.filter((way) => this.taken(way) === 0);
+  }
+}
