@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { waitUntil } from "../../test/support/wait.ts";
 import { peakBytes } from "../bench-parts/process.ts";
 import { LogFile, type LogLine } from "./log-file.ts";
+import { RecoveryMetrics } from "./recovery-metrics.ts";
 
 export type Settings = { readonly [key: string]: unknown };
 export type AgentRole = "uploader" | "downloader";
@@ -13,6 +14,8 @@ export interface AgentOptions {
   /** The name of its link to the broker. */
   link: string;
   executable: string;
+  /** Where it serves its metrics. */
+  httpPort: number;
   /** Path of its two files, the configuration and the log. */
   base: string;
   settings: Settings;
@@ -29,6 +32,7 @@ export class ChaosAgent {
   readonly role: AgentRole;
   readonly link: string;
   readonly #options: AgentOptions;
+  readonly metrics: RecoveryMetrics;
   readonly #log: LogFile;
   /** Files that are begun and not ended, by their names in the log. */
   readonly #begun = new Set<string>();
@@ -44,6 +48,7 @@ export class ChaosAgent {
     this.name = options.name;
     this.role = options.role;
     this.link = options.link;
+    this.metrics = new RecoveryMetrics(options.httpPort);
     this.#log = new LogFile(`${options.base}.log`);
     writeFileSync(`${options.base}.yaml`, JSON.stringify(options.settings)); // JSON is YAML
   }
@@ -71,6 +76,11 @@ export class ChaosAgent {
     return this.isRunning && this.#begun.size > 0 && Date.now() - this.#lastChunkMs < inFlightMs;
   }
 
+  /** Whether anything is begun and not ended, however long ago. */
+  get isBusy(): boolean {
+    return this.#begun.size > 0;
+  }
+
   isSending(path: string): boolean {
     return this.#begun.has(path);
   }
@@ -81,6 +91,7 @@ export class ChaosAgent {
 
   start(): void {
     this.#begun.clear();
+    this.metrics.restarted();
     this.#expectEnd = false;
     const { executable, base } = this.#options;
     const child = Bun.spawn([executable, "--config", `${base}.yaml`], {

@@ -17,12 +17,13 @@ import { SourcesWatcher } from "./sources-watcher.ts";
 import { Stage } from "./stage.ts";
 import { Tidy } from "./tidy.ts";
 import { Truth } from "./truth.ts";
-import { mebibytes, type Results } from "./verdict.ts";
+import { mebibytes, memoryGoals, type Results } from "./verdict.ts";
 import { Watcher } from "./watcher.ts";
-import { ways } from "./ways.ts";
+import { type Way, ways } from "./ways.ts";
 
 const logMs = 100;
 const tidyMs = 1000;
+const metricsMs = 500;
 const progressMs = 10_000;
 const stuckMs = 90_000;
 const patienceMs = 15 * 60_000;
@@ -67,6 +68,7 @@ class Run {
   readonly #generator: Generator;
   readonly #plan: FaultPlan;
   readonly #contents: Contents;
+  readonly #tooLarge = new Set<string>();
   #tidies = true;
 
   constructor(
@@ -130,6 +132,9 @@ class Run {
     const timers = [
       setInterval(() => this.#readLogs(), logMs),
       setInterval(() => this.#tidies && this.#tidy.removeSettled(this.#watcher), tidyMs),
+      setInterval(() => {
+        for (const { metrics } of this.#stage.agents) void metrics.look();
+      }, metricsMs),
       setInterval(() => this.#say(this.#progress()), progressMs),
     ];
     try {
@@ -202,7 +207,7 @@ class Run {
       compared,
       repeated,
       unseen: this.#watcher.unseen,
-      ways: ways.map((way) => ({ name: way.name, taken: this.#counters.ways.taken(way) })),
+      ways: ways.map((way) => ({ name: way.name, taken: this.#taken(way) })),
       faults: this.#plan.counts,
       skipped,
       peaks,
@@ -245,17 +250,29 @@ class Run {
     for (const { message } of this.#brokerLog.take()) this.#counters.ways.line("broker", message);
   }
 
+  #taken(way: Way): number {
+    const counted = this.#stage.agents.map(({ metrics }) => (way.metric ? metrics.taken(way.metric) : 0));
+    return counted.reduce((sum, count) => sum + count, this.#counters.ways.taken(way));
+  }
+
   #progress(): string {
-    const { kills, killsInFlight, ways: taken } = this.#counters;
+    const { kills, killsInFlight } = this.#counters;
+    const recoveries = ways.reduce((sum, way) => sum + this.#taken(way), 0);
     const peak = (of: readonly ChaosAgent[]) => mebibytes(Math.max(...of.map(({ peakBytes }) => peakBytes)));
-    const { uploaders, downloaders } = this.#stage;
+    const { uploaders, downloaders, agents } = this.#stage;
+    for (const { name, role, peakBytes } of agents) {
+      if (peakBytes > memoryGoals[role] && !this.#tooLarge.has(name)) {
+        this.#tooLarge.add(name);
+        this.#say(`${name} has passed its memory goal: ${mebibytes(peakBytes)} MiB`);
+      }
+    }
     const minute = ((Date.now() - this.#startedMs) / 60_000).toFixed(1);
     return [
       `minute ${minute}`,
       `${this.#truth.deliveredStates} published`,
       `${this.#truth.outstanding().length} on their way`,
       `${kills} kills (${killsInFlight} in flight)`,
-      `${taken.total} recoveries`,
+      `${recoveries} recoveries`,
       `peaks ${peak(uploaders)}/96 ${peak(downloaders)}/128 MiB`,
       `${this.#findings.all.length} found`,
     ].join(", ");

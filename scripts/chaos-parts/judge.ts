@@ -7,6 +7,8 @@ export interface Whereabouts {
   sent: boolean;
   /** The uploader has begun this content and not ended it. */
   sending: boolean;
+  /** The uploader has begun other files and not ended them. */
+  uploaderBusy: boolean;
   /** A downloader of the group keeps some of it. */
   partial: boolean;
   /** Chunks of the topic that the group has not read. */
@@ -21,6 +23,7 @@ export function whyMissing(where: Whereabouts): { kind: "lost" | "stuck"; why: s
     return { kind: "stuck", why: `sent, and the group stands still ${where.lag} chunks before the end` };
   if (where.sent)
     return { kind: "lost", why: "sent, and the group has read everything and keeps nothing of it" };
+  if (where.uploaderBusy) return { kind: "stuck", why: "it waits for files that the uploader does not end" };
   return { kind: "lost", why: "the uploader has never taken it up" };
 }
 

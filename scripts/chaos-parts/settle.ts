@@ -43,28 +43,30 @@ export async function settle(options: SettleOptions): Promise<void> {
   if (truth.outstanding().length > 0) await reportMissing(options);
 }
 
+/** One finding a content: lost if any group can never get it. */
 async function reportMissing({ stage, truth, counters, findings }: SettleOptions): Promise<void> {
+  const missing = truth.outstanding();
   const notes = new Map<string, Set<string>>();
   const lags = new Map<string, number>();
-  for (const { record, state, groups } of truth.outstanding()) {
+  for (const group of new Set(missing.flatMap(({ groups }) => groups))) {
+    notes.set(group, await partialsOf(stage, group));
+    lags.set(group, await lagOf(stage, group));
+  }
+  for (const { record, state, groups } of missing) {
     const [name = "", ...rest] = record.key.split("/");
-    const path = rest.join("/");
     const uploader = stage.uploaders.find((agent) => agent.name === name);
-    for (const group of groups) {
-      if (!notes.has(group)) notes.set(group, await partialsOf(stage, group));
-      if (!lags.has(group)) lags.set(group, await lagOf(stage, group));
-      const { kind, why } = whyMissing({
+    const reasons = groups.map((group) =>
+      whyMissing({
         sent: counters.wasSent(record.key, state.md5),
-        sending: uploader?.isSending(path) ?? false,
+        sending: uploader?.isSending(rest.join("/")) ?? false,
+        uploaderBusy: uploader?.isBusy ?? false,
         partial: notes.get(group)?.has(record.key) ?? false,
         lag: lags.get(group) ?? 0,
-      });
-      findings.add(
-        kind,
-        record.key,
-        `not in group ${group} (content ${state.index}, ${state.size} bytes): ${why}`,
-      );
-    }
+      }),
+    );
+    const kind = reasons.some((reason) => reason.kind === "lost") ? "lost" : "stuck";
+    const why = groups.map((group, at) => `not in group ${group}: ${reasons[at]?.why}`).join("; ");
+    findings.add(kind, record.key, `content ${state.index} of ${state.size} bytes ${why}`);
   }
 }
 

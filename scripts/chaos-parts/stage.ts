@@ -99,13 +99,15 @@ export class Stage {
     for (const [at, name] of names.entries()) await proxy.lead(name, kafka.listener(`LINK${at}`));
 
     const agent = (role: AgentRole, name: string, settings: Settings) => {
-      const shared = sharedSettings(role, name, ports.get(name) ?? 0);
+      const httpPort = freePort();
+      const shared = sharedSettings(role, name, ports.get(name) ?? 0, httpPort);
       const { kafka: kafkaSettings, ...ofRole } = settings;
       const all = { ...shared, kafka: { ...shared.kafka, ...(kafkaSettings as object) }, ...ofRole };
       return new ChaosAgent({
         name,
         role,
         link: name,
+        httpPort,
         executable: options.executable,
         base: join(folder, name),
         settings: all,
@@ -165,6 +167,19 @@ function newFolder(...parts: string[]): string {
   return path;
 }
 
+/** Below the ports that the kernel gives to outgoing connections: one of those could hold it while an agent is down. */
+function freePort(): number {
+  for (;;) {
+    const port = 14_000 + Math.floor(Math.random() * 6000);
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).stop(true);
+      return port;
+    } catch {
+      // Taken: another one.
+    }
+  }
+}
+
 /** File systems in memory, which are easily filled. Gives the reason where this user may not mount. */
 async function mountSmallDisks(disks: readonly StageDisk[]): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "mounting needs root";
@@ -183,12 +198,12 @@ async function mountSmallDisks(disks: readonly StageDisk[]): Promise<string | un
   return undefined;
 }
 
-function sharedSettings(role: AgentRole, name: string, port: number) {
+function sharedSettings(role: AgentRole, name: string, port: number, httpPort: number) {
   return {
     role,
     name,
     kafka: { brokers: [`127.0.0.1:${port}`], topic, partitions: 6, ledger_partitions: 4 },
-    http: { listen: "off" },
+    http: { listen: `127.0.0.1:${httpPort}` },
     log: { format: "json", level: "debug" },
   };
 }

@@ -2,13 +2,15 @@ import { expect, test } from "bun:test";
 import { kindOfStrange, reasonOf, type Whereabouts, whyMissing } from "../../../scripts/chaos-parts/judge.ts";
 import { Truth } from "../../../scripts/chaos-parts/truth.ts";
 
-const nowhere: Whereabouts = { sent: false, sending: false, partial: false, lag: 0 };
+const nowhere: Whereabouts = { sent: false, sending: false, uploaderBusy: false, partial: false, lag: 0 };
 const seen = { md5: "aa", size: 5, mtimeNs: 1n };
 
 test("what nobody has under way is lost, what somebody has is stuck", () => {
   expect(whyMissing(nowhere).kind).toBe("lost");
   expect(whyMissing({ ...nowhere, sent: true }).kind).toBe("lost");
   expect(whyMissing({ ...nowhere, sending: true }).kind).toBe("stuck");
+  expect(whyMissing({ ...nowhere, uploaderBusy: true }).kind).toBe("stuck");
+  expect(whyMissing({ ...nowhere, sent: true, uploaderBusy: true }).kind).toBe("lost");
   expect(whyMissing({ ...nowhere, sent: true, partial: true }).kind).toBe("stuck");
   expect(whyMissing({ ...nowhere, sent: true, lag: 3 }).kind).toBe("stuck");
 });
