@@ -61,8 +61,9 @@ const sizes = [
 ] as const;
 const changeableBytes = 8 << 20;
 const largestBytes = 200_000_000;
-/** No more is written while this much has not arrived everywhere: it bounds what disks and broker hold. */
+/** No large file is written while this much has not arrived everywhere: it bounds what disks and broker hold. */
 const maxPendingBytes = 400_000_000;
+const smallBytes = 100_000;
 const maxStandingBytes = 500_000_000;
 const maxStanding = 1000;
 const maxSideBySide = 3;
@@ -107,11 +108,9 @@ export class Generator {
     while (!signal.aborted) {
       const draw = this.#draw();
       await Bun.sleep(draw.pauseMs);
-      while (
-        !signal.aborted &&
-        (this.#running.size >= maxSideBySide || this.#pendingBytes() > maxPendingBytes)
-      )
-        await Bun.sleep(50);
+      while (!signal.aborted && this.#running.size >= maxSideBySide) await Bun.sleep(50);
+      // Small ones go on: a large file that is hit again and again must not end the traffic around it.
+      if (this.#pendingBytes() > maxPendingBytes) draw.bytes %= smallBytes;
       this.#makeRoom();
       if (this.#failure !== undefined) throw this.#failure;
       const step = this.#step(draw)

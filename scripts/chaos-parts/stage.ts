@@ -211,7 +211,7 @@ function sharedSettings(role: AgentRole, name: string, port: number, httpPort: n
 function uploaderSettings({ folder }: Source, afterDelete: boolean): Settings {
   const after = afterDelete ? { after: "delete", after_when: "delivered", after_groups: groups } : {};
   // Slow enough that a large file takes a while, so that it can be hit in the middle.
-  return { uploader: { watch: [{ path: folder }], settle: "1s", rescan: "3s", rate: "12MB/s", ...after } };
+  return { uploader: { watch: [{ path: folder }], settle: "1s", rescan: "3s", rate: "20MB/s", ...after } };
 }
 
 function downloaderSettings({ output, group }: StageDisk): Settings {
