@@ -26,6 +26,7 @@ export interface AgentOptions {
 
 const inFlightMs = 1000;
 const stopMs = 45_000;
+const statusMs = 5000;
 
 export class ChaosAgent {
   readonly name: string;
@@ -79,6 +80,15 @@ export class ChaosAgent {
   /** Whether anything is begun and not ended, however long ago. */
   get isBusy(): boolean {
     return this.#begun.size > 0;
+  }
+
+  /** What it says of itself when it is asked. */
+  async status(): Promise<string> {
+    const signal = AbortSignal.timeout(statusMs);
+    return fetch(`http://127.0.0.1:${this.#options.httpPort}/api/status`, { signal }).then(
+      (response) => response.text(),
+      (error: unknown) => `no answer: ${error}`,
+    );
   }
 
   isSending(path: string): boolean {

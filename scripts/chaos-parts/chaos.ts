@@ -1,4 +1,6 @@
 /** One run: everything is built, disturbed while files come and go, mended, waited for, and judged. */
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { Random } from "../../test/support/random.ts";
 import type { ChaosAgent } from "./agent.ts";
 import { Contents } from "./contents.ts";
@@ -175,6 +177,7 @@ class Run {
       watcher: this.#watcher,
       counters: this.#counters,
       findings: this.#findings,
+      say: this.#say,
       stuckMs: this.#options.sabotage === undefined ? stuckMs : sabotageStuckMs,
       patienceMs,
     });
@@ -247,7 +250,10 @@ class Run {
 
   #readLogs(): void {
     for (const agent of this.#stage.agents) agent.readLog();
-    for (const { message } of this.#brokerLog.take()) this.#counters.ways.line("broker", message);
+    const lines = this.#brokerLog.take().map(({ message }) => message);
+    for (const message of lines) this.#counters.ways.line("broker", message);
+    // The broker begins its own anew with each start.
+    if (lines.length > 0) appendFileSync(join(this.#options.folder, "broker.log"), `${lines.join("\n")}\n`);
   }
 
   #taken(way: Way): number {

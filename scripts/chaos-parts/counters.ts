@@ -53,7 +53,7 @@ export class Counters {
     if (/: appended chunk,| chunk uploaded$/.test(message)) return;
     const text = `${agent.name}: ${message}${version === undefined ? "" : ` [version ${version}]`}`;
     if (key !== undefined) this.#journal.ofFile(key, text, atMs);
-    else if (level !== "debug" || !message.startsWith("kafka client:")) this.#journal.general(text, atMs);
+    else if (level !== "info" && !message.startsWith("kafka client:")) this.#journal.general(text, atMs);
   }
 
   killed(inFlight: boolean): void {

@@ -17,6 +17,7 @@ export interface SettleOptions {
   watcher: Watcher;
   counters: Counters;
   findings: Findings;
+  say(text: string): void;
   /** Nothing has moved for so long: stuck. */
   stuckMs: number;
   /** Something moves, but it does not end. */
@@ -44,14 +45,17 @@ export async function settle(options: SettleOptions): Promise<void> {
 }
 
 /** One finding a content: lost if any group can never get it. */
-async function reportMissing({ stage, truth, counters, findings }: SettleOptions): Promise<void> {
+async function reportMissing({ stage, truth, counters, findings, say }: SettleOptions): Promise<void> {
   const missing = truth.outstanding();
   const notes = new Map<string, Set<string>>();
   const lags = new Map<string, number>();
   for (const group of new Set(missing.flatMap(({ groups }) => groups))) {
     notes.set(group, await partialsOf(stage, group));
-    lags.set(group, await lagOf(stage, group));
+    const description = await describe(stage, group);
+    lags.set(group, lagIn(description));
+    say(description);
   }
+  for (const agent of stage.agents) say(`${agent.name}: ${await agent.status()}`);
   for (const { record, state, groups } of missing) {
     const [name = "", ...rest] = record.key.split("/");
     const uploader = stage.uploaders.find((agent) => agent.name === name);
@@ -87,20 +91,16 @@ async function partialsOf(stage: Stage, group: string): Promise<Set<string>> {
   return found;
 }
 
-/** Chunks that a group has not read, by Kafka's own tool; its columns are GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG. */
-async function lagOf(stage: Stage, group: string): Promise<number> {
+/** Where a group stands, by Kafka's own tool: a line a partition. */
+async function describe(stage: Stage, group: string): Promise<string> {
   const tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
   const script = join(import.meta.dir, "../kafka");
-  const { output } = await run([
-    script,
-    "run",
-    tool,
-    "--bootstrap-server",
-    stage.kafka.bootstrap,
-    "--describe",
-    "--group",
-    group,
-  ]);
-  const lags = output.split("\n").map((line) => Number(line.trim().split(/\s+/)[5]));
+  const question = ["--bootstrap-server", stage.kafka.bootstrap, "--describe", "--group", group];
+  return (await run([script, "run", tool, ...question])).output;
+}
+
+/** Chunks that a group has not read. The columns are GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG and the member. */
+function lagIn(description: string): number {
+  const lags = description.split("\n").map((line) => Number(line.trim().split(/\s+/)[5]));
   return lags.filter((lag) => lag > 0).reduce((sum, lag) => sum + lag, 0);
 }
