@@ -12,9 +12,8 @@ export interface Version {
   partition: number;
   /** Of a version that is gone on with, where the ledger has it. */
   from: From | undefined;
-  /** Bytes from the file's beginning that the brokers have. */
-  acknowledgedBytes: number;
-  resumed: boolean;
+  /** Of a version that is gone on with: bytes from the file's beginning that the brokers have. */
+  resumedAt: number | undefined;
 }
 
 /**
@@ -42,12 +41,11 @@ export function takeUp(
       version: entry.version,
       partition: entry.partition ?? 0,
       from: decodeFrom(entry.from ?? ""),
-      acknowledgedBytes: entry.acknowledged ?? 0,
-      resumed: true,
+      resumedAt: entry.acknowledged ?? 0,
     };
   }
   const partition = partitionOf(chunkKey({ uploader: ledger.uploader, path }), topic.partitions);
-  return { version: ledger.nextVersion(), partition, from: undefined, acknowledgedBytes: 0, resumed: false };
+  return { version: ledger.nextVersion(), partition, from: undefined, resumedAt: undefined };
 }
 
 async function isSameContent(source: SourceFile, entry: FileValue): Promise<boolean> {

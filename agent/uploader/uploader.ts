@@ -1,14 +1,16 @@
 /** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
-import type { UploaderConfig } from "../config/config.ts";
 import { GarbageBound } from "../lib/collect-garbage.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Observer } from "../observe/observer.ts";
+import type { Moving } from "../observe/status.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { Candidates } from "./candidates.ts";
 import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
+import { TopicLimit } from "./topic-limit.ts";
+import type { UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
-import { type Outcome, type UploadOptions, uploadVersion, type VersionUpload } from "./version-upload.ts";
+import { type Outcome, uploadVersion } from "./version-upload.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 export interface UploadResult {
@@ -21,9 +23,9 @@ const maxWaitingLarge = 1000;
 
 /** Runs until the signal fires, or with `once` until all that was there is acknowledged. Throws a permanent `AgentError` only. */
 export async function runUploader(
-  given: Omit<UploadOptions, "moving"> & { config: UploaderConfig },
+  given: Omit<UploadOptions, "moving" | "topicLimit">,
 ): Promise<UploadResult> {
-  const options = { ...given, moving: new Set<VersionUpload>() };
+  const options = { ...given, moving: new Set<{ progress: Moving }>(), topicLimit: new TopicLimit(given) };
   const { ledger, signal, chunkSize, config, log, observer } = options;
   const candidates = new Candidates(options);
   const lanes = new Lanes(config.parallel);

@@ -1,0 +1,56 @@
+/** What sending a version needs, and waiting for Kafka while it is sent. */
+import type { UploaderConfig } from "../config/config.ts";
+import type { RecordProducer } from "../kafka/producer.ts";
+import type { Topic } from "../kafka/topics.ts";
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { AgentError } from "../lib/errors.ts";
+import { isPermanent, retry } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import type { Moving } from "../observe/status.ts";
+import type { ChunkSize } from "./chunk-size.ts";
+import { ChangedError } from "./source-file.ts";
+import type { TopicLimit } from "./topic-limit.ts";
+import type { Window } from "./window.ts";
+
+export interface UploadOptions {
+  config: UploaderConfig;
+  producer: RecordProducer;
+  ledger: UploaderLedger;
+  topic: Topic;
+  topicLimit: TopicLimit;
+  window: Window;
+  chunkSize: ChunkSize;
+  log: Log;
+  observer: Observer;
+  /** The versions under way; each adds itself when it is taken up. */
+  moving: Set<{ progress: Moving }>;
+  logChunks: boolean;
+  signal: AbortSignal;
+  /** A missing right ends it instead of being waited for. */
+  once: boolean;
+  /** How long a stop waits for what is under way. */
+  drainMs: number;
+}
+
+/** The agent is being stopped. */
+export class StoppedError extends AgentError {
+  constructor() {
+    super("the agent is being stopped", "permanent");
+    this.name = "StoppedError";
+  }
+}
+
+/** Tries until Kafka lets it; a file that has changed, or a stop, is not waited out. `what` is for the log. */
+export function waitForKafka<T>(
+  { log, signal, once }: UploadOptions,
+  what: string,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const giveUp = (error: unknown) =>
+    error instanceof ChangedError ||
+    error instanceof StoppedError ||
+    !(error instanceof AgentError) ||
+    (once && isPermanent(error));
+  return retry({ what, log, signal, giveUp }, attempt);
+}
