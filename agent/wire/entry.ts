@@ -34,6 +34,7 @@ const fileValue = fields(
     acknowledged: count,
     checksum,
     offset: count,
+    answered: count,
     reason: text,
   },
 );

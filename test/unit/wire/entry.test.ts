@@ -37,6 +37,23 @@ const golden: [string, string, Entry][] = [
     },
   ],
   [
+    "file/pos-0042/video.avi",
+    `{"format":1,"version":1744741849202123,"state":"gone","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"from":"${topic} 0@1200","checksum":"${checksum}","offset":1234,"answered":5678}`,
+    {
+      key: { kind: "file", uploader: "pos-0042", path: "video.avi" },
+      value: {
+        ...file,
+        state: "gone",
+        topic,
+        partition: 0,
+        from: `${topic} 0@1200`,
+        checksum,
+        offset: 1234,
+        answered: 5678,
+      },
+    },
+  ],
+  [
     "file/pos-0042/caf%E9 100%25.txt",
     `{"format":1,"version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}`,
     {
