@@ -67,6 +67,17 @@ export class Bench {
     for (const agent of agents) this.#agents.delete(agent);
   }
 
+  /** Ends an agent as a power cut would. */
+  async kill(agent: Agent): Promise<void> {
+    this.#agents.delete(agent);
+    await agent.kill();
+  }
+
+  /** Removes a folder before the end: for what would fill the disk. */
+  async clearFolder(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true });
+  }
+
   async clear(): Promise<void> {
     await this.stop(...this.#agents);
     await this.#kafka?.stop();
@@ -75,7 +86,7 @@ export class Bench {
   }
 
   async #start(role: string, topic: string, settings: Settings): Promise<Agent> {
-    const brokers = (await this.kafka()).bootstrap;
+    const brokers = "kafka" in settings ? "" : (await this.kafka()).bootstrap;
     // Everything else is the default: the ledger, the line for each chunk, the settings that bound memory.
     const config = { role, name: role, kafka: { brokers, topic }, http: { listen: "off" }, ...settings };
     const agent = await Agent.start(this.executable, join(this.#folder, `${this.#count++}-${role}`), config);

@@ -3,8 +3,11 @@ import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { Bench } from "./bench.ts";
 import { measureIdle } from "./idle.ts";
+import { measureIncomplete } from "./incomplete.ts";
 import { measureMemory } from "./memory.ts";
+import { measureResume } from "./resume.ts";
 import { measureSmallFiles } from "./small-files.ts";
+import { measureStalled } from "./stalled.ts";
 import { measureStart } from "./start.ts";
 import { measureThroughput } from "./throughput.ts";
 
@@ -12,6 +15,9 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   throughput: measureThroughput,
   "small-files": measureSmallFiles,
   memory: measureMemory,
+  incomplete: measureIncomplete,
+  stalled: measureStalled,
+  resume: measureResume,
   idle: measureIdle,
   start: measureStart,
 };
