@@ -27,8 +27,10 @@ declare module "@confluentinc/kafka-javascript/types/rdkafka" {
     ): void;
   }
 
-  /** What scripts/native/describe_configs.cc adds. */
+  /** What scripts/native/describe_configs.cc and validate_topic.cc add. */
   interface NativeAdmin {
+    /** What `createTopic` would answer; nothing is made. */
+    validateTopic(topic: NewTopic, timeoutMs: number, callback: (error: NativeError | null) => void): void;
     describeConfigs(
       resources: { type: 2 | 4; name: string }[],
       timeoutMs: number,

@@ -6,8 +6,16 @@ import type { EventEmitter } from "node:events";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import { ConfigurationError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { isForAnotherHost } from "./certificate-check.ts";
-import { codes, explainSecurity, KafkaError, kafkaError, wrongHostName } from "./errors.ts";
+import { isForAnotherHost, speaksTls } from "./certificate-check.ts";
+import {
+  codes,
+  explainSecurity,
+  KafkaError,
+  kafkaError,
+  tlsWanted,
+  unknownAuthority,
+  wrongHostName,
+} from "./errors.ts";
 import type { Properties } from "./settings.ts";
 
 export type Producer = InstanceType<typeof RdKafka.Producer>;
@@ -60,13 +68,22 @@ function pollSoon(producer: Producer): ReturnType<typeof setInterval> {
   return timer;
 }
 
-/** The client can't tell a wrong host name from an unknown authority. */
+/** The client can't tell a wrong host name from an unknown authority, nor a port with TLS from a broker that hangs up. */
 async function refine(error: unknown, properties: Properties): Promise<unknown> {
-  if (!(error instanceof KafkaError) || error.code !== codes.ssl) return error;
+  if (!(error instanceof KafkaError)) return error;
   const [broker = ""] = String(properties["bootstrap.servers"]).split(",");
+  const isPlain = !String(properties["security.protocol"]).includes("ssl");
+  if (isPlain && isUnreachable(error) && (await speaksTls(broker))) {
+    return new KafkaError("connecting to Kafka", codes.ssl, tlsWanted, error);
+  }
+  if (!error.message.endsWith(unknownAuthority)) return error;
   const ca = properties["ssl.ca.location"];
   const another = await isForAnotherHost(broker, ca === "probe" || ca === undefined ? undefined : String(ca));
   return another ? new KafkaError("connecting to Kafka", codes.ssl, wrongHostName, error) : error;
+}
+
+function isUnreachable({ code }: KafkaError): boolean {
+  return code === codes.allBrokersDown || code === codes.transport || code === codes.timedOut;
 }
 
 function construct<C extends Client>(make: (properties: Properties) => C, properties: Properties): C {

@@ -74,12 +74,25 @@ export class KafkaError extends AgentError {
   }
 }
 
-/** What the client gave to a callback, threw or reported, as the agent's error. `what` says what was tried. */
-export function kafkaError(what: string, error: unknown): KafkaError {
+/**
+ * What the client gave to a callback, threw or reported, as the agent's error.
+ *
+ * @param what what was tried
+ * @param groupRight the right that it needs on a group, and on which: "READ on group streamsend"
+ */
+export function kafkaError(what: string, error: unknown, groupRight = "a right there"): KafkaError {
   if (error instanceof KafkaError) return error;
   const code = errorCode(error);
-  return new KafkaError(what, code, explain(code, error), error);
+  const reason =
+    code === codes.groupAuthorization
+      ? `the brokers deny this user the group: it needs ${groupRight}`
+      : explain(code, error);
+  return new KafkaError(what, code, reason, error);
 }
+
+export const unknownAuthority =
+  "the brokers' certificate is not signed by a known authority: check kafka.tls.ca";
+export const tlsWanted = "the brokers speak TLS on this port: check kafka.tls.enabled and kafka.brokers";
 
 export const wrongHostName =
   "the brokers' certificate is for another host name: check kafka.brokers (or kafka.tls.verify_hostname)";
@@ -88,6 +101,8 @@ export const wrongHostName =
 export function explainSecurity(line: string): { code: number; reason: string } | undefined {
   // Without the broker's address: in `sasl_ssl://…: SSL handshake failed` only the latter is the reason.
   const logLine = line.replace(/\bsasl_(ssl|plaintext):\/\/\S+/gi, "");
+  // A missing right: who lacks it has logged in.
+  if (/authorization failed/i.test(logLine)) return undefined;
   if (/sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i.test(logLine)) {
     return {
       code: codes.authentication,
@@ -103,7 +118,7 @@ export function explainSecurity(line: string): { code: number; reason: string } 
   if (/certificate verify failed|unable to get (local )?issuer|self[- ]signed certificate/i.test(logLine)) {
     return {
       code: codes.ssl,
-      reason: "the brokers' certificate is not signed by a known authority: check kafka.tls.ca",
+      reason: unknownAuthority,
     };
   }
   if (
@@ -115,9 +130,7 @@ export function explainSecurity(line: string): { code: number; reason: string } 
     };
   }
   if (
-    /ssl.*(wrong version number|unexpected message|packet length)|connecting to a (PLAINTEXT|SSL)/i.test(
-      logLine,
-    )
+    /ssl.*(wrong version number|unexpected message|packet length)|connecting to a PLAINTEXT/i.test(logLine)
   ) {
     return {
       code: codes.ssl,
@@ -143,8 +156,6 @@ function explain(code: number, error: unknown): string {
   switch (code) {
     case codes.topicAuthorization:
       return "the brokers deny this user the topic: it needs READ, WRITE and DESCRIBE there (CREATE to make it)";
-    case codes.groupAuthorization:
-      return "the brokers deny this user the group: it needs READ on downloader.group";
     case codes.clusterAuthorization:
       return "the brokers deny this user the cluster: idempotent writing needs IDEMPOTENT_WRITE on brokers before 2.8";
     case codes.transport:

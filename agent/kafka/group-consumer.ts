@@ -54,13 +54,15 @@ export interface Group {
 export class GroupConsumer implements Group {
   readonly #consumer: Consumer;
   readonly #topic: string;
+  readonly #right: string;
   readonly #effects: Effects;
   readonly #owned = new Set<number>();
   #rebalances: GroupEvent[] = [];
 
-  private constructor(consumer: Consumer, topic: string, effects: Effects) {
+  private constructor(consumer: Consumer, topic: string, group: string, effects: Effects) {
     this.#consumer = consumer;
     this.#topic = topic;
+    this.#right = memberRight(group);
     this.#effects = effects;
   }
 
@@ -79,7 +81,7 @@ export class GroupConsumer implements Group {
     };
     const consumer = await connect(makeConsumer, properties, kafka.topic, log);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    self = new GroupConsumer(consumer, kafka.topic, effects);
+    self = new GroupConsumer(consumer, kafka.topic, group, effects);
     consumer.subscribe([kafka.topic]);
     return self;
   }
@@ -88,14 +90,14 @@ export class GroupConsumer implements Group {
     const rebalance = this.#rebalances.shift();
     if (rebalance) return rebalance;
     this.#consumer.setDefaultConsumeTimeout(waitMs);
-    const records = await consume(this.#consumer, count, `reading ${this.#topic}`);
+    const records = await consume(this.#consumer, count, `reading ${this.#topic}`, this.#right);
     // What is read between a partition's revocation and its release is the next owner's.
     const own = records.filter((record) => this.#owned.has(record.partition));
     return own.length > 0 ? { kind: "records", records: own } : { kind: "idle" };
   }
 
   committed(partitions: readonly number[]): Promise<Committed[]> {
-    return committedOffsets(this.#consumer, this.#named(partitions));
+    return committedOffsets(this.#consumer, this.#named(partitions), this.#right);
   }
 
   bounds(partition: number): Promise<{ low: number; high: number }> {
@@ -113,7 +115,7 @@ export class GroupConsumer implements Group {
     const commit = () =>
       new Promise<void>((resolve, reject) => {
         this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
-          if (error) reject(kafkaError("committing the group's position", error));
+          if (error) reject(kafkaError("committing the group's position", error, this.#right));
           else resolve();
         });
       });
@@ -158,11 +160,20 @@ export class GroupConsumer implements Group {
   }
 }
 
-/** Where the consumer's group stands. Throws a `KafkaError`. */
-export function committedOffsets(consumer: Consumer, partitions: TopicPartition[]): Promise<Committed[]> {
+/** The right that a group's members need, for `kafkaError`. */
+export function memberRight(group: string): string {
+  return `READ on group ${group}`;
+}
+
+/** Where the consumer's group stands. Throws a `KafkaError`; for `groupRight` see `kafkaError`. */
+export function committedOffsets(
+  consumer: Consumer,
+  partitions: TopicPartition[],
+  groupRight: string,
+): Promise<Committed[]> {
   return new Promise((resolve, reject) => {
     consumer.committed(partitions, requestTimeoutMs, (error, positions) => {
-      if (error) return reject(kafkaError("asking for the group's position", error));
+      if (error) return reject(kafkaError("asking for the group's position", error, groupRight));
       resolve(
         positions.map(({ partition, offset, metadata }) => ({
           partition,

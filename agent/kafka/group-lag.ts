@@ -2,7 +2,7 @@
 import type { KafkaConfig } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import { connect, disconnect, makeConsumer } from "./connect.ts";
-import { committedOffsets } from "./group-consumer.ts";
+import { committedOffsets, memberRight } from "./group-consumer.ts";
 import { groupConsumerProperties } from "./settings.ts";
 import { describeTopic, watermarks } from "./topics.ts";
 
@@ -31,7 +31,7 @@ export async function groupLag(
     }));
     if (named.length === 0) return [];
     const lags: PartitionLag[] = [];
-    for (const { partition, offset } of await committedOffsets(consumer, named)) {
+    for (const { partition, offset } of await committedOffsets(consumer, named, memberRight(group))) {
       lags.push({ partition, committed: offset, ...(await watermarks(consumer, kafka.topic, partition)) });
     }
     return lags;

@@ -4,7 +4,7 @@ import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { kafkaError } from "./errors.ts";
-import { readerProperties } from "./settings.ts";
+import { readerGroup, readerProperties } from "./settings.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {
@@ -46,12 +46,15 @@ export interface RecordReader {
 export class LogReader implements RecordReader {
   readonly #consumer: Consumer;
   readonly #topic: string;
+  readonly #groupRight: string;
   #lastBytes = 0;
   #ended: number[] = [];
 
-  private constructor(consumer: Consumer, topic: string) {
+  private constructor(consumer: Consumer, topic: string, group: string) {
     this.#consumer = consumer;
     this.#topic = topic;
+    // It joins none, but the client asks for the coordinator all the same.
+    this.#groupRight = `DESCRIBE on group ${group}`;
     consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
   }
 
@@ -65,7 +68,7 @@ export class LogReader implements RecordReader {
     const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(from.map((position) => ({ topic, ...position })));
-    return new LogReader(consumer, topic);
+    return new LogReader(consumer, topic, readerGroup(agentName));
   }
 
   /**
@@ -76,7 +79,7 @@ export class LogReader implements RecordReader {
   async read(following: boolean): Promise<LogEvent[]> {
     this.#consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
-    const records = await consume(this.#consumer, count, `reading ${this.#topic}`);
+    const records = await consume(this.#consumer, count, `reading ${this.#topic}`, this.#groupRight);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const partition of this.#ended.splice(0)) events.push({ kind: "end", partition });
@@ -88,11 +91,20 @@ export class LogReader implements RecordReader {
   }
 }
 
-/** Up to `count` records; resolves with none when nothing comes within the consumer's timeout. */
-export function consume(consumer: Consumer, count: number, what: string): Promise<IncomingRecord[]> {
+/**
+ * Up to `count` records; resolves with none when nothing comes within the consumer's timeout. Throws a `KafkaError`.
+ *
+ * @param groupRight see `kafkaError`
+ */
+export function consume(
+  consumer: Consumer,
+  count: number,
+  what: string,
+  groupRight: string,
+): Promise<IncomingRecord[]> {
   return new Promise((resolve, reject) => {
     consumer.consume(count, (error, messages) => {
-      if (error) reject(kafkaError(what, error));
+      if (error) reject(kafkaError(what, error, groupRight));
       else resolve(messages.map(toIncoming));
     });
   });

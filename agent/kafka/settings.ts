@@ -82,11 +82,15 @@ export function groupConsumerProperties(
 export function readerProperties(kafka: KafkaConfig, agentName: string): Properties {
   return {
     ...consumerProperties(kafka, agentName),
-    // The client wants one even where none is joined.
-    "group.id": `streamsend-reader-${agentName}`,
+    "group.id": readerGroup(agentName),
     "enable.partition.eof": true,
     ...kafka.options,
   };
+}
+
+/** The client wants a group even where none is joined, and asks for its coordinator: that takes DESCRIBE on it. */
+export function readerGroup(agentName: string): string {
+  return `streamsend-reader-${agentName}`;
 }
 
 function consumerProperties(kafka: KafkaConfig, agentName: string): Properties {

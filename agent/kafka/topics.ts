@@ -5,7 +5,8 @@ import { AgentError } from "../lib/errors.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Client } from "./connect.ts";
-import { codes, kafkaError } from "./errors.ts";
+import { kafkaError } from "./errors.ts";
+import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
 import { defaultMessageBytes } from "./producer.ts";
 
 /** A topic as the brokers have it now. */
@@ -27,26 +28,16 @@ export interface Topics {
 
 const requestTimeoutMs = 30_000;
 /** Less than this leaves no room for a chunk beside its headers (a path alone may take 4,000 bytes). */
-const leastMessageBytes = 16_384;
+export const leastMessageBytes = 16_384;
 
 /**
  * Both topics, made when they are missing and `create_topics` allows it. Throws an `AgentError`: permanent when a
  * right is missing, a topic is missing and may not be made, or a setting would lose data; else retryable.
  */
 export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log): Promise<Topics> {
-  const chunks = await prepareTopic(client, kafka, log, kafka.topic, kafka.partitions, {
-    "cleanup.policy": "delete",
-    "retention.ms": String(kafka.retentionMs),
-    // By the brokers' clock: a device whose clock says 1970 would have its chunks expire at once.
-    "message.timestamp.type": "LogAppendTime",
-  });
-  const ledger = await prepareTopic(client, kafka, log, kafka.ledger, kafka.ledgerPartitions, {
-    "cleanup.policy": "compact",
-    "message.timestamp.type": "LogAppendTime",
-    // Only closed segments are compacted; with the default of 1 GiB a small fleet's ledger never would be.
-    "segment.bytes": String(16 << 20),
-    "min.cleanable.dirty.ratio": "0.1",
-  });
+  const wanted = newTopics(kafka);
+  const chunks = await prepareTopic(client, kafka, log, wanted.chunks);
+  const ledger = await prepareTopic(client, kafka, log, wanted.ledger);
   checkChunks(chunks, log);
   checkLedger(ledger);
   return { chunks, ledger };
@@ -54,20 +45,9 @@ export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log
 
 /** The topic as it is now, `undefined` when there is none. Throws a `KafkaError`. */
 export async function describeTopic(client: Client, name: string): Promise<Topic | undefined> {
-  const what = `looking up topic ${name}`;
-  const admin = RdKafka.AdminClient.createFrom(client);
-  const [found] = await new Promise<RdKafka.TopicDescription[]>((resolve, reject) => {
-    admin.describeTopics([name], { timeout: requestTimeoutMs }, (error, result) =>
-      error ? reject(kafkaError(what, error)) : resolve(result),
-    );
-  });
+  const found = await lookUpTopic(client, name);
   if (!found) return undefined;
-  if (found.error) {
-    const reason = kafkaError(what, found.error);
-    if (reason.unknownTopic) return undefined;
-    throw reason;
-  }
-  const settings = await describeSettings(admin, name);
+  const settings = await describeSettings(RdKafka.AdminClient.createFrom(client), name);
   return {
     name,
     id: topicId(found),
@@ -75,6 +55,25 @@ export async function describeTopic(client: Client, name: string): Promise<Topic
     maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes),
     settings,
   };
+}
+
+/** The topic in the client's words, `undefined` when there is none. Throws a `KafkaError`. */
+export async function lookUpTopic(
+  client: Client,
+  name: string,
+  options: { includeAuthorizedOperations?: boolean } = {},
+): Promise<RdKafka.TopicDescription | undefined> {
+  const what = `looking up topic ${name}`;
+  const admin = RdKafka.AdminClient.createFrom(client);
+  const [found] = await new Promise<RdKafka.TopicDescription[]>((resolve, reject) => {
+    admin.describeTopics([name], { ...options, timeout: requestTimeoutMs }, (error, result) =>
+      error ? reject(kafkaError(what, error)) : resolve(result),
+    );
+  });
+  if (!found?.error) return found;
+  const reason = kafkaError(what, found.error);
+  if (reason.unknownTopic) return undefined;
+  throw reason;
 }
 
 /** The offset after the last record of a partition. Throws a `KafkaError`. */
@@ -97,14 +96,8 @@ export function watermarks(
   });
 }
 
-async function prepareTopic(
-  client: Client,
-  kafka: KafkaConfig,
-  log: Log,
-  name: string,
-  partitions: number,
-  settings: Record<string, string>,
-): Promise<Topic> {
+async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: NewTopic): Promise<Topic> {
+  const { name, partitions } = wanted;
   const found = await describeTopic(client, name);
   if (found) return found;
   if (!kafka.createTopics) {
@@ -113,12 +106,7 @@ async function prepareTopic(
       "permanent",
     );
   }
-  await createTopic(client, {
-    topic: name,
-    num_partitions: partitions,
-    replication_factor: kafka.replication,
-    config: settings,
-  });
+  await createTopic(client, wanted, kafka);
   log.info(`made topic ${name} with ${partitions} partition${partitions === 1 ? "" : "s"}`);
   // It is there for one broker at first; the others hear of it a little later.
   for (let triesLeft = 50; triesLeft > 0; triesLeft--) {
@@ -127,19 +115,6 @@ async function prepareTopic(
     await pause(100);
   }
   throw new AgentError(`topic ${name} was made but the brokers do not show it`, "retryable");
-}
-
-function createTopic(client: Client, topic: RdKafka.NewTopic): Promise<void> {
-  const admin = RdKafka.AdminClient.createFrom(client);
-  return new Promise((resolve, reject) => {
-    admin.createTopic(topic, requestTimeoutMs, (error) => {
-      if (!error) return resolve();
-      const reason = kafkaError(`making topic ${topic.topic}`, error);
-      // Another agent was faster: as good.
-      if (reason.code === codes.topicAlreadyExists) resolve();
-      else reject(reason);
-    });
-  });
 }
 
 function describeSettings(admin: RdKafka.IAdminClient, name: string): Promise<Map<string, string>> {

@@ -1,4 +1,4 @@
-/** Certificates as a small company would make them: an authority of its own, and a key for the brokers. */
+/** Certificates as a small company would make them: an authority of its own, a key for the brokers, one for an agent. */
 import { join } from "node:path";
 import { run } from "./compare.ts";
 
@@ -9,6 +9,8 @@ export interface Certificates {
   otherCa: string;
   /** The brokers' key and certificate in one file, PEM. */
   broker: string;
+  /** An agent's certificate, its key, and the same key under a password. */
+  client: { cert: string; key: string; lockedKey: string; password: string };
 }
 
 /** Makes them in `folder`; the brokers' certificate is for the address 127.0.0.1 and for no name. */
@@ -16,14 +18,39 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   const at = (name: string) => join(folder, name);
   await makeAuthority(at("ca"), "The company's authority");
   await makeAuthority(at("other"), "Some other authority");
-  const request = ["-newkey", "rsa:2048", "-nodes", "-keyout", at("broker.key"), "-out", at("broker.csr")];
-  await openssl("req", ...request, "-subj", "/CN=broker");
-  await Bun.write(at("names"), "subjectAltName=IP:127.0.0.1\n");
-  const signed = ["-in", at("broker.csr"), "-out", at("broker.crt"), "-extfile", at("names"), "-days", "2"];
-  await openssl("x509", "-req", ...signed, "-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-CAcreateserial");
+  await makeSigned(at("broker"), at("ca"), "broker", "subjectAltName=IP:127.0.0.1\n");
+  await makeSigned(at("client"), at("ca"), "till", "extendedKeyUsage=clientAuth\n");
+  const password = "a key's own password";
+  const lock = ["-aes256", "-in", at("client.key"), "-out", at("client-locked.key")];
+  await openssl("rsa", ...lock, "-passout", `pass:${password}`);
+  const client = {
+    cert: at("client.crt"),
+    key: at("client.key"),
+    lockedKey: at("client-locked.key"),
+    password,
+  };
   const parts = ["broker.key", "broker.crt", "ca.crt"].map((name) => Bun.file(at(name)).text());
   await Bun.write(at("broker.pem"), (await Promise.all(parts)).join(""));
-  return { ca: at("ca.crt"), otherCa: at("other.crt"), broker: at("broker.pem") };
+  return { ca: at("ca.crt"), otherCa: at("other.crt"), broker: at("broker.pem"), client };
+}
+
+/** A key and a certificate for `name` at `path`, signed by the authority at `authority`. */
+async function makeSigned(path: string, authority: string, name: string, extensions: string): Promise<void> {
+  const request = ["-newkey", "rsa:2048", "-nodes", "-keyout", `${path}.key`, "-out", `${path}.csr`];
+  await openssl("req", ...request, "-subj", `/CN=${name}`);
+  await Bun.write(`${path}.extensions`, extensions);
+  const signed = [
+    "-in",
+    `${path}.csr`,
+    "-out",
+    `${path}.crt`,
+    "-extfile",
+    `${path}.extensions`,
+    "-days",
+    "2",
+  ];
+  const by = ["-CA", `${authority}.crt`, "-CAkey", `${authority}.key`, "-CAcreateserial"];
+  await openssl("x509", "-req", ...signed, ...by);
 }
 
 async function makeAuthority(path: string, name: string): Promise<void> {

@@ -95,6 +95,31 @@ export class Kafka {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /** Runs one of Kafka's own tools against the plain listener. */
+  async tool(className: string, ...args: readonly string[]): Promise<void> {
+    await run(["run", className, "--bootstrap-server", this.bootstrap, ...args]);
+  }
+
+  /** Gives a user a password for SCRAM, in both forms. */
+  async addScramUser(user: string, password: string): Promise<void> {
+    for (const mechanism of ["SCRAM-SHA-256", "SCRAM-SHA-512"]) {
+      const credential = ["--add-config", `${mechanism}=[password=${password}]`];
+      const entity = ["--entity-type", "users", "--entity-name", user];
+      await this.tool("kafka.admin.ConfigCommand", "--alter", ...credential, ...entity);
+    }
+  }
+
+  /** Gives users rights: `allow(["till"], ["--topic", "files"], "Read", "Write")`. */
+  async allow(
+    users: readonly string[],
+    resource: readonly string[],
+    ...operations: readonly string[]
+  ): Promise<void> {
+    const wanted = operations.flatMap((operation) => ["--operation", operation]);
+    const whose = users.flatMap((user) => ["--allow-principal", `User:${user}`]);
+    await this.tool("org.apache.kafka.tools.AclCommand", "--add", ...whose, ...wanted, ...resource);
+  }
+
   log(): Promise<string> {
     return readFile(join(this.dir, "broker.log"), "utf8");
   }

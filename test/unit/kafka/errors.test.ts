@@ -48,7 +48,10 @@ describe("its message", () => {
 
   test("names a missing right and what is needed", () => {
     expect(kafkaError("x", codes.topicAuthorization).message).toContain("READ, WRITE and DESCRIBE");
-    expect(kafkaError("x", codes.groupAuthorization).message).toContain("downloader.group");
+    const denied = kafkaError("reading", codes.groupAuthorization, "DESCRIBE on group readers");
+    expect(denied.message).toBe(
+      "reading: the brokers deny this user the group: it needs DESCRIBE on group readers",
+    );
   });
 
   test("is the same for every way in which no broker can be reached, so that a log says it once", () => {
@@ -128,8 +131,10 @@ describe("a failed login or TLS handshake is explained from the client's log", (
     "sasl_ssl://localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
     "localhost:9092/1: Disconnected (after 3000ms in state UP)",
     "GroupCoordinator: Timed out FindCoordinatorRequest in flight",
+    "sasl_ssl://localhost:9092/1: Fetch of sasl.files [0] failed: Broker: Topic authorization failed",
+    "Fatal error: Broker: Cluster authorization failed: Failed to acquire idempotence PID from broker sasl_ssl://localhost:9092/1: Broker: Cluster authorization failed",
     "",
-  ])("and an outage is none: %p", (line) => {
+  ])("and an outage or a missing right is none: %p", (line) => {
     expect(explainSecurity(line)).toBeUndefined();
   });
 });
