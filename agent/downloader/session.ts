@@ -40,7 +40,7 @@ export interface SessionOptions {
   readsParked: boolean;
   /** The monotonic clock, milliseconds. */
   now(): number;
-  /** Called when a first durable point has shown that the output and the group work. */
+  /** Called when a durable point, or time, has shown that the output and the group work. */
   works(): void;
 }
 
@@ -56,6 +56,8 @@ const publishMs = 1000;
 const publishCount = 500;
 const idleWaitMs = 500;
 const repairMs = 1000;
+/** A session that has lived for so long works. */
+const provenMs = 10_000;
 /** For `once`: whoever was given no partition for so long is not needed. */
 const noPartitionsMs = 10_000;
 /** Small records are taken several at a time; large ones singly, as a batch is memory beyond every bound of ours. */
@@ -106,7 +108,8 @@ export class Session {
 
   /** Until the signal fires, or with `once` until the ends are reached. Throws what ends the session. */
   async run(): Promise<DownloadResult> {
-    const { group, signal, once } = this.#options;
+    const { group, signal, once, now, works } = this.#options;
+    const beganMs = now();
     await this.#restore();
     try {
       for (;;) {
@@ -125,6 +128,8 @@ export class Session {
           event.release();
         }
         this.#throwFailure();
+        // A member with nothing to do makes no durable point, and is no trouble either.
+        if (now() - beganMs >= provenMs) works();
         if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
         await this.#repairIfDue();
         if (signal.aborted || (once && this.#isDone())) break;

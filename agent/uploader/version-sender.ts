@@ -230,7 +230,7 @@ export class VersionSender {
 }
 
 /** What a file or a record under way costs in memory beside the value: headers, promises, the client's bookkeeping. */
-const recordCostBytes = 16 << 10;
+const recordCostBytes = 64 << 10;
 
 function padded(count: number): string {
   return String(count).padStart(5, "0");
