@@ -25,6 +25,7 @@ export const codes = {
   batchTooLarge: 18,
   illegalGeneration: 22,
   unknownMember: 25,
+  rebalanceInProgress: 27,
   topicAuthorization: 29,
   groupAuthorization: 30,
   clusterAuthorization: 31,
@@ -42,7 +43,7 @@ const permanent = new Set<number>([
   codes.saslAuthentication,
 ]);
 const fatal = new Set<number>([codes.fatal, codes.fenced, codes.fencedInstance]);
-const noMember = new Set<number>([codes.illegalGeneration, codes.unknownMember, codes.fencedInstance]);
+const rebalancing = new Set<number>([codes.illegalGeneration, codes.rebalanceInProgress]);
 
 /** An error of the client or of a broker. */
 export class KafkaError extends AgentError {
@@ -59,9 +60,9 @@ export class KafkaError extends AgentError {
     return this.code === codes.messageTooLarge || this.code === codes.batchTooLarge;
   }
 
-  /** The group no longer counts this consumer as a member. */
-  get notMember(): boolean {
-    return noMember.has(this.code);
+  /** The group is between two generations; this consumer is still a member. */
+  get rebalancing(): boolean {
+    return rebalancing.has(this.code);
   }
 
   /** The topic or the partition is not there (now). */

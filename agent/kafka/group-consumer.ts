@@ -4,9 +4,10 @@
  */
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
+import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
-import { codes, kafkaError } from "./errors.ts";
+import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
 import { groupConsumerProperties } from "./settings.ts";
 import { watermarks } from "./topics.ts";
@@ -34,6 +35,8 @@ interface TopicPartition {
 }
 
 const requestTimeoutMs = 60_000;
+const rebalancingMs = 100;
+const committing = "committing the group's position";
 
 /** A member of a group; `GroupConsumer` is the one on Kafka. All of it throws a `KafkaError`. */
 export interface Group {
@@ -111,16 +114,42 @@ export class GroupConsumer implements Group {
   }
 
   commit(positions: readonly Position[], metadata: string): Promise<void> {
-    const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
-    const commit = () =>
-      new Promise<void>((resolve, reject) => {
-        this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
-          if (error) reject(kafkaError("committing the group's position", error, this.#right));
-          else resolve();
-        });
-      });
     const what = positions.map(({ partition, offset }) => `${partition}@${offset}`).join(" ");
-    return this.#effects.perform("commit", what, commit);
+    return this.#effects.perform("commit", what, () => this.#commit(positions, metadata));
+  }
+
+  /**
+   * The brokers answer a commit behind a join of the same member, and refuse it then: it is of the generation before,
+   * or the next one is not complete. What this member owned before the join it owns until it lets go of it, so it
+   * commits again. A member that was put out of the group gets another answer.
+   */
+  async #commit(positions: readonly Position[], metadata: string): Promise<void> {
+    const deadline = performance.now() + requestTimeoutMs;
+    for (;;) {
+      if (this.#isPutOut)
+        throw new KafkaError(committing, codes.unknownMember, "this member was put out of the group");
+      try {
+        return await this.#commitOnce(positions, metadata);
+      } catch (error) {
+        if (!(error instanceof KafkaError) || !error.rebalancing || performance.now() > deadline) throw error;
+        await pause(rebalancingMs);
+      }
+    }
+  }
+
+  /** Whether the news that everything is another member's by now waits to be read. */
+  get #isPutOut(): boolean {
+    return this.#rebalances.some((event) => event.kind === "revoked" && event.lost);
+  }
+
+  #commitOnce(positions: readonly Position[], metadata: string): Promise<void> {
+    const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
+    return new Promise<void>((resolve, reject) => {
+      this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
+        if (error) reject(kafkaError(committing, error, this.#right));
+        else resolve();
+      });
+    });
   }
 
   async close(): Promise<void> {

@@ -75,11 +75,11 @@ test("what was thrown stays the cause, and an error of ours is not wrapped again
   expect(kafkaError("reading", error)).toBe(error);
 });
 
-test("too large, not a member and unknown topic are each told by several codes", () => {
-  const are = (property: "tooLarge" | "notMember" | "unknownTopic") =>
+test("too large, between two generations and unknown topic are each told by several codes", () => {
+  const are = (property: "tooLarge" | "rebalancing" | "unknownTopic") =>
     Object.values(codes).filter((code) => new KafkaError("x", code, "y")[property]);
   expect(are("tooLarge")).toEqual([codes.messageTooLarge, codes.batchTooLarge]);
-  expect(are("notMember")).toEqual([codes.illegalGeneration, codes.unknownMember, codes.fencedInstance]);
+  expect(are("rebalancing")).toEqual([codes.illegalGeneration, codes.rebalanceInProgress]);
   expect(are("unknownTopic").toSorted((a, b) => a - b)).toEqual([-190, -188, 3]);
 });
 
