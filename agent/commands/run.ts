@@ -131,10 +131,13 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   await retry({ ...attempt, what: "tidying the ledger", giveUp }, () =>
     entries.forgetGone(config.kafka.retentionMs),
   );
-  const following = entries.follow(signal).catch((error: unknown) => {
+  const current = { kafka: config.kafka, producer, log, everyMs: topicLookMs.uploader };
+  const topic = new CurrentTopic(current, topics.chunks);
+  const follow = entries.follow(signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
+  const following = Promise.all([follow, topic.follow(signal)]);
   try {
     await producer.limitBatches(Math.min(topics.chunks.maxMessageBytes, topics.ledger.maxMessageBytes));
     observer.phase = undefined;
@@ -142,7 +145,8 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
       config: role,
       producer,
       ledger: entries,
-      topic: topics.chunks,
+      topic,
+      ledgerBytes: topics.ledger.maxMessageBytes,
       window: new Window(role.inFlightBytes, role.rateBytesPerSecond),
       chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
       log,

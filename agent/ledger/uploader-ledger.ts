@@ -1,14 +1,16 @@
 /**
- * The uploader's view of the ledger: its own files' entries, its name, and the partition both are in, which it
- * follows while it runs.
+ * The uploader's view of the ledger: its own files' entries, its name, what groups say of its files, and the partition
+ * all of that is in, which it follows while it runs.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { AgentError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
-import type { FileValue, NameValue } from "../wire/entry.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
+import type { FileValue, NameValue, NeedsValue, ReceiptKey } from "../wire/entry.ts";
 import type { Ledger, LedgerReader, LoggedEntry } from "./ledger.ts";
+import { type Request, Requests } from "./requests.ts";
 import { VersionClock } from "./versions.ts";
 
 /** How long a holder of the name has for its answer, once our claim can be read. */
@@ -23,18 +25,24 @@ export class UploaderLedger {
   readonly #files = new Map<string, string>();
   /** By the brokers' clock; only from loading to `forgetGone`. */
   readonly #goneSinceMs = new Map<string, number>();
+  readonly #requests = new Requests();
+  readonly #warnings: RareWarnings;
+  #loaded = false;
   #reader: LedgerReader;
   #name: NameValue | undefined;
   #highestSent = 0;
   #claimOffset = Number.POSITIVE_INFINITY;
   #heldBy: string | undefined;
   #versions = new VersionClock(0, 0);
+  /** Told when something is asked for, with its path; the role sets this when it begins. */
+  onRequest: (path: string) => void = () => undefined;
 
   private constructor(uploader: string, ledger: Ledger, reader: LedgerReader, log: Log) {
     this.uploader = uploader;
     this.#ledger = ledger;
     this.#reader = reader;
     this.#log = log;
+    this.#warnings = new RareWarnings(log);
   }
 
   /** Reads what is known of the uploader's files. Throws a `KafkaError` when the ledger can't be read. */
@@ -43,6 +51,7 @@ export class UploaderLedger {
     const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), log);
     try {
       while (!self.#reader.caughtUp) await self.#take(await self.#reader.read());
+      self.#endLoading();
     } catch (error) {
       await self.close();
       throw error;
@@ -84,9 +93,26 @@ export class UploaderLedger {
     return this.#files.keys();
   }
 
+  /** Paths of which something is asked for. */
+  requested(): IterableIterator<string> {
+    return this.#requests.paths();
+  }
+
+  /** What groups ask for of the path's present version, which was sent whole. */
+  request(path: string): Request | undefined {
+    const entry = this.file(path);
+    return entry?.state === "sent" ? this.#requests.of(path, entry.version) : undefined;
+  }
+
+  /** There is nothing to answer to it. */
+  dropRequest({ path, version, offset }: Request): void {
+    this.#requests.settle(path, version, offset);
+  }
+
   /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */
   async put(path: string, value: FileValue): Promise<void> {
     this.#files.set(path, JSON.stringify(value));
+    this.#requests.settle(path, value.version, value.answered ?? -1);
     this.#highestSent = Math.max(this.#highestSent, value.version);
     await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value });
   }
@@ -116,12 +142,31 @@ export class UploaderLedger {
   }
 
   async #take(entries: LoggedEntry[]): Promise<void> {
-    for (const { entry, offset, timestampMs } of entries) {
-      if (entry.key.kind === "file" && entry.key.uploader === this.uploader) {
-        this.#takeFile(entry.key.path, entry.value as FileValue | null, timestampMs);
-      } else if (entry.key.kind === "name" && entry.key.uploader === this.uploader && entry.value) {
-        await this.#takeName(entry.value as NameValue, offset);
-      }
+    for (const logged of entries) {
+      const { key, value } = logged.entry;
+      if (!("uploader" in key) || key.uploader !== this.uploader) continue;
+      if (key.kind === "file") this.#takeFile(key.path, value as FileValue | null, logged.timestampMs);
+      else if (key.kind === "name" && value) await this.#takeName(value as NameValue, logged.offset);
+      else if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, logged.offset);
+    }
+  }
+
+  #takeRequest(key: ReceiptKey<"needs">, value: NeedsValue | null, offset: number): void {
+    const { path, group, version } = key;
+    if (!value) this.#requests.takeBack(path, group, version);
+    // While loading, the file's entry may come later than the request.
+    if (!value || (this.#loaded && this.file(path)?.version !== version)) return;
+    if (!this.#requests.put(path, group, { version, ranges: value.ranges, offset }))
+      this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
+    if (this.#loaded) this.onRequest(path);
+  }
+
+  /** What was asked for before is known now; of that, what the entries have not answered is left to do. */
+  #endLoading(): void {
+    this.#loaded = true;
+    for (const path of [...this.#requests.paths()]) {
+      const entry = this.file(path);
+      this.#requests.settle(path, entry?.version ?? -1, entry?.answered ?? -1);
     }
   }
 

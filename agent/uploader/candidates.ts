@@ -92,6 +92,20 @@ export class Candidates {
     return [...this.#unreadable.values()];
   }
 
+  /** The file that has this path at the destination, if a watch has it among what it may send. */
+  fileAt(path: string): WatchedFile | undefined {
+    for (const watch of this.#watches) {
+      const file = watch.fileAt(path);
+      if (file) return file;
+    }
+    return undefined;
+  }
+
+  /** Whether the file is being sent, or sent again. */
+  isBusy(path: string): boolean {
+    return this.#busy.has(path);
+  }
+
   /** There is no place for it now; it is looked at again a little later. */
   postpone(file: WatchedFile): void {
     const settling = this.#settling.get(file.path);
@@ -99,9 +113,9 @@ export class Candidates {
   }
 
   /** The file is being sent: what happens to it is looked at by `done`. */
-  begin(file: WatchedFile): void {
-    this.#busy.set(file.path, false);
-    this.#settling.delete(file.path);
+  begin(path: string): void {
+    this.#busy.set(path, false);
+    this.#settling.delete(path);
   }
 
   /** @param changed it changed while it was read, and is to stand still for longer this time */
@@ -114,9 +128,9 @@ export class Candidates {
     else this.#wake?.();
   }
 
-  /** It could not be sent; the next full look finds it again. */
-  failed(file: WatchedFile): void {
-    this.#busy.delete(file.path);
+  /** It could not be sent, or is no candidate any more; if it is there, the next full look finds it again. */
+  release(path: string): void {
+    this.#busy.delete(path);
     this.#wake?.();
   }
 

@@ -59,6 +59,26 @@ export async function look(watch: Watch, relative: string, log: Log): Promise<Bi
   }
 }
 
+/**
+ * The state of what stands at a path that no scan has just found: each folder on the way has to be one, not a link to
+ * somewhere else. `undefined`: nothing, or out of reach of a scan. Throws what the file system throws, also when the
+ * watch itself is not there.
+ */
+export async function lookBelow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
+  await lstat(watch.native(""));
+  const segments = relative.split("/");
+  try {
+    for (let depth = 1; depth < segments.length; depth++) {
+      const folder = await lstat(watch.native(segments.slice(0, depth).join("/")));
+      if (!folder.isDirectory()) return undefined;
+    }
+    return await lstat(watch.native(relative), { bigint: true });
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
 /** Whether there is nothing at this path; false also when that can't be found out. */
 export async function isGone(watch: Watch, relative: string): Promise<boolean> {
   try {

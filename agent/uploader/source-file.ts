@@ -1,6 +1,6 @@
 /**
- * A file while it is read: chunks into one reused buffer, a running checksum over what was read, and with each read the
- * question whether it still is the file that was taken up.
+ * A file while it is read: chunks into one reused buffer, a running checksum over what was read in order, and with each
+ * read the question whether it still is the file that was taken up.
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
@@ -29,6 +29,8 @@ export class SourceFile {
   readonly #algorithm: Algorithm;
   readonly #hasher: Bun.CryptoHasher;
   #hashedTo = 0;
+  #hashing: Promise<void> | undefined;
+  #closed = false;
   #digest: string | undefined;
   #buffer = Buffer.alloc(0);
 
@@ -53,6 +55,13 @@ export class SourceFile {
     await handle?.close();
   }
 
+  /** Ends what goes on beside the reading, too. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#hashing?.catch(() => undefined);
+    await this.rest();
+  }
+
   /** Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had. */
   async compareState(): Promise<void> {
     const { watch, relative } = this.file;
@@ -64,14 +73,14 @@ export class SourceFile {
   }
 
   /**
-   * Reads a part and takes it into the running checksum, as far as that has not seen it. The bytes are valid until the
+   * Reads a part and takes it into the running checksum, if it is what comes next there. The bytes are valid until the
    * next read. Throws a `ChangedError` when the file has changed, else what the file system throws.
    */
   async read(offset: number, length: number): Promise<Buffer> {
     if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
     const bytes = this.#buffer.subarray(0, length);
     await this.#fill(bytes, offset);
-    if (offset + length > this.#hashedTo) {
+    if (!this.#hashing && offset <= this.#hashedTo && offset + length > this.#hashedTo) {
       this.#hasher.update(bytes.subarray(this.#hashedTo - offset));
       this.#hashedTo = offset + length;
     }
@@ -79,14 +88,17 @@ export class SourceFile {
     return bytes;
   }
 
-  /** Takes a part that need not be sent into the running checksum. Throws like `read`. */
-  async hashTo(end: number): Promise<void> {
-    while (this.#hashedTo < end)
-      await this.read(this.#hashedTo, Math.min(end - this.#hashedTo, hashStepBytes));
+  /** Takes the file into the checksum beside its reading, which begins in the middle. `checksum` waits for it. */
+  hashBeside(): void {
+    this.#hashing ??= this.#hashRest();
+    // Whoever waits for the checksum is told.
+    this.#hashing.catch(() => undefined);
   }
 
-  /** `md5:…` or `sha256:…` of the whole file, which was read to its end. */
-  checksum(): string {
+  /** `md5:…` or `sha256:…` of the whole file; reads what was not read in order. Throws like `read`. */
+  async checksum(): Promise<string> {
+    if (this.#hashedTo < this.fingerprint.size) this.hashBeside();
+    await this.#hashing;
     this.#digest ??= this.#hasher.digest("hex");
     return `${this.#algorithm}:${this.#digest}`;
   }
@@ -104,6 +116,18 @@ export class SourceFile {
     }
     await this.compareState();
     return checksum === `${algorithm}:${hasher.digest("hex")}`;
+  }
+
+  async #hashRest(): Promise<void> {
+    const { size } = this.fingerprint;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
+    while (this.#hashedTo < size && !this.#closed) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, size - this.#hashedTo));
+      await this.#fill(bytes, this.#hashedTo);
+      this.#hasher.update(bytes);
+      this.#hashedTo += bytes.length;
+    }
+    await this.compareState();
   }
 
   async #fill(bytes: Buffer, offset: number): Promise<void> {

@@ -9,6 +9,7 @@ import type { SourceFile } from "./source-file.ts";
 /** A version that is to be sent. Its partition is chosen once, and holds when partitions are added. */
 export interface Version {
   version: number;
+  topicId: string;
   partition: number;
   /** Of a version that is gone on with, where the ledger has it. */
   from: From | undefined;
@@ -39,13 +40,20 @@ export function takeUp(
   if (entry?.state === "sending" && entry.topic === topic.id && sameFingerprint(entry, source.fingerprint)) {
     return {
       version: entry.version,
+      topicId: topic.id,
       partition: entry.partition ?? 0,
       from: decodeFrom(entry.from ?? ""),
       resumedAt: entry.acknowledged ?? 0,
     };
   }
   const partition = partitionOf(chunkKey({ uploader: ledger.uploader, path }), topic.partitions);
-  return { version: ledger.nextVersion(), partition, from: undefined, resumedAt: undefined };
+  return {
+    version: ledger.nextVersion(),
+    topicId: topic.id,
+    partition,
+    from: undefined,
+    resumedAt: undefined,
+  };
 }
 
 async function isSameContent(source: SourceFile, entry: FileValue): Promise<boolean> {

@@ -1,33 +1,55 @@
-/** Keeps chunks and batches as small as the topic takes them now, which may be less than when the agent began. */
+/** Keeps chunks and batches as large as the topic takes them now, which changes when somebody changes `max.message.bytes`. */
+import type { CurrentTopic } from "../kafka/current-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
-import { describeTopic } from "../kafka/topics.ts";
 import type { Log } from "../observe/log.ts";
 import type { ChunkSize } from "./chunk-size.ts";
 
 export interface TopicLimitOptions {
-  producer: RecordProducer;
-  topic: { name: string };
+  producer: Pick<RecordProducer, "limitBatches">;
+  topic: Pick<CurrentTopic, "value" | "refresh">;
+  /** The ledger's `max.message.bytes`: its entries go through the same producer. */
+  ledgerBytes: number;
   chunkSize: ChunkSize;
   log: Log;
 }
 
 export class TopicLimit {
   readonly #options: TopicLimitOptions;
+  /** What the topic was said to take when chunks were last made to fit it. */
+  #saidBytes: number;
 
   constructor(options: TopicLimitOptions) {
     this.#options = options;
+    this.#saidBytes = options.topic.value.maxMessageBytes;
   }
 
-  /** The topic takes less than was thought: smaller chunks, and smaller batches of small files. Throws a `KafkaError`. */
-  async shrink(): Promise<void> {
-    const { producer, topic, chunkSize, log } = this.#options;
-    const tried = chunkSize.topicBytes;
-    const now = await describeTopic(producer.client, topic.name);
-    // Another file may have been here before.
-    if (chunkSize.topicBytes !== tried) return;
-    const limit = now && now.maxMessageBytes < tried ? now.maxMessageBytes : Math.floor(tried / 2);
+  /**
+   * A record was refused as too large: smaller chunks, and smaller batches of small files. Throws an `AgentError`.
+   *
+   * @param triedBytes the limit that the record was made for
+   */
+  async shrink(triedBytes: number): Promise<void> {
+    const { producer, topic, ledgerBytes, chunkSize, log } = this.#options;
+    await topic.refresh();
+    // The news of a record that was made before the last time.
+    if (chunkSize.topicBytes < triedBytes) return;
+    const { name, maxMessageBytes } = topic.value;
+    const limit = maxMessageBytes < triedBytes ? maxMessageBytes : Math.floor(triedBytes / 2);
+    this.#saidBytes = maxMessageBytes;
     chunkSize.limit(limit);
-    log.warn(`topic ${topic.name} takes no more than ${limit} bytes at a time now: chunks become smaller`);
-    await producer.limitBatches(limit);
+    log.warn(`topic ${name} takes no more than ${limit} bytes at a time now: chunks become smaller`);
+    await producer.limitBatches(Math.min(limit, ledgerBytes));
+  }
+
+  /** Larger chunks again, if the topic is said to take more than when they were made smaller. */
+  rise(): void {
+    const { topic, chunkSize, log } = this.#options;
+    const { name, maxMessageBytes } = topic.value;
+    if (maxMessageBytes <= this.#saidBytes) return;
+    this.#saidBytes = maxMessageBytes;
+    if (maxMessageBytes <= chunkSize.topicBytes) return;
+    chunkSize.limit(maxMessageBytes);
+    // The batches stay as they are: they bound what small files have in common, not a single record.
+    log.info(`topic ${name} takes ${maxMessageBytes} bytes at a time now: chunks become larger`);
   }
 }

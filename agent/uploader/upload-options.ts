@@ -1,7 +1,7 @@
 /** What sending a version needs, and waiting for Kafka while it is sent. */
 import type { UploaderConfig } from "../config/config.ts";
+import type { CurrentTopic } from "../kafka/current-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
-import type { Topic } from "../kafka/topics.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { AgentError } from "../lib/errors.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
@@ -17,7 +17,7 @@ export interface UploadOptions {
   config: UploaderConfig;
   producer: RecordProducer;
   ledger: UploaderLedger;
-  topic: Topic;
+  topic: CurrentTopic;
   topicLimit: TopicLimit;
   window: Window;
   chunkSize: ChunkSize;
@@ -41,6 +41,14 @@ export class StoppedError extends AgentError {
   }
 }
 
+/** The topic that chunks of the version are in is gone, and another one has its name: the version begins anew. */
+export class TopicReplacedError extends AgentError {
+  constructor(name: string) {
+    super(`topic ${name} was made again`, "permanent");
+    this.name = "TopicReplacedError";
+  }
+}
+
 /** Tries until Kafka lets it; a file that has changed, or a stop, is not waited out. `what` is for the log. */
 export function waitForKafka<T>(
   { log, signal, once }: UploadOptions,
@@ -50,6 +58,7 @@ export function waitForKafka<T>(
   const giveUp = (error: unknown) =>
     error instanceof ChangedError ||
     error instanceof StoppedError ||
+    error instanceof TopicReplacedError ||
     !(error instanceof AgentError) ||
     (once && isPermanent(error));
   return retry({ what, log, signal, giveUp }, attempt);

@@ -4,6 +4,7 @@ import { messageOf } from "../lib/errors.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
 import { pathToDisplay } from "../wire/path.ts";
+import { Answers } from "./answers.ts";
 import { Candidates } from "./candidates.ts";
 import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
@@ -23,7 +24,7 @@ const maxWaitingLarge = 1000;
 
 /** Runs until the signal fires, or with `once` until all that was there is acknowledged. Throws a permanent `AgentError` only. */
 export async function runUploader(
-  given: Omit<UploadOptions, "moving" | "topicLimit">,
+  given: Omit<UploadOptions, "moving" | "topicLimit"> & { ledgerBytes: number },
 ): Promise<UploadResult> {
   const options = { ...given, moving: new Set<{ progress: Moving }>(), topicLimit: new TopicLimit(given) };
   const { ledger, signal, chunkSize, config, log, observer } = options;
@@ -33,6 +34,8 @@ export async function runUploader(
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
+
+  const answers = new Answers({ ...options, candidates, lanes, failed });
 
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
     const { file } = found;
@@ -44,16 +47,18 @@ export async function runUploader(
       candidates.done(file, outcome === "changed");
     } catch (error) {
       failed.set(file.path, error);
-      candidates.failed(file);
+      candidates.release(file.path);
       const name = pathToDisplay(file.path);
       log.error(`${name}: can't be sent: ${messageOf(error)}; tried again at the next rescan`);
       observer.failed("failed", name, messageOf(error));
     } finally {
       leave();
+      answers.freed(file.path);
       garbage.passed(0);
     }
   };
 
+  answers.check();
   for await (const found of candidates.ready()) {
     const id = { uploader: ledger.uploader, path: found.file.path };
     const small = found.stats.size <= BigInt(chunkSize.next(id));
@@ -61,7 +66,7 @@ export async function runUploader(
       candidates.postpone(found.file);
       continue;
     }
-    candidates.begin(found.file);
+    candidates.begin(found.file.path);
     const place = lanes.enter(small);
     const task: Promise<void> = send(found, place).finally(() => running.delete(task));
     running.add(task);
@@ -69,6 +74,7 @@ export async function runUploader(
     if (small) await place;
   }
   await Promise.all(running);
+  await answers.end();
   return { failedCount: failed.size };
 }
 

@@ -7,21 +7,23 @@ import { KafkaError } from "../kafka/errors.ts";
 import { endOffset } from "../kafka/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import type { Fields } from "../observe/log.ts";
-import { type Chunk, chunkKey, encodeChunk, type From } from "../wire/chunk.ts";
+import { type ByteRange, lengthOf, placeIn } from "../wire/byte-ranges.ts";
+import { type Algorithm, type Chunk, chunkKey, encodeChunk, type From } from "../wire/chunk.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
-import { type ByteRange, lengthOf, placeIn } from "./byte-ranges.ts";
 import type { SourceFile } from "./source-file.ts";
-import { StoppedError, type UploadOptions, waitForKafka } from "./upload-options.ts";
+import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "./upload-options.ts";
 
 /** A version, and where it goes. */
 export interface Target {
   version: number;
+  topicId: string;
   partition: number;
   /** Where its first chunk can be at the earliest; found out when it comes to more than one chunk. */
   from: From | undefined;
-  /** `md5:…` or `sha256:…` of the whole file, for its last chunk. */
-  checksum(): string;
+  algorithm: Algorithm;
+  /** `md5:…` or `sha256:…` of the whole file, for its last chunk. Throws like `SourceFile.read`. */
+  checksum(): Promise<string>;
 }
 
 export class VersionSender {
@@ -35,6 +37,8 @@ export class VersionSender {
   readonly #name: string;
   readonly #chunkBytes: number;
   #lastOffset = 0;
+  /** The topic's limit as it was known when the record was made that was then refused as too large. */
+  #refusedBytes = 0;
   #anythingSent: boolean;
   #leaveWindow: () => void = () => undefined;
 
@@ -58,6 +62,7 @@ export class VersionSender {
     this.#anythingSent = resumedAt !== undefined;
     this.#size = source.fingerprint.size;
     this.#name = pathToDisplay(source.file.path);
+    options.topicLimit.rise();
     this.#chunkBytes = this.#nextChunkBytes();
   }
 
@@ -88,7 +93,7 @@ export class VersionSender {
 
   /**
    * Sends everything, and waits until it is acknowledged, however long that takes. Throws a `ChangedError`, a
-   * `StoppedError`, what the file system throws, and with `once` a permanent `KafkaError`.
+   * `TopicReplacedError`, a `StoppedError`, what the file system throws, and with `once` a permanent `KafkaError`.
    *
    * @param onRead called when the reading is over and only acknowledgements are waited for
    * @param onAcknowledged called when more of the ranges is acknowledged
@@ -108,7 +113,7 @@ export class VersionSender {
   }
 
   async #sendRest(onRead: () => void, onAcknowledged: () => void): Promise<void> {
-    const { producer, topicLimit } = this.#options;
+    const { producer, topic, topicLimit } = this.#options;
     this.#prefix.restart();
     try {
       for (let at = this.#prefix.bytes; at < this.#bytes || !this.#anythingSent; ) {
@@ -119,7 +124,8 @@ export class VersionSender {
       onRead();
       await this.#prefix.all();
     } catch (error) {
-      if (error instanceof KafkaError && error.tooLarge) await topicLimit.shrink();
+      if (error instanceof KafkaError && error.tooLarge) await topicLimit.shrink(this.#refusedBytes);
+      else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh();
       else if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
       // What was under way has ended by now, or will end without being waited for.
       this.#anythingSent = this.#bytes > 0;
@@ -131,7 +137,9 @@ export class VersionSender {
   async #sendChunk(at: number, onAcknowledged: () => void): Promise<number> {
     const { window, signal, producer, topic, chunkSize, log, observer, logChunks } = this.#options;
     this.#prefix.throwFailure();
+    if (topic.value.id !== this.#target.topicId) throw new TopicReplacedError(topic.value.name);
     const { offset, rest } = placeIn(this.#ranges, at);
+    const limitBytes = chunkSize.topicBytes;
     const length = Math.min(this.#nextChunkBytes(), rest);
     // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
     if (length < this.#size) this.#target.from ??= await this.#askFrom();
@@ -145,13 +153,13 @@ export class VersionSender {
     };
     try {
       const value = await observer.stalls.watch(`reading ${this.#name}`, this.#source.read(offset, length));
-      const chunk = this.#chunk(offset, value);
+      const chunk = await this.#chunk(offset, value);
       this.#anythingSent = true;
       const sent = this.#prefix.sent(at, length);
       chunkSize.sent(length);
       handedOver = true;
       const record = {
-        topic: topic.name,
+        topic: topic.value.name,
         partition: this.#target.partition,
         key: chunkKey(chunk),
         value,
@@ -162,6 +170,7 @@ export class VersionSender {
         if (error || this.#size > length) leave();
         else this.#leaveWindow = leave;
         chunkSize.ended(length, error === undefined);
+        if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
         if (error) observer.metrics.chunk("failed");
         else observer.metrics.chunk("sent", length);
         if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
@@ -182,9 +191,9 @@ export class VersionSender {
     return length;
   }
 
-  #chunk(offset: number, value: Buffer): Chunk {
+  async #chunk(offset: number, value: Buffer): Promise<Chunk> {
     const { size, mtime } = this.#source.fingerprint;
-    const { version, from } = this.#target;
+    const { version, from, algorithm } = this.#target;
     const last = offset + value.length === size;
     return {
       kind: "chunk",
@@ -197,18 +206,18 @@ export class VersionSender {
       index: size === 0 ? 1 : Math.ceil((offset + value.length) / this.#chunkBytes),
       count: this.#chunkCount(),
       ...(from ? { from } : {}),
-      algorithm: this.#options.config.checksum,
-      ...(last ? { checksum: this.#target.checksum() } : {}),
+      algorithm,
+      ...(last ? { checksum: await this.#target.checksum() } : {}),
     };
   }
 
   /** Where the version's first chunk can be: the end of its partition now. */
   async #askFrom(): Promise<From> {
     const { producer, topic } = this.#options;
-    const { partition } = this.#target;
-    const ask = () => endOffset(producer.client, topic.name, partition);
+    const { topicId, partition } = this.#target;
+    const ask = () => endOffset(producer.client, topic.value.name, partition);
     const offset = await waitForKafka(this.#options, `${this.#name}: asking where its chunks begin`, ask);
-    return { topic: topic.id, offsets: [{ partition, offset }] };
+    return { topic: topicId, offsets: [{ partition, offset }] };
   }
 
   #nextChunkBytes(): number {

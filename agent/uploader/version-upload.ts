@@ -12,7 +12,7 @@ import { Checkpoints } from "./checkpoints.ts";
 import type { Found } from "./scan.ts";
 import { ChangedError, SourceFile } from "./source-file.ts";
 import { isSentAlready, takeUp } from "./take-up.ts";
-import { StoppedError, type UploadOptions, waitForKafka } from "./upload-options.ts";
+import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "./upload-options.ts";
 import { type Target, VersionSender } from "./version-sender.ts";
 
 /**
@@ -30,28 +30,46 @@ export async function uploadVersion(
   found: Found,
   onRead: () => void,
 ): Promise<Outcome> {
-  const { ledger, signal, moving } = options;
   const source = await SourceFile.open(found, options.config.checksum);
-  let upload: VersionUpload | undefined;
   try {
-    if (await isSentAlready(source, ledger)) return "unchanged";
-    upload = new VersionUpload(options, source);
-    moving.add(upload);
+    if (await isSentAlready(source, options.ledger)) return "unchanged";
+    for (;;) {
+      const outcome = await sendAsVersion(options, source, onRead);
+      if (outcome !== "replaced") return outcome;
+    }
+  } catch (error) {
+    if (error instanceof ChangedError) return "changed";
+    throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+/** One attempt, to its end; replaced: what was sent of it went with the topic. */
+async function sendAsVersion(
+  options: UploadOptions,
+  source: SourceFile,
+  onRead: () => void,
+): Promise<Outcome | "replaced"> {
+  const { signal, moving } = options;
+  const upload = new VersionUpload(options, source);
+  moving.add(upload);
+  try {
     await upload.send(onRead);
     return "sent";
   } catch (error) {
+    if (error instanceof TopicReplacedError) return "replaced";
     if (error instanceof ChangedError) {
-      await upload?.giveUp(error.message);
+      await upload.giveUp(error.message);
       return "changed";
     }
     const stopped = error instanceof StoppedError || (signal.aborted && error instanceof AgentError);
     if (!stopped) throw error;
-    await upload?.stop();
+    await upload.stop();
     return "stopped";
   } finally {
-    if (upload) moving.delete(upload);
-    upload?.close();
-    await source.rest();
+    moving.delete(upload);
+    upload.close();
   }
 }
 
@@ -72,9 +90,9 @@ class VersionUpload {
     this.#path = source.file.path;
     this.#size = source.fingerprint.size;
     this.#name = pathToDisplay(this.#path);
-    const { resumedAt, ...version } = takeUp(source, options.ledger, options.topic);
+    const { resumedAt, ...version } = takeUp(source, options.ledger, options.topic.value);
     this.#resumedAt = resumedAt;
-    this.#target = { ...version, checksum: () => source.checksum() };
+    this.#target = { ...version, algorithm: options.config.checksum, checksum: () => source.checksum() };
     this.#sender = new VersionSender(options, source, this.#target, [[0, this.#size]], resumedAt);
     this.#checkpoints = this.#newCheckpoints(resumedAt ?? 0);
   }
@@ -98,7 +116,7 @@ class VersionUpload {
     });
     if (this.#resumedAt !== undefined) {
       log.info(`${this.#name}: goes on after ${this.#resumedAt} acknowledged bytes`, this.#fields());
-      await this.#source.hashTo(this.#resumedAt);
+      if (this.#resumedAt > 0) this.#source.hashBeside();
     }
     await this.#sender.send(onRead, () => this.#checkpoints.noteIfDue(this.#sender.acknowledgedBytes));
     await this.#noteSent();
@@ -113,7 +131,7 @@ class VersionUpload {
     if (!this.#sender.anythingSent) return;
     const id = { uploader: ledger.uploader, path: this.#path, version };
     const record = {
-      topic: topic.name,
+      topic: topic.value.name,
       partition,
       key: chunkKey(id),
       value: Buffer.alloc(0),
@@ -145,7 +163,7 @@ class VersionUpload {
   async #noteSent(): Promise<void> {
     const { ledger, log } = this.#options;
     await this.#checkpoints.settled();
-    const checksum = this.#source.checksum();
+    const checksum = await this.#source.checksum();
     await ledger.put(this.#path, {
       ...this.#entry("sent"),
       ...this.#where(),
@@ -175,8 +193,8 @@ class VersionUpload {
   }
 
   #where(): Pick<FileValue, "topic" | "partition" | "from"> {
-    const { partition, from } = this.#target;
-    return { topic: this.#options.topic.id, partition, ...(from ? { from: encodeFrom(from) } : {}) };
+    const { topicId, partition, from } = this.#target;
+    return { topic: topicId, partition, ...(from ? { from: encodeFrom(from) } : {}) };
   }
 
   #fields(): Fields {

@@ -1,6 +1,6 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
 import type { WatchConfig } from "../config/config.ts";
-import { pathToNative, pathToText } from "../wire/path.ts";
+import { pathProblem, pathToNative, pathToText } from "../wire/path.ts";
 
 export interface WatchedFile {
   watch: Watch;
@@ -29,6 +29,14 @@ export class Watch {
   file(relative: string): WatchedFile {
     const path = this.config.as === "" ? relative : `${pathToText(Buffer.from(this.config.as))}/${relative}`;
     return { watch: this, relative, path };
+  }
+
+  /** The file that has this path at the destination, if it is one of this watch's that may be sent. */
+  fileAt(path: string): WatchedFile | undefined {
+    const folder = this.file("").path;
+    if (!path.startsWith(folder) || pathProblem(path) !== undefined) return undefined;
+    const relative = path.slice(folder.length);
+    return this.wants(relative) ? this.file(relative) : undefined;
   }
 
   /** The watch's own path, or that of something below it, for the file system. */

@@ -75,7 +75,7 @@ export type Entry =
   | { key: ReceiptKey<"failed">; value: FailedValue | null }
   | { key: ReceiptKey<"needs">; value: NeedsValue | null };
 
-type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
+export type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
 
 const valueShapes = {
   name: nameValue,

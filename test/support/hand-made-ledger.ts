@@ -32,3 +32,17 @@ export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord
   };
   return { key: `file/${uploader}/${path}`, value: Buffer.from(JSON.stringify(value)), headers: [] };
 }
+
+/** A group's request for ranges of a version; `undefined`: it is taken back. */
+export function request(
+  group: string,
+  { uploader, path, version }: { uploader: string; path: string; version: number },
+  ranges: readonly (readonly [number, number])[] | undefined,
+): PlainRecord {
+  const value = { format: 1, ranges, time: new Date().toISOString() };
+  return {
+    key: `needs/${group}/${uploader}/${version}/${path}`,
+    value: ranges ? Buffer.from(JSON.stringify(value)) : null,
+    headers: [],
+  };
+}

@@ -55,6 +55,13 @@ export class PlainKafka {
     );
   }
 
+  /** As retention does it: everything before the offset is gone. */
+  async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
+    await ask(`deleting records of ${topic}`, (done) =>
+      this.#admin().deleteRecords([{ topic, partition, offset: before }], { timeout: timeoutMs }, done),
+    );
+  }
+
   /** The topic's id as people and records write it, and its partitions. */
   async describeTopic(topic: string): Promise<{ id: string; partitions: number }> {
     const [found] = await ask<RdKafka.TopicDescription[]>(`describing ${topic}`, (done) =>
