@@ -26,6 +26,8 @@ export interface AssemblyOptions {
   log: Log;
   observer: Observer;
   logChunks: boolean;
+  /** How long the topic keeps chunks. */
+  retentionMs: number;
   now(): number;
   /** A version whose beginning, or middle, was read by another member or before a loss: read it again. */
   onGap(partial: Partial, record: IncomingRecord): void;
@@ -169,10 +171,11 @@ export class Assembly {
     return ranges.length > 0 ? ranges : [[Math.max(0, sent.size - 1), sent.size]];
   }
 
-  /** Forgets what another member has delivered meanwhile. */
-  dropSettled(): void {
-    const { ledger } = this.#options;
-    for (const { id } of this.#partials.values()) if (ledger.isSettled(id)) this.giveUp(id);
+  /** Forgets what another member has delivered meanwhile, and what has stood still until its chunks expired. */
+  dropStale(): void {
+    const { ledger, retentionMs, now } = this.#options;
+    for (const { id, placedAtMs } of this.#partials.values())
+      if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
     for (const id of this.#parked.values()) if (ledger.isSettled(id)) this.giveUp(id);
   }
 
@@ -233,7 +236,8 @@ export class Assembly {
 
   async #takeChunk(chunk: Chunk, record: IncomingRecord): Promise<void> {
     const { ledger, observer } = this.#options;
-    if (ledger.isSettled(chunk)) return observer.metrics.chunk("duplicate");
+    // What has failed may come all the same, and is welcome then.
+    if (ledger.isDelivered(chunk)) return observer.metrics.chunk("duplicate");
     const partial = await this.#partialFor(chunk, record);
     if (!partial) return;
     if (!partial.wants(chunk)) return observer.metrics.chunk("duplicate");

@@ -118,7 +118,7 @@ export class DurablePoint {
   async finishInterrupted(): Promise<number> {
     const { store, ledger } = this.#options;
     const all = await store.publishing();
-    const open = all.filter((publication) => !ledger.isSettled(publication));
+    const open = all.filter((publication) => !ledger.isDelivered(publication));
     // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
     for (const named of await nameAll(this.#options, open, true)) await this.#settle(named);
     if (all.length > 0) await store.writePublishing([]);
@@ -130,7 +130,7 @@ export class DurablePoint {
     finished: readonly Finished[],
   ): Promise<{ published: number; failed: number; leftOver: Partial[] }> {
     const { store, ledger } = this.#options;
-    const timely = finished.filter(({ partial }) => !ledger.isSettled(partial.id));
+    const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
     if (timely.length === 0)
       return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications = timely.map((version) => this.#publication(version));

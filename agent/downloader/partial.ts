@@ -49,8 +49,8 @@ export class Partial {
   /** Chunks of one version are placed one after the other. */
   #placing: Promise<unknown> = Promise.resolve();
 
-  /** When it was written to last, by the monotonic clock; of what a restart found: long ago. */
-  placedAtMs = Number.NEGATIVE_INFINITY;
+  /** When it was written to last, by the monotonic clock. */
+  placedAtMs = 0;
 
   constructor(note: PartialNote, file: string, files: OpenFiles) {
     this.id = { uploader: note.uploader, path: note.path, version: note.version };

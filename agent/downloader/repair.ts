@@ -67,13 +67,17 @@ export class Repair {
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
   async check(): Promise<void> {
     const { ledger, assembly, observer } = this.#options;
-    assembly.dropSettled();
+    assembly.dropStale();
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
     for (const sent of [...this.#missing()]) {
       const key = chunkKey(sent);
       seen.add(key);
-      if (assembly.isParked(sent) && !(await assembly.hasRoomFor(sent))) continue;
+      if (assembly.isParked(sent)) {
+        // Whatever was tried before it was parked is to be tried again.
+        this.#attempts.delete(key);
+        if (!(await assembly.hasRoomFor(sent))) continue;
+      }
       const known = this.#attempts.get(key);
       const attempt: Attempt =
         known?.id.version === sent.version ? known : { id: sent, step: "noticed", asks: 0, askedAt: "" };

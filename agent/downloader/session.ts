@@ -145,10 +145,10 @@ export class Session {
 
   /** What the last session, or the last process, left in the store. */
   async #restore(): Promise<void> {
-    const { store, retentionMs, observer, topic } = this.#options;
+    const { store, now, observer, topic } = this.#options;
     const interrupted = await this.#durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
-    const partials = await store.partials(Date.now() - retentionMs);
+    const partials = await store.partials(now());
     this.#durablePoint.restored(partials.map((partial) => partialName(partial.id)));
     this.#unplaceable.restore(await store.parked());
     this.#assembly = new Assembly(
@@ -304,8 +304,9 @@ export class Session {
 
   #lostCount(): number {
     const { failedCount, parkedCount } = this.#assembly;
+    const { refusedCount, newerCount } = this.#unplaceable;
     const asked = [...this.#repair.needed()].length;
-    const here = failedCount + parkedCount + this.#unstorableCount + this.#unplaceable.refusedCount;
+    const here = failedCount + parkedCount + this.#unstorableCount + refusedCount + newerCount;
     return here + this.#repair.failedCount + asked;
   }
 

@@ -124,22 +124,27 @@ export class Store {
   }
 
   /**
-   * The partials that have a note. Bytes without one were never durable, they are removed; so is what nobody has
-   * written to since `idleSinceMs`, milliseconds since 1970: its chunks have expired.
+   * The partials that have a note. Bytes without one were never durable, they are removed.
+   *
+   * @param nowMs by the monotonic clock
    */
-  async partials(idleSinceMs: number): Promise<Partial[]> {
+  async partials(nowMs: number): Promise<Partial[]> {
     const names = new Set(await this.#disk.list(this.#partials));
     const found: Partial[] = [];
     for (const name of names) {
       if (name.endsWith(".json")) continue;
       const file = join(this.#partials, name);
       const note = names.has(`${name}.json`) ? await this.#readNote(name) : undefined;
-      const changedMs = (await this.#disk.look(file))?.changedMs ?? 0;
-      if (note && changedMs >= idleSinceMs) found.push(this.partial(note));
-      else {
-        await this.#disk.remove(`${file}.json`);
+      if (!note) {
         await this.#disk.remove(file);
+        await this.#disk.remove(`${file}.json`);
+        continue;
       }
+      const partial = this.partial(note);
+      const changedMs = (await this.#disk.look(file))?.changedMs ?? 0;
+      // A clock that was set back makes nothing younger than now.
+      partial.placedAtMs = nowMs - Math.max(0, Date.now() - changedMs);
+      found.push(partial);
     }
     for (const name of names) {
       const bytes = name.replace(/\.json(\.new)?$/, "");

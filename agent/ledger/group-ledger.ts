@@ -100,10 +100,14 @@ export class GroupLedger {
     return this.#delivered.get(chunkKey(id));
   }
 
-  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it can't be stored. */
+  /** Whether the version, or a newer one, is delivered. */
+  isDelivered(id: VersionId): boolean {
+    return (this.newestDelivered(id) ?? 0) >= id.version;
+  }
+
+  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */
   isSettled(id: VersionId): boolean {
-    const key = chunkKey(id);
-    return (this.#delivered.get(key) ?? 0) >= id.version || this.#failed.get(key) === id.version;
+    return this.isDelivered(id) || this.#failed.get(chunkKey(id)) === id.version;
   }
 
   /** Notes a version as delivered here, before its receipt is written. */
