@@ -1,16 +1,19 @@
-// compile.ts ENTRY ADDON RUNTIME OUTFILE: what scripts/build has gathered, made into one executable.
+// compile.ts ENTRY ADDON RUNTIME OUTFILE CRASH-POINTS: what scripts/build has gathered, made into one executable.
 import { appendFileSync, readFileSync } from "node:fs";
 import { addonTrailer } from "../agent/kafka/addon-bytes.ts";
 import { kafkaClient } from "./native/plugin.ts";
 
-const [entry, addon, runtime, outfile] = process.argv.slice(2);
-if (!entry || !addon || !runtime || !outfile) throw new Error("compile.ts ENTRY ADDON RUNTIME OUTFILE");
+const [entry, addon, runtime, outfile, crashPoints] = process.argv.slice(2);
+if (!entry || !addon || !runtime || !outfile || !crashPoints)
+  throw new Error("compile.ts ENTRY ADDON RUNTIME OUTFILE CRASH-POINTS");
 
 const result = await Bun.build({
   entrypoints: [entry],
   target: "bun",
   format: "esm",
   plugins: [kafkaClient()],
+  // What agent/lib/crash-points.ts is about; with false nothing of it gets into the executable.
+  define: { CRASH_POINTS: crashPoints },
   // Parsed at build time: starts in half the time. Names stay as they are, for stack traces.
   bytecode: true,
   minify: { whitespace: true, syntax: true, identifiers: false },

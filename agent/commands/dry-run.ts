@@ -25,13 +25,13 @@ export async function dryRun(config: Config, log: Log, signal: AbortSignal): Pro
     agentName,
     queueBytes: config.uploader.inFlightBytes,
     compression: config.uploader.compression,
+    effects: new Effects(),
     log,
     signal,
   });
   try {
     const topic = await describeTopic(producer.client, kafka.ledger);
-    const ledger =
-      topic && new Ledger({ kafka, agentName, producer, topic, effects: new Effects(), log, signal });
+    const ledger = topic && new Ledger({ kafka, agentName, producer, topic, log, signal });
     const entries = ledger && (await UploaderLedger.open(config.name, ledger, log));
     await previewUpload(config.uploader, entries, log);
     await entries?.close();

@@ -39,6 +39,7 @@ export async function redeliver(
     agentName,
     queueBytes: 1 << 20,
     compression: "none",
+    effects: new Effects(),
     log,
     signal,
   });
@@ -46,7 +47,7 @@ export async function redeliver(
     const topic = await describeTopic(producer.client, kafka.ledger);
     if (!topic)
       throw new AgentError(`topic ${kafka.ledger} is missing: nothing was delivered yet`, "permanent");
-    const ledger = new Ledger({ kafka, agentName, producer, topic, effects: new Effects(), log, signal });
+    const ledger = new Ledger({ kafka, agentName, producer, topic, log, signal });
     await takeBack(config.downloader, ledger, options, say);
   } finally {
     await producer.close(config.shutdownTimeoutMs);

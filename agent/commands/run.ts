@@ -11,7 +11,8 @@ import { prepareTopics, type Topics } from "../kafka/topics.ts";
 import { GroupLedger } from "../ledger/group-ledger.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
-import { Effects } from "../lib/effects.ts";
+import { effectsOfBuild } from "../lib/crash-points.ts";
+import type { Effects } from "../lib/effects.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import { LocalDisk } from "../lib/local-disk.ts";
 import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
@@ -77,12 +78,14 @@ async function runRole(
   const attempt = { what: "starting", log, signal, giveUp };
   observer.phase = "connecting to Kafka";
   const uploader = config.role === "uploader" ? config.uploader : undefined;
+  const effects = effectsOfBuild();
   const producer = await retry(attempt, () =>
     RecordProducer.open({
       kafka,
       agentName,
       queueBytes: uploader?.inFlightBytes ?? 1 << 20,
       compression: uploader?.compression ?? "none",
+      effects,
       log,
       signal,
     }),
@@ -90,8 +93,7 @@ async function runRole(
   observer.kafkaConnected = () => producer.isConnected;
   try {
     const topics = await retry(attempt, () => prepareTopics(producer.client, kafka, log));
-    const effects = new Effects();
-    const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, effects, log, signal });
+    const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, log, signal });
     observer.phase = "reading the ledger";
     const parts = { config, options, log, observer, signal, producer, topics, ledger, effects, attempt };
     return config.role === "uploader"

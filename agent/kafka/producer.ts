@@ -4,6 +4,7 @@
  * undelivered, and its sender goes on from what was acknowledged.
  */
 import type { KafkaConfig } from "../config/config.ts";
+import type { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
@@ -41,6 +42,7 @@ export interface ProducerOptions {
   /** Most bytes that wait for their acknowledgement. */
   queueBytes: number;
   compression: string;
+  effects: Effects;
   log: Log;
   signal: AbortSignal;
 }
@@ -106,13 +108,15 @@ export class RecordProducer {
     }
   }
 
-  /** Sends a record and waits for its acknowledgement. */
+  /** Sends a record on which more depends than a chunk's bytes, and waits for its acknowledgement. */
   send(record: OutgoingRecord): Promise<Acknowledgement> {
-    return new Promise((resolve, reject) => {
-      const onDelivered: OnDelivered = (error, acknowledgement) =>
-        acknowledgement ? resolve(acknowledgement) : reject(error);
-      this.enqueue(record, onDelivered).catch(reject);
-    });
+    const send = () =>
+      new Promise<Acknowledgement>((resolve, reject) => {
+        const onDelivered: OnDelivered = (error, acknowledgement) =>
+          acknowledgement ? resolve(acknowledgement) : reject(error);
+        this.enqueue(record, onDelivered).catch(reject);
+      });
+    return this.#options.effects.perform("write a record", `${record.topic} ${record.key}`, send);
   }
 
   /** Largest batch from now on, in bytes, as the topics take it. Makes the producer anew if that is smaller. */

@@ -6,7 +6,6 @@ import type { KafkaConfig } from "../config/config.ts";
 import { LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
 import type { Topic } from "../kafka/topics.ts";
-import type { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
@@ -49,7 +48,6 @@ export interface LedgerOptions {
   agentName: string;
   producer: RecordProducer;
   topic: Topic;
-  effects: Effects;
   log: Log;
   signal: AbortSignal;
 }
@@ -74,7 +72,7 @@ export class Ledger implements EntryLog {
    * Throws an `AgentError` when it never will: a missing right, or the agent is being stopped.
    */
   async write(entry: Entry): Promise<Acknowledgement> {
-    const { producer, topic, effects, log, signal } = this.#options;
+    const { producer, topic, log, signal } = this.#options;
     const record = {
       topic: topic.name,
       partition: this.partitionOf(entry.key),
@@ -84,7 +82,7 @@ export class Ledger implements EntryLog {
     const giveUp = (error: unknown) => !(error instanceof AgentError) || error.severity === "permanent";
     return retry({ what: "writing to the ledger", log, signal, giveUp }, async () => {
       try {
-        return await effects.perform("write to the ledger", record.key, () => producer.send(record));
+        return await producer.send(record);
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
         throw error;

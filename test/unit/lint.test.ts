@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import biome from "../../biome.json" with { type: "json" };
+
+const forbidden = [
+  'import { rename } from "node:fs/promises";',
+  'import { stat, rm as gone } from "node:fs/promises";',
+  'import { type FileHandle, open } from "node:fs/promises";',
+  'import { writeFileSync } from "fs";',
+  'import * as fs from "node:fs";',
+  'import fs from "node:fs";',
+  'import { spawn } from "node:child_process";',
+  'import { dlopen } from "bun:ffi";',
+  'import { write } from "bun";',
+  'const { rm } = await import("node:fs/promises");',
+  'const { rm } = require("node:fs");',
+  'await Bun.write("a", "b");',
+  'await Bun.file("a").delete();',
+  "const { write } = Bun;",
+  "client.produce(topic, 0, value);",
+  "await client?.produce(topic, 0, value);",
+  "client.commitAndWait(offsets);",
+  "consumer.commitSync(offsets);",
+  "setModificationTime(path, 0n);",
+];
+const allowed = {
+  "agent/lib/local-disk.ts": 'import { rename, rm } from "node:fs/promises";',
+  "agent/uploader/source-file.ts": 'import { lstat, open } from "node:fs/promises";',
+  "agent/observe/log.ts": 'import { writeSync } from "node:fs";',
+  "agent/kafka/producer.ts": "client.produce(topic, 0, value);",
+  "agent/downloader/constants.ts": 'import { constants, type Stats } from "node:fs";',
+  "agent/downloader/types.ts": 'import type { FileHandle } from "node:fs/promises";',
+  "agent/downloader/reads.ts": 'import { readFile, stat } from "node:fs/promises";',
+  "agent/downloader/hash.ts": "const hash = Bun.hash.xxHash64(text);",
+  "agent/downloader/commit.ts": "await group.commit(positions, note);",
+  "test/support/files.ts": 'import { rm } from "node:fs/promises";',
+};
+
+const root = join(import.meta.dir, "../..");
+const places = new Map<string, number>();
+let folder: string;
+
+/** Lints all of it in one go, with the project's own rules only. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "streamsend-lint-"));
+  await cp(join(root, "scripts/lint"), join(folder, "scripts/lint"), { recursive: true });
+  await writeFile(join(folder, "biome.json"), JSON.stringify({ plugins: biome.plugins }));
+  const files = [...forbidden.map((source, at) => [fileOf(at), source] as const), ...Object.entries(allowed)];
+  for (const [path, source] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), source);
+  }
+  const command = [join(root, "node_modules/.bin/biome"), "lint", "--only=plugin", "--reporter=json"];
+  const lint = Bun.spawn([...command, "--max-diagnostics=none"], {
+    cwd: folder,
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const report = (await lint.stdout.json()) as {
+    diagnostics: { category: string; location: { path: string } }[];
+  };
+  for (const { category, location } of report.diagnostics) {
+    expect(category).toBe("plugin");
+    places.set(location.path, (places.get(location.path) ?? 0) + 1);
+  }
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+test.each(forbidden.map((source, at) => [source, at] as const))(
+  "a part of the agent may not say %s",
+  (_, at) => {
+    expect(places.get(fileOf(at))).toBe(1);
+  },
+);
+
+test.each(Object.keys(allowed))("%s may change what is its business, and any part may read", (path) => {
+  expect(places.has(path)).toBe(false);
+});
+
+function fileOf(at: number): string {
+  return `agent/downloader/forbidden-${at}.ts`;
+}
