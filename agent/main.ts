@@ -48,6 +48,10 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const { formatSettings } = await import("./commands/check.ts");
     return print(formatSettings(loaded));
   }
+  if (command === "doctor") {
+    const { doctor } = await import("./commands/doctor.ts");
+    return doctor(loaded.config, print);
+  }
   if (command === "redeliver") {
     const { redeliver } = await import("./commands/redeliver.ts");
     const { parseSince } = await import("./commands/since.ts");

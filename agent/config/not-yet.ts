@@ -20,7 +20,7 @@ export const notYet: readonly NotYet[] = [
   { key: "uploader.test_file.every", used: (s) => s.uploader.test_file.every !== null },
 ];
 
-export const commandsNotYet: readonly string[] = ["send", "doctor", "keygen"];
+export const commandsNotYet: readonly string[] = ["send", "keygen"];
 
 function isUsed(encryption: Settings["encryption"]): boolean {
   const { recipients, senders, identity_file } = encryption;

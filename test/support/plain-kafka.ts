@@ -109,7 +109,7 @@ export class PlainKafka {
   }
 
   /** Notes a position of a group that has no members now. */
-  async commit(group: string, topic: string, offset: number, metadata: string): Promise<void> {
+  async commit(group: string, topic: string, offset: number, metadata = ""): Promise<void> {
     await this.#withConsumer(group, async (consumer) => {
       const positions = [{ topic, partition: 0, offset, metadata }];
       await ask<void>(`committing for ${group}`, (done) =>
@@ -132,6 +132,14 @@ export class PlainKafka {
       );
     }
     await ask(`producing to ${topic}`, (done) => this.#producer.flush(timeoutMs, done as never));
+  }
+
+  /** As if the retention had passed: the records before this offset are gone. */
+  async deleteBefore(topic: string, offset: number, partition = 0): Promise<void> {
+    const wanted = [{ topic, partition, offset }];
+    await ask(`deleting records of ${topic}`, (done) =>
+      this.#admin().deleteRecords(wanted, { timeout: timeoutMs }, done),
+    );
   }
 
   /** Everything that is in the topic now. */

@@ -1,0 +1,61 @@
+/** Is this machine's clock right, where that matters? */
+import type { Config } from "../config/config.ts";
+import type { RecordProducer } from "../kafka/producer.ts";
+import type { Topics } from "../kafka/topics.ts";
+import { entryPartitionKey } from "../wire/entry.ts";
+import { partitionOf } from "../wire/numbers.ts";
+import { about } from "./amounts.ts";
+import { type Finding, fail, ok, untried } from "./finding.ts";
+import { setTopic } from "./fixes.ts";
+
+const tolerableMs = 300_000;
+
+/**
+ * An uploader's clock matters only where chunks carry the time at which they were produced. The brokers tell theirs
+ * in one way: with the acknowledgement of a record. So one is written, in that case alone: a deletion on the ledger of a
+ * key that nobody has, which every reader passes over and compaction removes.
+ */
+export async function examineClock(
+  config: Config,
+  topics: Topics,
+  producer: RecordProducer,
+): Promise<Finding[]> {
+  const subject = "clock";
+  const typeOf = ({ settings }: Topics["chunks"]) => settings.get("message.timestamp.type");
+  if (config.role === "downloader") return [ok(subject, "nothing depends on a downloader's")];
+  if (typeOf(topics.chunks) === "LogAppendTime") {
+    return [ok(subject, "nothing depends on it: the brokers' own counts (LogAppendTime)")];
+  }
+  if (typeOf(topics.chunks) === undefined) {
+    return [untried(subject, "whether it matters stands in settings that can't be read")];
+  }
+  if (typeOf(topics.ledger) !== "LogAppendTime") {
+    return [
+      untried(
+        subject,
+        "the brokers' time can't be known, as no topic has message.timestamp.type=LogAppendTime",
+      ),
+    ];
+  }
+  const before = Date.now();
+  const { timestampMs } = await producer.send({
+    topic: topics.ledger.name,
+    partition: partitionOf(
+      entryPartitionKey({ kind: "name", uploader: config.name }),
+      topics.ledger.partitions,
+    ),
+    key: `doctor/${config.name}`,
+    value: null,
+  });
+  return [judgeClock(config, (before + Date.now()) / 2 - timestampMs)];
+}
+
+/** @param aheadMs how far this clock is ahead of the brokers' */
+export function judgeClock({ kafka }: Config, aheadMs: number): Finding {
+  const subject = "clock";
+  const off = `${about(Math.abs(aheadMs))} ${aheadMs < 0 ? "behind" : "ahead of"} the brokers'`;
+  if (Math.abs(aheadMs) <= tolerableMs) return ok(subject, off);
+  const text = `${off}, and topic ${kafka.topic} goes by it (CreateTime): chunks would be refused, or expire too early or too late`;
+  const fix = `set the clock (timedatectl set-ntp true), or ${setTopic(kafka, kafka.topic, "message.timestamp.type=LogAppendTime")}`;
+  return fail(subject, text, fix);
+}

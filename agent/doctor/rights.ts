@@ -1,0 +1,48 @@
+/** Has this user the rights that the role needs? As the brokers say; nothing is written or joined to find out. */
+import type { Config, KafkaConfig } from "../config/config.ts";
+import type { Operation } from "../kafka/inspect.ts";
+import { readerGroup } from "../kafka/settings.ts";
+import { type Finding, fail, ok, untried, warn } from "./finding.ts";
+import { giveRights } from "./fixes.ts";
+
+export interface Needed {
+  resource: "topic" | "group";
+  name: string;
+  /** Without these the role can't work. */
+  operations: readonly Operation[];
+  /** Without these it works, and knows less. */
+  better: readonly Operation[];
+}
+
+/** What docs/security.md says that the role needs. */
+export function neededRights(config: Config): Needed[] {
+  const { kafka, name, role } = config;
+  const chunks: Operation = role === "uploader" ? "WRITE" : "READ";
+  const better = ["DESCRIBE_CONFIGS"] as const;
+  const needed: Needed[] = [
+    { resource: "topic", name: kafka.topic, operations: [chunks], better },
+    { resource: "topic", name: kafka.ledger, operations: ["READ", "WRITE"], better },
+    { resource: "group", name: readerGroup(name), operations: ["DESCRIBE"], better: [] },
+  ];
+  if (role === "downloader") {
+    needed.push({ resource: "group", name: config.downloader.group, operations: ["READ"], better: [] });
+  }
+  return needed;
+}
+
+/** @param given what the brokers say that the user may do; undefined where they do not say */
+export function judgeRights(
+  kafka: KafkaConfig,
+  needed: Needed,
+  given: ReadonlySet<Operation> | undefined,
+): Finding[] {
+  const { resource, name, operations, better } = needed;
+  const subject = `rights on ${resource} ${name}`;
+  if (!given) return [untried(subject, "the brokers do not say what this user may do")];
+  const denied = (wanted: readonly Operation[]) => wanted.filter((operation) => !given.has(operation));
+  const [missing, missed] = [denied(operations), denied(better)];
+  if (missing.length + missed.length === 0) return [ok(subject, [...operations, ...better].join(", "))];
+  const text = `${[...missing, ...missed].join(", ")} denied to this user`;
+  const fix = giveRights(kafka, resource, name, [...missing, ...missed]);
+  return [missing.length > 0 ? fail(subject, text, fix) : warn(subject, text, fix)];
+}

@@ -1,0 +1,115 @@
+/** Is a topic made so that nothing gets lost in it? Judges what `inspectTopic` gave, asks nothing. */
+import type { KafkaConfig } from "../config/config.ts";
+import type { TopicInspection } from "../kafka/inspect.ts";
+import { leastMessageBytes } from "../kafka/topics.ts";
+import { about, aboutBytes, count } from "./amounts.ts";
+import { type Finding, fail, ok, warn } from "./finding.ts";
+import { setTopic } from "./fixes.ts";
+
+/** What a topic is judged by. */
+export interface Circumstances {
+  kafka: KafkaConfig;
+  /** Brokers in the cluster. */
+  brokers: number;
+  /** The configured chunk size; undefined: as large as the topic takes. */
+  chunkBytes?: number;
+}
+
+/** The topic of the chunks. */
+export function judgeChunks(found: TopicInspection, circumstances: Circumstances): Finding[] {
+  const { kafka, chunkBytes } = circumstances;
+  const { topic } = found;
+  const subject = `topic ${topic.name}`;
+  const policy = topic.settings.get("cleanup.policy");
+  const wrong = judgeBoth(found, circumstances, subject);
+  if (policy?.includes("compact")) {
+    const text = `cleanup.policy is ${policy}: all chunks of a file but one would be lost`;
+    wrong.push(fail(subject, text, setTopic(kafka, topic.name, "cleanup.policy=delete")));
+  }
+  if (topic.settings.get("message.timestamp.type") === "CreateTime") {
+    const text =
+      "message.timestamp.type is CreateTime: chunks from a device with a wrong clock may expire at once";
+    wrong.push(warn(subject, text, setTopic(kafka, topic.name, "message.timestamp.type=LogAppendTime")));
+  }
+  if (chunkBytes !== undefined && chunkBytes > topic.maxMessageBytes) {
+    const text = `takes records of at most ${topic.maxMessageBytes} bytes, so chunks will be smaller than uploader.chunk (${chunkBytes})`;
+    wrong.push(
+      warn(subject, text, setTopic(kafka, topic.name, `max.message.bytes=${chunkBytes + leastMessageBytes}`)),
+    );
+  }
+  const facts = [describe(found), kept(topic.settings), `records up to ${aboutBytes(topic.maxMessageBytes)}`];
+  return orFine(wrong, subject, facts);
+}
+
+/** The ledger. */
+export function judgeLedger(found: TopicInspection, circumstances: Circumstances): Finding[] {
+  const { kafka } = circumstances;
+  const { topic } = found;
+  const subject = `ledger ${topic.name}`;
+  const policy = topic.settings.get("cleanup.policy");
+  const wrong = judgeBoth(found, circumstances, subject);
+  if (policy !== undefined && policy !== "compact") {
+    const text = `cleanup.policy is ${policy}: what was sent and what arrived would be forgotten`;
+    wrong.push(fail(subject, text, setTopic(kafka, topic.name, "cleanup.policy=compact")));
+  }
+  if (topic.settings.get("message.timestamp.type") === "CreateTime") {
+    const text = "message.timestamp.type is CreateTime: versions are numbered by the uploaders' own clocks";
+    wrong.push(warn(subject, text, setTopic(kafka, topic.name, "message.timestamp.type=LogAppendTime")));
+  }
+  if (topic.partitions !== kafka.ledgerPartitions) {
+    const text = `has ${topic.partitions} partitions, not ${kafka.ledgerPartitions} as kafka.ledger_partitions says; what it has counts`;
+    wrong.push(
+      warn(subject, text, `set kafka.ledger_partitions: ${topic.partitions}; never add partitions to it`),
+    );
+  }
+  return orFine(wrong, subject, [describe(found), ...(policy === undefined ? [] : ["compacted"])]);
+}
+
+function judgeBoth(found: TopicInspection, { kafka, brokers }: Circumstances, subject: string): Finding[] {
+  const { topic, replicas, leaderless } = found;
+  const wrong: Finding[] = [];
+  if (topic.settings.size === 0) {
+    const text = "its settings can't be read: whether they would lose data is not known";
+    wrong.push(warn(subject, text, `give the right DESCRIBE_CONFIGS on topic ${topic.name}`));
+  }
+  if (leaderless > 0) {
+    const text = `${leaderless} of ${topic.partitions} partitions have no leader`;
+    wrong.push(fail(subject, text, "start the brokers that hold them"));
+  }
+  if (replicas === 1 && brokers > 1) {
+    const text = `is kept once, in a cluster of ${brokers} brokers: the loss of one disk loses data`;
+    wrong.push(
+      fail(
+        subject,
+        text,
+        "give it more replicas with kafka-reassign-partitions.sh, and set kafka.replication",
+      ),
+    );
+  }
+  const insync = Number(topic.settings.get("min.insync.replicas") ?? 1);
+  if (insync > replicas) {
+    const text = `min.insync.replicas is ${insync}, with ${count(replicas, "replica")}: nothing could be written`;
+    wrong.push(fail(subject, text, setTopic(kafka, topic.name, `min.insync.replicas=${replicas}`)));
+  }
+  if (topic.maxMessageBytes < leastMessageBytes) {
+    const text = `max.message.bytes is ${topic.maxMessageBytes}, less than the ${leastMessageBytes} that are needed`;
+    wrong.push(fail(subject, text, setTopic(kafka, topic.name, "max.message.bytes=1048588")));
+  }
+  return wrong;
+}
+
+function describe({ topic, replicas }: TopicInspection): string {
+  return `${count(topic.partitions, "partition")}, ${count(replicas, "replica")}`;
+}
+
+function kept(settings: ReadonlyMap<string, string>): string {
+  const ms = Number(settings.get("retention.ms") ?? Number.NaN);
+  const bytes = Number(settings.get("retention.bytes") ?? -1);
+  if (Number.isNaN(ms)) return "kept for an unknown time";
+  const most = bytes < 0 ? "" : `, at most ${aboutBytes(bytes)} a partition`;
+  return `kept ${ms < 0 ? "for ever" : `for ${about(ms)}`}${most}`;
+}
+
+function orFine(wrong: Finding[], subject: string, facts: readonly string[]): Finding[] {
+  return wrong.length > 0 ? wrong : [ok(subject, facts.join(", "))];
+}

@@ -1,0 +1,143 @@
+/** Can the uploader see, read and, where it has to, move or delete what is in its watches? */
+import { constants } from "node:fs";
+import { access, open, readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { UploaderConfig, WatchConfig } from "../config/config.ts";
+import { codeOf, messageOf } from "../lib/errors.ts";
+import { count } from "./amounts.ts";
+import { type Finding, fail, ok, untried, warn } from "./finding.ts";
+import { withPatience } from "./patience.ts";
+
+/** Looked at in each watch: enough to notice a mistake that was made for all of them. */
+const mostFolders = 5000;
+const mostFiles = 50;
+
+export async function* examineWatches(uploader: UploaderConfig): AsyncGenerator<Finding> {
+  let folders = 0;
+  for (const watch of uploader.watch) {
+    const subject = `watch ${watch.path}`;
+    const found = await withPatience(survey(watch));
+    if (found === undefined) {
+      const text = "the file system does not answer";
+      yield fail(subject, text, "see whether its server, or its disk, is there; umount -l frees a dead one");
+      continue;
+    }
+    folders += found.folders;
+    if (found.problem !== undefined) {
+      yield fail(subject, found.problem.text, found.problem.fix);
+      continue;
+    }
+    const seen = found.isAll ? count(found.folders, "folder") : `${mostFolders} folders or more`;
+    const opened = found.opened === 0 ? "no file to try" : `${count(found.opened, "file")} opened`;
+    yield ok(subject, `readable, ${seen}; ${opened}`);
+    if (uploader.after === "delete" || uploader.after === "move") yield* examineRemoving(uploader, watch);
+  }
+  yield* examineInotify(folders);
+}
+
+interface Survey {
+  folders: number;
+  isAll: boolean;
+  opened: number;
+  problem?: { text: string; fix: string };
+}
+
+async function survey({ path, recursive }: WatchConfig): Promise<Survey> {
+  const found: Survey = { folders: 0, isAll: true, opened: 0 };
+  const waiting = [path];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    if (++found.folders > mostFolders) return { ...found, folders: mostFolders, isAll: false };
+    try {
+      if (folder === path && !(await stat(path)).isDirectory()) {
+        return { ...found, problem: { text: "is no folder", fix: "name a folder in uploader.watch" } };
+      }
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (entry.name.startsWith(".")) continue;
+        const inner = join(folder, entry.name);
+        if (entry.isDirectory() && recursive) waiting.push(inner);
+        if (entry.isFile() && found.opened < mostFiles) {
+          const problem = await tryOpen(inner);
+          if (problem !== undefined) return { ...found, problem };
+          found.opened++;
+        }
+      }
+    } catch (error) {
+      return { ...found, problem: explain(error, folder) };
+    }
+  }
+  return found;
+}
+
+async function tryOpen(file: string): Promise<Survey["problem"]> {
+  try {
+    await (await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)).close();
+    return undefined;
+  } catch (error) {
+    // It went, or became something else, in between.
+    return codeOf(error) === "ENOENT" || codeOf(error) === "ELOOP" ? undefined : explain(error, file);
+  }
+}
+
+function explain(error: unknown, path: string): { text: string; fix: string } {
+  switch (codeOf(error)) {
+    case "ENOENT":
+      return { text: "is not there", fix: `mkdir -p ${path}, mount it, or correct uploader.watch` };
+    case "EACCES":
+    case "EPERM":
+      return {
+        text: `${path} can't be read by this user`,
+        fix: `setfacl -R -m u:${process.getuid?.()}:rX ${path}, or run the agent as another user`,
+      };
+    default:
+      return { text: messageOf(error), fix: "check the disk, the mount and uploader.watch" };
+  }
+}
+
+async function* examineRemoving(uploader: UploaderConfig, watch: WatchConfig): AsyncGenerator<Finding> {
+  const subject = `after: ${uploader.after}`;
+  if (!(await isWritable(watch.path))) {
+    const text = `nothing can be taken out of ${watch.path} by this user`;
+    yield fail(subject, text, `give it the right to write there, or set uploader.after: keep`);
+  }
+  const { moveTo } = uploader;
+  if (uploader.after !== "move" || moveTo === undefined) return;
+  const devices = await Promise.all(
+    [watch.path, moveTo].map((path) =>
+      stat(path).then(
+        ({ dev }) => dev,
+        () => undefined,
+      ),
+    ),
+  );
+  if (devices[1] === undefined || !(await isWritable(moveTo))) {
+    const text = `${moveTo} is not there, or can't be written to by this user`;
+    yield fail(subject, text, `mkdir -p ${moveTo}, and give this user the right to write there`);
+  } else if (devices[0] !== devices[1]) {
+    const text = `${moveTo} is on another file system than ${watch.path}`;
+    yield fail(subject, text, "set uploader.move_to to a folder on the same one");
+  } else {
+    yield ok(subject, `${moveTo} is writable, and on the file system of ${watch.path}`);
+  }
+}
+
+function isWritable(path: string): Promise<boolean> {
+  return access(path, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function* examineInotify(folders: number): AsyncGenerator<Finding> {
+  const subject = "inotify";
+  const limit = Number(
+    await readFile("/proc/sys/fs/inotify/max_user_watches", "utf8").catch(() => Number.NaN),
+  );
+  yield judgeInotify(subject, folders, limit);
+}
+
+export function judgeInotify(subject: string, folders: number, limit: number): Finding {
+  if (Number.isNaN(limit)) return untried(subject, "this system does not say its limit");
+  if (folders <= limit / 2) return ok(subject, `${count(folders, "folder")} to watch, ${limit} allowed`);
+  const text = `${folders} folders to watch, ${limit} allowed to all programs of this user: some files would be found only by the rescan`;
+  return warn(subject, text, `sysctl -w fs.inotify.max_user_watches=${Math.max(524_288, 4 * folders)}`);
+}
