@@ -218,9 +218,9 @@ class Run {
     };
   }
 
-  /** Those without a reason are findings; gives the others. */
-  #explainRepetitions(): string[] {
-    const explained = [];
+  /** Those without a reason are findings; counts the others by their reasons. */
+  #explainRepetitions(): Map<string, number> {
+    const explained = new Map<string, number>();
     for (const { disk, record, state, firstMs, lastMs } of this.#watcher.repetitions) {
       const times = state.published.get(disk.name) ?? 0;
       const [name] = record.key.split("/");
@@ -237,7 +237,7 @@ class Run {
           record.key,
           `on ${disk.name}: its content ${state.index} was published ${times} times`,
         );
-      else explained.push(`${record.key} on ${disk.name}: ${reason}`);
+      else explained.set(reason, (explained.get(reason) ?? 0) + 1);
     }
     return explained;
   }

@@ -9,6 +9,11 @@ import { exitCodeOf, summaryOf } from "./verdict.ts";
 
 const options = readOptions();
 endWithParent(options.folder);
+// Of a timer, say: a run that cannot watch any more proves nothing. scripts/chaos takes away what is left.
+process.on("uncaughtException", (error) => {
+  console.error(error, `\nscripts/chaos: it failed itself; seed ${options.seed}`);
+  process.exit(3);
+});
 console.log(`seed ${options.seed}`);
 const results = await runChaos(options, (line) => console.log(line));
 console.log(`\n${summaryOf(results)}`);

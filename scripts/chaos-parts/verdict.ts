@@ -9,10 +9,10 @@ export interface Results {
   killsInFlight: number;
   /** Contents that arrived somewhere. */
   versions: number;
-  /** Contents of which every disk's every file was compared at the end. */
+  /** Files that were there at the end. */
   compared: number;
-  /** Repetitions with a reason. */
-  repeated: readonly string[];
+  /** Contents that a disk got twice for a reason, by that. */
+  repeated: ReadonlyMap<string, number>;
   unseen: number;
   ways: readonly { name: string; taken: number }[];
   faults: ReadonlyMap<string, number>;
@@ -66,7 +66,9 @@ export function summaryOf(results: Results): string {
     row(results.kills, "kills"),
     row(results.killsInFlight, "of them with chunks in flight"),
     row(results.compared, "files compared again at the end"),
-    row(results.repeated.length, "contents published again for a reason"),
+    ...[...results.repeated]
+      .sort()
+      .map(([reason, times]) => row(times, `contents published again: ${reason}`)),
     row(results.unseen, "files replaced by newer ones before they could be opened"),
     ...[...faults].sort().map(([name, times]) => row(times, `fault ${name}`)),
     ...results.skipped.map((what) => `     none  ${what}`),

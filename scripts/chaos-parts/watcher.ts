@@ -90,10 +90,13 @@ export class Watcher {
 
   /** Takes a published file away, to make room. */
   remove(disk: WatchedDisk, arrival: Arrival): void {
+    this.poll();
+    // A newer one has taken the name, and is being looked at.
+    if (!this.#seen.get(arrival.path)?.startsWith(`${arrival.inode} `)) return;
     const place = join(disk.trash, crypto.randomUUID());
     this.#removing.set(arrival.path, (this.#removing.get(arrival.path) ?? 0) + 1);
     renameSync(arrival.path, place);
-    // A newer one may have taken the name a moment before: it has to be looked at where it is now.
+    // Even between the poll and the rename one may have come: it has to be looked at where it is now.
     if (statSync(place, { bigint: true }).ino !== arrival.inode) this.#look(disk, arrival.key, place);
     rmSync(place);
   }
@@ -211,7 +214,7 @@ export class Watcher {
           firstMs,
           lastMs: atMs,
         });
-      onArrival(disk, { key, path, inode, atMs });
+      if (path.startsWith(`${disk.output}/`)) onArrival(disk, { key, path, inode, atMs });
     } finally {
       await file.close();
     }

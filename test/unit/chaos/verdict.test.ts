@@ -12,7 +12,7 @@ const good: Results = {
   killsInFlight: 100,
   versions: 2000,
   compared: 1,
-  repeated: [],
+  repeated: new Map(),
   unseen: 0,
   ways: [{ name: "resumed", taken: 1 }],
   faults: new Map([["kill-uploader", 1]]),

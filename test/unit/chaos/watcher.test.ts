@@ -125,5 +125,6 @@ test("a file that took the name just before the older one was taken away is look
   watcher.remove(disk, arrivals[0] as Arrival);
   await watcher.settled();
   expect(truth.outstanding()).toEqual([]);
+  expect([...watcher.repetitions]).toEqual([]);
   expect(found()).toEqual([]);
 });
