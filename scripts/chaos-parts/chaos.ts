@@ -114,6 +114,7 @@ class Run {
       journal,
       sources: stage.sources,
       staging: stage.staging,
+      largestFirst: true,
       removing: (path, act) => this.#sourcesWatcher.removing(path, act),
     });
     const scene = {

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, ut
 import { dirname, join } from "node:path";
 import type { Random } from "../../test/support/random.ts";
 import type { Contents } from "./contents.ts";
+import { type Draw, drawStep, type Operation } from "./generator-draw.ts";
 import type { Journal } from "./journal.ts";
 import type { Content, Truth } from "./truth.ts";
 
@@ -23,53 +24,19 @@ export interface GeneratorOptions {
   sources: readonly Source[];
   /** On the sources' file system, outside of them. */
   staging: string;
+  /** Whether it begins with the largest file. */
+  largestFirst: boolean;
   /** Does what takes a name away, so that it is known who did it. */
   removing(path: string, act: () => void): void;
 }
 
-type Operation =
-  | "create"
-  | "replace"
-  | "overwrite"
-  | "append"
-  | "truncate"
-  | "touch"
-  | "grow"
-  | "rename"
-  | "remove";
-
-/** How often each is chosen, of 100. */
-const weights: readonly (readonly [Operation, number])[] = [
-  ["create", 50],
-  ["replace", 14],
-  ["overwrite", 4],
-  ["append", 5],
-  ["truncate", 3],
-  ["touch", 3],
-  ["grow", 2],
-  ["rename", 8],
-  ["remove", 11],
-];
-/** Of 1000 files so many are smaller than, and between how many bytes: many small ones, some empty, few large. */
-const sizes = [
-  [80, 0, 0],
-  [560, 1, 10_000],
-  [850, 10_000, 1_000_000],
-  [960, 1_000_000, 10_000_000],
-  [993, 10_000_000, 60_000_000],
-  [1000, 60_000_000, 200_000_000],
-] as const;
 const changeableBytes = 8 << 20;
-const largestBytes = 200_000_000;
 /** No large file is written while this much has not arrived everywhere: it bounds what disks and broker hold. */
 const maxPendingBytes = 400_000_000;
 const smallBytes = 100_000;
 const maxStandingBytes = 500_000_000;
 const maxStanding = 1000;
 const maxSideBySide = 3;
-const folders = ["", "till-1", "till-2/2025/11", "with blanks and ümlaut", "deep/er/and/deep/er"];
-const kinds = ["bin", "txt", "avi", "json"];
-
 interface Standing {
   source: Source;
   key: string;
@@ -77,19 +44,6 @@ interface Standing {
   /** Left alone until every group has it: what must arrive. The others may be changed at any moment. */
   kept: boolean;
   busy: boolean;
-}
-
-/** All that a step needs from the seed, drawn at once, so that timing does not change what the next step gets. */
-interface Draw {
-  operation: Operation;
-  source: number;
-  target: number;
-  folder: number;
-  kind: number;
-  bytes: number;
-  kept: boolean;
-  parts: number;
-  pauseMs: number;
 }
 
 export class Generator {
@@ -106,7 +60,7 @@ export class Generator {
   /** Goes on until the signal fires, and ends what it has begun. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const draw = this.#draw();
+      const draw = drawStep(this.#options.random, this.#steps++ === 0 && this.#options.largestFirst);
       await Bun.sleep(draw.pauseMs);
       while (!signal.aborted && this.#running.size >= maxSideBySide) await Bun.sleep(50);
       // Small ones go on: a large file that is hit again and again must not end the traffic around it.
@@ -130,24 +84,6 @@ export class Generator {
     this.#standing.delete(key);
   }
 
-  #draw(): Draw {
-    const { random } = this.#options;
-    const first = this.#steps++ === 0;
-    const chosen = { operation: pickWeighted(random.below(100)), bytes: sizeOf(random.below(1000), random) };
-    return {
-      // The largest is there in the shortest run, too.
-      operation: first ? "create" : chosen.operation,
-      bytes: first ? largestBytes : chosen.bytes,
-      source: random.below(1 << 20),
-      target: random.below(1 << 20),
-      folder: random.below(folders.length),
-      kind: random.below(kinds.length),
-      kept: random.below(100) < 75,
-      parts: 3 + random.below(10),
-      pauseMs: 50 + random.below(500),
-    };
-  }
-
   async #step(draw: Draw): Promise<void> {
     const { sources } = this.#options;
     const source = sources[draw.source % sources.length] as Source;
@@ -156,8 +92,8 @@ export class Generator {
     );
     const target = free[draw.target % Math.max(1, free.length)];
     if (draw.operation === "create" || !target) {
-      const name = `${["video", "scan", "note", "log"][draw.kind]}-${this.#steps}.${kinds[draw.kind]}`;
-      return this.#write(source, join(folders[draw.folder] ?? "", name), draw);
+      const name = draw.name.replace("%", String(this.#steps));
+      return this.#write(source, join(draw.folder, name), draw);
     }
     target.busy = true;
     try {
@@ -212,7 +148,7 @@ export class Generator {
 
   #rename(file: Standing, draw: Draw): void {
     const { truth, journal, removing } = this.#options;
-    const name = join(folders[draw.folder] ?? "", `renamed-${this.#steps}.${kinds[draw.kind]}`);
+    const name = join(draw.folder, `renamed-${draw.name.replace("%", String(this.#steps))}`);
     const [key, path] = [`${file.source.uploader}/${name}`, join(file.source.folder, name)];
     const state = truth.current(file.key);
     if (!state) return;
@@ -279,18 +215,4 @@ function contentOf(path: string): Content {
   const bytes = readFileSync(path);
   const { mtimeNs } = statSync(path, { bigint: true });
   return { md5: new Bun.CryptoHasher("md5").update(bytes).digest("hex"), size: bytes.length, mtimeNs };
-}
-
-function pickWeighted(drawn: number): Operation {
-  let sum = 0;
-  return weights.find(([, weight]) => {
-    sum += weight;
-    return drawn < sum;
-  })?.[0] as Operation;
-}
-
-/** By a number below 1000. */
-function sizeOf(drawn: number, random: Random): number {
-  const [, least, most] = sizes.find(([below]) => drawn < below) as readonly [number, number, number];
-  return least + random.below(most - least + 1);
 }

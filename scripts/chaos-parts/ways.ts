@@ -29,6 +29,11 @@ export const ways: readonly Way[] = [
     role: "downloader",
     line: /: asking its uploader to send them again/,
   },
+  {
+    name: "sent again what a group asked for",
+    role: "uploader",
+    line: /: \d+ bytes of version \d+ were sent again/,
+  },
   { name: "parked until there is room", role: "downloader", line: /: parked: there is no room/ },
   { name: "paused for space", role: "downloader", line: /less than downloader\.min_free/ },
   {
