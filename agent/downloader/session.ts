@@ -272,7 +272,7 @@ export class Session {
   }
 
   async #make(snapshot: Snapshot): Promise<void> {
-    await requireSpace(this.#options.store, this.#options.config);
+    await requireOutput(this.#options.store, this.#options.config);
     const { failed } = await this.#durablePoint.make(snapshot);
     this.#unstorableCount += failed;
     this.#assembly.forget(snapshot.finished);
@@ -283,6 +283,8 @@ export class Session {
     const nowMs = this.#options.now();
     if (nowMs - this.#lastRepairMs < repairMs) return;
     this.#lastRepairMs = nowMs;
+    // Also when nothing comes: a mount that is gone is to be known before a file is late.
+    await requireOutput(this.#options.store, this.#options.config);
     if (!this.#options.isTopicCurrent()) {
       this.#options.observer.metrics.recovery("topic");
       throw new AgentError(
@@ -316,8 +318,9 @@ export class Session {
   }
 }
 
-/** Throws a retryable `AgentError` when less is free than is to stay free. */
-export async function requireSpace(store: Store, config: DownloaderConfig): Promise<void> {
+/** Throws a retryable `AgentError` when nothing can be stored, or less is free than is to stay free. */
+export async function requireOutput(store: Store, config: DownloaderConfig): Promise<void> {
+  await store.check();
   const free = await store.freeBytes();
   if (free >= config.minFreeBytes) return;
   throw new AgentError(

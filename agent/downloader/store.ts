@@ -76,6 +76,8 @@ export class Store {
   readonly #files: OpenFiles;
   #name = "";
   #foldsCase = false;
+  /** The file system that was opened. */
+  #device: number | undefined;
 
   constructor(output: string, files: OpenFiles) {
     this.output = output;
@@ -96,21 +98,49 @@ export class Store {
 
   /** Makes the folders where they are missing; never the output itself. Throws an `AgentError` that says what is wrong. */
   async open(): Promise<void> {
-    try {
-      // The output itself may be a link: `/.` is what it leads to.
-      const found = await this.#disk.look(`${this.output}/.`);
-      if (found?.kind !== "folder") {
-        const isThere = (await this.#disk.look(this.output)) !== undefined;
-        const what = isThere ? "is no directory" : "is not there: make it, it is never made here";
-        throw new AgentError(`output ${this.output} ${what}`, "retryable");
-      }
+    await this.#tryIt(async () => {
+      this.#device = (await this.#lookAtOutput()).device;
       for (const folder of [this.folder, this.#partials, this.#quarantine]) await this.#makeFolder(folder);
+      await this.#requireWritable();
       this.#foldsCase = (await this.#disk.look(join(this.output, ".STREAMSEND"))) !== undefined;
       this.#name = await this.#readName();
+    });
+  }
+
+  /** Throws an `AgentError` when the output is no longer what was opened: gone, unmounted, or read-only. */
+  check(): Promise<void> {
+    return this.#tryIt(async () => {
+      const { device } = await this.#lookAtOutput();
+      // What is below the mount point must not be written to.
+      if (device !== this.#device)
+        throw new AgentError(`output ${this.output} is another file system than before`, "retryable");
+      await this.#requireWritable();
+    });
+  }
+
+  async #tryIt(attempt: () => Promise<void>): Promise<void> {
+    try {
+      await attempt();
     } catch (error) {
       if (error instanceof AgentError) throw error;
       throw new AgentError(`output ${this.output} ${String(error)}`, "retryable", error);
     }
+  }
+
+  async #lookAtOutput(): Promise<Found> {
+    // The output itself may be a link: `/.` is what it leads to.
+    const found = await this.#disk.look(`${this.output}/.`);
+    if (found?.kind === "folder") return found;
+    const isThere = (await this.#disk.look(this.output)) !== undefined;
+    const what = isThere ? "is no directory" : "is not there: make it, it is never made here";
+    throw new AgentError(`output ${this.output} ${what}`, "retryable");
+  }
+
+  async #requireWritable(): Promise<void> {
+    if (await this.#disk.mayChange(this.#partials)) return;
+    const isThere = (await this.#disk.look(this.#partials)) !== undefined;
+    const what = isThere ? "can't be written to: paused until it can" : "has lost its .streamsend";
+    throw new AgentError(`output ${this.output} ${what}`, "retryable");
   }
 
   /** Bytes that are free for the agent on the output's file system. */
