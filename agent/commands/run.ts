@@ -7,7 +7,7 @@ import { CurrentTopic } from "../kafka/current-topic.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { native } from "../kafka/load-native.ts";
 import { RecordProducer } from "../kafka/producer.ts";
-import { prepareTopics, type Topics } from "../kafka/topics.ts";
+import { prepareTopics, retentionOf, type Topics } from "../kafka/topics.ts";
 import { GroupLedger } from "../ledger/group-ledger.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
@@ -121,7 +121,7 @@ interface Parts<Role> {
 async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const { config, role, options, log, observer, producer, topics, attempt } = parts;
   const entries = await retry({ ...attempt, what: "reading the ledger" }, () =>
-    UploaderLedger.open(config.name, parts.ledger, log),
+    UploaderLedger.open(config.name, parts.ledger, countingGroups(role), log),
   );
   // Losing the name stops the work as a signal does.
   const evicted = new AbortController();
@@ -130,16 +130,15 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   // A missing right is waited for, another holder of the name is not.
   const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
   await retry({ ...attempt, what: "claiming the name", giveUp }, () => entries.claim());
-  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () =>
-    entries.forgetGone(config.kafka.retentionMs),
-  );
+  const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
+  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () => entries.forgetGone(retentionMs));
   const current = { kafka: config.kafka, producer, log, everyMs: topicLookMs.uploader };
   const topic = new CurrentTopic(current, topics.chunks);
   const follow = entries.follow(signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
-  const following = Promise.all([follow, topic.follow(signal)]);
+  const following = Promise.all([follow, topic.follow(signal), entries.keepTidy(retentionMs, signal)]);
   try {
     await producer.limitBatches(Math.min(topics.chunks.maxMessageBytes, topics.ledger.maxMessageBytes));
     observer.phase = undefined;
@@ -148,6 +147,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
       producer,
       ledger: entries,
       topic,
+      disk: new LocalDisk(parts.effects, syncFileSystem),
       ledgerBytes: topics.ledger.maxMessageBytes,
       window: new Window(role.inFlightBytes, role.rateBytesPerSecond),
       chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
@@ -166,6 +166,11 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
     await following;
     await entries.close();
   }
+}
+
+/** Whose receipts decide on a source; where nothing is done to it, any group's shows that somebody has it. */
+function countingGroups({ after, afterGroups }: UploaderConfig): readonly string[] | undefined {
+  return after === "keep" ? undefined : afterGroups;
 }
 
 async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> {

@@ -15,8 +15,6 @@ export const notYet: readonly NotYet[] = [
   { key: "kafka.sasl.mechanism", used: (s) => s.kafka.sasl.mechanism === "oauthbearer" },
   { key: "kafka.sasl.mechanism", used: (s) => s.kafka.sasl.mechanism === "aws-msk-iam" },
   { key: "uploader.partitioning", used: (s) => s.uploader.partitioning === "spread" },
-  { key: "uploader.after", used: (s) => s.uploader.after !== "keep" },
-  { key: "uploader.max_age", used: (s) => s.uploader.max_age !== null },
   { key: "uploader.test_file.every", used: (s) => s.uploader.test_file.every !== null },
 ];
 

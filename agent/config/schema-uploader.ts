@@ -84,6 +84,7 @@ export const uploader = z.strictObject({
     .describe("When: acknowledged by the brokers, or verified and stored by a downloader."),
   after_groups: list(someText())
     .min(1, "must name at least one group")
+    .max(16, "must name at most 16 groups")
     .prefault(["streamsend"])
     .describe("Delivered means: by each of these downloader groups."),
   move_to: path().optional().describe("after: move. On the watch's file system, outside every watch."),

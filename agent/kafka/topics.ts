@@ -76,6 +76,12 @@ export async function lookUpTopic(
   throw reason;
 }
 
+/** How long the topic keeps records, milliseconds; `undefined`: for ever, or the right to read it is missing. */
+export function retentionOf({ settings }: Topic): number | undefined {
+  const retentionMs = Number(settings.get("retention.ms") ?? -1);
+  return retentionMs >= 0 ? retentionMs : undefined;
+}
+
 /** The offset after the last record of a partition. Throws a `KafkaError`. */
 export async function endOffset(client: Client, topic: string, partition: number): Promise<number> {
   return (await watermarks(client, topic, partition)).high;

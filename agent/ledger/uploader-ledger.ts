@@ -4,54 +4,68 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { AgentError } from "../lib/errors.ts";
-import { retry } from "../lib/retry.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
+import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
-import { RareWarnings } from "../observe/rare-warnings.ts";
-import type { FileValue, NameValue, NeedsValue, ReceiptKey } from "../wire/entry.ts";
+import type { FileValue, NameValue } from "../wire/entry.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import { Feedback } from "./feedback.ts";
 import type { Ledger, LedgerReader, LoggedEntry } from "./ledger.ts";
-import { type Request, Requests } from "./requests.ts";
 import { VersionClock } from "./versions.ts";
 
 /** How long a holder of the name has for its answer, once our claim can be read. */
 const answerMs = 2000;
+const tidyMs = 3600_000;
+/** What is gone and may not have arrived everywhere is remembered for so many times the chunks' retention. */
+const unsettledTimes = 4;
 
 export class UploaderLedger {
   readonly uploader: string;
+  readonly feedback: Feedback;
   readonly #ledger: Ledger;
   readonly #log: Log;
   readonly #instance = randomUUID();
   /** Entries as their JSON text: one string each, a tenth of the objects that they would be. */
   readonly #files = new Map<string, string>();
-  /** By the brokers' clock; only from loading to `forgetGone`. */
+  /** By the brokers' clock, milliseconds since 1970. */
   readonly #goneSinceMs = new Map<string, number>();
-  readonly #requests = new Requests();
-  readonly #warnings: RareWarnings;
-  #loaded = false;
   #reader: LedgerReader;
   #name: NameValue | undefined;
   #highestSent = 0;
   #claimOffset = Number.POSITIVE_INFINITY;
   #heldBy: string | undefined;
   #versions = new VersionClock(0, 0);
-  /** Told when something is asked for, with its path; the role sets this when it begins. */
-  onRequest: (path: string) => void = () => undefined;
 
-  private constructor(uploader: string, ledger: Ledger, reader: LedgerReader, log: Log) {
+  private constructor(
+    uploader: string,
+    ledger: Ledger,
+    reader: LedgerReader,
+    groups: readonly string[] | undefined,
+    log: Log,
+  ) {
     this.uploader = uploader;
     this.#ledger = ledger;
     this.#reader = reader;
     this.#log = log;
-    this.#warnings = new RareWarnings(log);
+    this.feedback = new Feedback(groups, (path) => this.file(path), log);
   }
 
-  /** Reads what is known of the uploader's files. Throws a `KafkaError` when the ledger can't be read. */
-  static async open(uploader: string, ledger: Ledger, log: Log): Promise<UploaderLedger> {
+  /**
+   * Reads what is known of the uploader's files. Throws a `KafkaError` when the ledger can't be read.
+   *
+   * @param groups whose receipts count; undefined: any group's
+   */
+  static async open(
+    uploader: string,
+    ledger: Ledger,
+    groups: readonly string[] | undefined,
+    log: Log,
+  ): Promise<UploaderLedger> {
     const partition = ledger.partitionOf({ kind: "name", uploader });
-    const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), log);
+    const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), groups, log);
     try {
       while (!self.#reader.caughtUp) await self.#take(await self.#reader.read());
-      self.#endLoading();
+      self.feedback.endLoading();
     } catch (error) {
       await self.close();
       throw error;
@@ -93,39 +107,45 @@ export class UploaderLedger {
     return this.#files.keys();
   }
 
-  /** Paths of which something is asked for. */
-  requested(): IterableIterator<string> {
-    return this.#requests.paths();
-  }
-
-  /** What groups ask for of the path's present version, which was sent whole. */
-  request(path: string): Request | undefined {
-    const entry = this.file(path);
-    return entry?.state === "sent" ? this.#requests.of(path, entry.version) : undefined;
-  }
-
-  /** There is nothing to answer to it. */
-  dropRequest({ path, version, offset }: Request): void {
-    this.#requests.settle(path, version, offset);
-  }
-
   /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */
   async put(path: string, value: FileValue): Promise<void> {
+    const before = this.file(path);
     this.#files.set(path, JSON.stringify(value));
-    this.#requests.settle(path, value.version, value.answered ?? -1);
     this.#highestSent = Math.max(this.#highestSent, value.version);
+    if (value.state !== "gone") this.#goneSinceMs.delete(path);
+    else if (before?.state !== "gone") this.#goneSinceMs.set(path, this.#versions.nowMs);
+    this.feedback.noteEntry(path, before, value);
     await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value });
   }
 
-  /** Forgets the paths that have been gone for longer than their chunks are kept. See `Ledger.write`. */
+  /**
+   * Forgets the paths that have been gone for longer than their chunks are kept, and that nobody waits for. Those that
+   * somebody may wait for are kept four times as long. See `Ledger.write`.
+   */
   async forgetGone(retentionMs: number): Promise<void> {
-    const nowMs = this.#versions.next() / 1000;
+    const nowMs = this.#versions.nowMs;
     for (const [path, sinceMs] of this.#goneSinceMs) {
-      if (sinceMs + retentionMs > nowMs) continue;
+      const settled = this.feedback.isSettled(path);
+      if (sinceMs + retentionMs * (settled ? 1 : unsettledTimes) > nowMs) continue;
+      const before = this.file(path);
+      if (!settled && before?.checksum !== undefined) this.#sayLost(path, before.version);
       this.#files.delete(path);
+      this.#goneSinceMs.delete(path);
+      this.feedback.noteEntry(path, before, undefined);
       await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
     }
-    this.#goneSinceMs.clear();
+  }
+
+  /** Forgets what is gone from time to time, until the signal fires. */
+  async keepTidy(retentionMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(tidyMs, signal);
+      if (signal.aborted) return;
+      await this.forgetGone(retentionMs).catch((error: unknown) => {
+        if (!signal.aborted)
+          this.#log.warn(`tidying the ledger: ${messageOf(error)}; tried again in an hour`);
+      });
+    }
   }
 
   nextVersion(): number {
@@ -147,34 +167,17 @@ export class UploaderLedger {
       if (!("uploader" in key) || key.uploader !== this.uploader) continue;
       if (key.kind === "file") this.#takeFile(key.path, value as FileValue | null, logged.timestampMs);
       else if (key.kind === "name" && value) await this.#takeName(value as NameValue, logged.offset);
-      else if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, logged.offset);
-    }
-  }
-
-  #takeRequest(key: ReceiptKey<"needs">, value: NeedsValue | null, offset: number): void {
-    const { path, group, version } = key;
-    if (!value) this.#requests.takeBack(path, group, version);
-    // While loading, the file's entry may come later than the request.
-    if (!value || (this.#loaded && this.file(path)?.version !== version)) return;
-    if (!this.#requests.put(path, group, { version, ranges: value.ranges, offset }))
-      this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
-    if (this.#loaded) this.onRequest(path);
-  }
-
-  /** What was asked for before is known now; of that, what the entries have not answered is left to do. */
-  #endLoading(): void {
-    this.#loaded = true;
-    for (const path of [...this.#requests.paths()]) {
-      const entry = this.file(path);
-      this.#requests.settle(path, entry?.version ?? -1, entry?.answered ?? -1);
+      else this.feedback.take(logged.entry, logged.offset);
     }
   }
 
   /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
   #takeFile(path: string, value: FileValue | null, timestampMs: number): void {
     if (this.#claimOffset !== Number.POSITIVE_INFINITY) return;
+    const before = this.file(path);
     if (value) this.#files.set(path, JSON.stringify(value));
     else this.#files.delete(path);
+    this.feedback.noteEntry(path, before, value ?? undefined);
     if (value?.state === "gone") this.#goneSinceMs.set(path, timestampMs);
     else this.#goneSinceMs.delete(path);
     this.#highestSent = Math.max(this.#highestSent, value?.version ?? 0);
@@ -190,6 +193,11 @@ export class UploaderLedger {
       );
       await this.#writeName({ state: "held", answers: value.instance });
     }
+  }
+
+  #sayLost(path: string, version: number): void {
+    const message = `version ${version} is forgotten: its file has been gone for long, and not everybody has said to have it`;
+    this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }
 
   #writeName(value: Pick<NameValue, "state" | "answers">) {

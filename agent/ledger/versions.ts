@@ -18,6 +18,11 @@ export class VersionClock {
     return this.#highest;
   }
 
+  /** The time by the brokers' clock, milliseconds since 1970. */
+  get nowMs(): number {
+    return this.#startedAt / 1000 + performance.now() - this.#monotonicStart;
+  }
+
   /** A version higher than every one before. */
   next(): number {
     const elapsedMicroseconds = Math.floor((performance.now() - this.#monotonicStart) * 1000);

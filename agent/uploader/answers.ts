@@ -17,6 +17,8 @@ export interface AnswersOptions extends UploadOptions {
   lanes: Lanes;
   /** Files that could not be sent, and why. */
   failed: Map<string, unknown>;
+  /** Told when a path is no longer busy. */
+  onFreed(path: string): void;
 }
 
 export class Answers {
@@ -30,11 +32,13 @@ export class Answers {
   constructor(options: AnswersOptions) {
     this.#options = options;
     const { ledger } = options;
-    this.#waiting = new Set(ledger.requested());
-    ledger.onRequest = (path) => {
-      this.#waiting.add(path);
-      this.check();
-    };
+    this.#waiting = new Set(ledger.feedback.requested());
+  }
+
+  /** Something is asked for of the path. */
+  add(path: string): void {
+    this.#waiting.add(path);
+    this.check();
   }
 
   /** The path is no longer busy. */
@@ -50,7 +54,7 @@ export class Answers {
     for (const path of this.#waiting) {
       if (signal.aborted) return;
       if (candidates.isBusy(path)) continue;
-      const request = ledger.request(path);
+      const request = ledger.feedback.request(path);
       const waitMs = request ? this.#pace.waitMs(path, request.version) : 0;
       if (waitMs > 0) {
         untilMs = Math.min(untilMs, waitMs);
@@ -66,7 +70,6 @@ export class Answers {
   async end(): Promise<void> {
     await Promise.all(this.#running);
     clearTimeout(this.#timer);
-    this.#options.ledger.onRequest = () => undefined;
   }
 
   #begin(request: Request): void {
@@ -89,7 +92,7 @@ export class Answers {
       if (!signal.aborted) outcome = await resend(this.#options, request, file);
       if (outcome === "sent") failed.delete(path);
       if (outcome === "gone") this.#noteGone(request);
-      if (outcome === "changed") ledger.dropRequest(request);
+      if (outcome === "changed") ledger.feedback.dropRequest(request);
     } catch (error) {
       const name = pathToDisplay(path);
       log.error(`${name}: can't be sent again: ${messageOf(error)}; tried again later`);
@@ -100,6 +103,7 @@ export class Answers {
       if (file) candidates.done(file, outcome === "changed");
       else candidates.release(path);
       this.freed(path);
+      this.#options.onFreed(path);
     }
   }
 

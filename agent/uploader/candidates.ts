@@ -12,6 +12,7 @@ import type { Observer } from "../observe/observer.ts";
 import { pathProblem, pathToDisplay } from "../wire/path.ts";
 import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
+import { isTooOld } from "./max-age.ts";
 import { type Found, isGone, look, type ScanReport, scan } from "./scan.ts";
 import { Watch, type WatchedFile } from "./watched-file.ts";
 
@@ -21,8 +22,13 @@ export interface CandidatesOptions {
   log: Log;
   observer: Observer;
   signal: AbortSignal;
-  /** End when all that was there at the start has been yielded, and nothing is left to settle. */
+  /** End when all that was there at the start has been yielded, nothing is left to settle, and `isDone` says so. */
   once: boolean;
+  isDone(): boolean;
+  /** Told of each file that stands there as the version that the ledger has as sent. */
+  onSent(path: string): void;
+  /** Told when a full look is over. */
+  onLooked(): void;
 }
 
 interface Settling {
@@ -73,7 +79,7 @@ export class Candidates {
         yield* this.#lookAtEvents();
         yield* this.#lookAtSettled();
         const nothingLeft = this.#settling.size + this.#busy.size + this.#events.size === 0;
-        if (once && nothingLeft) return;
+        if (once && nothingLeft && this.#options.isDone()) return;
         await this.#waitForNext();
       }
     } finally {
@@ -125,12 +131,17 @@ export class Candidates {
     if (changed) this.#backOff.set(file.path, Math.min(maxBackOff, 2 * (this.#backOff.get(file.path) ?? 1)));
     else this.#backOff.delete(file.path);
     if (changed || touched) this.#addEvent(file);
-    else this.#wake?.();
+    else this.wake();
   }
 
   /** It could not be sent, or is no candidate any more; if it is there, the next full look finds it again. */
   release(path: string): void {
     this.#busy.delete(path);
+    this.wake();
+  }
+
+  /** Something may be over that `isDone` waits for. */
+  wake(): void {
     this.#wake?.();
   }
 
@@ -140,7 +151,7 @@ export class Candidates {
     };
     const onLost = () => {
       this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
-      this.#wake?.();
+      this.wake();
     };
     return watchFolderEvents(watch, this.#options.log, onPath, onLost);
   }
@@ -149,7 +160,7 @@ export class Candidates {
     if (this.#events.size >= maxEvents)
       this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
     else this.#events.set(file.path, file);
-    this.#wake?.();
+    this.wake();
   }
 
   async *#lookAtAll(): AsyncGenerator<Found> {
@@ -168,6 +179,7 @@ export class Candidates {
       if (report.complete) await this.#noteGone(watch);
     }
     this.#firstLook = false;
+    this.#options.onLooked();
   }
 
   async *#lookAtEvents(): AsyncGenerator<Found> {
@@ -218,6 +230,10 @@ export class Candidates {
       this.#settling.delete(file.path);
       return false;
     }
+    if (isTooOld(fingerprint, this.#options.config.maxAgeMs, Date.now())) {
+      this.#settling.delete(file.path);
+      return false;
+    }
     const nowMs = performance.now();
     const before = this.#settling.get(file.path);
     if (before && sameFingerprint(before.fingerprint, fingerprint))
@@ -230,7 +246,10 @@ export class Candidates {
   #isKnown(file: WatchedFile, fingerprint: Fingerprint): boolean {
     const { ledger, config } = this.#options;
     const entry = ledger.file(file.path);
-    if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) return true;
+    if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) {
+      this.#options.onSent(file.path);
+      return true;
+    }
     if (config.existing) return false;
     const wasThere = Number(fingerprint.ctime) / 1e6 < this.#startedAtMs;
     if (this.#firstLook && wasThere && !entry) this.#leftAlone.set(file.path, fingerprint);

@@ -4,6 +4,7 @@ import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import { isTooOld } from "./max-age.ts";
 import { scan } from "./scan.ts";
 import { Watch } from "./watched-file.ts";
 
@@ -18,7 +19,9 @@ export async function previewUpload(
   for (const watchConfig of config.watch) {
     for await (const { file, stats } of scan(new Watch(watchConfig), log, { complete: true })) {
       const entry = ledger?.file(file.path);
-      if (entry?.state === "sent" && sameFingerprint(entry, fingerprintOf(stats))) continue;
+      const fingerprint = fingerprintOf(stats);
+      if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) continue;
+      if (isTooOld(fingerprint, config.maxAgeMs, Date.now())) continue;
       files++;
       bytes += Number(stats.size);
       log.info(`${pathToDisplay(file.path)}: would be sent, ${stats.size} bytes`);

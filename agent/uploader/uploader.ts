@@ -1,9 +1,11 @@
 /** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
 import { GarbageBound } from "../lib/collect-garbage.ts";
+import type { Disk } from "../lib/disk.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
 import { pathToDisplay } from "../wire/path.ts";
+import { Afterwards } from "./afterwards.ts";
 import { Answers } from "./answers.ts";
 import { Candidates } from "./candidates.ts";
 import { Lanes } from "./lanes.ts";
@@ -19,23 +21,45 @@ export interface UploadResult {
   failedCount: number;
 }
 
+type RunOptions = Omit<UploadOptions, "moving" | "topicLimit"> & {
+  disk: Disk;
+  /** The ledger's `max.message.bytes`. */
+  ledgerBytes: number;
+};
+
 /** Large files that wait for a place; more are found again by the next full look. */
 const maxWaitingLarge = 1000;
 
-/** Runs until the signal fires, or with `once` until all that was there is acknowledged. Throws a permanent `AgentError` only. */
-export async function runUploader(
-  given: Omit<UploadOptions, "moving" | "topicLimit"> & { ledgerBytes: number },
-): Promise<UploadResult> {
+/**
+ * Runs until the signal fires, or with `once` until all that was there is acknowledged, and delivered if that decides on
+ * the sources. Throws a permanent `AgentError` only.
+ */
+export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const options = { ...given, moving: new Set<{ progress: Moving }>(), topicLimit: new TopicLimit(given) };
   const { ledger, signal, chunkSize, config, log, observer } = options;
-  const candidates = new Candidates(options);
+  const candidates: Candidates = new Candidates({
+    ...options,
+    isDone: () => !afterwards.isBusy,
+    onSent: (path) => afterwards.sent(path),
+    onLooked: () => afterwards.looked(),
+  });
   const lanes = new Lanes(config.parallel);
   const running = new Set<Promise<void>>();
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
-
-  const answers = new Answers({ ...options, candidates, lanes, failed });
+  const afterwards = new Afterwards({ ...options, candidates, failed });
+  const answers = new Answers({
+    ...options,
+    candidates,
+    lanes,
+    failed,
+    onFreed: (path) => afterwards.freed(path),
+  });
+  ledger.feedback.onNews = (news) => {
+    if (news.kind === "needs") answers.add(news.path);
+    else afterwards.receipt(news.receipt);
+  };
 
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
     const { file } = found;
@@ -45,6 +69,7 @@ export async function runUploader(
       failed.delete(file.path);
       note(observer, outcome, file);
       candidates.done(file, outcome === "changed");
+      if (outcome === "sent" || outcome === "unchanged") afterwards.sent(file.path);
     } catch (error) {
       failed.set(file.path, error);
       candidates.release(file.path);
@@ -54,6 +79,7 @@ export async function runUploader(
     } finally {
       leave();
       answers.freed(file.path);
+      afterwards.freed(file.path);
       garbage.passed(0);
     }
   };
@@ -74,7 +100,7 @@ export async function runUploader(
     if (small) await place;
   }
   await Promise.all(running);
-  await answers.end();
+  await Promise.all([answers.end(), afterwards.end()]);
   return { failedCount: failed.size };
 }
 

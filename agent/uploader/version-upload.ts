@@ -51,14 +51,17 @@ async function sendAsVersion(
   source: SourceFile,
   onRead: () => void,
 ): Promise<Outcome | "replaced"> {
-  const { signal, moving } = options;
+  const { signal, moving, observer } = options;
   const upload = new VersionUpload(options, source);
   moving.add(upload);
   try {
     await upload.send(onRead);
     return "sent";
   } catch (error) {
-    if (error instanceof TopicReplacedError) return "replaced";
+    if (error instanceof TopicReplacedError) {
+      observer.metrics.recovery("topic");
+      return "replaced";
+    }
     if (error instanceof ChangedError) {
       await upload.giveUp(error.message);
       return "changed";
@@ -103,7 +106,7 @@ class VersionUpload {
   }
 
   async send(onRead: () => void): Promise<void> {
-    const { log } = this.#options;
+    const { log, observer } = this.#options;
     if (this.#resumedAt === undefined) {
       await this.#sender.prepare();
       await this.#checkpoints.begin();
@@ -116,6 +119,7 @@ class VersionUpload {
     });
     if (this.#resumedAt !== undefined) {
       log.info(`${this.#name}: goes on after ${this.#resumedAt} acknowledged bytes`, this.#fields());
+      observer.metrics.recovery("resumed");
       if (this.#resumedAt > 0) this.#source.hashBeside();
     }
     await this.#sender.send(onRead, () => this.#checkpoints.noteIfDue(this.#sender.acknowledgedBytes));

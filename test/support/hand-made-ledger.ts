@@ -46,3 +46,27 @@ export function request(
     headers: [],
   };
 }
+
+interface Id {
+  uploader: string;
+  path: string;
+  version: number;
+}
+
+/** A group's word that it has a version. */
+export function delivered(group: string, id: Id, content: { size: number; checksum: string }): PlainRecord {
+  return receipt("delivered", group, id, content);
+}
+
+/** A group's word that it can't store a version. */
+export function failed(group: string, id: Id, reason: string): PlainRecord {
+  return receipt("failed", group, id, { reason });
+}
+
+function receipt(kind: string, group: string, { uploader, path, version }: Id, value: object): PlainRecord {
+  return {
+    key: `${kind}/${group}/${uploader}/${version}/${path}`,
+    value: Buffer.from(JSON.stringify({ format: 1, ...value, time: new Date().toISOString() })),
+    headers: [],
+  };
+}

@@ -12,9 +12,6 @@ test("a setting whose feature is not built is refused when it is used", async ()
     [`kafka: {sasl: {${oauth}}}`, [], "kafka.sasl.mechanism"],
     ["kafka: {sasl: {mechanism: aws-msk-iam, region: r}}", [], "kafka.sasl.mechanism"],
     ["", ["uploader.partitioning=spread"], "uploader.partitioning"],
-    ["", ["uploader.after=delete"], "uploader.after"],
-    ["", ["uploader.after=move", "uploader.move_to=/m"], "uploader.after"],
-    ["", ["uploader.max_age=1d"], "uploader.max_age"],
     ["", ["uploader.test_file.every=1m"], "uploader.test_file.every"],
   ];
   for (const [yaml, set, key] of used) {

@@ -1,0 +1,139 @@
+/**
+ * What groups say of an uploader's files: that they have them, that they can't store them, or what they need once more.
+ * Only what is said of a path's present version counts.
+ */
+import type { Log } from "../observe/log.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
+import type { DeliveredValue, Entry, FailedValue, FileValue, NeedsValue, ReceiptKey } from "../wire/entry.ts";
+import { type Request, Requests } from "./requests.ts";
+import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
+
+/** Something new of a path's present version. */
+export type News = { kind: "needs"; path: string } | { kind: "receipt"; receipt: GroupReceipt };
+
+export class Feedback {
+  readonly #fileOf: (path: string) => FileValue | undefined;
+  readonly #warnings: RareWarnings;
+  readonly #requests = new Requests();
+  readonly #receipts: VersionReceipts;
+  readonly #early = new EarlyReceipts();
+  /** What can't be stored, as it was read at the start. */
+  #failures: GroupReceipt[] = [];
+  #loaded = false;
+  /** Told once the ledger is read; the role sets it when it begins. */
+  onNews: (news: News) => void = () => undefined;
+
+  /**
+   * @param groups whose receipts count; undefined: any group's
+   * @param fileOf the entry of a path
+   */
+  constructor(
+    groups: readonly string[] | undefined,
+    fileOf: (path: string) => FileValue | undefined,
+    log: Log,
+  ) {
+    this.#fileOf = fileOf;
+    this.#warnings = new RareWarnings(log);
+    this.#receipts = new VersionReceipts(groups);
+  }
+
+  /** Takes an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
+  take(entry: Entry, offset: number): void {
+    const { key, value } = entry;
+    if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, offset);
+    else if (key.kind === "delivered")
+      this.#takeReceipt({ ...key, ...(value as DeliveredValue | null), verdict: key.kind }, value === null);
+    else if (key.kind === "failed")
+      this.#takeReceipt({ ...key, ...(value as FailedValue | null), verdict: key.kind }, value === null);
+  }
+
+  /** Everything that was said before is known now. */
+  endLoading(): void {
+    this.#loaded = true;
+    for (const path of [...this.#requests.paths(), ...this.#early.paths()]) {
+      const entry = this.#fileOf(path);
+      this.#requests.settle(path, entry?.version ?? -1, entry?.answered ?? -1);
+      if (entry) this.#takeEarly(path, entry);
+    }
+    this.#failures = this.#failures.filter(({ path, version }) => this.#fileOf(path)?.version === version);
+  }
+
+  /** A path has another entry now; `undefined`: none. */
+  noteEntry(path: string, before: FileValue | undefined, now: FileValue | undefined): void {
+    if (before?.version !== now?.version) this.#receipts.clear(path);
+    this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
+    if (now) this.#takeEarly(path, now);
+  }
+
+  /** Paths of which something is asked for. */
+  requested(): IterableIterator<string> {
+    return this.#requests.paths();
+  }
+
+  /** What groups ask for of the path's present version, which was sent whole. */
+  request(path: string): Request | undefined {
+    const entry = this.#fileOf(path);
+    return entry?.state === "sent" ? this.#requests.of(path, entry.version) : undefined;
+  }
+
+  /** There is nothing to answer to it. */
+  dropRequest({ path, version, offset }: Request): void {
+    this.#requests.settle(path, version, offset);
+  }
+
+  /** Whether every group that counts has the path's present version. */
+  isDelivered(path: string): boolean {
+    return this.#receipts.isDelivered(path);
+  }
+
+  /** Whether a group that counts can't store the path's present version. */
+  isFailed(path: string): boolean {
+    return this.#receipts.isFailed(path);
+  }
+
+  /** Whether no group that counts still waits for the path's present version. */
+  isSettled(path: string): boolean {
+    return this.#receipts.isSettled(path);
+  }
+
+  /** What groups could not store, as of the start. Asked for once. */
+  takeFailures(): readonly GroupReceipt[] {
+    const failures = this.#failures.filter(({ path }) => this.#receipts.isFailed(path));
+    this.#failures = [];
+    return failures;
+  }
+
+  #takeRequest(key: ReceiptKey<"needs">, value: NeedsValue | null, offset: number): void {
+    const { path, group, version } = key;
+    if (!value) this.#requests.takeBack(path, group, version);
+    // While loading, the file's entry may come later than the request.
+    if (!value || (this.#loaded && this.#fileOf(path)?.version !== version)) return;
+    if (!this.#requests.put(path, group, { version, ranges: value.ranges, offset }))
+      this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
+    if (this.#loaded) this.onNews({ kind: "needs", path });
+  }
+
+  #takeReceipt(receipt: GroupReceipt, isTakenBack: boolean): void {
+    const { path, version, group } = receipt;
+    if (!this.#receipts.counts(group)) return;
+    const entry = this.#fileOf(path);
+    if (isTakenBack) {
+      this.#early.takeBack(receipt);
+      if (entry?.version === version) this.#receipts.takeBack(receipt);
+    } else if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
+    else if (version >= (entry?.version ?? 0)) this.#early.put(receipt);
+  }
+
+  #takeEarly(path: string, entry: FileValue): void {
+    if (entry.checksum === undefined) return;
+    for (const receipt of this.#early.take(path, entry.version)) this.#note(receipt, entry);
+  }
+
+  /** A receipt of another content than was sent is nobody's word. */
+  #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
+    if (receipt.verdict === "delivered" && (receipt.size !== size || receipt.checksum !== checksum)) return;
+    if (!this.#receipts.put(receipt)) return;
+    if (this.#loaded) this.onNews({ kind: "receipt", receipt });
+    else if (receipt.verdict === "failed") this.#failures.push(receipt);
+  }
+}

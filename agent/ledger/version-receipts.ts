@@ -1,0 +1,126 @@
+/**
+ * Which groups have, or can't store, the present version of an uploader's files: a number a path, as there may be a
+ * million of them. A receipt can be here before the entry that it is about: a small file may be delivered before its
+ * uploader has noted it as sent.
+ */
+export type Verdict = "delivered" | "failed";
+
+/** A group's word on a version. */
+export interface GroupReceipt {
+  verdict: Verdict;
+  path: string;
+  version: number;
+  group: string;
+  /** Of a delivered one. */
+  size?: number;
+  checksum?: string;
+  /** Of a failed one. */
+  reason?: string;
+}
+
+/** So many groups fit; a bit each for what they have and for what they can't store. */
+export const maxGroups = 16;
+
+export class VersionReceipts {
+  readonly #groups: readonly string[] | undefined;
+  readonly #bits = new Map<string, number>();
+
+  /** @param groups whose word counts, at most `maxGroups`; undefined: any group's does, and one is enough */
+  constructor(groups: readonly string[] | undefined) {
+    this.#groups = groups?.slice(0, maxGroups);
+  }
+
+  /** Whether the group's word counts. */
+  counts(group: string): boolean {
+    return this.#groups === undefined || this.#groups.includes(group);
+  }
+
+  /** Notes a receipt for the path's present version. Returns whether that is new. */
+  put({ path, group, verdict }: GroupReceipt): boolean {
+    const before = this.#bits.get(path) ?? 0;
+    const after = before | this.#bit(group, verdict);
+    this.#bits.set(path, after);
+    return after !== before;
+  }
+
+  takeBack({ path, group, verdict }: GroupReceipt): void {
+    const left = (this.#bits.get(path) ?? 0) & ~this.#bit(group, verdict);
+    if (left === 0) this.#bits.delete(path);
+    else this.#bits.set(path, left);
+  }
+
+  /** There is another version of the path now, or none. */
+  clear(path: string): void {
+    this.#bits.delete(path);
+  }
+
+  /** Whether every group that counts has it. */
+  isDelivered(path: string): boolean {
+    const bits = this.#bits.get(path) ?? 0;
+    return (bits & this.#all) === this.#all;
+  }
+
+  /** Whether every group that counts has it or can't store it. */
+  isSettled(path: string): boolean {
+    const bits = this.#bits.get(path) ?? 0;
+    return ((bits | (bits >>> maxGroups)) & this.#all) === this.#all;
+  }
+
+  /** Whether a group that counts can't store it and does not have it. */
+  isFailed(path: string): boolean {
+    const bits = this.#bits.get(path) ?? 0;
+    return ((bits >>> maxGroups) & ~bits & this.#all) !== 0;
+  }
+
+  get #all(): number {
+    return this.#groups === undefined ? 1 : (1 << this.#groups.length) - 1;
+  }
+
+  #bit(group: string, verdict: Verdict): number {
+    const at = this.#groups === undefined ? 0 : this.#groups.indexOf(group);
+    if (at < 0) return 0;
+    return 1 << (verdict === "delivered" ? at : at + maxGroups);
+  }
+}
+
+const maxEarly = 100_000;
+
+/** Receipts that came before the entry that they are about. Bounded: the oldest is forgotten first, until the next start. */
+export class EarlyReceipts {
+  readonly #byPath = new Map<string, GroupReceipt[]>();
+  #count = 0;
+
+  put(receipt: GroupReceipt): void {
+    const known = this.#byPath.get(receipt.path);
+    if (known) known.push(receipt);
+    else this.#byPath.set(receipt.path, [receipt]);
+    this.#count++;
+    const [oldest] = this.#byPath.keys();
+    if (this.#count > maxEarly && oldest !== undefined) this.#delete(oldest);
+  }
+
+  /** The ones for this version, which is the path's present one; older ones are forgotten. */
+  take(path: string, version: number): GroupReceipt[] {
+    const known = this.#byPath.get(path) ?? [];
+    this.#delete(path);
+    for (const receipt of known) if (receipt.version > version) this.put(receipt);
+    return known.filter((receipt) => receipt.version === version);
+  }
+
+  paths(): IterableIterator<string> {
+    return this.#byPath.keys();
+  }
+
+  takeBack({ path, version, group, verdict }: GroupReceipt): void {
+    const left = (this.#byPath.get(path) ?? []).filter(
+      (one) => one.version !== version || one.group !== group || one.verdict !== verdict,
+    );
+    this.#delete(path);
+    for (const receipt of left) this.put(receipt);
+  }
+
+  #delete(path: string): void {
+    this.#count -= this.#byPath.get(path)?.length ?? 0;
+    this.#byPath.delete(path);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What happens to a source after it was sent (`after`): it is deleted or moved away once it is acknowledged or delivered,
+ * as configured, if it still is that very version. Nothing is noted for it: the receipts and the entry are in the ledger,
+ * so what a crash has kept from happening is found again by the next look at the file.
+ */
+import type { UploaderConfig } from "../config/config.ts";
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import type { GroupReceipt } from "../ledger/version-receipts.ts";
+import type { Disk } from "../lib/disk.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
+import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
+import { pathToDisplay } from "../wire/path.ts";
+import type { Candidates } from "./candidates.ts";
+import { fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import { moveAway } from "./move-away.ts";
+import { lookBelow } from "./scan.ts";
+import type { WatchedFile } from "./watched-file.ts";
+
+export interface AfterwardsOptions {
+  config: UploaderConfig;
+  ledger: UploaderLedger;
+  candidates: Candidates;
+  disk: Pick<Disk, "look" | "rename" | "remove" | "makeFolder">;
+  log: Log;
+  observer: Observer;
+  signal: AbortSignal;
+  /** Files that could not be sent or dealt with, and why. */
+  failed: Map<string, unknown>;
+}
+
+/** More at a time make a slow disk no faster; each also waits for the ledger. */
+const sideBySide = 32;
+
+export class Afterwards {
+  readonly #options: AfterwardsOptions;
+  readonly #warnings: RareWarnings;
+  /** Sent, there, and not delivered yet. */
+  readonly #waiting = new Set<string>();
+  readonly #due = new Set<string>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: AfterwardsOptions) {
+    this.#options = options;
+    this.#warnings = new RareWarnings(options.log);
+    const { feedback } = options.ledger;
+    for (const failure of feedback.takeFailures()) this.#sayFailed(failure);
+  }
+
+  /** Whether files are to be dealt with that nobody has delivered yet, or that are being dealt with. */
+  get isBusy(): boolean {
+    return this.#waiting.size + this.#due.size + this.#running.size > 0;
+  }
+
+  /** The file stands there as the version that was sent: it was just sent, or a full look has found it. */
+  sent(path: string): void {
+    const { config, ledger } = this.#options;
+    if (config.after === "keep") return;
+    if (config.afterWhen === "acknowledged" || ledger.feedback.isDelivered(path)) this.#add(path);
+    else {
+      this.#waiting.add(path);
+      if (ledger.feedback.isFailed(path)) this.#giveUpWaiting(path);
+    }
+  }
+
+  /** Something was said of the path's present version. */
+  receipt(receipt: GroupReceipt): void {
+    const { config, ledger, observer } = this.#options;
+    const { path } = receipt;
+    if (receipt.verdict === "failed") {
+      this.#sayFailed(receipt);
+      if (ledger.feedback.isFailed(path)) this.#giveUpWaiting(path);
+    } else if (ledger.feedback.isDelivered(path)) {
+      observer.done("delivered", pathToDisplay(path));
+      this.#waiting.delete(path);
+      if (config.after !== "keep" && config.afterWhen === "delivered") this.#add(path);
+    }
+  }
+
+  /** The path is no longer busy. */
+  freed(path: string): void {
+    if (this.#due.has(path)) this.#goOn();
+  }
+
+  /** A full look is over: what it did not find is waited for no longer. */
+  looked(): void {
+    const { ledger } = this.#options;
+    for (const path of this.#waiting) if (ledger.file(path)?.state !== "sent") this.#waiting.delete(path);
+  }
+
+  /** Resolves when nothing is under way. */
+  async end(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  #add(path: string): void {
+    this.#waiting.delete(path);
+    this.#due.add(path);
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    const { candidates, signal } = this.#options;
+    for (const path of this.#due) {
+      if (this.#running.size >= sideBySide || signal.aborted) return;
+      if (candidates.isBusy(path)) continue;
+      this.#due.delete(path);
+      const file = candidates.fileAt(path);
+      if (!file) continue;
+      candidates.begin(path);
+      const task: Promise<void> = this.#act(file).finally(() => {
+        this.#running.delete(task);
+        candidates.done(file, false);
+        this.#goOn();
+      });
+      this.#running.add(task);
+    }
+  }
+
+  async #act(file: WatchedFile): Promise<void> {
+    const { config, ledger, log, observer, signal, failed } = this.#options;
+    const { path } = file;
+    const name = pathToDisplay(path);
+    const entry = ledger.file(path);
+    if (entry?.state !== "sent") return;
+    try {
+      const stats = await lookBelow(file.watch, file.relative);
+      // What is another version, or gone, is for the next look to find.
+      if (!stats?.isFile() || !sameFingerprint(entry, fingerprintOf(stats))) return;
+      const done = await this.#dealWith(file, entry.version);
+      const why = config.afterWhen === "delivered" ? "delivered" : "acknowledged by the brokers";
+      log.info(`${name}: ${done}, as it is ${why}`, { path, version: entry.version });
+      observer.done(config.after === "move" ? "moved" : "deleted", name);
+      failed.delete(path);
+      await ledger.put(path, { ...entry, state: "gone" });
+    } catch (error) {
+      // The entry is written at the next start, when the file is not found.
+      if (signal.aborted && error instanceof AgentError) return;
+      this.#sayTrouble(path, error);
+    }
+  }
+
+  /** Returns what was done, for people. */
+  async #dealWith(file: WatchedFile, version: number): Promise<string> {
+    const { config, disk } = this.#options;
+    const { moveTo } = config;
+    if (config.after === "move" && moveTo !== undefined)
+      return `moved to ${pathToDisplay(await moveAway(disk, file, moveTo, version))}`;
+    await disk.remove(file.watch.native(file.relative));
+    return "deleted";
+  }
+
+  #sayTrouble(path: string, error: unknown): void {
+    const { config, failed } = this.#options;
+    const reason = messageOf(error);
+    const said = failed.get(path);
+    failed.set(path, reason);
+    if (said === reason) return;
+    const what = config.after === "move" ? "can't be moved away" : "can't be deleted";
+    this.#warnings.warn("after", `${pathToDisplay(path)}: ${what}: ${reason}; tried again at each rescan`);
+  }
+
+  #sayFailed({ path, group, version, reason = "no reason given" }: GroupReceipt): void {
+    const { log, observer } = this.#options;
+    const message = `group ${group} could not store version ${version}: ${reason}`;
+    log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
+    observer.failed("failed", pathToDisplay(path), message);
+  }
+
+  /** It will not be delivered as it is. */
+  #giveUpWaiting(path: string): void {
+    const { failed, candidates } = this.#options;
+    if (!this.#waiting.delete(path)) return;
+    failed.set(path, "a group could not store it");
+    candidates.wake();
+  }
+}

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import {
+  EarlyReceipts,
+  type GroupReceipt,
+  maxGroups,
+  VersionReceipts,
+} from "../../../agent/ledger/version-receipts.ts";
+
+test("as many groups as there may be have a bit each", () => {
+  const groups = Array.from({ length: maxGroups }, (_, at) => `group-${at}`);
+  const receipts = new VersionReceipts(groups);
+  for (const group of groups) {
+    expect(receipts.isDelivered("a")).toBe(false);
+    receipts.put({ verdict: "failed", path: "a", version: 1, group });
+    expect(receipts.isFailed("a")).toBe(true);
+    expect(receipts.put({ verdict: "delivered", path: "a", version: 1, group })).toBe(true);
+    expect(receipts.put({ verdict: "delivered", path: "a", version: 1, group })).toBe(false);
+    expect(receipts.isFailed("a")).toBe(false);
+  }
+  expect(receipts.isDelivered("a")).toBe(true);
+  const last = groups.at(-1) as string;
+  receipts.takeBack({ verdict: "delivered", path: "a", version: 1, group: last });
+  expect(receipts.isDelivered("a")).toBe(false);
+  expect(receipts.isSettled("a")).toBe(true);
+});
+
+test("of too many early receipts the oldest are forgotten", () => {
+  const early = new EarlyReceipts();
+  const receipt = (path: string): GroupReceipt => ({ verdict: "delivered", path, version: 1, group: "hub" });
+  for (let path = 0; path <= 100_000; path++) early.put(receipt(String(path)));
+  expect(early.take("0", 1)).toEqual([]);
+  expect(early.take("1", 1)).toEqual([receipt("1")]);
+  expect(early.take("1", 1)).toEqual([]);
+});
