@@ -9,10 +9,11 @@ import type { Sent } from "../ledger/unsettled.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
+import { Changes } from "./changes.ts";
 import type { Interval } from "./coverage.ts";
 import type { Finished } from "./durable-point.ts";
 import type { Partial, Placed } from "./partial.ts";
-import { Space } from "./space.ts";
+import { type Parked, Room } from "./room.ts";
 import type { Store } from "./store.ts";
 import type { UnplaceableRecords } from "./unplaceable.ts";
 import { Verification } from "./verification.ts";
@@ -33,18 +34,9 @@ export interface AssemblyOptions {
   onGap(partial: Partial, record: IncomingRecord): void;
 }
 
-/** Changes since the last snapshot. */
-export interface Changes {
-  finished: Finished[];
-  changed: Partial[];
-  dropped: Partial[];
-}
-
 /** What has come and is not on its way to the disk yet. */
 const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
-/** So many versions that wait for room are remembered; the ledger remembers all of them. */
-const maxParked = 1000;
 
 export class Assembly {
   readonly #options: AssemblyOptions;
@@ -53,27 +45,16 @@ export class Assembly {
   readonly #placing = new Set<Promise<void>>();
   #placingBytes = 0;
   #failure: unknown;
-  #finished: Finished[] = [];
-  #changed = new Set<Partial>();
-  #dropped: Partial[] = [];
+  readonly #changes = new Changes();
   readonly #verifying = new Set<Promise<void>>();
   readonly #verification: Verification;
-  readonly #space: Space;
-  /** By file, versions that there was no room for when a chunk of them came. */
-  readonly #parked = new Map<string, VersionId & { bytes: number }>();
-  #placedBytes = 0;
+  readonly #room: Room;
   #failedCount = 0;
 
   constructor(options: AssemblyOptions, restored: readonly Partial[]) {
     this.#options = options;
-    const { store, config, log, now } = options;
-    this.#verification = new Verification(store, log);
-    this.#space = new Space({
-      freeBytes: () => store.freeBytes(),
-      minFreeBytes: config.minFreeBytes,
-      occupants: () => this.#partials.values(),
-      now,
-    });
+    this.#verification = new Verification(options.store, options.log);
+    this.#room = new Room(options, () => this.#partials.values());
     for (const partial of restored) {
       this.#restore(partial);
       options.observer.metrics.recovery("restored");
@@ -95,26 +76,13 @@ export class Assembly {
   }
 
   /** Versions that wait for room. */
-  get parked(): Iterable<VersionId & { bytes: number }> {
-    return this.#parked.values();
+  get parked(): ReadonlyMap<string, Parked> {
+    return this.#room.parked;
   }
 
-  get parkedCount(): number {
-    return this.#parked.size;
-  }
-
-  /** Verified versions that wait for the durable point. */
-  get finishedCount(): number {
-    return this.#finished.length;
-  }
-
-  /** Bytes written since the last snapshot. */
-  get placedBytes(): number {
-    return this.#placedBytes;
-  }
-
-  get hasChanges(): boolean {
-    return this.#finished.length + this.#changed.size + this.#dropped.length > 0;
+  /** What has happened since the last snapshot. */
+  get changes(): Changes {
+    return this.#changes;
   }
 
   /** Versions that failed verification for good since the start. */
@@ -146,7 +114,7 @@ export class Assembly {
 
   /** Whether the version only waits for room. */
   isParked(id: VersionId): boolean {
-    return this.#parked.get(chunkKey(id))?.version === id.version;
+    return this.#room.isParked(id);
   }
 
   /** Whether only a newer agent can take the version. */
@@ -155,11 +123,8 @@ export class Assembly {
   }
 
   /** Whether what is missing of a version would fit by now. Throws what the file system throws. */
-  async hasRoomFor(sent: Sent): Promise<boolean> {
-    const partial = this.#partialOf(sent);
-    if (!(await this.#space.fits(partial?.bytesMissing ?? sent.size))) return false;
-    this.#parked.delete(chunkKey(sent));
-    return true;
+  hasRoomFor(sent: Sent): Promise<boolean> {
+    return this.#room.hasRoomFor(sent, this.#partialOf(sent)?.bytesMissing ?? sent.size);
   }
 
   /** What is missing of a version, `[from, to)` in bytes; never nothing. */
@@ -176,7 +141,7 @@ export class Assembly {
     const { ledger, retentionMs, now } = this.#options;
     for (const { id, placedAtMs } of this.#partials.values())
       if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.#parked.values()) if (ledger.isSettled(id)) this.giveUp(id);
+    for (const id of this.#room.parked.values()) if (ledger.isSettled(id)) this.#room.forget(id);
   }
 
   /** Nobody has the rest of the version any more. */
@@ -184,10 +149,10 @@ export class Assembly {
     const key = chunkKey(id);
     const partial = this.#partials.get(key);
     if (partial && partial.id.version <= id.version) {
-      this.#drop(partial);
+      this.#changes.dropped(partial);
       this.#partials.delete(key);
     }
-    this.#parked.delete(key);
+    this.#room.forget(id);
   }
 
   /** Waits until nothing is being placed. Throws what a placement has thrown. */
@@ -212,20 +177,6 @@ export class Assembly {
     await Promise.all([...this.#placing, ...this.#verifying]);
   }
 
-  /** All changes since the last call. Nothing may be being placed. */
-  takeChanges(): Changes {
-    const changes = {
-      finished: this.#finished,
-      changed: [...this.#changed],
-      dropped: this.#dropped,
-    };
-    this.#finished = [];
-    this.#changed = new Set();
-    this.#dropped = [];
-    this.#placedBytes = 0;
-    return changes;
-  }
-
   /** The versions are published, or never will be. */
   forget(finished: readonly Finished[]): void {
     for (const { partial } of finished) {
@@ -243,7 +194,7 @@ export class Assembly {
     if (!partial.wants(chunk)) return observer.metrics.chunk("duplicate");
     const bytes = chunk.value.length;
     this.#placingBytes += bytes;
-    this.#placedBytes += bytes;
+    this.#changes.placing(bytes);
     partial.placedAtMs = this.#options.now();
     const placing = this.#track(this.#placing, this.#place(partial, chunk, record));
     void placing.then(() => {
@@ -258,52 +209,32 @@ export class Assembly {
   async #partialFor(chunk: Chunk, record: IncomingRecord): Promise<Partial | undefined> {
     const known = this.#partials.get(chunkKey(chunk));
     if (known && known.id.version > chunk.version) return undefined;
-    if (known?.id.version === chunk.version) {
-      if (known.size !== chunk.size) return undefined;
-      if (!this.#space.hasLapsed(known)) return known;
-    }
-    const bytes = known?.id.version === chunk.version ? known.bytesMissing : chunk.size;
-    if (!(await this.#space.fits(bytes))) return this.#park(chunk, bytes);
+    const begun = known?.id.version === chunk.version ? known : undefined;
+    if (begun && begun.size !== chunk.size) return undefined;
+    if (!(await this.#room.admits(chunk, begun))) return undefined;
     return this.#begin(chunk, record);
   }
 
   /** There is room for it; another reading may have begun it meanwhile. */
   #begin(chunk: Chunk, record: IncomingRecord): Partial | undefined {
     const key = chunkKey(chunk);
-    this.#parked.delete(key);
     const known = this.#partials.get(key);
     if (known && known.id.version >= chunk.version)
       return known.id.version === chunk.version ? known : undefined;
-    if (known) this.#drop(known);
+    if (known) this.#changes.dropped(known);
     const { uploader, path, version, size, from, algorithm } = chunk;
     const note = { uploader, path, version, size, mtime: String(chunk.mtime), from, algorithm, coverage: [] };
     const partial = this.#options.store.partial(note);
     this.#partials.set(key, partial);
-    this.#space.take(size);
+    this.#room.take(chunk);
     if (chunk.offset > 0) this.#options.onGap(partial, record);
     return partial;
-  }
-
-  /** Its chunks pass by; once there is room they are read again. */
-  #park({ uploader, path, version, size }: Chunk, bytes: number): undefined {
-    const key = chunkKey({ uploader, path });
-    if (this.#parked.get(key)?.version === version) return;
-    if (this.#parked.size >= maxParked) {
-      const [oldest] = this.#parked.keys();
-      if (oldest !== undefined) this.#parked.delete(oldest);
-    }
-    this.#parked.set(key, { uploader, path, version, bytes });
-    this.#options.observer.metrics.file("parked");
-    this.#options.log.warn(
-      `${nameOf({ uploader, path })}: parked: there is no room for its ${size} bytes beside downloader.min_free and what others need; it is fetched once there is`,
-      { ...fieldsOf({ uploader, path, version }), bytes: size },
-    );
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
     const placed = await partial.place(chunk);
     if (!this.#isCurrent(partial)) return;
-    this.#changed.add(partial);
+    this.#changes.placed(partial);
     this.#options.observer.metrics.chunk("placed", chunk.value.length);
     this.#logChunk(chunk, placed);
     if (placed.final) this.#track(this.#verifying, this.#verify(partial));
@@ -320,11 +251,11 @@ export class Assembly {
     if (checksum === undefined || !this.#isCurrent(partial)) return;
     if (checksum === partial.checksum) {
       await partial.prepare(config.fileMode, config.keepMtime);
-      if (this.#isCurrent(partial)) this.#finished.push({ partial, checksum });
+      if (this.#isCurrent(partial)) this.#changes.finished({ partial, checksum });
       return;
     }
     const reason = await this.#verification.refuse(partial, checksum);
-    this.#changed.delete(partial);
+    this.#changes.forget(partial);
     // Only now: a chunk that comes again begins a new partial, of the same name.
     if (this.#isCurrent(partial)) this.#partials.delete(chunkKey(partial.id));
     if (reason === undefined) return;
@@ -362,28 +293,22 @@ export class Assembly {
     const key = chunkKey(partial.id);
     const other = this.#partials.get(key);
     if (this.#options.ledger.isSettled(partial.id) || (other && other.id.version > partial.id.version)) {
-      this.#dropped.push(partial);
+      this.#changes.dropped(partial);
       return;
     }
-    if (other) this.#dropped.push(other);
+    if (other) this.#changes.dropped(other);
     this.#partials.set(key, partial);
     if (partial.complete) this.#track(this.#verifying, this.#verify(partial));
   }
 
   #abandon(id: VersionId, reason: string): void {
-    if (this.isParked(id)) this.#parked.delete(chunkKey(id));
+    this.#room.forget(id);
     const partial = this.#partials.get(chunkKey(id));
     if (partial?.id.version !== id.version) return;
     this.#options.observer.metrics.file("abandoned");
     this.#options.log.info(`${nameOf(id)}: given up by the uploader: ${reason}`, fieldsOf(id));
-    this.#drop(partial);
+    this.#changes.dropped(partial);
     this.#partials.delete(chunkKey(id));
-  }
-
-  #drop(partial: Partial): void {
-    this.#changed.delete(partial);
-    this.#finished = this.#finished.filter((finished) => finished.partial !== partial);
-    this.#dropped.push(partial);
   }
 
   #logChunk(chunk: Chunk, placed: Placed): void {

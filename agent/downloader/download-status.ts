@@ -28,13 +28,13 @@ export class DownloadStatus implements StatusSource {
       incompleteFiles: () => assembly.unfinishedCount,
       waitingFiles: () => ledger.unsettledCount,
       consumerLagChunks: () => this.#lag,
-      parkedFiles: () => assembly.parkedCount + unplaceable.newerCount,
+      parkedFiles: () => assembly.parked.size + unplaceable.newerCount,
     });
   }
 
   report(): RoleReport {
     const { assembly, unplaceable, repair, ledger } = this.#parts;
-    const noRoom = listed(assembly.parked, assembly.parkedCount, (id) => ({
+    const noRoom = listed(assembly.parked.values(), assembly.parked.size, (id) => ({
       path: nameOf(id),
       reason: `no room for ${id.bytes} bytes`,
     }));

@@ -114,7 +114,7 @@ export class Session {
     try {
       for (;;) {
         // What is being placed or verified may be finished in a moment, and is published then.
-        const soon = this.#assembly.finishedCount > 0 || !this.#assembly.idle;
+        const soon = this.#assembly.changes.finishedCount > 0 || !this.#assembly.idle;
         const waitMs = soon ? shortWaitMs : idleWaitMs;
         const event = await group.next(this.#lastBytes < smallBytes ? smallBatch : 1, waitMs);
         if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
@@ -231,11 +231,11 @@ export class Session {
   }
 
   #isDue(idle: boolean): boolean {
-    const { finishedCount, placedBytes } = this.#assembly;
+    const { finishedCount, placedBytes, any } = this.#assembly.changes;
     const sinceMs = this.#options.now() - this.#lastDurablePointMs;
     if (placedBytes >= durablePointBytes || finishedCount >= publishCount) return true;
     if (finishedCount > 0 && (idle || sinceMs >= publishMs)) return true;
-    const hasChanges = this.#assembly.hasChanges || this.#unplaceable.hasChanges;
+    const hasChanges = any || this.#unplaceable.hasChanges;
     return sinceMs >= durablePointMs && (hasChanges || this.#durablePoint.isBehind(this.#positions));
   }
 
@@ -258,7 +258,7 @@ export class Session {
   async #snapshot(): Promise<Snapshot> {
     await this.#assembly.settled();
     this.#lastDurablePointMs = this.#options.now();
-    const { finished, changed, dropped } = this.#assembly.takeChanges();
+    const { finished, changed, dropped } = this.#assembly.changes.take();
     const done = new Set(finished.map(({ partial }) => partial));
     const unfinished = changed.filter((partial) => !done.has(partial));
     return {
@@ -305,10 +305,10 @@ export class Session {
   }
 
   #lostCount(): number {
-    const { failedCount, parkedCount } = this.#assembly;
+    const { failedCount, parked } = this.#assembly;
     const { refusedCount, newerCount } = this.#unplaceable;
     const asked = [...this.#repair.needed()].length;
-    const here = failedCount + parkedCount + this.#unstorableCount + refusedCount + newerCount;
+    const here = failedCount + parked.size + this.#unstorableCount + refusedCount + newerCount;
     return here + this.#repair.failedCount + asked;
   }
 

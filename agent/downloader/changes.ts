@@ -1,0 +1,65 @@
+/** What has happened to the versions at hand since the last durable point, for the next one to make durable. */
+import type { Finished } from "./durable-point.ts";
+import type { Partial } from "./partial.ts";
+
+/** All of it up to one moment. */
+export interface Changed {
+  finished: Finished[];
+  changed: Partial[];
+  dropped: Partial[];
+}
+
+export class Changes {
+  #finished: Finished[] = [];
+  #changed = new Set<Partial>();
+  #dropped: Partial[] = [];
+  #placedBytes = 0;
+
+  get any(): boolean {
+    return this.#finished.length + this.#changed.size + this.#dropped.length > 0;
+  }
+
+  /** Verified versions that wait for the durable point. */
+  get finishedCount(): number {
+    return this.#finished.length;
+  }
+
+  get placedBytes(): number {
+    return this.#placedBytes;
+  }
+
+  /** Bytes of the version are on their way to the disk. */
+  placing(bytes: number): void {
+    this.#placedBytes += bytes;
+  }
+
+  placed(partial: Partial): void {
+    this.#changed.add(partial);
+  }
+
+  finished(version: Finished): void {
+    this.#finished.push(version);
+  }
+
+  /** The partial is elsewhere: nothing of it is to be made durable. */
+  forget(partial: Partial): void {
+    this.#changed.delete(partial);
+    this.#finished = this.#finished.filter((finished) => finished.partial !== partial);
+  }
+
+  /** The partial is to be removed. */
+  dropped(partial: Partial): void {
+    this.forget(partial);
+    this.#dropped.push(partial);
+  }
+
+  /** All since the last call. */
+  take(): Changed {
+    const taken = { finished: this.#finished, changed: [...this.#changed], dropped: this.#dropped };
+    this.#finished = [];
+    this.#changed = new Set();
+    this.#dropped = [];
+    this.#placedBytes = 0;
+    return taken;
+  }
+}
