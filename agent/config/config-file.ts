@@ -1,12 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Environment } from "./environment.ts";
 import type { Problems } from "./problems.ts";
+import { readTextFile } from "./read-file.ts";
 import { readError } from "./secret-files.ts";
 import type { Section } from "./tree.ts";
 import { readYaml, YamlError } from "./yaml-text.ts";
 
 const DEFAULT_FILE = "/etc/streamsend/config.yaml";
-const LARGEST_CHARACTERS = 1024 * 1024;
+const LARGEST_BYTES = 1024 * 1024;
 
 /** The file's content: of `--config`, else of $STREAMSEND_CONFIG, else of the default place if there is one. */
 export function readConfigFile(
@@ -24,13 +25,9 @@ export function readConfigFile(
 function read(file: string, source: string, problems: Problems): Section {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+    text = readTextFile(file, LARGEST_BYTES);
   } catch (error) {
     problems.addAbout(source, `cannot be read, ${readError(error)} (${file})`);
-    return new Map();
-  }
-  if (text.length > LARGEST_CHARACTERS) {
-    problems.addAbout(source, `is too large for a configuration (${file})`);
     return new Map();
   }
   try {

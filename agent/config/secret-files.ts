@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
 import { allPaths } from "./keys.ts";
 import { isSecret, twinOf } from "./mask.ts";
 import type { Problems } from "./problems.ts";
+import { readTextFile } from "./read-file.ts";
 import { assign, get, type Section } from "./tree.ts";
+
+const largestBytes = 64 * 1024;
 
 /** Puts the content of each `_file` twin in the place of its secret; one trailing newline is the editor's. */
 export function readSecretFiles(root: Section, problems: Problems): void {
@@ -23,7 +25,7 @@ export function readSecretFiles(root: Section, problems: Problems): void {
 
 function read(file: string): { text: string } | { problem: string } {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file)).replace(/\r?\n$/, "");
+    const text = readTextFile(file, largestBytes).replace(/\r?\n$/, "");
     return text === "" ? { problem: "is empty" } : { text };
   } catch (error) {
     return { problem: `cannot be read, ${readError(error)}` };
@@ -32,6 +34,7 @@ function read(file: string): { text: string } | { problem: string } {
 
 /** Why a file could not be read, in a few words and without its content. */
 export function readError(error: unknown): string {
+  if (error instanceof RangeError) return error.message;
   if (error instanceof TypeError) return "it is no UTF-8 text";
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const known: Readonly<Record<string, string>> = {

@@ -63,6 +63,10 @@ test("a twin's file that cannot be read is one problem, with the reason", async 
     `kafka.sasl.password_file: cannot be read, it is a directory (${folder})`,
   ]);
   expect(await of(fileWith("\n"))).toEqual([expect.stringContaining("kafka.sasl.password_file: is empty")]);
+  // It never ends.
+  expect(await of("/dev/zero")).toEqual([
+    "kafka.sasl.password_file: cannot be read, it is too large (/dev/zero)",
+  ]);
 });
 
 test("check never shows a secret", async () => {

@@ -46,6 +46,12 @@ test("a configuration file that is not there is a problem, unless it is the defa
   );
 });
 
+test("a configuration file that never ends is too large", async () => {
+  await expect(loadConfig({ environment: {}, configFile: "/dev/zero" })).rejects.toThrow(
+    "--config: cannot be read, it is too large (/dev/zero)",
+  );
+});
+
 test("lists are comma separated, with commas in globs left alone, or YAML", async () => {
   const { watch } = await loadUploader("", {
     environment: { STREAMSEND_UPLOADER_WATCH: "/a,/b", STREAMSEND_UPLOADER_WATCH_1_AS: "b" },

@@ -1,0 +1,102 @@
+/** Whatever comes as a record of the ledger is an entry by every rule, or none. */
+import { expect, test } from "bun:test";
+import { decodeEntry, encodeEntryKey, encodeEntryValue } from "../../agent/wire/entry.ts";
+import type { Random } from "../support/random.ts";
+import { fuzz, isWhole } from "./inputs.ts";
+import { anyPath, mutated, mutatedBytes, oddTexts } from "./odd-texts.ts";
+
+const checksum = `md5:${"0f".repeat(16)}`;
+const time = "2025-04-15T18:30:49.202Z";
+const good: readonly [key: string, value: object][] = [
+  ["name/pos-0042", { format: 1, instance: "i", host: "h", state: "held", highest: 5 }],
+  [
+    "file/u/dir/a.txt",
+    {
+      format: 1,
+      version: 5,
+      state: "sent",
+      size: 5,
+      mtime: "1744741849202123456",
+      ctime: "1",
+      inode: "2",
+      topic: "t",
+      partition: 0,
+      checksum,
+      offset: 7,
+    },
+  ],
+  ["delivered/g%2F/u/5/a%FF", { format: 1, size: 5, checksum, time }],
+  ["failed/g/u/5/a", { format: 1, reason: "full", time }],
+  ["needs/g/u/5/a", { format: 1, ranges: [[0, 5]], time }],
+  ["start/g", { format: 1, topic: "t", offsets: { "0": 5 }, time }],
+];
+
+test("entries", () => {
+  const seen = new Set<string>();
+  fuzz("entries", 250, (random) => {
+    const { key, value } = record(random);
+    const entry = decodeEntry(key, value);
+    if (!entry) {
+      seen.add("none");
+      return;
+    }
+    seen.add(entry.key.kind);
+    const text = Buffer.from(encodeEntryKey(entry.key));
+    const bytes = entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value));
+    if (!Bun.deepEquals(decodeEntry(text, bytes), entry))
+      throw new Error("written and read again, it differs");
+  });
+  // A fuzz that makes nothing but garbage tries nothing.
+  if (isWhole)
+    expect([...seen].sort()).toEqual(["delivered", "failed", "file", "name", "needs", "none", "start"]);
+});
+
+function record(random: Random): { key: Buffer | null; value: Buffer | null } {
+  const [key, value] = random.pick(good);
+  return { key: anyKey(random, key), value: anyValue(random, value) };
+}
+
+function anyKey(random: Random, key: string): Buffer | null {
+  switch (random.below(8)) {
+    case 0:
+      return random.below(4) === 0 ? null : mutatedBytes(random, Buffer.from(key));
+    case 1:
+      return Buffer.from(mutated(random, key));
+    case 2:
+      return Buffer.from(`${key.split("/").slice(0, -1).join("/")}/${anyPath(random)}`);
+    default:
+      return Buffer.from(key);
+  }
+}
+
+function anyValue(random: Random, value: object): Buffer | null {
+  const text = () => JSON.stringify(value);
+  switch (random.below(8)) {
+    case 0:
+      return null;
+    case 1:
+      return mutatedBytes(random, Buffer.from(text()));
+    case 2:
+      return Buffer.from(mutated(random, text()));
+    case 3:
+    case 4: {
+      const name = random.pick([...Object.keys(value), "answers", "from", "__proto__", "unknown"]);
+      const odd = random.pick<unknown>([
+        ...oddTexts,
+        null,
+        -1,
+        1.5,
+        1e308,
+        2 ** 53,
+        [],
+        {},
+        [[1, 0]],
+        true,
+        checksum,
+      ]);
+      return Buffer.from(JSON.stringify(Object.fromEntries([...Object.entries(value), [name, odd]])));
+    }
+    default:
+      return Buffer.from(text());
+  }
+}
