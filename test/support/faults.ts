@@ -1,0 +1,50 @@
+/** Faults that no disk and no machine here has by itself: syncs that fail, a clock that is wrong. See faults.c. */
+import { existsSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "./compare.ts";
+
+export class Faults {
+  readonly #folder: string;
+  readonly #library: string;
+
+  private constructor(folder: string, library: string) {
+    this.#folder = folder;
+    this.#library = library;
+  }
+
+  /** @param folder an empty one */
+  static async make(folder: string): Promise<Faults> {
+    const library = join(folder, "faults.so");
+    const source = join(import.meta.dir, "faults.c");
+    const command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", library, source];
+    const { code, errors } = await run(command);
+    if (code !== 0) throw new Error(errors);
+    return new Faults(folder, library);
+  }
+
+  /** For the agent that is to have them. */
+  get env(): Record<string, string> {
+    return { LD_PRELOAD: this.#library, FAULTS: this.#folder };
+  }
+
+  /** From now on each sync fails. */
+  failSyncs(): Promise<void> {
+    return writeFile(join(this.#folder, "fail-syncs"), "");
+  }
+
+  endFailingSyncs(): Promise<void> {
+    return rm(join(this.#folder, "fail-syncs"));
+  }
+
+  /** How many have failed. */
+  async failedSyncs(): Promise<number> {
+    const file = join(this.#folder, "failed");
+    return existsSync(file) ? (await readFile(file)).length : 0;
+  }
+
+  /** The clock of the agent is so many seconds off. */
+  setClock(offsetSeconds: number): Promise<void> {
+    return writeFile(join(this.#folder, "clock"), String(Math.round(offsetSeconds)));
+  }
+}
