@@ -26,6 +26,7 @@ const mostRereadMs = 6 * 3600_000;
 export class GroupLedger {
   readonly group: string;
   readonly #log: EntryLog;
+  readonly #now: () => number;
   readonly #delivered = new DeliveredIndex();
   readonly #failed = new DeliveredIndex();
   readonly #unsettled = new Unsettled();
@@ -42,14 +43,19 @@ export class GroupLedger {
   #readAtMs = 0;
   #readMs = 0;
 
-  private constructor(group: string, log: EntryLog) {
+  private constructor(group: string, log: EntryLog, now: () => number) {
     this.group = group;
     this.#log = log;
+    this.#now = now;
   }
 
-  /** Reads the whole ledger. Throws a `KafkaError` when it can't be read. */
-  static async open(group: string, log: EntryLog): Promise<GroupLedger> {
-    const self = new GroupLedger(group, log);
+  /**
+   * Reads the whole ledger. Throws a `KafkaError` when it can't be read.
+   *
+   * @param now the monotonic clock, milliseconds
+   */
+  static async open(group: string, log: EntryLog, now = () => performance.now()): Promise<GroupLedger> {
+    const self = new GroupLedger(group, log, now);
     // First where the group began: most of what a new group's ledger holds is none of its business.
     await self.#readStart();
     await self.#readAll();
@@ -191,7 +197,7 @@ export class GroupLedger {
   }
 
   async #readAll(): Promise<void> {
-    const beganMs = performance.now();
+    const beganMs = this.#now();
     await this.close();
     this.#incomplete = false;
     this.#unsettled.clear();
@@ -199,13 +205,13 @@ export class GroupLedger {
     const reader = await this.#log.open(all);
     this.#reader = reader;
     while (!reader.caughtUp) for (const logged of await reader.read()) this.#take(logged);
-    this.#readAtMs = performance.now();
+    this.#readAtMs = this.#now();
     this.#readMs = this.#readAtMs - beganMs;
   }
 
   #isRereadDue(): boolean {
     if (!this.#reader) return true;
-    const sinceMs = performance.now() - this.#readAtMs;
+    const sinceMs = this.#now() - this.#readAtMs;
     // What did not fit is looked for once most of what did is settled.
     const mayBeMore = this.#incomplete || (this.#unsettled.overflowed && this.#unsettled.size < 1000);
     // Reading takes a tenth of the time at most.
