@@ -64,10 +64,15 @@ async function runSession(
   await requireOutput(store, config);
   const client = { kafka: common.kafka, agentName: common.name, effects, log };
   const group = await GroupConsumer.open(client, config.group, store.name);
-  const { id, name, partitions } = topic.value;
+  const { id, name } = topic.value;
   const session = new Session({
     ...options,
-    topic: { id, partitions },
+    topic: {
+      id,
+      get partitions() {
+        return topic.value.partitions;
+      },
+    },
     isTopicCurrent: () => topic.value.id === id,
     retentionMs: common.kafka.retentionMs,
     logChunks: common.log.chunks,

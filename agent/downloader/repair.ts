@@ -17,7 +17,7 @@ export interface RepairOptions {
   ledger: GroupLedger;
   assembly: Assembly;
   recoveries: Recoveries;
-  topic: { id: string; partitions: number };
+  topic: { readonly id: string; readonly partitions: number };
   /** The next offset to read, of each partition that this member has. */
   positions: ReadonlyMap<number, number>;
   log: Log;
@@ -108,8 +108,10 @@ export class Repair {
   /** Whether it is still to be read, or another member's business. */
   #isAhead({ topic: topicId, partition, offset }: Sent): boolean {
     const { topic, positions } = this.#options;
-    const position = positions.get(partition % topic.partitions);
-    return position === undefined || (topicId === topic.id && position <= offset);
+    const isOfThisTopic = topicId === topic.id;
+    // What was in a topic that is no more is shared out by where it was.
+    const position = positions.get(isOfThisTopic ? partition : partition % topic.partitions);
+    return position === undefined || (isOfThisTopic && position <= offset);
   }
 
   async #goOn(sent: Sent, attempt: Attempt): Promise<void> {

@@ -22,7 +22,8 @@ import { fieldsOf, nameOf } from "./version-text.ts";
 
 export interface SessionOptions {
   config: DownloaderConfig;
-  topic: { id: string; partitions: number };
+  /** Partitions may be added meanwhile. */
+  topic: { readonly id: string; readonly partitions: number };
   isTopicCurrent(): boolean;
   /** How long the topic keeps chunks. */
   retentionMs: number;
