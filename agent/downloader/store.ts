@@ -173,7 +173,8 @@ export class Store {
         continue;
       }
       const partial = this.partial(note);
-      const changedMs = (await this.#disk.look(file))?.changedMs ?? 0;
+      // The note's time: a complete file has its source's already.
+      const changedMs = (await this.#disk.look(`${file}.json`))?.changedMs ?? 0;
       // A clock that was set back makes nothing younger than now.
       partial.placedAtMs = nowMs - Math.max(0, Date.now() - changedMs);
       found.push(partial);
