@@ -194,8 +194,10 @@ export class DurablePoint {
   async #commit(positions: readonly Position[]): Promise<void> {
     const { group, store, topicId } = this.#options;
     if (positions.length === 0) return;
+    // Not when the answer was heard: the agent may have been frozen since it was given.
+    const askedAt = this.#options.now();
     await group.commit(positions, formatNote({ store: store.name, topic: topicId }));
-    this.#acceptedAt = this.#options.now();
+    this.#acceptedAt = askedAt;
     for (const { partition, offset } of positions) this.#committed.set(partition, offset);
   }
 
