@@ -21,12 +21,17 @@ export function layoutPath(layout: Layout, id: { uploader: string; path: string 
   return layout === "{path}" ? id.path : `${id.uploader}/${id.path}`;
 }
 
+/** So many folders are remembered. */
+const maxSynced = 10_000;
+
 export class OutputPaths {
   readonly #disk: Disk;
   readonly #output: Buffer;
   readonly #folderMode: number;
   /** Folders that were looked at since `forget`. */
   #checked = new Set<string>();
+  /** Folders whose own entry was handed out for the sync already. */
+  #synced = new Set<string>();
 
   constructor(disk: Disk, output: string, folderMode: number) {
     this.#disk = disk;
@@ -42,11 +47,12 @@ export class OutputPaths {
   /** What was looked at may have changed since. */
   forget(): void {
     this.#checked = new Set();
+    if (this.#synced.size > maxSynced) this.#synced = new Set();
   }
 
   /**
-   * Makes the folders of a file. Returns those that got a new entry, for the sync. Throws an `UnstorableError` where
-   * something that is no folder is in the way, else what the file system throws.
+   * Makes the folders of a file. Returns those that got a new entry, for the sync, or may have got it just before a crash.
+   * Throws an `UnstorableError` where something that is no folder is in the way, else what the file system throws.
    */
   async makeFolders(path: string): Promise<string[]> {
     const segments = path.split("/").slice(0, -1);
@@ -54,7 +60,9 @@ export class OutputPaths {
     for (let depth = 1; depth <= segments.length; depth++) {
       const folder = segments.slice(0, depth).join("/");
       if (this.#checked.has(folder)) continue;
-      if (await this.#makeFolder(folder)) changed.push(segments.slice(0, depth - 1).join("/"));
+      const isNew = await this.#makeFolder(folder);
+      if (isNew || !this.#synced.has(folder)) changed.push(segments.slice(0, depth - 1).join("/"));
+      this.#synced.add(folder);
       this.#checked.add(folder);
     }
     return changed;

@@ -34,7 +34,10 @@ export async function nameAll(
   for (const publication of publications) {
     const named = await nameOne(options, publication, changed);
     const done = named.state === "missing" && interrupted && (await hasItsName(options, publication));
-    if (done) changed.add(folderOf(publication.target));
+    if (done) {
+      for (const folder of await paths.makeFolders(publication.target)) changed.add(folder);
+      changed.add(folderOf(publication.target));
+    }
     results.push(done ? { publication, state: "named" } : named);
   }
   if (changed.size > 0) await disk.sync([...changed].map((folder) => paths.native(folder)));
