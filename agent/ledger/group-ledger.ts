@@ -135,6 +135,8 @@ export class GroupLedger {
     before: number | undefined,
   ): Promise<void> {
     const { uploader, path, version } = id;
+    // Another member has delivered a newer one meanwhile: this receipt is moot already, and that one stays.
+    if (before !== undefined && before > version) return;
     const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
     const value: DeliveredValue = { format: 1, size, checksum, time: new Date().toISOString() };
     const writes = [this.#log.write({ key, value })];
