@@ -102,8 +102,8 @@ export class Store {
       this.#device = (await this.#lookAtOutput()).device;
       for (const folder of [this.folder, this.#partials, this.#quarantine]) await this.#makeFolder(folder);
       await this.#requireWritable();
-      // Also what a start before had no time for: a power cut would take them with everything in them that was synced.
-      await this.#disk.sync([`${this.output}/.`, this.folder]);
+      // What is found here is built upon, also what a process before had no time to sync: a power cut could still take it.
+      await this.#disk.sync([`${this.output}/.`, this.folder, this.#partials]);
       this.#foldsCase = (await this.#disk.look(join(this.output, ".STREAMSEND"))) !== undefined;
       this.#name = await this.#readName();
     });
