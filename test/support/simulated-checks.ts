@@ -1,0 +1,311 @@
+/**
+ * What must hold in a simulated world, whatever happens there: the truth about every version, against which each name
+ * that is given, each receipt and each commit is held the moment it is made.
+ */
+import { createHash } from "node:crypto";
+import { partialName } from "../../agent/downloader/store.ts";
+import type { Position } from "../../agent/kafka/log-reader.ts";
+import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
+import type { Entry } from "../../agent/wire/entry.ts";
+import type { DiskWatcher, SimulatedDisk } from "./simulated-disk.ts";
+import type { SimulatedFile } from "./simulated-inode.ts";
+import type { SimulatedTopic } from "./simulated-topic.ts";
+import type { Process } from "./simulated-turns.ts";
+
+/** A version as its uploader meant it. */
+export interface TrueVersion extends VersionId {
+  content: Buffer;
+  /** Nanoseconds since 1970. */
+  mtime: bigint;
+  checksum: string;
+  /** Chunks of it were sent with other bytes than the file's. */
+  lied: boolean;
+  abandoned: boolean;
+}
+
+/** A machine with a downloader, as the checks see it. */
+export interface Machine {
+  readonly disk: SimulatedDisk;
+  /** Files of which a chunk was let pass by for want of room, and is fetched later. */
+  readonly parked: ReadonlySet<string>;
+  /** When the process was told last that it is a member of the group, by the world's clock. */
+  confirmedAtMs(process: Process): number;
+}
+
+export const output = "/out";
+const store = `${output}/.streamsend`;
+const partials = `${store}/partial/`;
+/** As in the durable point: so long an accepted commit stands for membership. */
+const membershipMs = 10_000;
+
+/** Something that must never be. */
+export class Violation extends Error {}
+
+export class Checks implements DiskWatcher {
+  readonly #topic: SimulatedTopic;
+  readonly #nowMs: () => number;
+  readonly #trace: (line: string) => void;
+  #highestVersion = 0;
+  /** By file, the newest last. */
+  readonly #versions = new Map<string, TrueVersion[]>();
+  readonly #byPartial = new Map<string, TrueVersion>();
+  readonly #machines = new Map<Process, Machine>();
+  readonly #delivered = new Set<string>();
+  readonly #failed = new Map<string, string>();
+  /** What stands, or stood, under its name on each disk. */
+  readonly #published = new Map<SimulatedDisk, Set<string>>();
+  /** Of these versions somebody took the file away. */
+  readonly #taken = new Set<string>();
+  /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
+  readonly #forgetful = new Set<SimulatedDisk>();
+  readonly counts = { published: 0, receipts: 0, commits: 0, covered: 0, failed: 0 };
+  /** The first that was found. */
+  violation: Violation | undefined;
+
+  constructor(topic: SimulatedTopic, nowMs: () => number, trace: (line: string) => void) {
+    this.#topic = topic;
+    this.#nowMs = nowMs;
+    this.#trace = trace;
+  }
+
+  called(process: Process, what: string): void {
+    this.#trace(`${process.name}: ${what}`);
+  }
+
+  violate(what: string): void {
+    this.violation ??= new Violation(what);
+  }
+
+  runs(process: Process, machine: Machine): void {
+    this.#machines.set(process, machine);
+  }
+
+  /** As the uploaders number them: by the brokers' time in microseconds, and never twice. */
+  nextVersion(): number {
+    this.#highestVersion = Math.max(this.#highestVersion + 1, Date.now() * 1000);
+    return this.#highestVersion;
+  }
+
+  begin(version: TrueVersion): void {
+    const key = chunkKey(version);
+    this.#versions.set(key, [...(this.#versions.get(key) ?? []), version]);
+    this.#byPartial.set(partialName(version), version);
+  }
+
+  versions(key: string): readonly TrueVersion[] {
+    return this.#versions.get(key) ?? [];
+  }
+
+  isDelivered(id: VersionId): boolean {
+    return this.#delivered.has(nameOf(id));
+  }
+
+  /** Why a version has failed, if it has. */
+  failure(id: VersionId): string | undefined {
+    return this.#failed.get(nameOf(id));
+  }
+
+  wasTaken(id: VersionId): boolean {
+    return this.#taken.has(nameOf(id));
+  }
+
+  naming(disk: SimulatedDisk, _process: Process, from: string, to: string, file: SimulatedFile): void {
+    if (to.startsWith(store)) return;
+    if (!from.startsWith(partials)) {
+      this.#keeping(from, to, file);
+      return;
+    }
+    const version = this.#byPartial.get(from.slice(partials.length));
+    const target = `${output}/${version && chunkKey(version)}`;
+    if (!version || to !== target) {
+      this.violate(`${from} was named ${to}, which is no name of it`);
+      return;
+    }
+    this.#requireWhole(version, file, `published on ${disk.name}`);
+    const name = nameOf(version);
+    const before = disk.files.at(to);
+    if (before?.kind === "file" && (before.version ?? 0) > version.version) {
+      const newer = nameOf({ ...version, version: before.version ?? 0 });
+      if (!this.#forgetful.has(disk) || this.#delivered.has(newer))
+        this.violate(`${name} was published over version ${before.version} on ${disk.name}`);
+    }
+    const published = this.#publishedOn(disk);
+    if (published.has(name)) this.violate(`${name} was published twice on ${disk.name}`);
+    published.add(name);
+    file.version = version.version;
+    this.counts.published++;
+  }
+
+  writing(_disk: SimulatedDisk, path: string): void {
+    if (!path.startsWith(store)) this.violate(`${path} was written where people look`);
+  }
+
+  changing(disk: SimulatedDisk, file: SimulatedFile): void {
+    if (file.version !== undefined) this.violate(`a published file was written to on ${disk.name}`);
+  }
+
+  removing(disk: SimulatedDisk, path: string): void {
+    if (!path.startsWith(store)) {
+      this.violate(`${path} was removed`);
+      return;
+    }
+    // The note goes first.
+    const version = path.endsWith(".json") && this.#byPartial.get(path.slice(partials.length, -5));
+    if (!version || this.#isMoot(version) || !disk.files.at(path.slice(0, -5))) return;
+    if ((this.#noteOf(disk, version)?.coverage.length ?? 0) > 0)
+      this.violate(`${nameOf(version)}: its partial stands for chunks and was thrown away on ${disk.name}`);
+  }
+
+  asked(process: Process, path: string, content: string): void {
+    if (path !== `${store}/publishing.json.new` || content === "[]") return;
+    const confirmedAtMs = this.#machines.get(process)?.confirmedAtMs(process) ?? Number.NEGATIVE_INFINITY;
+    if (this.#nowMs() - confirmedAtMs > membershipMs)
+      this.violate(`${process.name} was about to publish without having asked whether it is a member`);
+  }
+
+  entry(process: Process, { key, value }: Entry): void {
+    if (value === null || !("version" in key)) return;
+    const name = nameOf(key);
+    const version = this.versions(chunkKey(key)).find((one) => one.version === key.version);
+    if (!version) {
+      this.violate(`an entry speaks of ${name}, which there never was`);
+      return;
+    }
+    if (key.kind === "failed") {
+      this.#failed.set(name, (value as { reason: string }).reason);
+      this.counts.failed++;
+    }
+    if (key.kind !== "delivered") return;
+    this.counts.receipts++;
+    const { size, checksum } = value as { size: number; checksum: string };
+    if (size !== version.content.length || checksum !== version.checksum)
+      this.violate(`the receipt of ${name} speaks of another content`);
+    const disk = this.#machines.get(process)?.disk;
+    const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
+    const isThere = there?.kind === "file" && there.version === version.version;
+    if (!isThere && !this.#taken.has(name))
+      this.violate(`${name} has a receipt, and a power cut could take it from ${disk?.name}`);
+    this.#delivered.add(name);
+  }
+
+  commit(
+    process: Process,
+    before: number | undefined,
+    { partition, offset }: Position,
+    metadata: string,
+  ): void {
+    this.counts.commits++;
+    const machine = this.#machines.get(process);
+    // A commit for a topic that is no more counts for nothing.
+    if (!machine || before === undefined || !metadata.includes(`"${this.#topic.id}"`)) return;
+    if (offset > this.#topic.high(partition))
+      this.violate(`offset ${offset} of ${partition} is past the log's end`);
+    for (const { offset: at, record } of this.#topic.records(partition, before, offset)) {
+      const chunk = decodeRecord(record.headers, record.value);
+      if (chunk.kind !== "chunk") continue;
+      const version = this.versions(chunkKey(chunk)).find((one) => one.version === chunk.version);
+      if (!version || this.#isMoot(version) || machine.parked.has(chunkKey(version))) continue;
+      this.counts.covered++;
+      const end = chunk.offset + chunk.value.length;
+      if (!this.#stands(machine.disk, version, chunk.offset, end))
+        this.violate(
+          `${process.name} committed ${partition}@${offset}, past ${at}: bytes ${chunk.offset} to ${end} of ${nameOf(version)}, which a power cut could take`,
+        );
+    }
+  }
+
+  /** Somebody takes a file out of the inbox. */
+  take(disk: SimulatedDisk, path: string): void {
+    const node = disk.files.at(path);
+    if (node?.kind !== "file" || node.version === undefined) return;
+    const version = this.versions(path.slice(output.length + 1)).find((one) => one.version === node.version);
+    if (!version) return;
+    this.#taken.add(nameOf(version));
+    if (!this.isDelivered(version)) this.#publishedOn(disk).delete(nameOf(version));
+  }
+
+  /** A disk has lost what it knew, or some of what it held. */
+  forgot(disk: SimulatedDisk, storeIsGone: boolean): void {
+    if (storeIsGone) this.#forgetful.add(disk);
+    for (const name of [...this.#publishedOn(disk)]) {
+      const version = [...this.#byPartial.values()].find((one) => nameOf(one) === name);
+      const there = version && disk.files.at(`${output}/${chunkKey(version)}`);
+      const isThere = there?.kind === "file" && there.version === version?.version;
+      if (!this.#delivered.has(name) && (storeIsGone || !isThere)) this.#publishedOn(disk).delete(name);
+    }
+    this.requireWholeFiles(disk);
+  }
+
+  /** Every file under a name is whole and right. */
+  requireWholeFiles(disk: SimulatedDisk): void {
+    for (const [path, file] of disk.files.files()) {
+      if (path.startsWith(store)) continue;
+      const key = path.slice(output.length + 1).replace(/\.~\d+~/, "");
+      const version = this.versions(key).find((one) => one.version === file.version);
+      if (!version?.content.equals(file.seen.bytes)) this.violate(`${path} is not whole on ${disk.name}`);
+    }
+  }
+
+  /** Whether nothing need be kept of a version: it is settled, superseded, given up, or was never right. */
+  #isMoot(version: TrueVersion): boolean {
+    const name = nameOf(version);
+    const newest = this.versions(chunkKey(version)).at(-1);
+    const isSettled = this.#delivered.has(name) || this.#failed.has(name);
+    return isSettled || newest !== version || version.abandoned || version.lied;
+  }
+
+  #stands(disk: SimulatedDisk, version: TrueVersion, from: number, to: number): boolean {
+    const note = this.#noteOf(disk, version);
+    const file = disk.files.durableAt(`${partials}${partialName(version)}`);
+    if (file?.kind !== "file" || !note) return false;
+    const isCovered = note.coverage.some(([start, end]) => start <= from && to <= end) || from === to;
+    const isMarked = to < version.content.length || note.checksum !== undefined;
+    return (
+      isCovered &&
+      isMarked &&
+      file.durable.bytes.subarray(from, to).equals(version.content.subarray(from, to))
+    );
+  }
+
+  /** What stands for a version after the worst power cut. */
+  #noteOf(
+    disk: SimulatedDisk,
+    version: TrueVersion,
+  ): { coverage: [number, number][]; checksum?: string } | undefined {
+    const note = disk.files.durableAt(`${partials}${partialName(version)}.json`);
+    if (note?.kind !== "file" || note.durable.bytes.length === 0) return undefined;
+    return JSON.parse(note.durable.bytes.toString());
+  }
+
+  #requireWhole(version: TrueVersion, file: SimulatedFile, what: string): void {
+    const name = nameOf(version);
+    if (!file.seen.bytes.equals(version.content)) this.violate(`${name} was ${what} and is not whole`);
+    else if (!file.isSynced) this.violate(`${name} was ${what}, and a power cut could change it`);
+    else if (file.seen.mtime !== version.mtime || file.seen.mode !== 0o644)
+      this.violate(`${name} was ${what} with another time or mode`);
+  }
+
+  /** An older version gets a second name. */
+  #keeping(from: string, to: string, file: SimulatedFile): void {
+    const version = this.versions(from.slice(output.length + 1)).find((one) => one.version === file.version);
+    if (!version) {
+      this.violate(`${to} is a name of nothing that was published`);
+      return;
+    }
+    this.#requireWhole(version, file, "kept");
+  }
+
+  #publishedOn(disk: SimulatedDisk): Set<string> {
+    const known = this.#published.get(disk) ?? new Set();
+    this.#published.set(disk, known);
+    return known;
+  }
+}
+
+export function md5(bytes: Buffer): string {
+  return `md5:${createHash("md5").update(bytes).digest("hex")}`;
+}
+
+function nameOf(id: VersionId): string {
+  return `${chunkKey(id)} (version ${id.version})`;
+}

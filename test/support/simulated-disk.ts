@@ -1,0 +1,215 @@
+/**
+ * A disk in memory that forgets in a power cut what was not synced, wholly or in part, and that fails when it is told
+ * to. A machine has one; each process on it gets its own access, whose calls wait for their turns.
+ */
+import type { Disk, DiskFile, FilePath, Found } from "../../agent/lib/disk.ts";
+import type { Random } from "./random.ts";
+import { SimulatedFileSystem, systemError } from "./simulated-file-system.ts";
+import type { Luck, SimulatedFile, SimulatedNode } from "./simulated-inode.ts";
+import type { Process, Turns } from "./simulated-turns.ts";
+
+/** Told of what the checks are about, before it happens. */
+export interface DiskWatcher {
+  /** A file is about to stand at a path. */
+  naming(disk: SimulatedDisk, process: Process, from: string, to: string, file: SimulatedFile): void;
+  writing(disk: SimulatedDisk, path: string): void;
+  removing(disk: SimulatedDisk, path: string): void;
+  changing(disk: SimulatedDisk, file: SimulatedFile): void;
+  called(process: Process, what: string): void;
+  /** Told when it is asked for: it is done later. */
+  asked(process: Process, path: string, content: string): void;
+}
+
+/** A disk that is broken on purpose, so that the checks can be seen to notice. */
+export interface DiskLies {
+  /** A sync of these paths does nothing. */
+  skipsSync?: (path: string) => boolean;
+  /** A rename to these paths is said to be done and never is. */
+  skipsRename?: (to: string) => boolean;
+}
+
+/** As syncfs: for so many paths the whole file system is synced, see `LocalDisk`. */
+const fewPaths = 8;
+
+export class SimulatedDisk {
+  readonly name: string;
+  readonly files = new SimulatedFileSystem();
+  readonly #turns: Turns;
+  readonly #random: Random;
+  readonly #watcher: DiskWatcher;
+  readonly #lies: DiskLies;
+  /** How many bytes there is room for. */
+  capacity = Number.MAX_SAFE_INTEGER;
+  /** So many of the next syncs fail. */
+  failingSyncs = 0;
+  /** So many of the next calls fail. */
+  failingCalls = 0;
+
+  constructor(name: string, turns: Turns, random: Random, watcher: DiskWatcher, lies: DiskLies) {
+    this.name = name;
+    this.#turns = turns;
+    this.#random = random;
+    this.#watcher = watcher;
+    this.#lies = lies;
+  }
+
+  get usedBytes(): number {
+    let used = 0;
+    for (const file of this.files.files().values()) used += file.seen.bytes.length;
+    return used;
+  }
+
+  powerCut(luck: Luck): void {
+    this.files.powerCut(luck, this.#random);
+  }
+
+  for(process: Process): Disk {
+    const call = <T>(what: string, path: FilePath, run: (path: string) => T): Promise<T> =>
+      this.#turns.take(process, () => {
+        const text = path.toString();
+        this.#watcher.called(process, `${what} ${text}`);
+        this.#failIfTold(text);
+        return run(text);
+      });
+    const { files } = this;
+    return {
+      open: (path) => call("open", path, (text) => this.#open(text, process)),
+      look: (path) => call("look", path, (text) => described(orNothing(() => files.at(text)))),
+      list: (path) => call("list", path, (text) => [...files.folder(text).entries.keys()]),
+      readText: (path) =>
+        call("read", path, (text) => (files.at(text) ? files.file(text).seen.bytes.toString() : undefined)),
+      freeBytes: (path) => call("ask for room", path, () => Math.max(0, this.capacity - this.usedBytes)),
+      mayChange: (path) => call("ask for rights", path, (text) => files.at(text)?.kind === "folder"),
+      writeText: (path, content) => {
+        this.#watcher.asked(process, path.toString(), content);
+        return call("write", path, (text) => this.#writeText(text, content));
+      },
+      setModificationTime: (path, mtime) =>
+        call("set time", path, (text) => files.file(text).change({ kind: "mtime", mtime })),
+      sync: async (paths) => {
+        if (paths.length <= fewPaths)
+          for (const path of paths) await call("sync", path, (text) => this.#sync(text));
+        else await call("sync all", paths[0] ?? "/", (text) => this.#syncAll(text, paths));
+      },
+      rename: (from, to) => call("rename", to, (text) => this.#rename(process, from.toString(), text)),
+      link: (file, name) => call("link", name, (text) => this.#link(process, file.toString(), text)),
+      remove: (path) => call("remove", path, (text) => this.#remove(text)),
+      makeFolder: (path) => call("make folder", path, (text) => files.makeFolder(text)),
+    };
+  }
+
+  #open(path: string, process: Process): DiskFile {
+    const file = this.files.opened(path, wallNs());
+    const call = <T>(what: string, run: () => T): Promise<T> =>
+      this.#turns.take(process, () => {
+        this.#watcher.called(process, `${what} ${path}`);
+        this.#failIfTold(path);
+        return run();
+      });
+    return {
+      read: (buffer, length, position) =>
+        call("read from", () => file.seen.bytes.copy(buffer, 0, position, position + length)),
+      write: (bytes, at) => {
+        // The caller may use the buffer for something else once it is told that it was written.
+        const copy = Buffer.from(bytes);
+        return call(`write ${copy.length} bytes at ${at} of`, () => {
+          this.#watcher.changing(this, file);
+          this.#requireRoom(path, at + copy.length - file.seen.bytes.length);
+          file.change({ kind: "write", bytes: copy, at });
+          file.change({ kind: "mtime", mtime: wallNs() });
+        });
+      },
+      chmod: (mode) => call("chmod", () => file.change({ kind: "mode", mode })),
+      close: () => this.#turns.take(process, () => undefined),
+    };
+  }
+
+  #writeText(path: string, content: string): void {
+    const bytes = Buffer.from(content);
+    this.#requireRoom(path, bytes.length);
+    this.#watcher.writing(this, path);
+    const file = this.files.opened(path, wallNs());
+    file.change({ kind: "truncate" });
+    file.change({ kind: "write", bytes, at: 0 });
+    file.change({ kind: "mtime", mtime: wallNs() });
+  }
+
+  #rename(process: Process, from: string, to: string): void {
+    const file = this.files.file(from);
+    if (this.#lies.skipsRename?.(to)) return;
+    this.#watcher.naming(this, process, from, to, file);
+    this.files.rename(from, to);
+  }
+
+  #link(process: Process, path: string, name: string): void {
+    const file = this.files.file(path);
+    if (!this.files.at(name)) this.#watcher.naming(this, process, path, name, file);
+    this.files.link(path, name);
+  }
+
+  #remove(path: string): void {
+    if (!orNothing(() => this.files.at(path))) return;
+    this.#watcher.removing(this, path);
+    this.files.remove(path);
+  }
+
+  #sync(path: string): void {
+    const node = this.files.at(path);
+    if (!node) throw systemError("ENOENT", path);
+    if (this.#lies.skipsSync?.(path)) return;
+    if (this.failingSyncs > 0) {
+      this.failingSyncs--;
+      if (node.kind === "file") node.failSync();
+      throw systemError("EIO", path);
+    }
+    if (node.kind === "file") node.sync();
+    else this.files.syncFolder(node);
+  }
+
+  #syncAll(path: string, paths: readonly FilePath[]): void {
+    if (!this.files.at(path)) throw systemError("ENOENT", path);
+    if (this.#lies.skipsSync && paths.some((one) => this.#lies.skipsSync?.(one.toString()))) return;
+    if (this.failingSyncs > 0) {
+      this.failingSyncs--;
+      for (const file of this.files.files().values()) file.failSync();
+      throw systemError("EIO", path);
+    }
+    this.files.syncAll();
+  }
+
+  #failIfTold(path: string): void {
+    if (this.failingCalls === 0 || this.#random.below(2) === 0) return;
+    this.failingCalls--;
+    throw systemError("EIO", path);
+  }
+
+  #requireRoom(path: string, bytes: number): void {
+    if (bytes > 0 && this.usedBytes + bytes > this.capacity) throw systemError("ENOSPC", path);
+  }
+}
+
+function wallNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}
+
+function described(node: SimulatedNode | undefined): Found | undefined {
+  if (!node) return undefined;
+  const { kind, inode } = node;
+  if (kind === "folder") return { kind, inode, size: 0, device: 1, changedMs: Date.now() };
+  return {
+    kind,
+    inode,
+    size: node.seen.bytes.length,
+    device: 1,
+    changedMs: Number(node.seen.mtime / 1_000_000n),
+  };
+}
+
+/** Looking at what is below a file finds nothing. */
+function orNothing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}

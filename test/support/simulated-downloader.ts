@@ -1,0 +1,220 @@
+/** A machine with a disk and a downloader: the sessions that the executable runs, one after the other, until it is killed. */
+import type { DownloaderConfig } from "../../agent/config/config.ts";
+import { OpenFiles } from "../../agent/downloader/open-files.ts";
+import { requireOutput, Session } from "../../agent/downloader/session.ts";
+import { Store } from "../../agent/downloader/store.ts";
+import { GroupLedger } from "../../agent/ledger/group-ledger.ts";
+import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
+import { Log } from "../../agent/observe/log.ts";
+import { Observer } from "../../agent/observe/observer.ts";
+import type { Random } from "./random.ts";
+import { type Checks, type Machine, output } from "./simulated-checks.ts";
+import type { SimulatedDisk } from "./simulated-disk.ts";
+import type { Member, SimulatedGroup } from "./simulated-group.ts";
+import type { Luck } from "./simulated-inode.ts";
+import type { SimulatedLedger } from "./simulated-ledger.ts";
+import { Process, type Turns } from "./simulated-turns.ts";
+
+export interface DownloaderWorld {
+  turns: Turns;
+  random: Random;
+  group: SimulatedGroup;
+  ledger: SimulatedLedger;
+  checks: Checks;
+  config: DownloaderConfig;
+  trace(line: string): void;
+  /** Recoveries are told that there is nothing in the log. */
+  hidesLog: boolean;
+  /** The agent's clock stands still. */
+  stopsClock: boolean;
+}
+
+const retentionMs = 7 * 24 * 3600_000;
+/** How often a downloader looks whether the topic is still the same. */
+const topicLookMs = 10_000;
+const firstDelayMs = 200;
+const maxDelayMs = 10_000;
+
+export class SimulatedDownloader implements Machine {
+  readonly name: string;
+  readonly disk: SimulatedDisk;
+  /** Files of which a chunk was let pass by for want of room, and is fetched later. */
+  readonly parked = new Set<string>();
+  readonly #world: DownloaderWorld;
+  #process: Process;
+  #stop = new AbortController();
+  #member: Member | undefined;
+  /** Sessions that were begun. */
+  sessions = 0;
+
+  constructor(name: string, disk: SimulatedDisk, world: DownloaderWorld) {
+    this.name = name;
+    this.disk = disk;
+    this.#world = world;
+    this.#process = new Process(name);
+    disk.files.makeFolder(output);
+    disk.files.syncAll();
+  }
+
+  get process(): Process {
+    return this.#process;
+  }
+
+  /** Of the group, as of the last session. */
+  get member(): Member | undefined {
+    return this.#member;
+  }
+
+  confirmedAtMs(process: Process): number {
+    return process === this.#process ? (this.#member?.confirmedAtMs ?? Number.NEGATIVE_INFINITY) : 0;
+  }
+
+  start(): void {
+    this.#process = new Process(this.name);
+    this.#stop = new AbortController();
+    this.#world.checks.runs(this.#process, this);
+    this.#run(this.#process, this.#stop.signal).catch((error: unknown) =>
+      this.#world.checks.violate(`${this.name} ended: ${error instanceof Error ? error.stack : error}`),
+    );
+  }
+
+  kill(): void {
+    this.#world.turns.kill(this.#process);
+  }
+
+  powerCut(luck: Luck): void {
+    this.kill();
+    this.disk.powerCut(luck);
+    this.#world.checks.forgot(this.disk, false);
+  }
+
+  /** As a signal does: what is under way is made durable. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #run(process: Process, signal: AbortSignal): Promise<void> {
+    const { turns, ledger: entries, stopsClock } = this.#world;
+    const trace = (line: string) => this.#world.trace(line);
+    const log = new HeardLog(this.name, (line) => {
+      trace(`${this.name}: ${line}`);
+      const parked = /^(.*): parked: /.exec(line)?.[1];
+      if (parked !== undefined) this.parked.add(parked);
+    });
+    const observer = new Observer({
+      role: "downloader",
+      name: this.name,
+      version: "",
+      host: "",
+      troubles: log.troubles,
+    });
+    const now = () => (stopsClock ? 0 : turns.nowMs);
+    const ledger = await GroupLedger.open("group", entries.for(process), now);
+    void ledger.follow(signal, log);
+    let delayMs = firstDelayMs;
+    const works = () => {
+      delayMs = firstDelayMs;
+    };
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      try {
+        await this.#session(process, { signal, log, observer, ledger, now, isFirst, works });
+      } catch (error) {
+        trace(`${this.name}: session ended: ${messageOf(error)}`);
+        if (!isExpected(error)) throw error;
+        await turns.sleep(process, delayMs);
+        delayMs = Math.min(2 * delayMs, maxDelayMs);
+      }
+    }
+    turns.kill(process);
+  }
+
+  async #session(
+    process: Process,
+    given: {
+      signal: AbortSignal;
+      log: Log;
+      observer: Observer;
+      ledger: GroupLedger;
+      now(): number;
+      isFirst: boolean;
+      works(): void;
+    },
+  ): Promise<void> {
+    const { group: coordinator, turns, random, config, hidesLog } = this.#world;
+    const { topic } = coordinator;
+    this.sessions++;
+    const disk = this.disk.for(process);
+    const files = new OpenFiles(disk);
+    const store = new Store(config.output, files);
+    await store.open();
+    await requireOutput(store, config);
+    const group = await coordinator.join(process, store.name);
+    this.#member = group;
+    const { id } = topic;
+    let looked = { id, atMs: turns.nowMs };
+    const session = new Session({
+      ...given,
+      config,
+      disk,
+      store,
+      group,
+      topic: {
+        id,
+        get partitions() {
+          return topic.partitions;
+        },
+      },
+      isTopicCurrent: () => {
+        if (turns.nowMs - looked.atMs > topicLookMs) looked = { id: topic.id, atMs: turns.nowMs };
+        return looked.id === id;
+      },
+      retentionMs,
+      openReader: (from) =>
+        topic.open(
+          process,
+          turns,
+          random,
+          hidesLog ? from.map(({ partition }) => ({ partition, offset: topic.high(partition) })) : from,
+        ),
+      logChunks: false,
+      once: false,
+      readsParked: given.isFirst,
+    });
+    try {
+      await session.run();
+    } finally {
+      await group.close();
+      await files.closeAll();
+    }
+  }
+}
+
+class HeardLog extends Log {
+  readonly #hear: (line: string) => void;
+
+  constructor(agent: string, hear: (line: string) => void) {
+    super({ level: "error", format: "text", agent });
+    this.#hear = hear;
+  }
+
+  override debug(message: string): void {
+    this.#hear(message);
+  }
+
+  override info(message: string): void {
+    this.#hear(message);
+  }
+
+  override warn(message: string): void {
+    this.#hear(message);
+  }
+
+  override error(message: string): void {
+    this.#hear(message);
+  }
+}
+
+/** What the world may do to an agent; anything else is a mistake of its own. */
+function isExpected(error: unknown): boolean {
+  return error instanceof AgentError ? error.severity !== "permanent" : codeOf(error) !== undefined;
+}

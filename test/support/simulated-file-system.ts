@@ -1,0 +1,157 @@
+/**
+ * The file system of a simulated disk: names, a journal of their changes, and what a power cut leaves of it. A rename is
+ * atomic; a change of a folder is there for good when the folder, or the other one of a rename, was synced.
+ */
+import type { Random } from "./random.ts";
+import { type Luck, SimulatedFile, SimulatedFolder, type SimulatedNode } from "./simulated-inode.ts";
+
+/** One entry of a folder that was set, or taken away. */
+interface EntryChange {
+  folder: SimulatedFolder;
+  name: string;
+  node: SimulatedNode | undefined;
+}
+
+/** One call's changes: all of them are kept, or none. */
+type JournalEntry = readonly EntryChange[];
+
+/** An error as the system reports it. */
+export function systemError(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code });
+}
+
+export class SimulatedFileSystem {
+  readonly root = new SimulatedFolder();
+  #journal: JournalEntry[] = [];
+
+  /** The node at a path, `undefined` when there is none. Throws ENOTDIR. */
+  at(path: string): SimulatedNode | undefined {
+    let node: SimulatedNode | undefined = this.root;
+    for (const name of namesOf(path)) {
+      if (node === undefined) return undefined;
+      if (node.kind !== "folder") throw systemError("ENOTDIR", path);
+      node = node.entries.get(name);
+    }
+    return node;
+  }
+
+  /** The node that stands at a path after the worst power cut. */
+  durableAt(path: string): SimulatedNode | undefined {
+    let node: SimulatedNode | undefined = this.root;
+    for (const name of namesOf(path)) node = node?.kind === "folder" ? node.durable.get(name) : undefined;
+    return node;
+  }
+
+  file(path: string): SimulatedFile {
+    const node = this.at(path);
+    if (!node) throw systemError("ENOENT", path);
+    if (node.kind !== "file") throw systemError("EISDIR", path);
+    return node;
+  }
+
+  folder(path: string): SimulatedFolder {
+    const node = this.at(path);
+    if (!node) throw systemError("ENOENT", path);
+    if (node.kind !== "folder") throw systemError("ENOTDIR", path);
+    return node;
+  }
+
+  /** The file at the path, made when there is none. */
+  opened(path: string, mtime: bigint): SimulatedFile {
+    if (this.at(path)) return this.file(path);
+    const file = new SimulatedFile(mtime);
+    this.#change({ ...this.#entry(path), node: file });
+    return file;
+  }
+
+  makeFolder(path: string): void {
+    if (this.at(path)) throw systemError("EEXIST", path);
+    this.#change({ ...this.#entry(path), node: new SimulatedFolder() });
+  }
+
+  link(path: string, name: string): void {
+    if (this.at(name)) throw systemError("EEXIST", name);
+    this.#change({ ...this.#entry(name), node: this.file(path) });
+  }
+
+  rename(from: string, to: string): void {
+    const node = this.file(from);
+    if (this.at(to)?.kind === "folder") throw systemError("EISDIR", to);
+    this.#change({ ...this.#entry(from), node: undefined }, { ...this.#entry(to), node });
+  }
+
+  remove(path: string): void {
+    if (this.at(path)) this.#change({ ...this.#entry(path), node: undefined });
+  }
+
+  /** Everything is there for good. */
+  syncAll(): void {
+    for (const file of this.files().values()) file.sync();
+    for (const entry of this.#journal.splice(0)) commit(entry);
+  }
+
+  syncFolder(folder: SimulatedFolder): void {
+    const synced = new Set(this.#journal.filter((entry) => entry.some((change) => change.folder === folder)));
+    // What came before to the same names is in the journal before it.
+    for (const entry of [...this.#journal].reverse())
+      if ([...synced].some((later) => isSameName(entry, later))) synced.add(entry);
+    for (const entry of this.#journal) if (synced.has(entry)) commit(entry);
+    this.#journal = this.#journal.filter((entry) => !synced.has(entry));
+  }
+
+  /** All files that have a name, by one of their paths. */
+  files(): Map<string, SimulatedFile> {
+    return filesIn(this.root, "");
+  }
+
+  powerCut(luck: Luck, random: Random): void {
+    for (const entry of this.#journal.splice(0))
+      if (luck === "all" || (luck === "some" && random.below(2) === 0)) commit(entry);
+    restore(this.root, luck, random);
+  }
+
+  #change(...entry: EntryChange[]): void {
+    for (const { folder, name, node } of entry) set(folder.entries, name, node);
+    this.#journal.push(entry);
+  }
+
+  #entry(path: string): { folder: SimulatedFolder; name: string } {
+    const names = namesOf(path);
+    const name = names.pop() ?? "";
+    return { folder: this.folder(`/${names.join("/")}`), name };
+  }
+}
+
+function namesOf(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
+}
+
+function filesIn(folder: SimulatedFolder, path: string): Map<string, SimulatedFile> {
+  const found = new Map<string, SimulatedFile>();
+  for (const [name, node] of folder.entries) {
+    if (node.kind === "file") found.set(`${path}/${name}`, node);
+    else for (const [inner, file] of filesIn(node, `${path}/${name}`)) found.set(inner, file);
+  }
+  return found;
+}
+
+function isSameName(entry: JournalEntry, other: JournalEntry): boolean {
+  return entry.some((a) => other.some((b) => a.folder === b.folder && a.name === b.name));
+}
+
+function commit(entry: JournalEntry): void {
+  for (const { folder, name, node } of entry) set(folder.durable, name, node);
+}
+
+function set(entries: Map<string, SimulatedNode>, name: string, node: SimulatedNode | undefined): void {
+  if (node) entries.set(name, node);
+  else entries.delete(name);
+}
+
+function restore(folder: SimulatedFolder, luck: Luck, random: Random): void {
+  folder.entries = new Map(folder.durable);
+  for (const node of folder.entries.values()) {
+    if (node.kind === "file") node.powerCut(luck, random);
+    else restore(node, luck, random);
+  }
+}

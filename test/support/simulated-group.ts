@@ -1,0 +1,274 @@
+/**
+ * A consumer group in memory: its members, whose partitions are given out anew now and then, and its position. A static
+ * member that comes back has its partitions at once; one that is silent for too long loses them.
+ */
+import type { Committed, Group, GroupEvent } from "../../agent/kafka/group-consumer.ts";
+import type { Position } from "../../agent/kafka/log-reader.ts";
+import { AgentError } from "../../agent/lib/errors.ts";
+import type { Random } from "./random.ts";
+import type { SimulatedTopic } from "./simulated-topic.ts";
+import type { Process, Turns } from "./simulated-turns.ts";
+
+/** Told of a commit before it counts. `before`: where the group stood, as far as it had committed anything. */
+export type CommitWatcher = (
+  process: Process,
+  before: number | undefined,
+  position: Position,
+  metadata: string,
+) => void;
+
+/** A group that is broken on purpose, so that the checks can be seen to notice. */
+export interface GroupLies {
+  /** Commits so many offsets more than it is told. */
+  commitsAhead?: number;
+}
+
+const sessionTimeoutMs = 45_000;
+
+export class SimulatedGroup {
+  readonly topic: SimulatedTopic;
+  readonly turns: Turns;
+  readonly random: Random;
+  readonly lies: GroupLies;
+  readonly #watcher: CommitWatcher;
+  readonly #members = new Set<Member>();
+  readonly committed = new Map<number, { offset: number; metadata: string }>();
+  /** So many of the next commits fail, before or after they count. */
+  failingCommits = 0;
+
+  constructor(topic: SimulatedTopic, turns: Turns, random: Random, watcher: CommitWatcher, lies: GroupLies) {
+    this.topic = topic;
+    this.turns = turns;
+    this.random = random;
+    this.#watcher = watcher;
+    this.lies = lies;
+  }
+
+  join(process: Process, instance: string): Promise<Member> {
+    return this.turns.take(process, () => {
+      const member = new Member(this, process, instance);
+      const before = [...this.#members].find((other) => other.instance === instance);
+      if (before) this.#replace(before, member);
+      this.#members.add(member);
+      if (!before) this.rebalance();
+      return member;
+    });
+  }
+
+  /** Gives the partitions out anew. */
+  rebalance(): void {
+    const members = [...this.#members];
+    if (members.length === 0) return;
+    for (let partition = 0; partition < this.topic.partitions; partition++)
+      this.#give(partition, this.random.pick(members));
+  }
+
+  /** Takes the partitions of those that were silent for too long. */
+  expelSilent(): void {
+    for (const member of [...this.#members]) {
+      if (!member.isSilent) member.silentSinceMs = undefined;
+      else member.silentSinceMs ??= this.turns.nowMs;
+      if (this.turns.nowMs - (member.silentSinceMs ?? this.turns.nowMs) > sessionTimeoutMs)
+        this.expel(member);
+    }
+  }
+
+  commit(process: Process, position: Position, metadata: string): void {
+    const offset = position.offset + (this.lies.commitsAhead ?? 0);
+    const before = this.committed.get(position.partition)?.offset;
+    this.#watcher(process, before, { ...position, offset }, metadata);
+    this.committed.set(position.partition, { offset, metadata });
+  }
+
+  expel(member: Member): void {
+    this.#members.delete(member);
+    member.lose();
+    if (this.#members.size > 0) this.rebalance();
+  }
+
+  /** The topic was deleted: with its partitions their positions. */
+  forgetCommitted(): void {
+    this.committed.clear();
+  }
+
+  #replace(before: Member, member: Member): void {
+    this.#members.delete(before);
+    before.fence();
+    for (const partition of [...before.assigned]) member.gain(partition);
+  }
+
+  #give(partition: number, to: Member): void {
+    const owner = [...this.#members].find((member) => member.assigned.has(partition));
+    if (owner === to) return;
+    if (owner) owner.revoke(partition, () => to.takeOver(partition));
+    else to.takeOver(partition);
+  }
+
+  isMember(member: Member): boolean {
+    return this.#members.has(member);
+  }
+
+  /** When a partition is free and the one it was for has gone: somebody gets it. */
+  placeFree(partition: number): void {
+    const members = [...this.#members];
+    const isTaken = members.some((member) => member.assigned.has(partition));
+    if (!isTaken && members.length > 0) this.random.pick(members).gain(partition);
+  }
+}
+
+export class Member implements Group {
+  readonly instance: string;
+  readonly process: Process;
+  /** Partitions that the group holds this member to have. */
+  readonly assigned = new Set<number>();
+  readonly #group: SimulatedGroup;
+  readonly #events: GroupEvent[] = [];
+  readonly #positions = new Map<number, number>();
+  /** What to do once a partition is released. */
+  readonly #successors = new Map<number, () => void>();
+  #fenced = false;
+  #closed = false;
+  silentSinceMs: number | undefined;
+  /** Partitions that it took itself to have when it looked last. */
+  readonly #begun = new Set<number>();
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(group: SimulatedGroup, process: Process, instance: string) {
+    this.#group = group;
+    this.process = process;
+    this.instance = instance;
+  }
+
+  get isSilent(): boolean {
+    return !this.process.alive || this.process.frozen || this.#closed;
+  }
+
+  /** Since when it knows that it is a member: it was told so just now, or asked then. Without partitions there is nobody to ask. */
+  get confirmedAtMs(): number {
+    const isJustTold = this.#toldAtMs === this.#group.turns.nowMs;
+    return this.#begun.size === 0 || isJustTold ? Number.POSITIVE_INFINITY : this.#askedAtMs;
+  }
+
+  next(count: number, waitMs: number): Promise<GroupEvent> {
+    const { turns } = this.#group;
+    const ready = () => this.#fenced || this.#events.length > 0 || this.#readable().length > 0;
+    return turns.take(this.process, () => this.#next(count), { ready, untilMs: turns.nowMs + waitMs });
+  }
+
+  committed(partitions: readonly number[]): Promise<Committed[]> {
+    return this.#group.turns.take(this.process, () =>
+      partitions.map((partition) => {
+        const known = this.#group.committed.get(partition);
+        return { partition, offset: known?.offset, metadata: known?.metadata };
+      }),
+    );
+  }
+
+  bounds(partition: number): Promise<{ low: number; high: number }> {
+    const { turns, topic } = this.#group;
+    return turns.take(this.process, () => ({ low: topic.low(partition), high: topic.high(partition) }));
+  }
+
+  knownEnd(partition: number): number {
+    return this.#group.topic.high(partition);
+  }
+
+  async commit(positions: readonly Position[], metadata: string): Promise<void> {
+    const { turns, random } = this.#group;
+    const askedAtMs = turns.nowMs;
+    let isAccepted = false;
+    const counts = await turns.take(this.process, () => {
+      if (!this.#group.isMember(this)) {
+        throw new AgentError("commit refused: no member of the group", "retryable");
+      }
+      const fails = this.#group.failingCommits > 0 && random.below(2) === 0;
+      if (fails) this.#group.failingCommits--;
+      if (fails && random.below(2) === 0) return false;
+      for (const position of positions) this.#group.commit(this.process, position, metadata);
+      isAccepted = true;
+      return !fails;
+    });
+    await turns.take(this.process, () => undefined);
+    if (!counts) throw new AgentError("commit: the connection was lost", "retryable");
+    if (!isAccepted) return;
+    this.#askedAtMs = askedAtMs;
+    this.#toldAtMs = turns.nowMs;
+  }
+
+  /** A static member does not say that it leaves: its partitions wait for it for a while. */
+  close(): Promise<void> {
+    return this.#group.turns.take(this.process, () => {
+      this.#closed = true;
+    });
+  }
+
+  gain(partition: number): void {
+    this.assigned.add(partition);
+    const begin = (positions: Position[]) => {
+      for (const one of positions) this.#begun.add(one.partition);
+      for (const one of positions)
+        if (this.assigned.has(one.partition)) this.#positions.set(one.partition, one.offset);
+    };
+    this.#events.push({ kind: "gained", partitions: [partition], begin });
+  }
+
+  /** Gains it, if it can still be given. */
+  takeOver(partition: number): void {
+    if (this.#group.isMember(this)) this.gain(partition);
+    else this.#group.placeFree(partition);
+  }
+
+  /** Asks for it; `then` is called when it is free. Who is asked already only gets another successor. */
+  revoke(partition: number, then: () => void): void {
+    const isAsked = this.#successors.has(partition);
+    this.#successors.set(partition, then);
+    if (isAsked) return;
+    const release = () => {
+      this.#begun.delete(partition);
+      this.#positions.delete(partition);
+      const next = this.#successors.get(partition);
+      this.#successors.delete(partition);
+      if (this.assigned.delete(partition)) next?.();
+    };
+    this.#events.push({ kind: "revoked", partitions: [partition], lost: false, release });
+  }
+
+  lose(): void {
+    const partitions = [...this.assigned];
+    this.assigned.clear();
+    this.#positions.clear();
+    this.#successors.clear();
+    this.#events.push({ kind: "revoked", partitions, lost: true, release: () => undefined });
+  }
+
+  fence(): void {
+    this.#fenced = true;
+  }
+
+  #next(count: number): GroupEvent {
+    if (this.#fenced) throw new AgentError("another member has this instance's name", "fatal");
+    const event = this.#events.shift();
+    if (event) return event;
+    const readable = this.#readable();
+    if (readable.length === 0) return { kind: "idle" };
+    const { topic, random } = this.#group;
+    const partition = random.pick(readable);
+    const from = topic.inRange(partition, this.#positions.get(partition) ?? 0);
+    const to = Math.min(topic.high(partition), from + 1 + random.below(count));
+    this.#positions.set(partition, to);
+    return { kind: "records", records: range(from, to).map((offset) => topic.incoming(partition, offset)) };
+  }
+
+  /** Partitions that have something to read. */
+  #readable(): number[] {
+    const { topic } = this.#group;
+    return [...this.#positions]
+      .filter(([partition, offset]) => topic.inRange(partition, offset) < topic.high(partition))
+      .map(([partition]) => partition);
+  }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, at) => from + at);
+}

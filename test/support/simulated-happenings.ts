@@ -1,0 +1,207 @@
+/** What may happen in a simulated world, as fast-check makes and shrinks it. */
+import fc from "fast-check";
+import { output } from "./simulated-checks.ts";
+import type { Beginning, World } from "./simulated-world.ts";
+
+/** Something that happens after so many turns. What `a` and `b` choose depends on its kind. */
+export type Kind = keyof typeof happenings;
+
+export interface Happening {
+  kind: Kind;
+  after: number;
+  a: number;
+  b: number;
+}
+
+export interface Story {
+  beginning: Beginning;
+  happenings: Happening[];
+}
+
+const paths = ["one", "two", "folder/three", "folder/deeper/four"];
+const sizes = [0, 1, 40, 200, 350, 1000];
+
+type Deed = (world: World, a: number, b: number) => void;
+
+const happenings = {
+  put: (world, a, b) => uploader(world, a).put(path(a), pick(sizes, b), 1 + ((b * 31) % 150)),
+  putMany: (world, a, b) => {
+    for (let at = 0; at < 12; at++) uploader(world, a).put(`many/${at}`, (b + at * 13) % 90, 1 + (b % 50));
+  },
+  removeSource: (world, a) => uploader(world, a).remove(path(a)),
+  uploaderCrashes: (world, a) => {
+    uploader(world, a).crash();
+    uploader(world, a).start();
+  },
+  uploaderGoes: (world, a) => uploader(world, a).crash(),
+  uploaderComes: (world, a) => {
+    if (!uploader(world, a).process.alive) uploader(world, a).start();
+  },
+  kill: (world, a) => {
+    machine(world, a).kill();
+    machine(world, a).start();
+  },
+  killForAWhile: (world, a) => machine(world, a).kill(),
+  powerCut: (world, a, b) => {
+    machine(world, a).powerCut(pick(["none", "all", "some"] as const, b));
+    machine(world, a).start();
+  },
+  stop: (world, a) => machine(world, a).stop(),
+  comesBack: (world, a) => {
+    const { process } = machine(world, a);
+    process.frozen = false;
+    if (!process.alive) machine(world, a).start();
+  },
+  freeze: (world, a) => {
+    machine(world, a).process.frozen = true;
+  },
+  thaw: (world, a) => {
+    machine(world, a).process.frozen = false;
+  },
+  slow: (world, a, b) => {
+    machine(world, a).process.slow = b % 2 === 0;
+  },
+  rebalance: (world) => world.group.rebalance(),
+  expel: (world, a) => {
+    const member = machine(world, a).member;
+    if (member && world.group.isMember(member)) world.group.expel(member);
+  },
+  timePasses: (world, _a, b) => {
+    world.turns.nowMs += pick([3000, 12_000, 61_000, 600_000], b);
+  },
+  expire: (world, a, b) => {
+    const partition = a % world.topic.partitions;
+    const [low, high] = [world.topic.low(partition), world.topic.high(partition)];
+    world.losses++;
+    world.topic.expire(partition, low + Math.ceil(((high - low) * (1 + (b % 4))) / 4));
+  },
+  remakeTopic: (world, _a, b) => {
+    world.losses++;
+    world.topic.remake();
+    if (b % 2 === 0) world.group.forgetCommitted();
+    for (const one of world.uploaders) one.rescan();
+  },
+  addPartition: (world) => {
+    if (world.topic.partitions < 4) world.topic.addPartition();
+    world.group.rebalance();
+  },
+  corrupt: (world, a) => {
+    world.losses++;
+    uploader(world, a).damage = "corrupt";
+  },
+  lie: (world, a) => {
+    uploader(world, a).damage = "lie";
+  },
+  sendAgain: (world, a, b) => {
+    const partition = a % world.topic.partitions;
+    for (const { record } of world.topic.records(partition, b % 50, (b % 50) + (a % 10)))
+      world.topic.append(partition, record);
+  },
+  foreignRecord: (world, a) => {
+    const record = { key: "somebody", headers: a % 2 ? [{ streamsend: "1" }] : [], value: Buffer.from("?") };
+    world.topic.append(a % world.topic.partitions, record);
+  },
+  compact: (world) => world.ledger.compact(),
+  diskFull: (world, a, b) => {
+    const { disk } = machine(world, a);
+    disk.capacity = disk.usedBytes + pick([0, 60, 300, 2000], b);
+  },
+  diskEmptied: (world, a) => {
+    machine(world, a).disk.capacity = Number.MAX_SAFE_INTEGER;
+  },
+  syncsFail: (world, a, b) => {
+    machine(world, a).disk.failingSyncs = 1 + (b % 3);
+  },
+  callsFail: (world, a, b) => {
+    machine(world, a).disk.failingCalls = 1 + (b % 3);
+  },
+  commitsFail: (world, _a, b) => {
+    world.group.failingCommits = 1 + (b % 3);
+  },
+  takeFile: (world, a, b) => {
+    const { disk } = machine(world, a);
+    const found = [...disk.files.files().keys()].filter((one) => !one.startsWith(`${output}/.streamsend`));
+    if (found.length === 0) return;
+    const taken = pick(found, b);
+    world.checks.take(disk, taken);
+    disk.files.remove(taken);
+  },
+  storeDeleted: (world, a) => {
+    const one = machine(world, a);
+    const { disk } = one;
+    if (one.process.alive) one.kill();
+    const all = [...disk.files.files().keys()].filter((file) => file.startsWith(`${output}/.streamsend`));
+    for (const file of all) disk.files.remove(file);
+    world.checks.forgot(disk, true);
+    one.start();
+  },
+} satisfies Record<string, Deed>;
+
+const weights: Partial<Record<Kind, number>> = {
+  put: 16,
+  putMany: 2,
+  kill: 4,
+  powerCut: 4,
+  rebalance: 4,
+  timePasses: 3,
+  expire: 2,
+  remakeTopic: 1,
+  addPartition: 1,
+  lie: 1,
+  storeDeleted: 1,
+};
+
+const happening = (only: readonly Kind[]): fc.Arbitrary<Happening> =>
+  fc.record({
+    kind: fc.oneof(...only.map((kind) => ({ arbitrary: fc.constant(kind), weight: weights[kind] ?? 2 }))),
+    after: fc.oneof(fc.nat(5), fc.nat(60), fc.nat(400)),
+    a: fc.nat(999),
+    b: fc.nat(999),
+  });
+
+/** Stories of anything, of these kinds of happenings, or of these very happenings in another order of turns. */
+export function stories({
+  only,
+  told,
+}: {
+  only?: readonly Kind[];
+  told?: readonly Happening[];
+}): fc.Arbitrary<Story> {
+  return fc.record({
+    beginning: fc.record({
+      seed: fc.nat(),
+      partitions: fc.integer({ min: 1, max: 3 }),
+      machines: fc.integer({ min: 1, max: 3 }),
+      keepsBoth: fc.boolean(),
+    }),
+    happenings: told
+      ? fc.constant([...told])
+      : fc.array(happening(only ?? kinds()), { minLength: 1, maxLength: 40, size: "max" }),
+  });
+}
+
+export async function happen(world: World, { kind, after, a, b }: Happening): Promise<void> {
+  await world.run(after);
+  world.trace(`--- ${kind} ${a} ${b}`);
+  happenings[kind](world, a, b);
+}
+
+function kinds(): Kind[] {
+  return Object.keys(happenings) as Kind[];
+}
+
+function uploader(world: World, a: number) {
+  return pick(world.uploaders, a);
+}
+
+function machine(world: World, a: number) {
+  return pick(world.downloaders, a);
+}
+
+function path(a: number): string {
+  return pick(paths, Math.floor(a / 2));
+}
+
+function pick<T>(items: readonly T[], at: number): T {
+  return items[at % items.length] as T;
+}

@@ -1,0 +1,149 @@
+/** The ledger in memory: entries as bytes in partitions, written in order, read from the beginning, compacted now and then. */
+import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
+import {
+  decodeEntry,
+  type Entry,
+  encodeEntryKey,
+  encodeEntryValue,
+  entryPartitionKey,
+} from "../../agent/wire/entry.ts";
+import { partitionOf } from "../../agent/wire/numbers.ts";
+import type { Random } from "./random.ts";
+import type { Process, Turns } from "./simulated-turns.ts";
+
+interface Stored {
+  offset: number;
+  timestampMs: number;
+  key: string;
+  /** null: a tombstone. */
+  value: string | null;
+}
+
+/** Told of each entry before it is there. */
+export type LedgerWatcher = (process: Process, entry: Entry) => void;
+
+/** A reader that has read everything asks again so often. */
+const idleMs = 2000;
+
+export class SimulatedLedger {
+  readonly #turns: Turns;
+  readonly #random: Random;
+  readonly #watcher: LedgerWatcher;
+  readonly #partitions: Stored[][];
+  readonly #nextOffsets: number[];
+  /** Where each reader is, by partition: what it has not read of tombstones stays. */
+  readonly #readers = new Set<{ process: Process; positions: Map<number, number> }>();
+  /** What each process has handed over and the brokers have not got: in order. */
+  readonly #queues = new Map<Process, Promise<unknown>>();
+
+  constructor(partitions: number, turns: Turns, random: Random, watcher: LedgerWatcher) {
+    this.#turns = turns;
+    this.#random = random;
+    this.#watcher = watcher;
+    this.#partitions = Array.from({ length: partitions }, () => []);
+    this.#nextOffsets = this.#partitions.map(() => 0);
+  }
+
+  /** The newest value under each key; tombstones are left out. */
+  entries(): Map<string, Entry> {
+    const newest = new Map<string, Entry>();
+    for (const { key, value } of this.#partitions.flat()) {
+      const entry = decode(key, value);
+      if (entry?.value) newest.set(key, entry);
+      else newest.delete(key);
+    }
+    return newest;
+  }
+
+  /** Number of all entries ever written: it has changed when something is new. */
+  get writtenCount(): number {
+    return this.#nextOffsets.reduce((sum, offset) => sum + offset, 0);
+  }
+
+  for(process: Process): EntryLog {
+    return {
+      partitions: this.#partitions.length,
+      write: (entry) => this.#write(process, entry),
+      open: (partitions) => this.#open(process, partitions),
+    };
+  }
+
+  /** Keeps the newest entry of each key; tombstones as long as somebody may have to read them. */
+  compact(): void {
+    for (const [partition, stored] of this.#partitions.entries()) {
+      const newest = new Map(stored.map(({ key, offset }) => [key, offset]));
+      const readTo = Math.min(
+        ...[...this.#readers]
+          .filter(({ process }) => process.alive)
+          .map(({ positions }) => positions.get(partition) ?? Number.POSITIVE_INFINITY),
+      );
+      this.#partitions[partition] = stored.filter(
+        ({ key, value, offset }) => newest.get(key) === offset && (value !== null || offset >= readTo),
+      );
+    }
+  }
+
+  /** In order; a kill loses what the brokers have not got, or only the news that they have. */
+  #write(process: Process, entry: Entry): Promise<void> {
+    const key = encodeEntryKey(entry.key);
+    const value = entry.value === null ? null : encodeEntryValue(entry.value);
+    const partition = partitionOf(entryPartitionKey(entry.key), this.#partitions.length);
+    const append = () => {
+      this.#watcher(process, entry);
+      const offset = this.#nextOffsets[partition] ?? 0;
+      this.#nextOffsets[partition] = offset + 1;
+      this.#partitions[partition]?.push({ offset, timestampMs: Date.now(), key, value });
+    };
+    const before = this.#queues.get(process) ?? Promise.resolve();
+    const written = before.then(() => this.#turns.take(process, append));
+    this.#queues.set(process, written);
+    return written.then(() => this.#turns.take(process, () => undefined));
+  }
+
+  #open(process: Process, partitions: readonly number[]): Promise<EntryReader> {
+    return this.#turns.take(process, () => {
+      const positions = new Map(partitions.map((partition) => [partition, 0]));
+      const self = { process, positions };
+      this.#readers.add(self);
+      let caughtUp = false;
+      const isBehind = () =>
+        partitions.some((one) => (positions.get(one) ?? 0) < (this.#nextOffsets[one] ?? 0));
+      const read = () => {
+        const entries = partitions.flatMap((partition) => this.#readSome(partition, positions));
+        if (!isBehind()) caughtUp = true;
+        return entries;
+      };
+      return {
+        get caughtUp() {
+          return caughtUp;
+        },
+        read: () => {
+          const wait = { ready: isBehind, untilMs: this.#turns.nowMs + idleMs };
+          return this.#turns.take(process, read, caughtUp ? wait : undefined);
+        },
+        close: () => {
+          this.#readers.delete(self);
+          return this.#turns.take(process, () => undefined);
+        },
+      };
+    });
+  }
+
+  #readSome(partition: number, positions: Map<number, number>): LoggedEntry[] {
+    const from = positions.get(partition) ?? 0;
+    const behind = this.#partitions[partition]?.filter(({ offset }) => offset >= from) ?? [];
+    const some = behind.slice(0, 1 + this.#random.below(20));
+    positions.set(
+      partition,
+      some.length < behind.length ? (some.at(-1)?.offset ?? 0) + 1 : (this.#nextOffsets[partition] ?? 0),
+    );
+    return some.flatMap(({ key, value, offset, timestampMs }) => {
+      const entry = decode(key, value);
+      return entry ? [{ entry, partition, offset, timestampMs }] : [];
+    });
+  }
+}
+
+function decode(key: string, value: string | null): Entry | undefined {
+  return decodeEntry(Buffer.from(key), value === null ? null : Buffer.from(value));
+}

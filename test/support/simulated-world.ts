@@ -1,0 +1,237 @@
+/** A whole simulated world: uploaders, brokers, machines with downloaders, and what may happen to them. */
+import { setSystemTime } from "bun:test";
+import type { DownloaderConfig } from "../../agent/config/config.ts";
+import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
+import type { Entry, FileValue, StartValue } from "../../agent/wire/entry.ts";
+import { Random } from "./random.ts";
+import { Checks, output, type TrueVersion, Violation } from "./simulated-checks.ts";
+import { type DiskLies, SimulatedDisk } from "./simulated-disk.ts";
+import { SimulatedDownloader } from "./simulated-downloader.ts";
+import { type GroupLies, SimulatedGroup } from "./simulated-group.ts";
+import { SimulatedLedger } from "./simulated-ledger.ts";
+import { SimulatedTopic } from "./simulated-topic.ts";
+import { Turns } from "./simulated-turns.ts";
+import { SimulatedUploader } from "./simulated-uploader.ts";
+
+/** What a world begins with. */
+export interface Beginning {
+  seed: number;
+  partitions: number;
+  machines: number;
+  keepsBoth: boolean;
+}
+
+/** How a world is broken on purpose; nothing: it is not. */
+export interface Lies {
+  disk?: DiskLies;
+  group?: GroupLies;
+  /** Recoveries are told that there is nothing in the log. */
+  hidesLog?: boolean;
+  /** The downloaders' clock stands still. */
+  stopsClock?: boolean;
+}
+
+/** A world that takes longer is stuck. */
+const maxTurns = 60_000;
+const maxQuietMs = 30 * 60_000;
+/** So long nothing must change for the end. */
+const calmMs = 30_000;
+const lookMs = 2000;
+const startMs = Date.parse("2026-01-01T00:00:00Z");
+const minFreeBytes = 50;
+
+export class World {
+  readonly turns: Turns;
+  readonly random: Random;
+  readonly topic: SimulatedTopic;
+  readonly group: SimulatedGroup;
+  readonly ledger: SimulatedLedger;
+  readonly checks: Checks;
+  readonly config: DownloaderConfig;
+  readonly uploaders: SimulatedUploader[];
+  readonly downloaders: SimulatedDownloader[];
+  readonly hidesLog: boolean;
+  readonly stopsClock: boolean;
+  readonly #lines: string[] | undefined;
+  /** Chunks were lost that had been sent: a version whose source is gone may fail then. */
+  losses = 0;
+
+  /** @param lines gets a line for whatever happens */
+  constructor({ seed, partitions, machines, keepsBoth }: Beginning, lies: Lies = {}, lines?: string[]) {
+    this.#lines = lines;
+    this.random = new Random(seed);
+    this.turns = new Turns(this.random);
+    this.topic = new SimulatedTopic(partitions);
+    const { turns, random, topic } = this;
+    setSystemTime(new Date(startMs));
+    this.checks = new Checks(
+      topic,
+      () => turns.nowMs,
+      (line) => this.trace(line),
+    );
+    const { checks } = this;
+    this.group = new SimulatedGroup(
+      topic,
+      turns,
+      random,
+      (process, before, position, note) => {
+        this.trace(`${process.name}: commits ${position.partition}@${position.offset}, before ${before}`);
+        checks.commit(process, before, position, note);
+      },
+      lies.group ?? {},
+    );
+    this.ledger = new SimulatedLedger(2, turns, random, (process, entry) => {
+      this.trace(`${process.name}: writes ${JSON.stringify(entry)}`);
+      checks.entry(process, entry);
+    });
+    this.hidesLog = lies.hidesLog ?? false;
+    this.stopsClock = lies.stopsClock ?? false;
+    this.config = {
+      output,
+      group: "group",
+      layout: "{uploader}/{path}",
+      start: "earliest",
+      onChange: keepsBoth ? "keep-both" : "replace",
+      minFreeBytes,
+      keepMtime: true,
+      requireMount: false,
+      fileMode: 0o644,
+      dirMode: 0o755,
+    };
+    this.uploaders = ["till-1", "till-2"].map((name) => new SimulatedUploader(name, this));
+    this.downloaders = Array.from({ length: machines }, (_, at) => {
+      const name = `machine-${at + 1}`;
+      return new SimulatedDownloader(
+        name,
+        new SimulatedDisk(name, turns, random, checks, lies.disk ?? {}),
+        this,
+      );
+    });
+    for (const actor of [...this.uploaders, ...this.downloaders]) actor.start();
+  }
+
+  trace(line: string): void {
+    this.#lines?.push(`${this.turns.count} ${(this.turns.nowMs / 1000).toFixed(3)}s ${line}`);
+  }
+
+  /** Lets everybody go on for so many turns. Throws a `Violation`. */
+  async run(turns: number): Promise<void> {
+    for (let left = turns; left > 0; left--) {
+      setSystemTime(new Date(startMs + this.turns.nowMs));
+      if (!(await this.turns.step())) break;
+      this.group.expelSilent();
+      if (this.checks.violation) throw this.checks.violation;
+      if (this.turns.count > maxTurns) throw new Violation(`stuck: ${this.#open().join("; ")}`);
+    }
+  }
+
+  /** All troubles end, and whoever is down comes up; then everything comes to its end. Throws a `Violation`. */
+  async end(): Promise<void> {
+    this.trace("all troubles end");
+    this.#heal();
+    const startedMs = this.turns.nowMs;
+    for (let calmSinceMs = startedMs, before = ""; ; ) {
+      const lookAtMs = this.turns.nowMs + lookMs;
+      // Also whoever was being stopped, and has come to its end.
+      for (const downloader of this.downloaders) if (!downloader.process.alive) downloader.start();
+      while (this.turns.nowMs < lookAtMs) await this.run(1);
+      const now = `${this.ledger.writtenCount} ${[...this.group.committed.values()].map(({ offset }) => offset)}`;
+      const open = this.#open();
+      if (now !== before || open.length > 0) calmSinceMs = this.turns.nowMs;
+      before = now;
+      if (this.turns.nowMs - calmSinceMs >= calmMs) break;
+      if (this.turns.nowMs - startedMs > maxQuietMs) throw new Violation(`stuck: ${open.join("; ")}`);
+    }
+    this.#judge();
+    if (this.checks.violation) throw this.checks.violation;
+  }
+
+  #heal(): void {
+    this.group.failingCommits = 0;
+    for (const uploader of this.uploaders) {
+      uploader.damage = "none";
+      uploader.process.frozen = false;
+      if (!uploader.isUp) uploader.start();
+      else uploader.rescan();
+    }
+    for (const downloader of this.downloaders) {
+      const { disk, process } = downloader;
+      disk.capacity = Number.MAX_SAFE_INTEGER;
+      disk.failingCalls = 0;
+      disk.failingSyncs = 0;
+      process.frozen = false;
+      process.slow = false;
+    }
+  }
+
+  /** What is not at its end yet. */
+  #open(): string[] {
+    const open: string[] = [];
+    for (let partition = 0; partition < this.topic.partitions; partition++) {
+      const offset = this.group.committed.get(partition)?.offset;
+      if (offset !== this.topic.high(partition))
+        open.push(`partition ${partition} is committed to ${offset} of ${this.topic.high(partition)}`);
+    }
+    for (const uploader of this.uploaders) if (!uploader.isIdle) open.push(`${uploader.name} is sending`);
+    for (const [key, entry] of this.ledger.entries()) {
+      if (entry.key.kind === "needs") open.push(`${key} stands in the ledger`);
+      const version = this.#newestOf(entry);
+      if (version && !this.checks.isDelivered(version) && this.checks.failure(version) === undefined)
+        open.push(`${chunkKey(version)} (version ${version.version}) is neither delivered nor failed`);
+    }
+    return open;
+  }
+
+  /** The version that an uploader's entry says was sent. */
+  #newestOf({ key, value }: Entry): TrueVersion | undefined {
+    if (key.kind !== "file" || value === null) return undefined;
+    const { state, version } = value as FileValue;
+    if ((state !== "sent" && state !== "gone") || !this.#concernsGroup(value as FileValue)) return undefined;
+    return this.checks.versions(chunkKey(key)).find((one) => one.version === version);
+  }
+
+  /** What was sent before the group began is none of its business. */
+  #concernsGroup({ topic, partition, offset, version }: FileValue): boolean {
+    const start = this.ledger.entries().get("start/group")?.value as StartValue | undefined;
+    if (!start) return true;
+    if (start.topic !== topic) return version >= Date.parse(start.time) * 1000;
+    return (offset ?? 0) >= (start.offsets[String(partition)] ?? 0);
+  }
+
+  /** Whether what was to be delivered is, where it must be. */
+  #judge(): void {
+    for (const { disk } of this.downloaders) this.checks.requireWholeFiles(disk);
+    for (const entry of this.ledger.entries().values()) {
+      const version = this.#newestOf(entry);
+      if (!version) continue;
+      const name = `${chunkKey(version)} (version ${version.version})`;
+      const reason = this.checks.failure(version);
+      const isThere = this.downloaders.some(({ disk }) => {
+        const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);
+        return node?.kind === "file" && node.version === version.version;
+      });
+      if (this.checks.isDelivered(version)) {
+        if (!isThere && !this.checks.wasTaken(version))
+          this.checks.violate(`${name} is delivered and nowhere`);
+      } else if (this.#isObtainable(version, entry.value as FileValue))
+        this.checks.violate(`${name} failed, though it can be had: ${reason}`);
+    }
+  }
+
+  #isObtainable(version: TrueVersion, entry: FileValue): boolean {
+    if (version.lied) return false;
+    const records = this.topic.records(entry.partition ?? 0, 0, this.topic.high(entry.partition ?? 0));
+    const isThere = Buffer.alloc(version.content.length + 1);
+    for (const { record } of records) {
+      const chunk = decodeRecord(record.headers, record.value);
+      if (chunk.kind !== "chunk" || chunk.version !== version.version || chunk.path !== version.path)
+        continue;
+      isThere.fill(1, chunk.offset, chunk.offset + chunk.value.length);
+      if (chunk.checksum !== undefined) isThere[version.content.length] = 1;
+    }
+    if (isThere.every((one) => one === 1)) return true;
+    const uploader = this.uploaders.find(({ name }) => name === version.uploader);
+    // Whoever is asked three times in vain gives up; each time takes a loss.
+    return entry.state === "sent" && (uploader?.hasSource(version.path) ?? false) && this.losses < 3;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The downloader's sessions, the very code that the executable runs, in simulated worlds where anything may happen: see
+ * test/support/simulated-happenings.ts. Each step is held against the truth (simulated-checks.ts).
+ *
+ *     MODEL_RUNS=20000 MODEL_SEED=7 scripts/test unit/downloader/model     other stories, and more of them
+ *     MODEL_SEED=7 MODEL_PATH=12 scripts/test unit/downloader/model        the one that went wrong, as reported
+ */
+import { expect, test } from "bun:test";
+import { type Telling, type Told, tellStories } from "../../support/simulated-run.ts";
+import type { Lies } from "../../support/simulated-world.ts";
+
+const {
+  MODEL_RUNS: runs = "100",
+  MODEL_SEED: seed = "1",
+  MODEL_PATH: path,
+  MODEL_SHRINKS: shrinks,
+} = process.env;
+/** A long run is a matter of hours. */
+const patienceMs = 24 * 3600_000;
+
+test(
+  "whatever happens, every version that can be had is published once, and no commit is ahead of the disk",
+  async () => {
+    const told: Told = { stories: 0, turns: 0, published: 0, commits: 0, covered: 0, failed: 0 };
+    const telling = { runs: Number(runs), seed: Number(seed), path, shrinks: shrinks !== undefined };
+    const wrong = await tellStories(telling, told);
+    if (wrong !== undefined) throw new Error(wrong);
+    if (Number(runs) > 100) console.log(JSON.stringify(told));
+    if (path === undefined) expect(told.published).toBeGreaterThan(told.stories);
+  },
+  patienceMs,
+);
+
+const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
+
+interface Broken {
+  what: string;
+  lies: Lies;
+  noticed: RegExp;
+  /** The stories that it takes. */
+  of?: Telling["of"];
+}
+
+const broken: Broken[] = [
+  { what: "a sync does nothing", lies: { disk: { skipsSync: () => true } }, noticed: /a power cut could/ },
+  {
+    what: "a position is committed before the bytes are synced",
+    lies: { disk: { skipsSync: (path) => /\/partial\/[0-9a-f-]+$/.test(path) } },
+    noticed: /a power cut could/,
+  },
+  {
+    what: "a position is committed before the notes are synced",
+    lies: { disk: { skipsSync: (path) => path.endsWith(".json.new") || path.endsWith("/partial") } },
+    noticed: /which a power cut could take/,
+  },
+  {
+    what: "a receipt is written before the name is durable",
+    lies: { disk: { skipsSync: inInbox } },
+    noticed: /has a receipt, and a power cut could take it/,
+  },
+  {
+    what: "a receipt is written before the rename",
+    lies: { disk: { skipsRename: inInbox } },
+    noticed: /has a receipt/,
+  },
+  {
+    what: "a position is committed ahead of what was read",
+    lies: { group: { commitsAhead: 1 } },
+    noticed: /committed|past the log/,
+  },
+  {
+    what: "the membership is not confirmed",
+    lies: { stopsClock: true },
+    noticed: /without having asked/,
+    of: { only: ["put", "timePasses", "expel"] },
+  },
+  {
+    what: "what the log still has is not read again",
+    lies: { hidesLog: true },
+    noticed: /failed, though it can be had/,
+    // A version goes from one machine to another in the middle, and is nowhere else but in the log then.
+    of: {
+      told: [
+        { kind: "put", after: 60, a: 0, b: 5 },
+        ...[100, 100, 100, 100].map((after) => ({ kind: "rebalance" as const, after, a: 0, b: 0 })),
+        { kind: "removeSource", after: 400, a: 0, b: 0 },
+      ],
+    },
+  },
+];
+
+test.each(broken)(
+  "it is noticed when $what",
+  async ({ lies, noticed, of }) => {
+    const wrong = await tellStories({ runs: 1000, seed: 1, lies, of });
+    expect(wrong?.split("\n").at(-1)).toMatch(noticed);
+  },
+  patienceMs,
+);
