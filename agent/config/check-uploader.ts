@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { isSystemDirectory, isWithin, resolveLinks } from "./paths.ts";
+import { inTime, isSystemDirectory, isWithin, resolveLinks } from "./paths.ts";
 import type { Problems } from "./problems.ts";
 import type { Settings } from "./schema.ts";
 import type { Path } from "./tree.ts";
@@ -98,11 +98,12 @@ async function checkMoveTo(
 }
 
 /** undefined: not there yet, or not to be seen; the role finds out when it needs it. */
-async function deviceOf(path: string): Promise<number | undefined> {
-  return stat(path).then(
+function deviceOf(path: string): Promise<number | undefined> {
+  const device = stat(path).then(
     ({ dev }) => dev,
     () => undefined,
   );
+  return inTime(device, undefined);
 }
 
 function leadsTo({ path, resolved }: Watch): string {

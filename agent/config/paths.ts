@@ -28,13 +28,18 @@ const PATIENCE_MS = 2000;
  * Where an absolute path really leads. What does not exist yet is taken as it is written, below the part that
  * does; so is everything on a file system that does not answer.
  */
-export async function resolveLinks(path: string): Promise<string> {
+export function resolveLinks(path: string): Promise<string> {
+  return inTime(resolveExisting(path), path);
+}
+
+/** What a file system says, or `otherwise` where it does not answer. */
+export async function inTime<Answer>(answer: Promise<Answer>, otherwise: Answer): Promise<Answer> {
   let timer: Timer | undefined;
-  const patience = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS, path);
+  const patience = new Promise<Answer>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS, otherwise);
   });
   try {
-    return await Promise.race([resolveExisting(path), patience]);
+    return await Promise.race([answer, patience]);
   } finally {
     clearTimeout(timer);
   }

@@ -107,6 +107,12 @@ export class UploaderLedger {
     return this.#files.keys();
   }
 
+  /** Whether the path has an entry that does not say it is gone; asked for each file at each look. */
+  isPresent(path: string): boolean {
+    const text = this.#files.get(path);
+    return text !== undefined && !text.includes('"state":"gone"');
+  }
+
   /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */
   async put(path: string, value: FileValue): Promise<void> {
     const before = this.file(path);

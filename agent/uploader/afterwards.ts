@@ -104,11 +104,11 @@ export class Afterwards {
     const { candidates, signal } = this.#options;
     for (const path of this.#due) {
       if (this.#running.size >= sideBySide || signal.aborted) return;
-      if (candidates.isBusy(path)) continue;
-      this.#due.delete(path);
       const file = candidates.fileAt(path);
+      if (file && candidates.isBusy(file)) continue;
+      this.#due.delete(path);
       if (!file) continue;
-      candidates.begin(path);
+      candidates.begin(file);
       const task: Promise<void> = this.#act(file).finally(() => {
         this.#running.delete(task);
         candidates.done(file, false);
@@ -145,9 +145,12 @@ export class Afterwards {
   async #dealWith(file: WatchedFile, version: number): Promise<string> {
     const { config, disk } = this.#options;
     const { moveTo } = config;
-    if (config.after === "move" && moveTo !== undefined)
-      return `moved to ${pathToDisplay(await moveAway(disk, file, moveTo, version))}`;
-    await disk.remove(file.watch.native(file.relative));
+    const { watch, relative } = file;
+    if (config.after === "move" && moveTo !== undefined) {
+      const target = await watch.access.run(() => moveAway(disk, file, moveTo, version));
+      return `moved to ${pathToDisplay(target)}`;
+    }
+    await watch.access.run(() => disk.remove(watch.native(relative)));
     return "deleted";
   }
 

@@ -53,7 +53,8 @@ export class Answers {
     let untilMs = Number.POSITIVE_INFINITY;
     for (const path of this.#waiting) {
       if (signal.aborted) return;
-      if (candidates.isBusy(path)) continue;
+      const file = candidates.fileAt(path);
+      if (file && candidates.isBusy(file)) continue;
       const request = ledger.feedback.request(path);
       const waitMs = request ? this.#pace.waitMs(path, request.version) : 0;
       if (waitMs > 0) {
@@ -61,7 +62,7 @@ export class Answers {
         continue;
       }
       this.#waiting.delete(path);
-      if (request) this.#begin(request);
+      if (request) this.#begin(request, file);
     }
     if (untilMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.check(), untilMs);
   }
@@ -72,12 +73,12 @@ export class Answers {
     clearTimeout(this.#timer);
   }
 
-  #begin(request: Request): void {
+  #begin(request: Request, file: WatchedFile | undefined): void {
     const { candidates, observer } = this.#options;
     observer.metrics.needs();
     this.#pace.note(request.path, request.version);
-    candidates.begin(request.path);
-    const task: Promise<void> = this.#answer(request, candidates.fileAt(request.path)).finally(() => {
+    if (file) candidates.begin(file);
+    const task: Promise<void> = this.#answer(request, file).finally(() => {
       this.#running.delete(task);
     });
     this.#running.add(task);
@@ -86,7 +87,7 @@ export class Answers {
   async #answer(request: Request, file: WatchedFile | undefined): Promise<void> {
     const { candidates, lanes, ledger, signal, log, failed } = this.#options;
     const { path } = request;
-    const leave = await lanes.enter(ledger.file(path)?.from === undefined);
+    const leave = await lanes.enter(ledger.file(path)?.from === undefined, file?.watch ?? this);
     let outcome: ResendOutcome = "stopped";
     try {
       if (!signal.aborted) outcome = await resend(this.#options, request, file);
@@ -101,7 +102,6 @@ export class Answers {
     } finally {
       leave();
       if (file) candidates.done(file, outcome === "changed");
-      else candidates.release(path);
       this.freed(path);
       this.#options.onFreed(path);
     }

@@ -44,6 +44,8 @@ export function watchFolderEvents(
   });
   // What was put into a new folder before it was watched had no event.
   watcher.on("addDir", onLost);
+  // Nor what happened before all folders were watched.
+  watcher.on("ready", onLost);
   watcher.on("error", (error) => {
     log.warn(
       `${root}: events of the file system are not complete: ${messageOf(error)}; the rescans find the rest`,

@@ -3,6 +3,7 @@ import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { pathToDisplay } from "../wire/path.ts";
+import { FileAccess } from "./file-access.ts";
 import { fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import { isTooOld } from "./max-age.ts";
 import { scan } from "./scan.ts";
@@ -17,7 +18,11 @@ export async function previewUpload(
   let files = 0;
   let bytes = 0;
   for (const watchConfig of config.watch) {
-    for await (const { file, stats } of scan(new Watch(watchConfig), log, { complete: true })) {
+    for await (const { file, stats } of scan(
+      new Watch(watchConfig, new FileAccess(watchConfig.path, 64, log)),
+      log,
+      { complete: true },
+    )) {
       const entry = ledger?.file(file.path);
       const fingerprint = fingerprintOf(stats);
       if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) continue;

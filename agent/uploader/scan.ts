@@ -47,7 +47,7 @@ export async function* scan(watch: Watch, log: Log, report: ScanReport): AsyncGe
 /** The state of what is there now, `undefined` when it is gone or can't be looked at. */
 export async function look(watch: Watch, relative: string, log: Log): Promise<BigIntStats | undefined> {
   try {
-    return await lstat(watch.native(relative), { bigint: true });
+    return await watch.access.run(() => lstat(watch.native(relative), { bigint: true }));
   } catch (error) {
     const code = codeOf(error);
     if (code !== "ENOENT" && code !== "ENOTDIR") {
@@ -65,14 +65,15 @@ export async function look(watch: Watch, relative: string, log: Log): Promise<Bi
  * watch itself is not there.
  */
 export async function lookBelow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
-  await lstat(watch.native(""));
+  await watch.access.run(() => lstat(watch.native("")));
   const segments = relative.split("/");
   try {
     for (let depth = 1; depth < segments.length; depth++) {
-      const folder = await lstat(watch.native(segments.slice(0, depth).join("/")));
+      const at = watch.native(segments.slice(0, depth).join("/"));
+      const folder = await watch.access.run(() => lstat(at));
       if (!folder.isDirectory()) return undefined;
     }
-    return await lstat(watch.native(relative), { bigint: true });
+    return await watch.access.run(() => lstat(watch.native(relative), { bigint: true }));
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
     throw error;
@@ -82,7 +83,7 @@ export async function lookBelow(watch: Watch, relative: string): Promise<BigIntS
 /** Whether there is nothing at this path; false also when that can't be found out. */
 export async function isGone(watch: Watch, relative: string): Promise<boolean> {
   try {
-    await lstat(watch.native(relative));
+    await watch.access.run(() => lstat(watch.native(relative)));
     return false;
   } catch (error) {
     return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
@@ -91,7 +92,7 @@ export async function isGone(watch: Watch, relative: string): Promise<boolean> {
 
 async function readFolder(watch: Watch, folder: string, log: Log, report: ScanReport): Promise<Buffer[]> {
   try {
-    return await readdir(watch.native(folder), { encoding: "buffer" });
+    return await watch.access.run(() => readdir(watch.native(folder), { encoding: "buffer" }));
   } catch (error) {
     // A folder that went away between two looks is no trouble, the watch itself is.
     if (folder !== "" && codeOf(error) === "ENOENT") return [];

@@ -52,7 +52,7 @@ export class SourceFile {
     const handle = this.#handle;
     this.#handle = undefined;
     this.#buffer = Buffer.alloc(0);
-    await handle?.close();
+    if (handle) await this.file.watch.access.run(() => handle.close());
   }
 
   /** Ends what goes on beside the reading, too. */
@@ -65,7 +65,9 @@ export class SourceFile {
   /** Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had. */
   async compareState(): Promise<void> {
     const { watch, relative } = this.file;
-    const stats = await lstat(watch.native(relative), { bigint: true }).catch(() => undefined);
+    const stats = await watch.access
+      .run(() => lstat(watch.native(relative), { bigint: true }))
+      .catch(() => undefined);
     if (!stats) throw new ChangedError("it is gone");
     if (!stats.isFile() || !sameFingerprint(fingerprintOf(stats), this.fingerprint)) {
       throw new ChangedError("it changed while it was read");
@@ -93,6 +95,11 @@ export class SourceFile {
     this.#hashing ??= this.#hashRest();
     // Whoever waits for the checksum is told.
     this.#hashing.catch(() => undefined);
+  }
+
+  /** Resolves when what is hashed beside the reading is hashed. Throws like `read`. */
+  async hashed(): Promise<void> {
+    await this.#hashing;
   }
 
   /** `md5:…` or `sha256:…` of the whole file; reads what was not read in order. Throws like `read`. */
@@ -133,7 +140,10 @@ export class SourceFile {
   async #fill(bytes: Buffer, offset: number): Promise<void> {
     this.#handle ??= await openFile(this.file);
     for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await this.#handle.read(bytes, at, bytes.length - at, offset + at);
+      const handle = this.#handle;
+      const { bytesRead } = await this.file.watch.access.run(() =>
+        handle.read(bytes, at, bytes.length - at, offset + at),
+      );
       if (bytesRead === 0) throw new ChangedError("it became shorter while it was read");
       at += bytesRead;
     }
@@ -141,5 +151,5 @@ export class SourceFile {
 }
 
 function openFile(file: WatchedFile): Promise<FileHandle> {
-  return open(file.watch.native(file.relative), openFlags);
+  return file.watch.access.run(() => open(file.watch.native(file.relative), openFlags));
 }

@@ -44,6 +44,9 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     onLooked: () => afterwards.looked(),
   });
   const lanes = new Lanes(config.parallel);
+  for (const watch of candidates.watches) {
+    watch.access.onChange = (answers) => (answers ? lanes.resume(watch) : lanes.suspend(watch));
+  }
   const running = new Set<Promise<void>>();
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
@@ -72,7 +75,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
       if (outcome === "sent" || outcome === "unchanged") afterwards.sent(file.path);
     } catch (error) {
       failed.set(file.path, error);
-      candidates.release(file.path);
+      candidates.release(file);
       const name = pathToDisplay(file.path);
       log.error(`${name}: can't be sent: ${messageOf(error)}; tried again at the next rescan`);
       observer.failed("failed", name, messageOf(error));
@@ -92,8 +95,8 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
       candidates.postpone(found.file);
       continue;
     }
-    candidates.begin(found.file.path);
-    const place = lanes.enter(small);
+    candidates.begin(found.file);
+    const place = lanes.enter(small, found.file.watch);
     const task: Promise<void> = send(found, place).finally(() => running.delete(task));
     running.add(task);
     // Small files come as fast as they are read; a large one waits for its place beside this loop.

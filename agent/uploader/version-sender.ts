@@ -143,16 +143,28 @@ export class VersionSender {
     const length = Math.min(this.#nextChunkBytes(), rest);
     // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
     if (length < this.#size) this.#target.from ??= await this.#askFrom();
+    // What takes long is done without a place in the window.
+    if (offset + length === this.#size) await this.#source.hashed();
     const windowBytes = length + recordCostBytes;
-    if (!(await window.enter(windowBytes, signal))) throw new StoppedError();
-    let entered = true;
+    let entered = false;
     let handedOver = false;
+    const enter = async () => {
+      entered = await window.enter(windowBytes, signal);
+      if (!entered) throw new StoppedError();
+    };
     const leave = () => {
       if (entered) window.leave(windowBytes);
       entered = false;
     };
+    await enter();
     try {
-      const value = await observer.stalls.watch(`reading ${this.#name}`, this.#source.read(offset, length));
+      const reading = this.#source.read(offset, length);
+      if (!(await this.#source.file.watch.access.inTime(reading))) {
+        leave();
+        await reading;
+        await enter();
+      }
+      const value = await reading;
       const chunk = await this.#chunk(offset, value);
       this.#anythingSent = true;
       const sent = this.#prefix.sent(at, length);

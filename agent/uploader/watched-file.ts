@@ -1,6 +1,7 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
 import type { WatchConfig } from "../config/config.ts";
 import { pathProblem, pathToNative, pathToText } from "../wire/path.ts";
+import type { FileAccess } from "./file-access.ts";
 
 export interface WatchedFile {
   watch: Watch;
@@ -13,13 +14,16 @@ export interface WatchedFile {
 /** A watched directory, its globs made ready. */
 export class Watch {
   readonly config: WatchConfig;
+  /** Every call to its file system goes through this. */
+  readonly access: FileAccess;
   readonly #root: Buffer;
   readonly #include: Bun.Glob[];
   readonly #exclude: Bun.Glob[];
   readonly #includesAll: boolean;
 
-  constructor(config: WatchConfig) {
+  constructor(config: WatchConfig, access: FileAccess) {
     this.config = config;
+    this.access = access;
     this.#root = Buffer.from(config.path, "utf8");
     this.#include = config.include.map((pattern) => new Bun.Glob(pattern));
     this.#exclude = config.exclude.map((pattern) => new Bun.Glob(pattern));

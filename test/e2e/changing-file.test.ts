@@ -68,6 +68,33 @@ test("a file that vanishes while it is read holds nothing up", async () => {
   ).toBe("");
 });
 
+test("a file that is rewritten whenever it is sent waits twice as long each time, and is sent once it stands still", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const file = join(source, "video.avi");
+  await writeLargeFile(file, fileBytes);
+  const uploader = await scene.uploader(source, { uploader: { ...slowly, settle: "100ms" } });
+  const given = () => uploader.output.match(/video\.avi: given up/g)?.length ?? 0;
+  const begun = () => uploader.output.match(/video\.avi: 3145728 bytes, creating/g)?.length ?? 0;
+  const detail = () => uploader.report();
+  while (given() < 5) {
+    await waitUntil("it is being sent", () => begun() > given(), { detail });
+    const attempt = begun();
+    await overwrite(file);
+    await waitUntil("it is given up", () => given() >= attempt, { detail });
+  }
+  await uploader.waitForLine(/video\.avi: successfully processed/);
+  const records = await (await scene.kafka()).readAll(scene.topic);
+  const last = Math.max(...records.map((record) => Number(headerOf(record, "version"))));
+  const wasted = records.filter((record) => headerOf(record, "version") !== String(last));
+  const value = records.filter((record) => !wasted.includes(record)).map((record) => record.value as Buffer);
+  expect(Buffer.concat(value).equals(Buffer.from(await Bun.file(file).arrayBuffer()))).toBe(true);
+  // What is read at a time, and a few chunks before the change is noticed, each time; not whole files.
+  expect(wasted.length).toBeLessThan(given() * 24);
+  const waits = waitsBetween(uploader.output, /video\.avi: given up/, /video\.avi: 3145728 bytes, creating/);
+  for (const [at, ms] of waits.entries()) expect(ms).toBeGreaterThanOrEqual(100 * 2 ** (at + 1) - 1);
+});
+
 test("a file that keeps growing is sent when it stands still", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");
@@ -95,4 +122,20 @@ async function overwrite(file: string): Promise<void> {
     "status=none",
   ]);
   expect(await child.exited).toBe(0);
+}
+
+/** Milliseconds from each line that matches the one to the next that matches the other, by the log's own times. */
+function waitsBetween(output: string, from: RegExp, to: RegExp): number[] {
+  const waits: number[] = [];
+  let sinceMs: number | undefined;
+  for (const line of output.split("\n")) {
+    const [, year, month, day, time] = /^\[(\d{4})(\d\d)(\d\d) ([\d:.]+)\]/.exec(line) ?? [];
+    const atMs = Date.parse(`${year}-${month}-${day}T${time}Z`);
+    if (from.test(line)) sinceMs = atMs;
+    else if (to.test(line) && sinceMs !== undefined) {
+      waits.push(atMs - sinceMs);
+      sinceMs = undefined;
+    }
+  }
+  return waits;
 }

@@ -1,16 +1,50 @@
 import { expect, test } from "bun:test";
 import { Lanes } from "../../../agent/uploader/lanes.ts";
 
+const watch = {};
+
 test("large files that take all their places hold back no small one", async () => {
   const lanes = new Lanes(2);
-  const leaveFirst = await lanes.enter(false);
-  await lanes.enter(false);
-  const third = lanes.enter(false);
+  const leaveFirst = await lanes.enter(false, watch);
+  await lanes.enter(false, watch);
+  const third = lanes.enter(false, watch);
   expect(lanes.waitingLarge).toBe(1);
-  await lanes.enter(true);
+  await lanes.enter(true, watch);
   leaveFirst();
   // Given back twice is once.
   leaveFirst();
   await third;
   expect(lanes.waitingLarge).toBe(0);
+});
+
+test("what a watch has that does not answer is the others', until it answers again", async () => {
+  const lanes = new Lanes(2);
+  const hung = {};
+  const leaves = await Promise.all([lanes.enter(false, hung), lanes.enter(false, hung)]);
+  const waiting = [lanes.enter(false, watch), lanes.enter(false, watch), lanes.enter(false, watch)];
+  lanes.suspend(hung);
+  const leave = await waiting[0];
+  await waiting[1];
+  expect(lanes.waitingLarge).toBe(1);
+  lanes.resume(hung);
+  leave?.();
+  leaves[0]?.();
+  // Two of the hung watch and two others had four places of two; two are left.
+  expect(lanes.waitingLarge).toBe(1);
+  leaves[1]?.();
+  await waiting[2];
+  expect(lanes.waitingLarge).toBe(0);
+});
+
+test("a place that is given back while its watch is suspended was given back already", async () => {
+  const lanes = new Lanes(1);
+  const hung = {};
+  const leave = await lanes.enter(true, hung);
+  lanes.suspend(hung);
+  leave();
+  lanes.resume(hung);
+  await lanes.enter(true, watch);
+  lanes.enter(false, watch);
+  lanes.enter(false, watch);
+  expect(lanes.waitingLarge).toBe(1);
 });

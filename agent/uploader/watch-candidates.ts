@@ -1,0 +1,275 @@
+/**
+ * From events and full looks at one watch to files that are ready to be sent: known ones are passed over, the others wait
+ * until their size, times and inode have stood still. Nothing is queued: a full look goes on only as fast as files are
+ * taken, and what was not looked at is found by the next one.
+ */
+import type { UploaderConfig } from "../config/config.ts";
+import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { pause } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import { pathProblem, pathToDisplay } from "../wire/path.ts";
+import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
+import { GoneFiles } from "./gone-files.ts";
+import { isTooOld } from "./max-age.ts";
+import { type Found, look, type ScanReport, scan } from "./scan.ts";
+import type { Watch, WatchedFile } from "./watched-file.ts";
+
+export interface CandidatesOptions {
+  config: UploaderConfig;
+  ledger: UploaderLedger;
+  log: Log;
+  observer: Observer;
+  signal: AbortSignal;
+  /** End when all that was there at the start has been yielded, nothing is left to settle, and `isDone` says so. */
+  once: boolean;
+  isDone(): boolean;
+  /** Told of each file that stands there as the version that the ledger has as sent. */
+  onSent(path: string): void;
+  /** Told when a full look is over. */
+  onLooked(): void;
+}
+
+interface Settling {
+  file: WatchedFile;
+  fingerprint: Fingerprint;
+  /** Since when it stands still, and how long it has to; by the monotonic clock. */
+  sinceMs: number;
+  waitMs: number;
+}
+
+/** More events than this at once, and a full look is cheaper than each of them. */
+const maxEvents = 10_000;
+/** After events were lost, and so that a burst of new folders is one look. */
+const soonMs = 500;
+const postponeMs = 5000;
+/** A file that keeps changing while it is read settles twice as long each time, up to this many times. */
+const maxBackOff = 64;
+
+export class WatchCandidates {
+  readonly #options: CandidatesOptions;
+  readonly #watch: Watch;
+  readonly #gone: GoneFiles;
+  readonly #settling = new Map<string, Settling>();
+  readonly #backOff = new Map<string, number>();
+  /** Files of before the start that are none of our business (`existing: false`), as they were then. */
+  readonly #leftAlone = new Map<string, Fingerprint>();
+  readonly #refused = new Set<string>();
+  #unreadable: string | undefined;
+  /** Files that are being sent, and whether something happened to them meanwhile. */
+  readonly #busy = new Map<string, boolean>();
+  #events = new Map<string, WatchedFile>();
+  #wake: (() => void) | undefined;
+  #rescanAtMs = 0;
+  #firstLook = true;
+  readonly #startedAtMs = Date.now();
+
+  constructor(watch: Watch, options: CandidatesOptions) {
+    this.#watch = watch;
+    this.#options = options;
+    this.#gone = new GoneFiles(watch, { ...options, isBusy: (path) => this.isBusy(path) });
+  }
+
+  /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
+  async *ready(): AsyncGenerator<Found> {
+    const { signal, once, log } = this.#options;
+    let events: FolderEvents | undefined;
+    try {
+      while (!signal.aborted) {
+        if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
+        // Not before the file system has answered: it would be asked for all of its folders at once.
+        if (!once) events ??= this.#follow();
+        yield* this.#lookAtEvents();
+        yield* this.#lookAtSettled();
+        const nothingLeft = this.#settling.size + this.#busy.size + this.#events.size === 0;
+        if (once && nothingLeft && this.#options.isDone()) return;
+        await this.#waitForNext();
+      }
+    } finally {
+      await events?.close();
+      if (signal.aborted) log.debug(`${this.#watch.config.path}: no more files are taken up`);
+    }
+  }
+
+  /** Files that settle, wait to be looked at, or are being sent. */
+  get knownCount(): number {
+    return this.#settling.size + this.#events.size + this.#busy.size;
+  }
+
+  /** Why the last full look could not read the watch. */
+  get unreadable(): string | undefined {
+    return this.#unreadable;
+  }
+
+  /** Whether the file is being sent, or sent again. */
+  isBusy(path: string): boolean {
+    return this.#busy.has(path);
+  }
+
+  /** There is no place for it now; it is looked at again a little later. */
+  postpone(file: WatchedFile): void {
+    const settling = this.#settling.get(file.path);
+    if (settling) settling.sinceMs = performance.now() + postponeMs - settling.waitMs;
+  }
+
+  /** The file is being sent: what happens to it is looked at by `done`. */
+  begin(path: string): void {
+    this.#busy.set(path, false);
+    this.#settling.delete(path);
+  }
+
+  /** @param changed it changed while it was read, and is to stand still for longer this time */
+  done(file: WatchedFile, changed: boolean): void {
+    const touched = this.#busy.get(file.path) === true;
+    this.#busy.delete(file.path);
+    if (changed) this.#backOff.set(file.path, Math.min(maxBackOff, 2 * (this.#backOff.get(file.path) ?? 1)));
+    else this.#backOff.delete(file.path);
+    if (changed || touched) this.#addEvent(file);
+    else this.wake();
+  }
+
+  /** It could not be sent; if it is there, the next full look finds it again. */
+  release(path: string): void {
+    this.#busy.delete(path);
+    this.wake();
+  }
+
+  /** Something may be over that `isDone` waits for. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  #follow(): FolderEvents {
+    const watch = this.#watch;
+    const onPath = (relative: string) => {
+      if (watch.wants(relative)) this.#addEvent(watch.file(relative));
+    };
+    return watchFolderEvents(watch, this.#options.log, onPath, () => this.#rescanSoon());
+  }
+
+  #rescanSoon(): void {
+    this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
+    this.wake();
+  }
+
+  #addEvent(file: WatchedFile): void {
+    if (this.#events.size >= maxEvents) this.#rescanSoon();
+    else this.#events.set(file.path, file);
+    this.wake();
+  }
+
+  async *#lookAtAll(): AsyncGenerator<Found> {
+    const { config, log, signal } = this.#options;
+    // First, so that what happens meanwhile can ask for the next one.
+    this.#rescanAtMs = performance.now() + config.rescanMs;
+    const report: ScanReport = { complete: true };
+    this.#gone.begin();
+    for await (const found of scan(this.#watch, log, report)) {
+      if (signal.aborted) return;
+      this.#gone.found(found.file.path);
+      if (this.#isReady(found)) yield found;
+      if (this.#events.size > 0) yield* this.#lookAtEvents();
+    }
+    this.#unreadable = report.problem;
+    if (report.complete) await this.#gone.note();
+    this.#firstLook = false;
+    this.#options.onLooked();
+  }
+
+  async *#lookAtEvents(): AsyncGenerator<Found> {
+    const events = this.#events;
+    this.#events = new Map();
+    for (const file of events.values()) {
+      if (this.#options.signal.aborted) return;
+      const stats = await look(file.watch, file.relative, this.#options.log);
+      if (!stats) this.#settling.delete(file.path);
+      else if (stats.isFile() && this.#isReady({ file, stats })) yield { file, stats };
+    }
+  }
+
+  async *#lookAtSettled(): AsyncGenerator<Found> {
+    for (const [path, { file, sinceMs, waitMs }] of this.#settling) {
+      if (this.#options.signal.aborted) return;
+      if (performance.now() < sinceMs + waitMs) continue;
+      const stats = await look(file.watch, file.relative, this.#options.log);
+      if (!stats?.isFile()) this.#settling.delete(path);
+      else if (this.#isReady({ file, stats })) yield { file, stats };
+    }
+  }
+
+  /** Until an event comes, something may have settled, or the next full look is due. */
+  async #waitForNext(): Promise<void> {
+    let untilMs = this.#rescanAtMs;
+    for (const { sinceMs, waitMs } of this.#settling.values()) untilMs = Math.min(untilMs, sinceMs + waitMs);
+    const waitMs = untilMs - performance.now();
+    if (this.#events.size > 0 || waitMs <= 0) return;
+    const woken = new AbortController();
+    const stop = () => woken.abort();
+    this.#wake = stop;
+    this.#options.signal.addEventListener("abort", stop);
+    await pause(waitMs, woken.signal);
+    this.#options.signal.removeEventListener("abort", stop);
+    this.#wake = undefined;
+  }
+
+  /** Whether to send it now; if not yet, it is noted as settling. */
+  #isReady({ file, stats }: Found): boolean {
+    if (this.#busy.has(file.path)) {
+      this.#busy.set(file.path, true);
+      return false;
+    }
+    if (this.#isRefused(file)) return false;
+    const fingerprint = fingerprintOf(stats);
+    if (this.#isKnown(file, fingerprint)) {
+      this.#settling.delete(file.path);
+      return false;
+    }
+    if (isTooOld(fingerprint, this.#options.config.maxAgeMs, Date.now())) {
+      this.#settling.delete(file.path);
+      return false;
+    }
+    const nowMs = performance.now();
+    const before = this.#settling.get(file.path);
+    if (before && sameFingerprint(before.fingerprint, fingerprint))
+      return nowMs >= before.sinceMs + before.waitMs;
+    const waitMs = this.#options.config.settleMs * (this.#backOff.get(file.path) ?? 1);
+    this.#settling.set(file.path, { file, fingerprint, sinceMs: nowMs, waitMs });
+    return !before && stoodStill(fingerprint, waitMs);
+  }
+
+  #isKnown(file: WatchedFile, fingerprint: Fingerprint): boolean {
+    const { ledger, config } = this.#options;
+    const entry = ledger.file(file.path);
+    if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) {
+      this.#options.onSent(file.path);
+      return true;
+    }
+    if (config.existing) return false;
+    const wasThere = Number(fingerprint.ctime) / 1e6 < this.#startedAtMs;
+    if (this.#firstLook && wasThere && !entry) this.#leftAlone.set(file.path, fingerprint);
+    const left = this.#leftAlone.get(file.path);
+    return left !== undefined && sameFingerprint(left, fingerprint);
+  }
+
+  #isRefused(file: WatchedFile): boolean {
+    const problem = pathProblem(file.path);
+    if (problem === undefined) return false;
+    if (!this.#refused.has(file.path)) {
+      this.#refused.add(file.path);
+      const name = pathToDisplay(file.path);
+      this.#options.log.error(`${name}: can't be sent: its path ${problem}`);
+      this.#options.observer.failed("refused", name, `its path ${problem}`);
+    }
+    return true;
+  }
+}
+
+/**
+ * Whether a file that is seen for the first time has stood still for long enough already, by its own times. If the
+ * clock was set meanwhile this errs, and the state is compared again with each read.
+ */
+function stoodStill(fingerprint: Fingerprint, waitMs: number): boolean {
+  const newest = Math.max(Number(fingerprint.mtime), Number(fingerprint.ctime)) / 1e6;
+  return Date.now() - newest >= waitMs;
+}

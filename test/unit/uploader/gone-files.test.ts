@@ -1,0 +1,103 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Log } from "../../../agent/observe/log.ts";
+import { FileAccess } from "../../../agent/uploader/file-access.ts";
+import { GoneFiles } from "../../../agent/uploader/gone-files.ts";
+import { Watch } from "../../../agent/uploader/watched-file.ts";
+import type { FileValue } from "../../../agent/wire/entry.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** Ten files that the ledger has as sent. `look` is a full look; it gives the paths that were looked at once more. */
+function prepare() {
+  const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
+  folders.push(folder);
+  const log = new Log({ level: "error", format: "text", agent: "test" });
+  const entries = new Map<string, FileValue>();
+  const add = (name: string) => {
+    writeFileSync(join(folder, name), name);
+    entries.set(name, { format: 1, version: 1, state: "sent", size: 1, mtime: "0", ctime: "0", inode: "1" });
+  };
+  for (let at = 0; at < 10; at++) add(String(at));
+  const ledger = {
+    paths: () => entries.keys(),
+    file: (path: string) => entries.get(path),
+    isPresent: (path: string) => entries.has(path) && entries.get(path)?.state !== "gone",
+    put: async (path: string, value: FileValue) => void entries.set(path, value),
+  };
+  let calls = 0;
+  const access = new FileAccess(folder, 8, log);
+  const counting = Object.assign(access, {
+    run: <Result>(call: () => Promise<Result>) => {
+      calls++;
+      return call();
+    },
+  });
+  const watch = new Watch(
+    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
+    counting,
+  );
+  const busy = new Set<string>();
+  const { signal } = new AbortController();
+  const gone = new GoneFiles(watch, { ledger, log, signal, isBusy: (path) => busy.has(path) });
+  const look = async (found: readonly string[]) => {
+    calls = 0;
+    gone.begin();
+    for (const path of found) gone.found(path);
+    await gone.note();
+    return calls;
+  };
+  const states = () => [...entries].filter(([, { state }]) => state === "gone").map(([path]) => path);
+  return { folder, look, states, busy, names: [...entries.keys()] };
+}
+
+test("as long as everything is seen, nothing is looked at twice", async () => {
+  const { look, names, states } = prepare();
+  expect(await look(names)).toBe(0);
+  expect(await look([...names, "unknown to the ledger"])).toBe(0);
+  expect(states()).toEqual([]);
+});
+
+test("what is gone is noted, and the next look looks at nothing twice again", async () => {
+  const { folder, look, names, states } = prepare();
+  unlinkSync(join(folder, "3"));
+  const left = names.filter((name) => name !== "3");
+  expect(await look(left)).toBe(10);
+  expect(states()).toEqual(["3"]);
+  expect(await look(left)).toBe(0);
+});
+
+test("what is there but not among what the watch wants any more is looked at twice only once", async () => {
+  const { folder, look, names, states } = prepare();
+  const wanted = names.slice(4);
+  expect(await look(wanted)).toBe(10);
+  expect(await look(wanted)).toBe(0);
+  unlinkSync(join(folder, "5"));
+  expect(await look(wanted.filter((name) => name !== "5"))).toBe(10);
+  expect(states()).toEqual(["5"]);
+});
+
+test("from time to time everything is looked at, whatever the counts say", async () => {
+  const { folder, look, names, states } = prepare();
+  const wanted = names.slice(4);
+  await look(wanted);
+  unlinkSync(join(folder, "0"));
+  for (let looks = 1; looks < 60; looks++) await look(wanted);
+  expect(states()).toEqual(["0"]);
+});
+
+test("a file that is being sent is no business of a look, but of the next one", async () => {
+  const { folder, look, names, states, busy } = prepare();
+  unlinkSync(join(folder, "3"));
+  busy.add("3");
+  await look(names.filter((name) => name !== "3"));
+  expect(states()).toEqual([]);
+  busy.clear();
+  await look(names.filter((name) => name !== "3"));
+  expect(states()).toEqual(["3"]);
+});
