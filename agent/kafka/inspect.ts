@@ -1,5 +1,6 @@
 /** Looking at a cluster without touching it: its brokers, a topic's replicas, and what this user may do. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { pause } from "../lib/retry.ts";
 import type { Client } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
 import { describeTopic, lookUpTopic, type Topic } from "./topics.ts";
@@ -45,17 +46,30 @@ export async function groupRights(
   client: Client,
   group: string,
 ): Promise<ReadonlySet<Operation> | undefined> {
+  const what = `looking up group ${group}`;
+  // A cluster that never had a group makes the topic of their positions at the first question, and has no coordinator until then.
+  for (let triesLeft = 20; ; triesLeft--) {
+    const found = await describeGroup(client, group, what);
+    const error = found?.error && kafkaError(what, found.error);
+    if (error?.code === codes.groupAuthorization) return new Set();
+    const rights = toRights(found?.authorizedOperations);
+    if (rights || !error || triesLeft === 0) return rights;
+    await pause(250);
+  }
+}
+
+function describeGroup(
+  client: Client,
+  group: string,
+  what: string,
+): Promise<RdKafka.GroupDescription | undefined> {
   const admin = RdKafka.AdminClient.createFrom(client);
   const options = { includeAuthorizedOperations: true, timeout: requestTimeoutMs };
-  const what = `looking up group ${group}`;
-  const { groups } = await new Promise<RdKafka.GroupDescriptions>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     admin.describeGroups([group], options, (error, result) =>
-      error ? reject(kafkaError(what, error)) : resolve(result),
+      error ? reject(kafkaError(what, error)) : resolve(result.groups[0]),
     );
   });
-  const [found] = groups;
-  if (found?.error && kafkaError(what, found.error).code === codes.groupAuthorization) return new Set();
-  return toRights(found?.authorizedOperations);
 }
 
 /** `host:port` of every broker, as clients are told to find it. Throws a `KafkaError`. */

@@ -357,6 +357,33 @@ describe("it finds a watch that", () => {
   });
 });
 
+describe("it finds that what is sent could not be", () => {
+  test("deleted, for want of a right", async () => {
+    const scene = await openScene();
+    const watch = await scene.folder("source");
+    const options = { uploader: { watch, after: "delete" }, ...(await asNobody(scene)) };
+    await expectOneFailure(
+      await uploaders(scene, options),
+      /after: delete: nothing can be taken out of .*; fix: /,
+    );
+  });
+
+  test("moved, as the folder is not there", async () => {
+    const scene = await openScene();
+    const move_to = join(await scene.folder("parent"), "sent");
+    const agent = await uploaders(scene, { uploader: { after: "move", move_to } });
+    await expectOneFailure(agent, /after: move: .*sent is not there.*; fix: mkdir -p .*sent/);
+  });
+
+  test("moved, and says where it could", async () => {
+    const scene = await openScene();
+    const move_to = await scene.folder("sent");
+    const agent = await uploaders(scene, { uploader: { after: "move", move_to } });
+    expect(await agent.waitForExit()).toBe(0);
+    expect(agent.output).toMatch(/ok +after: move: .*sent is writable/);
+  });
+});
+
 test("a configuration that the client refuses is exit 2, as one that the agent refuses", async () => {
   const scene = await openScene();
   const agent = await uploaders(scene, { kafka: { options: { "no.such.property": "1" } } });

@@ -53,6 +53,24 @@ test("a topic is made with partitions and settings, once", async () => {
   expect(await errorCode(createTopic(producer, topic))).toBe(36); // ERR_TOPIC_ALREADY_EXISTS
 });
 
+test("whether a topic could be made is answered without making it", async () => {
+  const topic = crypto.randomUUID();
+  const validate = (wanted: Partial<RdKafka.NewTopic>) =>
+    call((done) =>
+      admin._client.validateTopic(
+        { topic, num_partitions: 1, replication_factor: 1, ...wanted },
+        timeout,
+        done,
+      ),
+    );
+  await validate({});
+  expect(await errorCode(validate({ replication_factor: 3 }))).toBe(38); // ERR_INVALID_REPLICATION_FACTOR
+  expect(await errorCode(validate({ topic: "no/topic" }))).toBe(17); // ERR_TOPIC_EXCEPTION
+  await createTopic(producer, topic, 1);
+  await describedTopic(topic);
+  expect(await errorCode(validate({}))).toBe(36); // ERR_TOPIC_ALREADY_EXISTS
+});
+
 test("partitions can be added", async () => {
   const topic = crypto.randomUUID();
   await createTopic(producer, topic, 1);
