@@ -1,5 +1,6 @@
 /** Open handles for writing partials, a bounded number: a thousand stalled files must not take a thousand. */
 import type { Disk, DiskFile } from "../lib/disk.ts";
+import { ReadBuffers } from "./read-buffers.ts";
 
 const maxOpen = 64;
 
@@ -10,6 +11,8 @@ interface OpenFile {
 
 export class OpenFiles {
   readonly disk: Disk;
+  /** For reading them back. */
+  readonly buffers = new ReadBuffers();
   /** In the order of their last use. */
   readonly #files = new Map<string, OpenFile>();
 

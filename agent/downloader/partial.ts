@@ -28,8 +28,6 @@ export interface Placed {
   totalBytes: number;
 }
 
-const readBackBytes = 1 << 20;
-
 export class Partial {
   readonly id: VersionId;
   readonly size: number;
@@ -174,18 +172,18 @@ export class Partial {
   /** Starts reading back what the running checksum has missed, unless that is under way. */
   #followPrefix(): void {
     if (this.#hashing || this.#hashedTo >= this.#coverage.prefix) return;
-    const hashing = this.#hashFromFile().finally(() => {
-      this.#hashing = undefined;
-    });
+    const hashing = this.#files.buffers
+      .with((buffer) => this.#hashFromFile(buffer))
+      .finally(() => {
+        this.#hashing = undefined;
+      });
     this.#hashing = hashing;
     // Whoever needs the checksum awaits it and gets the failure; nobody may be waiting yet.
     hashing.catch(() => undefined);
   }
 
   /** Hashes what is on disk, as far as there is no gap. */
-  async #hashFromFile(): Promise<void> {
-    if (this.#hashedTo >= this.#coverage.prefix) return;
-    const buffer = Buffer.allocUnsafe(readBackBytes);
+  async #hashFromFile(buffer: Buffer): Promise<void> {
     while (this.#hashedTo < this.#coverage.prefix) {
       const length = Math.min(buffer.length, this.#coverage.prefix - this.#hashedTo);
       const bytesRead = await this.#files.with(this.file, (handle) =>

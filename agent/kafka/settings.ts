@@ -84,6 +84,8 @@ export function readerProperties(kafka: KafkaConfig, agentName: string): Propert
     ...consumerProperties(kafka, agentName),
     "group.id": readerGroup(agentName),
     "enable.partition.eof": true,
+    // Several of them beside the group's own: a quarter of its queue.
+    "queued.max.messages.kbytes": 1024,
     ...kafka.options,
   };
 }
