@@ -265,3 +265,22 @@ test("a downloader whose chunks were lost gets the file from the uploader", asyn
   await agents[1]?.waitForLine(/uploader\/video\.avi: merge complete/);
   expect(await md5sum(join(output, "uploader/video.avi"))).toBe(await md5sum(file));
 });
+
+test("a file whose topic is made again while it is sent is sent anew into the new one, as a new version", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeLargeFile(join(source, "video.avi"), 20 << 20);
+  const uploader = await scene.uploader(source, { uploader: { chunk: chunkBytes, rate: "2MB/s" } });
+  await uploader.waitForLine(/video\.avi: \(00010 of 00320\) chunk uploaded/);
+  await kafka.deleteTopic(scene.topic);
+  await uploader.waitForLine(/topic .* was made again|was deleted and made again/);
+  await uploader.waitForLine(/video\.avi: successfully processed/);
+  const { id } = await kafka.describeTopic(scene.topic);
+  const entry = compacted(await kafka.readAll(scene.ledger)).get("file/uploader/video.avi");
+  expect(entry).toMatchObject({ state: "sent", topic: id });
+  const downloader = await scene.downloader(output);
+  await downloader.waitForLine(/uploader\/video\.avi: merge complete/);
+  expect(await md5sum(join(output, "uploader/video.avi"))).toBe(await md5sum(join(source, "video.avi")));
+});
