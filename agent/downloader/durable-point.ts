@@ -134,7 +134,9 @@ export class DurablePoint {
     if (timely.length === 0)
       return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications = timely.map((version) => this.#publication(version));
-    // Before the list: what is on it the next session publishes in any case.
+    // Before the list speaks of them.
+    await store.syncNames();
+    // Before the list, too: what is on it the next session publishes in any case.
     await this.#confirmMembership();
     await store.writePublishing(publications);
     const results = await nameAll(this.#options, publications);

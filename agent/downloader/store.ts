@@ -197,6 +197,11 @@ export class Store {
     await this.#disk.sync([this.#partials]);
   }
 
+  /** Makes the names of the partials durable: one may have stood for other bytes before, that failed verification. */
+  syncNames(): Promise<void> {
+    return this.#disk.sync([this.#partials]);
+  }
+
   removeNote(id: VersionId): Promise<void> {
     return this.#disk.remove(join(this.#partials, `${partialName(id)}.json`));
   }
