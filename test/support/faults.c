@@ -7,9 +7,11 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,4 +81,35 @@ time_t time(time_t* now) {
   clock_gettime(CLOCK_REALTIME, &precise);
   if (now) *now = precise.tv_sec;
   return precise.tv_sec;
+}
+
+// The kernel would wait by its own clock. As there, a clock that is set back while somebody waits makes the wait longer.
+int pthread_cond_timedwait(pthread_cond_t* restrict condition, pthread_mutex_t* restrict mutex,
+                           const struct timespec* restrict until) {
+  typedef int (*wait_fn)(pthread_cond_t*, pthread_mutex_t*, const struct timespec*);
+  static wait_fn real;
+  // Not the one of an older glibc, which dlsym gives.
+  if (!real) real = (wait_fn)dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+  if (!real) real = (wait_fn)dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+  // glibc's mark on a condition that waits by the monotonic clock.
+  if (condition->__data.__wrefs & 2) return real(condition, mutex, until);
+  for (;;) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long left = (until->tv_sec - now.tv_sec) * 1000000000LL + until->tv_nsec - now.tv_nsec;
+    if (left <= 0) return ETIMEDOUT;
+    if (left > 20000000) left = 20000000;
+    struct timespec slice;
+    real_clock(CLOCK_REALTIME, &slice);
+    slice.tv_nsec += left;
+    if (slice.tv_nsec >= 1000000000) slice.tv_nsec -= 1000000000, slice.tv_sec++;
+    int result = real(condition, mutex, &slice);
+    if (result != ETIMEDOUT) return result;
+  }
+}
+
+// glibc's is the same, by another way than the function above.
+int cnd_timedwait(cnd_t* restrict condition, mtx_t* restrict mutex, const struct timespec* restrict until) {
+  int result = pthread_cond_timedwait((pthread_cond_t*)condition, (pthread_mutex_t*)mutex, until);
+  return result == 0 ? thrd_success : result == ETIMEDOUT ? thrd_timedout : thrd_error;
 }
