@@ -17,11 +17,11 @@ export class Feedback {
   readonly #requests = new Requests();
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
-  /** What can't be stored, as it was read at the start. */
+  /** What can't be stored, of before the role began. */
   #failures: GroupReceipt[] = [];
   #loaded = false;
-  /** Told once the ledger is read; the role sets it when it begins. */
-  onNews: (news: News) => void = () => undefined;
+  /** Set while the role works; what comes before is known when it begins. */
+  onNews: ((news: News) => void) | undefined;
 
   /**
    * @param groups whose receipts count; undefined: any group's
@@ -41,10 +41,13 @@ export class Feedback {
   take(entry: Entry, offset: number): void {
     const { key, value } = entry;
     if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, offset);
-    else if (key.kind === "delivered")
-      this.#takeReceipt({ ...key, ...(value as DeliveredValue | null), verdict: key.kind }, value === null);
-    else if (key.kind === "failed")
-      this.#takeReceipt({ ...key, ...(value as FailedValue | null), verdict: key.kind }, value === null);
+    else if (key.kind === "delivered") {
+      const { size, checksum } = (value as DeliveredValue | null) ?? {};
+      this.#takeReceipt({ ...idOf(key), verdict: "delivered", size, checksum }, value === null);
+    } else if (key.kind === "failed") {
+      const { reason } = (value as FailedValue | null) ?? {};
+      this.#takeReceipt({ ...idOf(key), verdict: "failed", reason }, value === null);
+    }
   }
 
   /** Everything that was said before is known now. */
@@ -70,10 +73,11 @@ export class Feedback {
     return this.#requests.paths();
   }
 
-  /** What groups ask for of the path's present version, which was sent whole. */
+  /** What groups ask for of the path's present version, which was sent whole; it may be gone since. */
   request(path: string): Request | undefined {
     const entry = this.#fileOf(path);
-    return entry?.state === "sent" ? this.#requests.of(path, entry.version) : undefined;
+    const wasSent = entry?.state === "sent" || entry?.state === "gone";
+    return wasSent ? this.#requests.of(path, entry.version) : undefined;
   }
 
   /** There is nothing to answer to it. */
@@ -96,7 +100,7 @@ export class Feedback {
     return this.#receipts.isSettled(path);
   }
 
-  /** What groups could not store, as of the start. Asked for once. */
+  /** What groups could not store, of before the role began. Asked for once. */
   takeFailures(): readonly GroupReceipt[] {
     const failures = this.#failures.filter(({ path }) => this.#receipts.isFailed(path));
     this.#failures = [];
@@ -110,7 +114,7 @@ export class Feedback {
     if (!value || (this.#loaded && this.#fileOf(path)?.version !== version)) return;
     if (!this.#requests.put(path, group, { version, ranges: value.ranges, offset }))
       this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
-    if (this.#loaded) this.onNews({ kind: "needs", path });
+    this.onNews?.({ kind: "needs", path });
   }
 
   #takeReceipt(receipt: GroupReceipt, isTakenBack: boolean): void {
@@ -133,7 +137,12 @@ export class Feedback {
   #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
     if (receipt.verdict === "delivered" && (receipt.size !== size || receipt.checksum !== checksum)) return;
     if (!this.#receipts.put(receipt)) return;
-    if (this.#loaded) this.onNews({ kind: "receipt", receipt });
+    if (this.onNews) this.onNews({ kind: "receipt", receipt });
     else if (receipt.verdict === "failed") this.#failures.push(receipt);
   }
+}
+
+/** Nothing more: there may be a hundred thousand. */
+function idOf({ path, version, group }: ReceiptKey<"delivered" | "failed">): Omit<GroupReceipt, "verdict"> {
+  return { path, version, group };
 }

@@ -12,10 +12,10 @@ export interface GroupReceipt {
   version: number;
   group: string;
   /** Of a delivered one. */
-  size?: number;
-  checksum?: string;
+  size?: number | undefined;
+  checksum?: string | undefined;
   /** Of a failed one. */
-  reason?: string;
+  reason?: string | undefined;
 }
 
 /** So many groups fit; a bit each for what they have and for what they can't store. */

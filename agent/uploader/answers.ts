@@ -62,7 +62,10 @@ export class Answers {
         continue;
       }
       this.#waiting.delete(path);
-      if (request) this.#begin(request, file);
+      if (!request) continue;
+      // A look was faster.
+      if (ledger.file(path)?.state === "gone") this.#noteGone(request);
+      else this.#begin(request, file);
     }
     if (untilMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.check(), untilMs);
   }
@@ -93,7 +96,7 @@ export class Answers {
       if (!signal.aborted) outcome = await resend(this.#options, request, file);
       if (outcome === "sent") failed.delete(path);
       if (outcome === "gone") this.#noteGone(request);
-      if (outcome === "changed") ledger.feedback.dropRequest(request);
+      else if (outcome === "changed") ledger.feedback.dropRequest(request);
     } catch (error) {
       const name = pathToDisplay(path);
       log.error(`${name}: can't be sent again: ${messageOf(error)}; tried again later`);
@@ -107,8 +110,10 @@ export class Answers {
     }
   }
 
-  #noteGone({ path, version, groups }: Request): void {
-    const { log, observer, failed } = this.#options;
+  #noteGone(request: Request): void {
+    const { ledger, log, observer, failed } = this.#options;
+    const { path, version, groups } = request;
+    ledger.feedback.dropRequest(request);
     const reason = `version ${version} is asked for again by group ${groups.join(", ")} but is gone`;
     log.error(`${pathToDisplay(path)}: ${reason}`, { path, version });
     observer.failed("failed", pathToDisplay(path), reason);

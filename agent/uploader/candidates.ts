@@ -62,9 +62,12 @@ export class Candidates {
     this.#of(file)?.postpone(file);
   }
 
-  /** The file is being sent: what happens to it is looked at by `done`. */
-  begin(file: WatchedFile): void {
-    this.#of(file)?.begin(file.path);
+  /**
+   * The file is being sent: what happens to it is looked at by `done`. Returns false when it is busy already: then `done`
+   * has it looked at again.
+   */
+  begin(file: WatchedFile): boolean {
+    return this.#of(file)?.begin(file.path) ?? false;
   }
 
   /** @param changed it changed while it was read, and is to stand still for longer this time */

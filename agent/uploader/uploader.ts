@@ -95,13 +95,14 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
       candidates.postpone(found.file);
       continue;
     }
-    candidates.begin(found.file);
+    if (!candidates.begin(found.file)) continue;
     const place = lanes.enter(small, found.file.watch);
     const task: Promise<void> = send(found, place).finally(() => running.delete(task));
     running.add(task);
     // Small files come as fast as they are read; a large one waits for its place beside this loop.
     if (small) await place;
   }
+  ledger.feedback.onNews = undefined;
   await Promise.all(running);
   await Promise.all([answers.end(), afterwards.end()]);
   return { failedCount: failed.size };

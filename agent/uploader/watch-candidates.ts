@@ -113,10 +113,15 @@ export class WatchCandidates {
     if (settling) settling.sinceMs = performance.now() + postponeMs - settling.waitMs;
   }
 
-  /** The file is being sent: what happens to it is looked at by `done`. */
-  begin(path: string): void {
-    this.#busy.set(path, false);
+  /**
+   * The file is being sent: what happens to it is looked at by `done`. Returns false when it is busy already: then `done`
+   * has it looked at again.
+   */
+  begin(path: string): boolean {
     this.#settling.delete(path);
+    const isFree = !this.#busy.has(path);
+    this.#busy.set(path, !isFree);
+    return isFree;
   }
 
   /** @param changed it changed while it was read, and is to stand still for longer this time */
