@@ -16,7 +16,7 @@ import type { ChaosOptions } from "./options.ts";
 import { sabotage } from "./sabotage.ts";
 import { settle } from "./settle.ts";
 import { SourcesWatcher } from "./sources-watcher.ts";
-import { Stage } from "./stage.ts";
+import { groups, Stage } from "./stage.ts";
 import { Tidy } from "./tidy.ts";
 import { Truth } from "./truth.ts";
 import { mebibytes, memoryGoals, type Results } from "./verdict.ts";
@@ -70,6 +70,7 @@ class Run {
   readonly #generator: Generator;
   readonly #plan: FaultPlan;
   readonly #contents: Contents;
+  readonly #begun = new Set<string>();
   readonly #tooLarge = new Set<string>();
   #tidies = true;
 
@@ -98,7 +99,10 @@ class Run {
       findings,
       journal,
       disks: stage.disks,
-      onArrival: (disk, arrival) => this.#tidy.arrived(disk, arrival),
+      onArrival: (disk, arrival) => {
+        this.#begun.add(disk.group);
+        this.#tidy.arrived(disk, arrival);
+      },
     });
     this.#sourcesWatcher = new SourcesWatcher({
       sources: stage.sources.slice(0, afterDelete),
@@ -124,6 +128,7 @@ class Run {
         journal.general(`${what} was killed${inFlight ? " with chunks in flight" : ""}`);
       },
       storeDeleted: (disk: string) => counters.storeDeleted(disk),
+      groupsHaveBegun: () => groups.every((group) => this.#begun.has(group)),
       say: (text: string) => journal.general(text),
     };
     // What is broken on purpose has to be what is found.
@@ -178,6 +183,7 @@ class Run {
       watcher: this.#watcher,
       counters: this.#counters,
       findings: this.#findings,
+      deleting: this.#stage.sources.slice(0, this.#options.afterDelete).map(({ uploader }) => uploader),
       say: this.#say,
       stuckMs: this.#options.sabotage === undefined ? stuckMs : sabotageStuckMs,
       patienceMs,
@@ -209,6 +215,7 @@ class Run {
       killsInFlight: this.#counters.killsInFlight,
       versions: this.#truth.deliveredStates,
       compared,
+      taken: this.#truth.taken,
       repeated,
       unseen: this.#watcher.unseen,
       ways: ways.map((way) => ({ name: way.name, taken: this.#taken(way) })),

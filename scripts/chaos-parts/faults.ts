@@ -1,5 +1,5 @@
 /** The faults, each as what is done, how long it lasts and how it is mended. A new kind of fault is a new row. */
-import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../test/support/compare.ts";
 import { waitUntil } from "../../test/support/wait.ts";
@@ -20,6 +20,8 @@ export interface FaultScene {
   /** Notes a kill; inFlight: chunks were under way. */
   killed(what: string, inFlight: boolean): void;
   storeDeleted(disk: string): void;
+  /** Whether each group has begun. What expires before that is none of its business. */
+  groupsHaveBegun(): boolean;
   say(text: string): void;
 }
 
@@ -174,7 +176,9 @@ async function deletePartials(
   const disk = diskOf(stage, target);
   const folder = join(disk.output, ".streamsend/partial");
   await aim(() => agentOf(stage, target).isInFlight);
-  const names = readdirSync(folder).filter((_, at) => (at + draw.extent) % 3 !== 0);
+  // Not there before its first session on an output.
+  const all = existsSync(folder) ? readdirSync(folder) : [];
+  const names = all.filter((_, at) => (at + draw.extent) % 3 !== 0);
   storeDeleted(disk.name);
   for (const name of names) rmSync(join(folder, name), { force: true });
   say(`${target}: ${names.length} files of unfinished versions deleted`);
@@ -207,7 +211,8 @@ async function fillDisk({ stage, say }: FaultScene, target: string, draw: FaultD
 }
 
 /** Everything in the log so far expires. */
-async function cutLog({ stage, say }: FaultScene): Promise<void> {
+async function cutLog({ stage, groupsHaveBegun, say }: FaultScene): Promise<void> {
+  if (!groupsHaveBegun()) return;
   const file = join(stage.kafka.dir, "cut.json");
   const partitions = [0, 1, 2, 3, 4, 5].map((partition) => ({ topic: "streamsend", partition, offset: -1 }));
   writeFileSync(file, JSON.stringify({ version: 1, partitions }));

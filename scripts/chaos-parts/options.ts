@@ -27,7 +27,7 @@ export function parseOptions(args: readonly string[], faults: readonly string[])
       seed: { type: "string" },
       sabotage: { type: "string" },
       without: { type: "string", default: "" },
-      "after-delete": { type: "string", default: "0" },
+      "after-delete": { type: "string", default: "1" },
     },
   });
   const [folder, executable, ...more] = positionals;

@@ -17,6 +17,8 @@ export interface SettleOptions {
   watcher: Watcher;
   counters: Counters;
   findings: Findings;
+  /** Uploaders that delete what is delivered. */
+  deleting: readonly string[];
   say(text: string): void;
   /** Nothing has moved for so long: stuck. */
   stuckMs: number;
@@ -28,13 +30,13 @@ const quietMs = 3000;
 
 /** Waits until all that must arrive has arrived and nothing moves; what does not arrive is a finding. */
 export async function settle(options: SettleOptions): Promise<void> {
-  const { truth, watcher, counters, stuckMs, patienceMs } = options;
+  const { truth, watcher, counters, findings, deleting, stuckMs, patienceMs } = options;
   const endMs = Date.now() + patienceMs;
   let moves = -1;
   let movedMs = Date.now();
   const isOver = async () => {
     await watcher.settled();
-    const missing = truth.outstanding().length;
+    const missing = truth.outstanding().length + truth.notTaken(deleting).length;
     if (counters.moves !== moves) movedMs = Date.now();
     moves = counters.moves;
     if (missing === 0) return Date.now() - counters.lastMoveMs >= quietMs;
@@ -42,6 +44,8 @@ export async function settle(options: SettleOptions): Promise<void> {
   };
   await waitUntil("everything settles", isOver, { timeoutMs: patienceMs + stuckMs, pollMs: 200 });
   if (truth.outstanding().length > 0) await reportMissing(options);
+  for (const key of truth.notTaken(deleting))
+    findings.add("stuck", key, "every group has it, and its source is not deleted");
 }
 
 /** One finding a content: lost if any group can never get it. */

@@ -68,6 +68,14 @@ export class Truth {
     return this.#records.get(key);
   }
 
+  /** How many contents agents have taken away. */
+  get taken(): number {
+    let count = 0;
+    for (const { states } of this.#records.values())
+      count += states.filter(({ end }) => end === "taken").length;
+    return count;
+  }
+
   /** The content that stands at a path now. */
   current(key: string): State | undefined {
     const last = this.#records.get(key)?.states.at(-1);
@@ -131,6 +139,14 @@ export class Truth {
   missingIn(state: State): string[] {
     const groups = new Set(this.#disks.map(({ group }) => group));
     return [...groups].filter((group) => !this.isDelivered(state, group));
+  }
+
+  /** Paths of these uploaders whose content every group has, and that nobody has taken away. */
+  notTaken(uploaders: readonly string[]): string[] {
+    return [...this.#records.keys()].filter((key) => {
+      const state = this.current(key);
+      return state && uploaders.includes(key.split("/")[0] ?? "") && this.missingIn(state).length === 0;
+    });
   }
 
   /**

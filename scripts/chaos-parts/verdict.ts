@@ -11,6 +11,8 @@ export interface Results {
   versions: number;
   /** Files that were there at the end. */
   compared: number;
+  /** Sources that uploaders have deleted, as `after: delete` asks. */
+  taken: number;
   /** Contents that a disk got twice for a reason, by that. */
   repeated: ReadonlyMap<string, number>;
   unseen: number;
@@ -65,6 +67,7 @@ export function summaryOf(results: Results): string {
     row(results.versions, "contents published"),
     row(results.kills, "kills"),
     row(results.killsInFlight, "of them with chunks in flight"),
+    row(results.taken, "sources deleted by their uploaders once every group had them"),
     row(results.compared, "files compared again at the end"),
     ...[...results.repeated]
       .sort()

@@ -50,6 +50,8 @@ export class Watcher {
   readonly #inotify: Inotify;
   readonly #looks = new Set<Promise<void>>();
   readonly #seen = new Map<string, string>();
+  /** What the file had that took a name last. */
+  readonly #contents = new Map<string, Content>();
   readonly #arrivedMs = new Map<string, number>();
   readonly #removing = new Map<string, number>();
   readonly #reported = new Set<string>();
@@ -101,23 +103,22 @@ export class Watcher {
     rmSync(place);
   }
 
-  /** Every file that is still there has to be the newest that its disk has had; gives how many were compared. */
+  /** Every file that is still there has to be as it was when it took its name; gives how many were compared. */
   async compareAll(): Promise<number> {
     let compared = 0;
     for (const disk of this.#options.disks) {
       for (const path of filesIn(disk.output)) {
-        const key = relative(disk.output, path);
-        const record = this.#options.truth.record(key);
-        const newest = record?.states[record.newestOn.get(disk.name) ?? -1];
         const file = await open(path);
-        const seen = await contentOf(file).finally(() => file.close());
+        const now = await contentOf(file).finally(() => file.close());
+        const then = this.#contents.get(path);
         compared++;
-        if (newest?.md5 !== seen.md5 || newest.size !== seen.size)
-          this.#options.findings.add(
-            "corrupt",
-            key,
-            `on ${disk.name}: at the end it is not what was published last`,
-          );
+        if (then?.md5 === now.md5 && then.size === now.size && then.mtimeNs === now.mtimeNs) continue;
+        const key = relative(disk.output, path);
+        this.#options.findings.add(
+          "corrupt",
+          key,
+          `on ${disk.name}: at the end it is not what was published last`,
+        );
       }
     }
     return compared;
@@ -162,7 +163,7 @@ export class Watcher {
       return;
     }
     this.#seen.set(path, identity);
-    const look = this.#judge(disk, key, path, descriptor, ino)
+    const look = this.#judge(disk, key, path, descriptor, ino, identity)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -179,6 +180,7 @@ export class Watcher {
     path: string,
     descriptor: number,
     inode: bigint,
+    identity: string,
   ): Promise<void> {
     const { truth, findings, journal, onArrival } = this.#options;
     const atMs = Date.now();
@@ -186,6 +188,7 @@ export class Watcher {
     const file = await open(`/proc/self/fd/${descriptor}`);
     try {
       const seen = await contentOf(file);
+      if (this.#seen.get(path) === identity) this.#contents.set(path, seen);
       const judged = truth.published(disk.name, key, seen);
       journal.ofFile(
         key,

@@ -80,3 +80,14 @@ test("a content that a path had twice may arrive twice, and not a third time", (
   const kinds = [first, second, first, first, second].map((seen) => truth.published("one", key, seen).kind);
   expect(kinds).toEqual(["new", "new", "new", "again", "older"]);
 });
+
+test("a source that should have been deleted once every group had it is named", () => {
+  const truth = truthWith(first);
+  expect(truth.notTaken(["till-1"])).toEqual([]);
+  for (const disk of ["one", "copy"]) truth.published(disk, key, first);
+  expect(truth.notTaken(["till-2"])).toEqual([]);
+  expect(truth.notTaken(["till-1"])).toEqual([key]);
+  truth.ended(key, "taken", 1);
+  expect(truth.notTaken(["till-1"])).toEqual([]);
+  expect(truth.taken).toBe(1);
+});

@@ -12,6 +12,7 @@ const good: Results = {
   killsInFlight: 100,
   versions: 2000,
   compared: 1,
+  taken: 0,
   repeated: new Map(),
   unseen: 0,
   ways: [{ name: "resumed", taken: 1 }],
