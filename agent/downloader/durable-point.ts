@@ -102,8 +102,9 @@ export class DurablePoint {
     if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));
-    if (snapshot.parked) await store.writeParked(snapshot.parked);
     const { leftOver, ...counts } = await this.#publish(snapshot.finished);
+    // Before the position is committed, and after what was parked until now is published: it is noted nowhere else.
+    if (snapshot.parked) await store.writeParked(snapshot.parked);
     const moved = snapshot.positions.filter((p) => this.#committed.get(p.partition) !== p.offset);
     if (moved.length > 0) await this.#commit(moved);
     await this.#clear([...snapshot.finished.map(({ partial }) => partial), ...snapshot.dropped]);

@@ -64,9 +64,13 @@ export class Recoveries {
     return isThis(this.#waiting) || [...this.#running.keys()].some(isThis);
   }
 
-  /** Reads all that is in these parts again: a newer agent may have written it, and this one may understand it by now. */
-  readAll(parts: readonly Part[]): void {
-    if (parts.length > 0) this.#run(new Map(), parts, undefined);
+  /**
+   * Reads all that is in these parts again: a newer agent may have written it, and this one may understand it by now.
+   *
+   * @param whenRead called when all of it was read and is placed
+   */
+  readAll(parts: readonly Part[], whenRead: () => void): void {
+    if (parts.length > 0) this.#run(new Map(), parts, undefined, whenRead);
   }
 
   /** Whether none is running or waiting. */
@@ -88,8 +92,11 @@ export class Recoveries {
     this.#run(batch, parts, batch);
   }
 
-  #run(batch: Batch, parts: readonly Part[], only: Batch | undefined): void {
+  #run(batch: Batch, parts: readonly Part[], only: Batch | undefined, whenRead?: () => void): void {
     const running = this.#read(merge(parts), only)
+      .then(() => {
+        if (!this.#options.signal.aborted) whenRead?.();
+      })
       .catch((error: unknown) => this.#options.fail(error))
       .finally(() => {
         this.#running.delete(batch);

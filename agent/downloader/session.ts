@@ -191,7 +191,10 @@ export class Session {
     this.#gainedAtMs = this.#options.now();
     const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
     for (const partial of this.#assembly.unfinished) if (partial.hasHole) this.#readAgain(partial, until);
-    if (readsParked) this.#recoveries.readAll(this.#unplaceable.unpark(until));
+    if (readsParked) {
+      const parked = this.#unplaceable.unpark(until);
+      this.#recoveries.readAll(parked, () => this.#unplaceable.unparked(parked));
+    }
     return starts.map(({ partition, offset }) => ({ partition, offset }));
   }
 

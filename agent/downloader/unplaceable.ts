@@ -25,6 +25,8 @@ export class UnplaceableRecords {
   readonly #refused = new Set<string>();
   readonly #newer = new Map<string, number>();
   #parked: ParkedRange[] = [];
+  /** What is being read again. */
+  #unparked: ParkedRange[] = [];
   #parkedChanged = false;
   #refusedCount = 0;
 
@@ -40,17 +42,27 @@ export class UnplaceableRecords {
     this.#parked = parked.filter(({ topic }) => topic === this.#topicId);
   }
 
-  /** What is parked in these partitions, before these offsets: it is about to be read again. */
+  /**
+   * What is parked in these partitions, before these offsets: it is about to be read again. Until `unparked` says that it
+   * was, the note on it stays: what is read past and not noted would be gone after a crash.
+   */
   unpark(until: ReadonlyMap<number, number>): Part[] {
     const taken = this.#parked.filter(({ partition }) => until.has(partition));
     this.#parked = this.#parked.filter((range) => !taken.includes(range));
-    this.#parkedChanged ||= taken.length > 0;
+    this.#unparked.push(...taken);
     if (taken.length > 0) this.#log.info("what was parked until an upgrade is read again");
     return taken.map(({ partition, from, to }) => ({
       partition,
       from,
       until: Math.min(to, until.get(partition) ?? 0),
     }));
+  }
+
+  /** All of these parts was read again; what still is of no use was parked anew. */
+  unparked(parts: readonly Part[]): void {
+    const partitions = new Set(parts.map(({ partition }) => partition));
+    this.#unparked = this.#unparked.filter(({ partition }) => !partitions.has(partition));
+    this.#parkedChanged = true;
   }
 
   /** Files whose path was refused. */
@@ -70,7 +82,7 @@ export class UnplaceableRecords {
 
   /** Where parked records are. */
   get parked(): readonly ParkedRange[] {
-    return this.#parked;
+    return [...this.#unparked, ...this.#parked];
   }
 
   get hasChanges(): boolean {
@@ -81,7 +93,7 @@ export class UnplaceableRecords {
   takeParked(): ParkedRange[] | undefined {
     if (!this.#parkedChanged) return undefined;
     this.#parkedChanged = false;
-    return [...this.#parked];
+    return [...this.parked];
   }
 
   take(decoded: Unplaceable, record: IncomingRecord): void {
