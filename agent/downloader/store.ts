@@ -102,6 +102,9 @@ export class Store {
       this.#device = (await this.#lookAtOutput()).device;
       for (const folder of [this.folder, this.#partials, this.#quarantine]) await this.#makeFolder(folder);
       await this.#requireWritable();
+      // Half-written when a crash came.
+      for (const name of await this.#disk.list(this.folder))
+        if (name.endsWith(".new")) await this.#disk.remove(join(this.folder, name));
       // What is found here is built upon, also what a process before had no time to sync: a power cut could still take it.
       await this.#disk.sync([`${this.output}/.`, this.folder, this.#partials]);
       this.#foldsCase = (await this.#disk.look(join(this.output, ".STREAMSEND"))) !== undefined;
