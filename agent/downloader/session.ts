@@ -136,6 +136,7 @@ export class Session {
         if (signal.aborted || (once && this.#isDone())) break;
       }
       await this.#makeDurable();
+      if (once) await this.#options.ledger.tidyNeeds();
       return { lostCount: this.#lostCount() };
     } finally {
       this.#abort.abort();
