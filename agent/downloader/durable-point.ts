@@ -8,8 +8,10 @@
  *   4. the list of what is to be published   a crash: the next start finishes it
  *   5. finished files get their names        a crash: the list tells which have theirs already
  *   6. their receipts are acknowledged       a crash: the next start writes them
- *   7. the position is committed             a crash: the receipts tell that what comes again is done
- *   8. what is done is cleared away
+ *   7. what is parked is noted, what was
+ *      given up is removed                   a crash: as before; past the position nothing would tell of either
+ *   8. the position is committed             a crash: the receipts tell that what comes again is done
+ *   9. what is done is cleared away
  */
 import type { DownloaderConfig } from "../config/config.ts";
 import type { Group } from "../kafka/group-consumer.ts";
@@ -103,12 +105,13 @@ export class DurablePoint {
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));
     const { leftOver, ...counts } = await this.#publish(snapshot.finished);
-    // Before the position is committed, and after what was parked until now is published: it is noted nowhere else.
+    // Not sooner: what was parked until now may have been published just before.
     if (snapshot.parked) await store.writeParked(snapshot.parked);
+    await this.#remove(snapshot.dropped);
     const moved = snapshot.positions.filter((p) => this.#committed.get(p.partition) !== p.offset);
     if (moved.length > 0) await this.#commit(moved);
-    await this.#clear([...snapshot.finished.map(({ partial }) => partial), ...snapshot.dropped]);
-    for (const partial of [...leftOver, ...snapshot.dropped]) await partial.drop();
+    await this.#removeNotes(snapshot.finished.map(({ partial }) => partial));
+    await this.#remove(leftOver);
     return counts;
   }
 
@@ -204,8 +207,13 @@ export class DurablePoint {
     for (const { partition, offset } of positions) this.#committed.set(partition, offset);
   }
 
-  async #clear(done: readonly Partial[]): Promise<void> {
-    for (const { id } of done) {
+  async #remove(partials: readonly Partial[]): Promise<void> {
+    await this.#removeNotes(partials);
+    for (const partial of partials) await partial.drop();
+  }
+
+  async #removeNotes(partials: readonly Partial[]): Promise<void> {
+    for (const { id } of partials) {
       if (this.#noted.delete(partialName(id))) await this.#options.store.removeNote(id);
     }
   }
