@@ -13,7 +13,8 @@ import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.
 import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
 import { GoneFiles } from "./gone-files.ts";
 import { isTooOld } from "./max-age.ts";
-import { type Found, look, type ScanReport, scan } from "./scan.ts";
+import { type Found, isGone, look, type ScanReport, scan } from "./scan.ts";
+import { Settling } from "./settling.ts";
 import type { Watch, WatchedFile } from "./watched-file.ts";
 
 export interface CandidatesOptions {
@@ -31,28 +32,16 @@ export interface CandidatesOptions {
   onLooked(): void;
 }
 
-interface Settling {
-  file: WatchedFile;
-  fingerprint: Fingerprint;
-  /** Since when it stands still, and how long it has to; by the monotonic clock. */
-  sinceMs: number;
-  waitMs: number;
-}
-
 /** More events than this at once, and a full look is cheaper than each of them. */
 const maxEvents = 10_000;
 /** After events were lost, and so that a burst of new folders is one look. */
 const soonMs = 500;
-const postponeMs = 5000;
-/** A file that keeps changing while it is read settles twice as long each time, up to this many times. */
-const maxBackOff = 64;
 
 export class WatchCandidates {
   readonly #options: CandidatesOptions;
   readonly #watch: Watch;
   readonly #gone: GoneFiles;
-  readonly #settling = new Map<string, Settling>();
-  readonly #backOff = new Map<string, number>();
+  readonly #settling: Settling;
   /** Files of before the start that are none of our business (`existing: false`), as they were then. */
   readonly #leftAlone = new Map<string, Fingerprint>();
   readonly #refused = new Set<string>();
@@ -68,6 +57,7 @@ export class WatchCandidates {
   constructor(watch: Watch, options: CandidatesOptions) {
     this.#watch = watch;
     this.#options = options;
+    this.#settling = new Settling(options.config.settleMs);
     this.#gone = new GoneFiles(watch, { ...options, isBusy: (path) => this.isBusy(path) });
   }
 
@@ -77,9 +67,12 @@ export class WatchCandidates {
     let events: FolderEvents | undefined;
     try {
       while (!signal.aborted) {
-        if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
         // Not before the file system has answered: it would be asked for all of its folders at once.
-        if (!once) events ??= this.#follow();
+        if (!once && !events) {
+          await isGone(this.#watch, "");
+          events = this.#follow();
+        }
+        if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
         yield* this.#lookAtEvents();
         yield* this.#lookAtSettled();
         const nothingLeft = this.#settling.size + this.#busy.size + this.#events.size === 0;
@@ -109,8 +102,7 @@ export class WatchCandidates {
 
   /** There is no place for it now; it is looked at again a little later. */
   postpone(file: WatchedFile): void {
-    const settling = this.#settling.get(file.path);
-    if (settling) settling.sinceMs = performance.now() + postponeMs - settling.waitMs;
+    this.#settling.postpone(file.path);
   }
 
   /**
@@ -118,7 +110,7 @@ export class WatchCandidates {
    * has it looked at again.
    */
   begin(path: string): boolean {
-    this.#settling.delete(path);
+    this.#settling.forget(path);
     const isFree = !this.#busy.has(path);
     this.#busy.set(path, !isFree);
     return isFree;
@@ -128,8 +120,7 @@ export class WatchCandidates {
   done(file: WatchedFile, changed: boolean): void {
     const touched = this.#busy.get(file.path) === true;
     this.#busy.delete(file.path);
-    if (changed) this.#backOff.set(file.path, Math.min(maxBackOff, 2 * (this.#backOff.get(file.path) ?? 1)));
-    else this.#backOff.delete(file.path);
+    this.#settling.ended(file.path, changed);
     if (changed || touched) this.#addEvent(file);
     else this.wake();
   }
@@ -165,7 +156,7 @@ export class WatchCandidates {
   }
 
   async *#lookAtAll(): AsyncGenerator<Found> {
-    const { config, log, signal } = this.#options;
+    const { config, log, observer, signal } = this.#options;
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
     const report: ScanReport = { complete: true };
@@ -173,7 +164,12 @@ export class WatchCandidates {
     for await (const found of scan(this.#watch, log, report)) {
       if (signal.aborted) return;
       this.#gone.found(found.file.path);
-      if (this.#isReady(found)) yield found;
+      const wasSettling = this.#settling.has(found.file.path);
+      const isReady = this.#isReady(found);
+      // No event has told of it.
+      const isNew = !wasSettling && (isReady || this.#settling.has(found.file.path));
+      if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
+      if (isReady) yield found;
       if (this.#events.size > 0) yield* this.#lookAtEvents();
     }
     this.#unreadable = report.problem;
@@ -188,26 +184,23 @@ export class WatchCandidates {
     for (const file of events.values()) {
       if (this.#options.signal.aborted) return;
       const stats = await look(file.watch, file.relative, this.#options.log);
-      if (!stats) this.#settling.delete(file.path);
+      if (!stats) this.#settling.forget(file.path);
       else if (stats.isFile() && this.#isReady({ file, stats })) yield { file, stats };
     }
   }
 
   async *#lookAtSettled(): AsyncGenerator<Found> {
-    for (const [path, { file, sinceMs, waitMs }] of this.#settling) {
+    for (const file of this.#settling.due()) {
       if (this.#options.signal.aborted) return;
-      if (performance.now() < sinceMs + waitMs) continue;
       const stats = await look(file.watch, file.relative, this.#options.log);
-      if (!stats?.isFile()) this.#settling.delete(path);
+      if (!stats?.isFile()) this.#settling.forget(file.path);
       else if (this.#isReady({ file, stats })) yield { file, stats };
     }
   }
 
   /** Until an event comes, something may have settled, or the next full look is due. */
   async #waitForNext(): Promise<void> {
-    let untilMs = this.#rescanAtMs;
-    for (const { sinceMs, waitMs } of this.#settling.values()) untilMs = Math.min(untilMs, sinceMs + waitMs);
-    const waitMs = untilMs - performance.now();
+    const waitMs = Math.min(this.#rescanAtMs, this.#settling.nextMs) - performance.now();
     if (this.#events.size > 0 || waitMs <= 0) return;
     const woken = new AbortController();
     const stop = () => woken.abort();
@@ -226,21 +219,12 @@ export class WatchCandidates {
     }
     if (this.#isRefused(file)) return false;
     const fingerprint = fingerprintOf(stats);
-    if (this.#isKnown(file, fingerprint)) {
-      this.#settling.delete(file.path);
+    const { maxAgeMs } = this.#options.config;
+    if (this.#isKnown(file, fingerprint) || isTooOld(fingerprint, maxAgeMs, Date.now())) {
+      this.#settling.forget(file.path);
       return false;
     }
-    if (isTooOld(fingerprint, this.#options.config.maxAgeMs, Date.now())) {
-      this.#settling.delete(file.path);
-      return false;
-    }
-    const nowMs = performance.now();
-    const before = this.#settling.get(file.path);
-    if (before && sameFingerprint(before.fingerprint, fingerprint))
-      return nowMs >= before.sinceMs + before.waitMs;
-    const waitMs = this.#options.config.settleMs * (this.#backOff.get(file.path) ?? 1);
-    this.#settling.set(file.path, { file, fingerprint, sinceMs: nowMs, waitMs });
-    return !before && stoodStill(fingerprint, waitMs);
+    return this.#settling.isStill(file, fingerprint);
   }
 
   #isKnown(file: WatchedFile, fingerprint: Fingerprint): boolean {
@@ -268,13 +252,4 @@ export class WatchCandidates {
     }
     return true;
   }
-}
-
-/**
- * Whether a file that is seen for the first time has stood still for long enough already, by its own times. If the
- * clock was set meanwhile this errs, and the state is compared again with each read.
- */
-function stoodStill(fingerprint: Fingerprint, waitMs: number): boolean {
-  const newest = Math.max(Number(fingerprint.mtime), Number(fingerprint.ctime)) / 1e6;
-  return Date.now() - newest >= waitMs;
 }

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expectSameTree, run } from "../support/compare.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 import { randomTree, writeLargeFile, writeTree } from "../support/tree.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes();
 const kafkaScript = join(import.meta.dir, "../../scripts/kafka");
@@ -55,6 +57,29 @@ test("a limit that is lowered while it runs, in the middle of a file, fails no f
   const sizes = (await (await scene.kafka()).readAll(scene.topic)).map((record) => record.value?.length ?? 0);
   expect(Math.max(...sizes)).toBeGreaterThan(60_000);
   expect(Math.max(...sizes.slice(-20))).toBeLessThan(60_000);
+});
+
+test("chunks become larger again when the topic takes more", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const kafka = await scene.kafka();
+  await kafka.createTopic(scene.topic, 1, { "max.message.bytes": "60000" });
+  const uploader = await scene.uploader(source);
+  await writeLargeFile(join(source, "before.avi"), 500_000);
+  await uploader.waitForLine(/before\.avi: successfully processed/);
+  await limit(scene, scene.topic, 1_000_000);
+  // The topic is looked at once a minute.
+  let name = 0;
+  await waitUntil(
+    "chunks become larger",
+    async () => {
+      await writeFile(join(source, `${name++}.txt`), "small");
+      return uploader.output.includes("takes 1000000 bytes at a time now: chunks become larger");
+    },
+    { timeoutMs: 120_000, pollMs: 1000 },
+  );
+  await writeLargeFile(join(source, "after.avi"), 500_000);
+  await uploader.waitForLine(/after\.avi: \(00001 of 00001\) chunk uploaded/);
 });
 
 test("a file of one chunk that comes to several, as the topic takes less by then, arrives", async () => {
