@@ -83,8 +83,9 @@ function firstOffset({ ledger, topicId }: PositionOptions, partition: number): n
   return ledger.start?.topic === topicId ? ledger.start.offsets[String(partition)] : undefined;
 }
 
-function inLog(
-  { log, observer }: PositionOptions,
+/** Where to go on when `wanted` is next; what has expired before that is named in the log. */
+export function inLog(
+  { log, observer }: Pick<PositionOptions, "log" | "observer">,
   partition: number,
   wanted: number | undefined,
   low: number,

@@ -13,7 +13,7 @@ import { DownloadStatus } from "./download-status.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
 import { OutputPaths } from "./output-path.ts";
 import type { Partial } from "./partial.ts";
-import { resolveStarts } from "./positions.ts";
+import { inLog, resolveStarts } from "./positions.ts";
 import { Recoveries } from "./recoveries.ts";
 import { Repair } from "./repair.ts";
 import { partialName, type Store } from "./store.ts";
@@ -57,6 +57,8 @@ const publishMs = 1000;
 const publishCount = 500;
 const idleWaitMs = 500;
 const repairMs = 1000;
+/** How often the brokers are asked for the ends of a log that goes on behind the position, when nothing comes of it. */
+const boundsMs = 10_000;
 /** A session that has lived for so long works. */
 const provenMs = 10_000;
 /** For `once`: whoever was given no partition for so long is not needed. */
@@ -84,6 +86,7 @@ export class Session {
   #durablePointRunning: Promise<void> | undefined;
   #lastDurablePointMs: number;
   #lastRepairMs: number;
+  #lastBoundsMs: number;
   #failure: unknown;
   #unstorableCount = 0;
   #lastBytes = Number.POSITIVE_INFINITY;
@@ -92,6 +95,7 @@ export class Session {
     this.#options = options;
     this.#lastDurablePointMs = options.now();
     this.#lastRepairMs = options.now();
+    this.#lastBoundsMs = options.now();
     const { config, disk, topic } = options;
     const paths = new OutputPaths(disk, config.output, config.dirMode);
     this.#durablePoint = new DurablePoint({ ...options, paths, topicId: topic.id });
@@ -132,6 +136,7 @@ export class Session {
         // A member with nothing to do makes no durable point, and is no trouble either.
         if (now() - beganMs >= provenMs) works();
         if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
+        if (event.kind === "idle") await this.#skipExpiredIfDue();
         await this.#repairIfDue();
         if (signal.aborted || (once && this.#isDone())) break;
       }
@@ -282,6 +287,19 @@ export class Session {
     this.#unstorableCount += failed;
     this.#assembly.forget(snapshot.finished);
     this.#options.works();
+  }
+
+  /** When all that was still to be read expires, no record comes to tell it: what was sent there is not ahead any more. */
+  async #skipExpiredIfDue(): Promise<void> {
+    const { group, now } = this.#options;
+    if (now() - this.#lastBoundsMs < boundsMs) return;
+    this.#lastBoundsMs = now();
+    for (const [partition, position] of this.#positions) {
+      if ((group.knownEnd(partition) ?? position) <= position) continue;
+      const { low, high } = await group.bounds(partition);
+      if (low > position)
+        this.#positions.set(partition, inLog(this.#options, partition, position, low, high));
+    }
   }
 
   async #repairIfDue(): Promise<void> {
