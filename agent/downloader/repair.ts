@@ -68,6 +68,8 @@ export class Repair {
   async check(): Promise<void> {
     const { ledger, assembly, observer } = this.#options;
     assembly.dropStale();
+    // What is not known yet is not settled.
+    if (!ledger.isComplete) return;
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
     for (const sent of [...this.#missing()]) {

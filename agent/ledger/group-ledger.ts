@@ -81,6 +81,11 @@ export class GroupLedger {
     await reader?.close();
   }
 
+  /** Whether all of it was read; it is read anew now and then, and much is unknown until its end. */
+  get isComplete(): boolean {
+    return this.#reader?.caughtUp ?? false;
+  }
+
   /** The offsets that the group began at, if it has begun. */
   get start(): StartValue | undefined {
     return this.#start;
@@ -261,8 +266,10 @@ export class GroupLedger {
   }
 
   /** What was sent before the group began is none of its business. */
-  #concerns({ topic, partition, offset, version }: Sent): boolean {
-    if (!this.#start) return true;
+  #concerns(sent: Sent): boolean {
+    const { topic, partition, offset, version } = sent;
+    // What was asked for, and is in another topic now, was the group's business before.
+    if (!this.#start || this.#asked.get(chunkKey(sent))?.version === version) return true;
     if (topic === this.#start.topic) return offset >= (this.#start.offsets[String(partition)] ?? 0);
     // Of a topic that came before or after the one that the group began with; versions are the brokers' microseconds.
     return version >= this.#startedAtMs * 1000;
