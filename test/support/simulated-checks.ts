@@ -54,6 +54,8 @@ export class Checks implements DiskWatcher {
   readonly #failed = new Map<string, string>();
   /** What stands, or stood, under its name on each disk. */
   readonly #published = new Map<SimulatedDisk, Set<string>>();
+  /** Versions that were asked for again on purpose. */
+  readonly #again = new Set<string>();
   /** Of these versions somebody took the file away. */
   readonly #taken = new Set<string>();
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
@@ -164,8 +166,11 @@ export class Checks implements DiskWatcher {
   }
 
   entry(process: Process, { key, value }: Entry): void {
-    if (value === null || !("version" in key)) return;
+    if (!("version" in key)) return;
     const name = nameOf(key);
+    // Members take back only what is moot.
+    if (value === null && key.kind === "delivered" && !this.#machines.has(process)) this.#redeliver(name);
+    if (value === null) return;
     const version = this.versions(chunkKey(key)).find((one) => one.version === key.version);
     if (!version) {
       this.violate(`an entry speaks of ${name}, which there never was`);
@@ -224,6 +229,13 @@ export class Checks implements DiskWatcher {
     if (!this.isDelivered(version)) this.#publishedOn(disk).delete(nameOf(version));
   }
 
+  /** Somebody wants to have a version again. */
+  #redeliver(name: string): void {
+    this.#again.add(name);
+    this.#delivered.delete(name);
+    for (const published of this.#published.values()) published.delete(name);
+  }
+
   /** A disk has lost what it knew, or some of what it held. */
   forgot(disk: SimulatedDisk, storeIsGone: boolean): void {
     if (storeIsGone) this.#forgetful.add(disk);
@@ -250,7 +262,7 @@ export class Checks implements DiskWatcher {
   #isMoot(version: TrueVersion): boolean {
     const name = nameOf(version);
     const newest = this.versions(chunkKey(version)).at(-1);
-    const isSettled = this.#delivered.has(name) || this.#failed.has(name);
+    const isSettled = this.#delivered.has(name) || this.#failed.has(name) || this.#again.has(name);
     return isSettled || newest !== version || version.abandoned || version.lied;
   }
 

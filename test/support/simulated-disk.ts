@@ -137,6 +137,7 @@ export class SimulatedDisk {
   #rename(process: Process, from: string, to: string): void {
     const file = this.files.file(from);
     if (this.#lies.skipsRename?.(to)) return;
+    if (this.files.at(to)?.kind === "folder") throw systemError("EISDIR", to);
     this.#watcher.naming(this, process, from, to, file);
     this.files.rename(from, to);
   }

@@ -76,7 +76,6 @@ export class SimulatedFileSystem {
 
   rename(from: string, to: string): void {
     const node = this.file(from);
-    if (this.at(to)?.kind === "folder") throw systemError("EISDIR", to);
     this.#change({ ...this.#entry(from), node: undefined }, { ...this.#entry(to), node });
   }
 

@@ -1,6 +1,7 @@
 /** What may happen in a simulated world, as fast-check makes and shrinks it. */
 import fc from "fast-check";
 import { output } from "./simulated-checks.ts";
+import { Process } from "./simulated-turns.ts";
 import type { Beginning, World } from "./simulated-world.ts";
 
 /** Something that happens after so many turns. What `a` and `b` choose depends on its kind. */
@@ -18,7 +19,8 @@ export interface Story {
   happenings: Happening[];
 }
 
-const paths = ["one", "two", "folder/three", "folder/deeper/four"];
+/** The last can't stand beside the third. */
+const paths = ["one", "two", "folder/three", "folder/deeper/four", "folder/three/five"];
 const sizes = [0, 1, 40, 200, 350, 1000];
 
 type Deed = (world: World, a: number, b: number) => void;
@@ -67,7 +69,7 @@ const happenings = {
     if (member && world.group.isMember(member)) world.group.expel(member);
   },
   timePasses: (world, _a, b) => {
-    world.turns.nowMs += pick([3000, 12_000, 61_000, 600_000], b);
+    world.turns.nowMs += pick([3000, 12_000, 61_000, 200_000], b);
   },
   expire: (world, a, b) => {
     const partition = a % world.topic.partitions;
@@ -125,6 +127,13 @@ const happenings = {
     const taken = pick(found, b);
     world.checks.take(disk, taken);
     disk.files.remove(taken);
+  },
+  redeliver: (world, _a, b) => {
+    const delivered = [...world.ledger.entries().values()].filter(({ key }) => key.kind === "delivered");
+    if (delivered.length === 0) return;
+    const { key } = pick(delivered, b);
+    if (key.kind !== "delivered") return;
+    void world.ledger.for(new Process("somebody")).write({ key, value: null });
   },
   storeDeleted: (world, a) => {
     const one = machine(world, a);

@@ -18,6 +18,8 @@ export interface Telling {
 
 /** So much of what happened before is told. */
 const reportedLines = 200;
+/** Calls that change nothing. */
+const dull = /: (look|ask for|read|list) /;
 const shrinkMs = 60_000;
 
 /** What was told, in numbers. */
@@ -49,7 +51,11 @@ export async function tellStories(telling: Telling, told?: Told): Promise<string
   const lines: string[] = [];
   await tell(story, lies, lines).catch((error: unknown) => lines.push(String(error)));
   const again = `MODEL_SEED=${details.seed} MODEL_PATH=${details.counterexamplePath}`;
-  return [again, JSON.stringify(story), ...lines.slice(-reportedLines)].join("\n");
+  return [
+    again,
+    JSON.stringify(story),
+    ...lines.filter((line) => !dull.test(line)).slice(-reportedLines),
+  ].join("\n");
 }
 
 async function tell(story: Story, lies: Lies, lines?: string[]): Promise<World> {
