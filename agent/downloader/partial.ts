@@ -190,7 +190,11 @@ export class Partial {
         handle.read(buffer, length, this.#hashedTo),
       );
       if (this.#stopped) throw new AgentError(`${this.file}: no longer read`, "retryable");
-      if (bytesRead === 0) throw new Error(`${this.file} is shorter than what was written to it`);
+      // Shorter than its note says: its checksum shows that, and it is fetched again.
+      if (bytesRead === 0) {
+        this.#hashedTo = this.#coverage.prefix;
+        return;
+      }
       this.#hasher.update(buffer.subarray(0, bytesRead));
       this.#hashedTo += bytesRead;
     }
