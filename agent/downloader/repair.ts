@@ -130,13 +130,15 @@ export class Repair {
     const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
     if (sent.gone)
       return this.#fail(sent, "its uploader no longer has it, and the topic does not hold all of it");
-    if (attempt.step === "asked" && attempt.askedAt === place) return;
-    if (attempt.asks >= maxAsks)
+    const isAnswered = attempt.askedAt !== place;
+    // Another member may have taken the request back, as far as it knew.
+    if (attempt.step === "asked" && !isAnswered && ledger.isAsked(sent)) return;
+    if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
     const ranges = assembly.missingOf(sent);
     attempt.step = "asked";
     attempt.askedAt = place;
-    attempt.asks++;
+    if (isAnswered) attempt.asks++;
     const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
     log.warn(`${name}: ${bytes} bytes are not in the log: asking its uploader to send them again`, {
       ...fieldsOf(sent),

@@ -175,8 +175,15 @@ export class GroupLedger {
     this.#asked.set(chunkKey(id), { uploader, path, version });
   }
 
+  /** Whether a request for the version stands in the ledger, as far as that was read. */
+  isAsked(id: VersionId): boolean {
+    return this.#asked.get(chunkKey(id))?.version === id.version;
+  }
+
   /** Takes back the requests that are settled, or that a newer version has made moot. See `Ledger.write`. */
   async tidyNeeds(): Promise<void> {
+    // What was taken back on purpose is not known as missing before the ledger is read again.
+    if (this.#incomplete) return;
     for (const [name, id] of this.#asked) {
       if (this.#unsettled.has(id)) continue;
       this.#asked.delete(name);
@@ -269,7 +276,7 @@ export class GroupLedger {
   #concerns(sent: Sent): boolean {
     const { topic, partition, offset, version } = sent;
     // What was asked for, and is in another topic now, was the group's business before.
-    if (!this.#start || this.#asked.get(chunkKey(sent))?.version === version) return true;
+    if (!this.#start || this.isAsked(sent)) return true;
     if (topic === this.#start.topic) return offset >= (this.#start.offsets[String(partition)] ?? 0);
     // Of a topic that came before or after the one that the group began with; versions are the brokers' microseconds.
     return version >= this.#startedAtMs * 1000;
