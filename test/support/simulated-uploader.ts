@@ -222,7 +222,7 @@ export class SimulatedUploader {
     entry: FileValue,
     ranges: NeedsValue["ranges"],
   ): Promise<void> {
-    const { topic, random } = this.#world;
+    const { topic } = this.#world;
     const partition = entry.partition ?? 0;
     const from = this.#end(partition);
     let last = 0;
@@ -234,8 +234,13 @@ export class SimulatedUploader {
         at += length;
       } while (at < end);
     }
-    const keeps = entry.topic === topic.id && random.below(2) === 0;
-    const where = { topic: from.topic, partition, from: keeps ? entry.from : encodeFrom(from), offset: last };
+    const isSame = entry.topic === topic.id;
+    const where = {
+      topic: from.topic,
+      partition,
+      from: isSame ? entry.from : encodeFrom(from),
+      offset: isSame ? Math.max(entry.offset ?? 0, last) : last,
+    };
     await this.#put(path, { ...entry, ...where });
   }
 
