@@ -43,7 +43,8 @@ export function takeUp(
       topicId: topic.id,
       partition: entry.partition ?? 0,
       from: decodeFrom(entry.from ?? ""),
-      resumedAt: entry.acknowledged ?? 0,
+      // At least the last byte is sent, so that it is known where the version ends in its partition.
+      resumedAt: Math.max(0, Math.min(entry.acknowledged ?? 0, entry.size - 1)),
     };
   }
   const partition = partitionOf(chunkKey({ uploader: ledger.uploader, path }), topic.partitions);

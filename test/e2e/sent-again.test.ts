@@ -284,3 +284,17 @@ test("a file whose topic is made again while it is sent is sent anew into the ne
   await downloader.waitForLine(/uploader\/video\.avi: merge complete/);
   expect(await md5sum(join(output, "uploader/video.avi"))).toBe(await md5sum(join(source, "video.avi")));
 });
+
+test("a version that was acknowledged whole and not noted as sent ends with its last byte once more", async () => {
+  const stage = await prepare();
+  const { scene, kafka, file } = stage;
+  const { checksum, ...entry } = await entryOf(stage);
+  const sending = { ...entry, state: "sending", acknowledged: fileBytes };
+  const value = Buffer.from(JSON.stringify(sending));
+  await kafka.produce(scene.ledger, [{ key: "file/uploader/video.avi", value, headers: [] }]);
+  expect(await (await stage.start(["--once"])).waitForExit()).toBe(0);
+  const records = await sentAgain(stage);
+  expect(rangesOf(records)).toEqual([[fileBytes - 1, fileBytes]]);
+  expect(records[0] && headerOf(records[0], "checksum")).toBe(`md5:${await md5sum(file)}`);
+  expect(await entryOf(stage)).toMatchObject({ version: entry.version, state: "sent", checksum, offset: 11 });
+});
