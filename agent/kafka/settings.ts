@@ -111,6 +111,8 @@ function consumerProperties(kafka: KafkaConfig, agentName: string): Properties {
     "queued.max.messages.kbytes": 4096,
     "queued.min.messages": 1000,
     "fetch.message.max.bytes": 1_048_576,
+    // An answer is kept whole until its last record is taken, and has a megabyte for each partition by default.
+    "fetch.max.bytes": 2_097_152,
     "fetch.queue.backoff.ms": 2,
     "fetch.wait.max.ms": 500,
     // CRC-32C of the batches: a broken disk or network card on the way is noticed before our own checks.
