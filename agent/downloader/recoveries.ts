@@ -24,6 +24,8 @@ export interface RecoveryOptions {
   signal: AbortSignal;
   /** Takes a record whose key is that of a wanted version, `version` says which; undefined: it was parked. */
   take(record: IncomingRecord, version: number | undefined): Promise<void>;
+  /** Told of each record's bytes, also of those that nobody wants: all of them have been in memory. */
+  passed(bytes: number): void;
   /** Resolves when what was taken is on its way to the disk no more. */
   settled(): Promise<void>;
   /** Told what went wrong; the session ends then. */
@@ -118,7 +120,7 @@ export class Recoveries {
 
   /** @param parts one a partition at most */
   async #readParts(parts: readonly Part[], only: Batch | undefined): Promise<void> {
-    const { open, take, signal } = this.#options;
+    const { open, take, passed, signal } = this.#options;
     const until = new Map(parts.map((part) => [part.partition, part.until]));
     const reader = await open(parts.map(({ partition, from }) => ({ partition, offset: from })));
     try {
@@ -129,7 +131,8 @@ export class Recoveries {
             until.delete(event.partition);
             continue;
           }
-          const { partition, offset, key } = event.record;
+          const { partition, offset, key, value } = event.record;
+          passed(value?.length ?? 0);
           const end = until.get(partition) ?? 0;
           if (offset >= end - 1) until.delete(partition);
           if (offset >= end) continue;

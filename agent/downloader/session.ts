@@ -104,6 +104,7 @@ export class Session {
       open: options.openReader,
       signal: this.#abort.signal,
       take: (record, version) => this.#takeAgain(record, version),
+      passed: (bytes) => this.#garbage.passed(bytes),
       settled: () => this.#assembly.placed(),
       fail: (error) => {
         this.#failure ??= error;
@@ -229,7 +230,6 @@ export class Session {
   async #takeAgain(record: IncomingRecord, version: number | undefined): Promise<void> {
     if (version === undefined) await this.#assembly.take(record);
     else await this.#assembly.takeOnly(record, version);
-    this.#garbage.passed(record.value?.length ?? 0);
   }
 
   #release(partitions: readonly number[]): void {
