@@ -6,13 +6,14 @@ import type { DownloaderConfig } from "../config/config.ts";
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Sent } from "../ledger/unsettled.ts";
+import { codeOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
 import { Changes } from "./changes.ts";
 import type { Interval } from "./coverage.ts";
 import type { Finished } from "./durable-point.ts";
-import type { Partial, Placed } from "./partial.ts";
+import { type Partial, type Placed, UnreadableError } from "./partial.ts";
 import { type Parked, Room } from "./room.ts";
 import type { Store } from "./store.ts";
 import type { UnplaceableRecords } from "./unplaceable.ts";
@@ -37,6 +38,7 @@ export interface AssemblyOptions {
 /** What has come and is not on its way to the disk yet. */
 const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
+const maxHopeless = 1000;
 
 export class Assembly {
   readonly #options: AssemblyOptions;
@@ -49,6 +51,8 @@ export class Assembly {
   readonly #verifying = new Set<Promise<void>>();
   readonly #verification: Verification;
   readonly #room: Room;
+  /** By file, versions that failed here for good: their chunks may go on coming. */
+  readonly #hopeless = new Map<string, number>();
   #failedCount = 0;
 
   constructor(options: AssemblyOptions, restored: readonly Partial[]) {
@@ -122,9 +126,16 @@ export class Assembly {
     return this.#options.unplaceable.isNewer(id);
   }
 
-  /** Whether what is missing of a version would fit by now. Throws what the file system throws. */
-  hasRoomFor(sent: Sent): Promise<boolean> {
-    return this.#room.hasRoomFor(sent, this.#partialOf(sent)?.bytesMissing ?? sent.size);
+  /** Bytes that a version still needs room for: none if it has begun and was not parked. */
+  needsRoom(sent: Sent): number {
+    const partial = this.#partialOf(sent);
+    if (!partial) return sent.size;
+    return this.#room.isParked(sent) ? partial.bytesMissing : 0;
+  }
+
+  /** See `Room`. */
+  hasRoomFor(sent: Sent, bytes: number, promisedBytes: number): Promise<boolean> {
+    return this.#room.hasRoomFor(sent, bytes, promisedBytes);
   }
 
   /** What is missing of a version, `[from, to)` in bytes; never nothing. */
@@ -155,15 +166,13 @@ export class Assembly {
     this.#room.forget(id);
   }
 
-  /** Waits until nothing is being placed. Throws what a placement has thrown. */
+  /**
+   * Waits until all that was taken up to now is placed; not until nothing is, as a recovery beside may never let that be.
+   * Throws what a placement has thrown.
+   */
   async settled(): Promise<void> {
-    while (this.#placing.size > 0) await Promise.all(this.#placing);
+    await Promise.all([...this.#placing]);
     this.throwFailure();
-  }
-
-  /** Waits until all that was taken up to now is placed. */
-  async placed(): Promise<void> {
-    await Promise.all(this.#placing);
   }
 
   /** Whether nothing is being placed or verified. */
@@ -189,6 +198,7 @@ export class Assembly {
     const { ledger, observer } = this.#options;
     // What has failed may come all the same, and is welcome then.
     if (ledger.isDelivered(chunk)) return observer.metrics.chunk("duplicate");
+    if (this.#hopeless.get(chunkKey(chunk)) === chunk.version) return;
     const partial = await this.#partialFor(chunk, record);
     if (!partial) return;
     if (!partial.wants(chunk)) return observer.metrics.chunk("duplicate");
@@ -196,10 +206,10 @@ export class Assembly {
     this.#placingBytes += bytes;
     this.#changes.placing(bytes);
     partial.placedAtMs = this.#options.now();
-    const placing = this.#track(this.#placing, this.#place(partial, chunk, record));
-    void placing.then(() => {
+    const placing = this.#place(partial, chunk, record).finally(() => {
       this.#placingBytes -= bytes;
     });
+    this.#track(this.#placing, placing);
     while (this.#placing.size >= maxPlacing || this.#placingBytes > maxPlacingBytes)
       await Promise.race(this.#placing);
     this.throwFailure();
@@ -210,6 +220,8 @@ export class Assembly {
     const known = this.#partials.get(chunkKey(chunk));
     if (known && known.id.version > chunk.version) return undefined;
     const begun = known?.id.version === chunk.version ? known : undefined;
+    // First: the older one's room may be what the newer one lacks.
+    if (known && !begun) this.giveUp(known.id);
     if (begun && begun.size !== chunk.size) return undefined;
     if (!(await this.#room.admits(chunk, begun))) return undefined;
     return this.#begin(chunk, record);
@@ -221,10 +233,12 @@ export class Assembly {
     const known = this.#partials.get(key);
     if (known && known.id.version >= chunk.version)
       return known.id.version === chunk.version ? known : undefined;
-    if (known) this.#changes.dropped(known);
+    if (known) this.giveUp(known.id);
     const { uploader, path, version, size, from, algorithm } = chunk;
     const note = { uploader, path, version, size, mtime: String(chunk.mtime), from, algorithm, coverage: [] };
     const partial = this.#options.store.partial(note);
+    // The version was given up a moment ago, and its bytes are about to be removed: what comes now is got back later.
+    if (this.#changes.isDropping(partial)) return undefined;
     this.#partials.set(key, partial);
     this.#room.take(chunk);
     if (chunk.offset > 0) this.#options.onGap(partial, record);
@@ -232,8 +246,11 @@ export class Assembly {
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
-    const placed = await partial.place(chunk);
+    const placed = await partial.place(chunk).catch((error: unknown) => {
+      if (codeOf(error) !== "EFBIG") throw error;
+    });
     if (!this.#isCurrent(partial)) return;
+    if (!placed) return this.#fail(partial, "it is larger than the output's file system takes");
     this.#changes.placed(partial);
     this.#options.observer.metrics.chunk("placed", chunk.value.length);
     this.#logChunk(chunk, placed);
@@ -243,25 +260,42 @@ export class Assembly {
 
   /** Beside everything else: after a restart the whole of a large file is read again for its checksum. */
   async #verify(partial: Partial): Promise<void> {
-    const { config, ledger, observer } = this.#options;
-    const checksum = await partial.computedChecksum().catch((error: unknown) => {
+    const { config } = this.#options;
+    let problem: string | undefined;
+    try {
+      const checksum = await partial.computedChecksum();
+      if (!this.#isCurrent(partial)) return;
+      if (checksum === partial.checksum) {
+        await partial.prepare(config.fileMode, config.keepMtime);
+        if (this.#isCurrent(partial)) this.#changes.finished({ partial, checksum });
+        return;
+      }
+      problem = `its ${checksum} is not the uploader's ${partial.checksum}`;
+    } catch (error) {
       // It was superseded, and its file removed, while it was read.
-      if (this.#isCurrent(partial)) throw error;
-    });
-    if (checksum === undefined || !this.#isCurrent(partial)) return;
-    if (checksum === partial.checksum) {
-      await partial.prepare(config.fileMode, config.keepMtime);
-      if (this.#isCurrent(partial)) this.#changes.finished({ partial, checksum });
-      return;
+      if (!this.#isCurrent(partial)) return;
+      // One file that the disk does not give back is that file's trouble.
+      if (!(error instanceof UnreadableError)) throw error;
+      problem = error.message;
     }
-    const reason = await this.#verification.refuse(partial, checksum);
+    const isLastTry = await this.#verification.refuse(partial, problem);
     this.#changes.forget(partial);
     // Only now: a chunk that comes again begins a new partial, of the same name.
     if (this.#isCurrent(partial)) this.#partials.delete(chunkKey(partial.id));
-    if (reason === undefined) return;
+    if (isLastTry) await this.#fail(partial, problem);
+  }
+
+  /** The version can't be stored here, whoever sends it again. */
+  async #fail({ id }: Partial, reason: string): Promise<void> {
+    const { ledger, log, observer } = this.#options;
+    this.giveUp(id);
+    const [oldest] = this.#hopeless.keys();
+    if (this.#hopeless.size >= maxHopeless && oldest !== undefined) this.#hopeless.delete(oldest);
+    this.#hopeless.set(chunkKey(id), id.version);
     this.#failedCount++;
-    observer.failed("failed", nameOf(partial.id), reason);
-    await ledger.writeFailed(partial.id, reason);
+    log.error(`${nameOf(id)}: failed: ${reason}`, fieldsOf(id));
+    observer.failed("failed", nameOf(id), reason);
+    await ledger.writeFailed(id, reason);
   }
 
   #partialOf(id: VersionId): Partial | undefined {

@@ -13,6 +13,8 @@ export class Changes {
   #finished: Finished[] = [];
   #changed = new Set<Partial>();
   #dropped: Partial[] = [];
+  /** Files that are to be removed, until they are. */
+  readonly #dropping = new Set<string>();
   #placedBytes = 0;
 
   get any(): boolean {
@@ -51,6 +53,17 @@ export class Changes {
   dropped(partial: Partial): void {
     this.forget(partial);
     this.#dropped.push(partial);
+    this.#dropping.add(partial.file);
+  }
+
+  /** Whether a file of this name is still to be removed. */
+  isDropping({ file }: Partial): boolean {
+    return this.#dropping.has(file);
+  }
+
+  /** They are removed. */
+  removed(partials: readonly Partial[]): void {
+    for (const { file } of partials) this.#dropping.delete(file);
   }
 
   /** All since the last call. */

@@ -137,7 +137,8 @@ export class DurablePoint {
     const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
     if (timely.length === 0)
       return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
-    const publications = timely.map((version) => this.#publication(version));
+    const publications: Publication[] = [];
+    for (const version of timely) publications.push(await this.#publication(version));
     // Before the list speaks of them.
     await store.syncNames();
     // Before the list, too: what is on it the next session publishes in any case.
@@ -159,12 +160,21 @@ export class DurablePoint {
     return { published: named.size, failed: results.length - named.size, leftOver };
   }
 
-  #publication({ partial, checksum }: Finished): Publication {
-    const { config, ledger } = this.#options;
+  async #publication({ partial, checksum }: Finished): Promise<Publication> {
+    const { config, disk, ledger } = this.#options;
     const target = layoutPath(config.layout, partial.id);
     // What nobody knows the version of is kept as 0.
     const keeps = config.onChange === "keep-both" ? (ledger.newestDelivered(partial.id) ?? 0) : undefined;
-    return { ...partial.id, size: partial.size, checksum, partial: partialName(partial.id), target, keeps };
+    const inode = (await disk.look(partial.file))?.inode;
+    return {
+      ...partial.id,
+      size: partial.size,
+      checksum,
+      partial: partialName(partial.id),
+      target,
+      keeps,
+      inode,
+    };
   }
 
   /** The log line and the receipt of a version that has its name, or can't have it. */

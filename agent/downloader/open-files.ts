@@ -20,9 +20,13 @@ export class OpenFiles {
     this.disk = disk;
   }
 
-  /** Calls `use` with an open handle, made when needed; the file is made too. */
-  async with<T>(path: string, use: (handle: DiskFile) => Promise<T>): Promise<T> {
-    const file = this.#files.get(path) ?? { handle: this.disk.open(path), users: 0 };
+  /**
+   * Calls `use` with an open handle, made when needed.
+   *
+   * @param make whether the file is made if it is missing
+   */
+  async with<T>(path: string, make: boolean, use: (handle: DiskFile) => Promise<T>): Promise<T> {
+    const file = this.#files.get(path) ?? { handle: this.disk.open(path, make), users: 0 };
     this.#files.delete(path);
     this.#files.set(path, file);
     file.users++;

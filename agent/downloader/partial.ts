@@ -3,7 +3,8 @@
  * written where they belong in any order; a running checksum follows the part that has no gap, from the chunks as
  * they pass, or from the file where they came early or before a restart.
  */
-import { AgentError } from "../lib/errors.ts";
+import type { DiskFile } from "../lib/disk.ts";
+import { AgentError, codeOf } from "../lib/errors.ts";
 import type { Algorithm, Chunk, From, VersionId } from "../wire/chunk.ts";
 import { Coverage, type Interval } from "./coverage.ts";
 import type { OpenFiles } from "./open-files.ts";
@@ -26,6 +27,14 @@ export interface Placed {
   final: boolean;
   /** Bytes that are there now. */
   totalBytes: number;
+}
+
+/** The disk does not give back what was written to it. */
+export class UnreadableError extends AgentError {
+  constructor(message: string, cause?: unknown) {
+    super(message, "retryable", cause);
+    this.name = "UnreadableError";
+  }
 }
 
 export class Partial {
@@ -124,7 +133,7 @@ export class Partial {
    * @param keepMtime whether it gets the source's modification time
    */
   async prepare(mode: number, keepMtime: boolean): Promise<void> {
-    await this.#files.with(this.file, (handle) => handle.chmod(mode));
+    await this.#files.with(this.file, false, (handle) => handle.chmod(mode));
     await this.#files.close(this.file);
     if (keepMtime) await this.#files.disk.setModificationTime(this.file, this.mtime);
   }
@@ -149,7 +158,8 @@ export class Partial {
     const wasComplete = this.complete;
     // Bytes that are there are never written again: what the running checksum has seen stays what is published.
     const gaps = this.#coverage.missing(chunk.offset, end);
-    const written = this.#files.with(this.file, async (handle) => {
+    // Made once: if something removes it later, what was written is gone, and a new file would have holes.
+    const written = this.#files.with(this.file, first, async (handle) => {
       for (const [from, to] of gaps) {
         await handle.write(chunk.value.subarray(from - chunk.offset, to - chunk.offset), from);
       }
@@ -172,31 +182,33 @@ export class Partial {
   /** Starts reading back what the running checksum has missed, unless that is under way. */
   #followPrefix(): void {
     if (this.#hashing || this.#hashedTo >= this.#coverage.prefix) return;
-    const hashing = this.#files.buffers
-      .with((buffer) => this.#hashFromFile(buffer))
-      .finally(() => {
-        this.#hashing = undefined;
-      });
+    const hashing = this.#hashFromFile().finally(() => {
+      this.#hashing = undefined;
+    });
     this.#hashing = hashing;
     // Whoever needs the checksum awaits it and gets the failure; nobody may be waiting yet.
     hashing.catch(() => undefined);
   }
 
   /** Hashes what is on disk, as far as there is no gap. */
-  async #hashFromFile(buffer: Buffer): Promise<void> {
+  async #hashFromFile(): Promise<void> {
+    // A buffer for each step: a large file must not keep the others from theirs.
     while (this.#hashedTo < this.#coverage.prefix) {
-      const length = Math.min(buffer.length, this.#coverage.prefix - this.#hashedTo);
-      const bytesRead = await this.#files.with(this.file, (handle) =>
-        handle.read(buffer, length, this.#hashedTo),
-      );
+      await this.#files.buffers.with((buffer) => this.#hashStep(buffer));
       if (this.#stopped) throw new AgentError(`${this.file}: no longer read`, "retryable");
-      // Shorter than its note says: its checksum shows that, and it is fetched again.
-      if (bytesRead === 0) {
-        this.#hashedTo = this.#coverage.prefix;
-        return;
-      }
-      this.#hasher.update(buffer.subarray(0, bytesRead));
-      this.#hashedTo += bytesRead;
     }
+  }
+
+  async #hashStep(buffer: Buffer): Promise<void> {
+    if (this.#stopped) return;
+    const length = Math.min(buffer.length, this.#coverage.prefix - this.#hashedTo);
+    const read = (handle: DiskFile) => handle.read(buffer, length, this.#hashedTo);
+    const bytesRead = await this.#files.with(this.file, false, read).catch((error: unknown) => {
+      if (codeOf(error) === "EIO") throw new UnreadableError(`${this.file} can't be read back`, error);
+      throw error;
+    });
+    if (bytesRead === 0) throw new UnreadableError(`${this.file} is shorter than what was written to it`);
+    this.#hasher.update(buffer.subarray(0, bytesRead));
+    this.#hashedTo += bytesRead;
   }
 }

@@ -23,6 +23,8 @@ export interface PositionOptions {
   group: Group;
   ledger: GroupLedger;
   topicId: string;
+  /** How many the topic has. */
+  partitionCount: number;
   start: "earliest" | "latest";
   log: Log;
   observer: Observer;
@@ -38,7 +40,7 @@ export async function resolveStarts(
   const committed = new Map((await group.committed(partitions)).map((item) => [item.partition, item]));
   const bounds = new Map<number, { low: number; high: number }>();
   for (const partition of partitions) bounds.set(partition, await group.bounds(partition));
-  await beginGroup(options, committed, bounds);
+  await beginGroup(options, committed);
   return partitions.map((partition) => {
     const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
     const before = committed.get(partition);
@@ -64,18 +66,22 @@ export function parseNote(text: string | undefined): CommitNote | undefined {
   }
 }
 
-/** The first member of a new group notes where it begins: what was sent before is none of its business. */
+/**
+ * The first member of a new group notes where it begins, in all partitions, whoever gets them: what was sent before is none
+ * of the group's business.
+ */
 async function beginGroup(
-  { ledger, topicId, start }: PositionOptions,
+  { group, ledger, topicId, partitionCount, start }: PositionOptions,
   committed: ReadonlyMap<number, { offset: number | undefined }>,
-  bounds: ReadonlyMap<number, { low: number; high: number }>,
 ): Promise<void> {
   const known = ledger.start !== undefined || ledger.hasReceipts;
   if (known || [...committed.values()].some((item) => item.offset !== undefined)) return;
-  const offsets = [...bounds].map(
-    ([partition, { low, high }]) => [partition, start === "latest" ? high : low] as const,
-  );
-  await ledger.writeStart(topicId, new Map(offsets));
+  const offsets = new Map<number, number>();
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { low, high } = await group.bounds(partition);
+    offsets.set(partition, start === "latest" ? high : low);
+  }
+  await ledger.writeStart(topicId, offsets);
 }
 
 /** `undefined`: the log's beginning; for partitions that came later, and for a topic that was made again. */

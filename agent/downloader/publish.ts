@@ -103,10 +103,10 @@ export function versionedPath(path: string, version: number): string {
   return folder === "" ? versioned : `${folder}/${versioned}`;
 }
 
-/** Whether it was renamed before a crash: then a file of its size stands there, and its partial does not. */
+/** Whether it was renamed before a crash: then its file stands there, and its partial does not. */
 async function hasItsName({ paths, disk }: PublishOptions, publication: Publication): Promise<boolean> {
   const found = await disk.look(paths.native(publication.target));
-  return found?.kind === "file" && found.size === publication.size;
+  return found?.kind === "file" && found.size === publication.size && found.inode === publication.inode;
 }
 
 function folderOf(path: string): string {

@@ -8,6 +8,7 @@ import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Sent } from "../ledger/unsettled.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
+import { union } from "../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import type { Assembly } from "./assembly.ts";
 import type { Recoveries } from "./recoveries.ts";
@@ -34,10 +35,14 @@ interface Attempt {
 }
 
 const maxAsks = 3;
+/** More gaps than this are asked for as one range: a request has to fit a record. */
+const maxRanges = 1000;
 
 export class Repair {
   readonly #options: RepairOptions;
   readonly #attempts = new Map<string, Attempt>();
+  /** What only waits for room, as of the last look. */
+  #waiting: ReadonlySet<string> = new Set();
   #failedCount = 0;
 
   constructor(options: RepairOptions) {
@@ -57,7 +62,7 @@ export class Repair {
   /** Whether something is missing for which not everything was tried that can be tried here. */
   get isTrying(): boolean {
     for (const sent of this.#missing()) {
-      if (this.#options.assembly.isParked(sent)) continue;
+      if (this.#waiting.has(chunkKey(sent))) continue;
       const attempt = this.#attempts.get(chunkKey(sent));
       if (attempt?.id.version !== sent.version || attempt.step !== "asked") return true;
     }
@@ -72,14 +77,19 @@ export class Repair {
     if (!ledger.isComplete) return;
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
+    const waiting = new Set<string>();
+    let promisedBytes = 0;
     for (const sent of [...this.#missing()]) {
       const key = chunkKey(sent);
       seen.add(key);
-      if (assembly.isParked(sent)) {
-        // Whatever was tried before it was parked is to be tried again.
+      const neededBytes = assembly.needsRoom(sent);
+      if (!(await assembly.hasRoomFor(sent, neededBytes, promisedBytes))) {
+        // Whatever was tried before is to be tried again, once there is room.
         this.#attempts.delete(key);
-        if (!(await assembly.hasRoomFor(sent))) continue;
+        waiting.add(key);
+        continue;
       }
+      promisedBytes += neededBytes;
       const known = this.#attempts.get(key);
       const attempt: Attempt =
         known?.id.version === sent.version ? known : { id: sent, step: "noticed", asks: 0, askedAt: "" };
@@ -95,6 +105,7 @@ export class Repair {
       if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
         observer.metrics.recovery("needs");
     }
+    this.#waiting = waiting;
     await ledger.tidyNeeds();
   }
 
@@ -135,7 +146,7 @@ export class Repair {
     if (attempt.step === "asked" && !isAnswered && ledger.isAsked(sent)) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
-    const ranges = assembly.missingOf(sent);
+    const ranges = union(assembly.missingOf(sent), maxRanges);
     attempt.step = "asked";
     attempt.askedAt = place;
     if (isAnswered) attempt.asks++;

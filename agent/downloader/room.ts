@@ -3,6 +3,7 @@
  * knows that they were sent, and they are read again once they fit.
  */
 import type { DownloaderConfig } from "../config/config.ts";
+import { maxUnsettled } from "../ledger/unsettled.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type Chunk, chunkKey, type VersionId } from "../wire/chunk.ts";
@@ -21,8 +22,8 @@ export interface RoomOptions {
   now(): number;
 }
 
-/** So many are remembered. */
-const maxParked = 1000;
+/** So many are remembered, as many as are known to be missing at most. */
+const maxParked = maxUnsettled;
 
 export class Room {
   readonly #options: RoomOptions;
@@ -65,9 +66,13 @@ export class Room {
     this.#space.take(size);
   }
 
-  /** Whether so many bytes of the version would fit by now; it is not parked then. Throws what the file system throws. */
-  async hasRoomFor(id: VersionId, bytes: number): Promise<boolean> {
-    if (!(await this.#space.fits(bytes))) return false;
+  /**
+   * Whether so many bytes of the version would fit by now; it is not parked then. Throws what the file system throws.
+   *
+   * @param promisedBytes what others were told would fit, and have not begun
+   */
+  async hasRoomFor(id: VersionId, bytes: number, promisedBytes: number): Promise<boolean> {
+    if (!(await this.#space.fitted(promisedBytes + bytes))) return false;
     this.#parked.delete(chunkKey(id));
     return true;
   }

@@ -105,7 +105,7 @@ export class Session {
       signal: this.#abort.signal,
       take: (record, version) => this.#takeAgain(record, version),
       passed: (bytes) => this.#garbage.passed(bytes),
-      settled: () => this.#assembly.placed(),
+      settled: () => this.#assembly.settled(),
       fail: (error) => {
         this.#failure ??= error;
       },
@@ -187,7 +187,7 @@ export class Session {
   async #begin(partitions: readonly number[]): Promise<Position[]> {
     const { topic, config, readsParked } = this.#options;
     const starts = await resolveStarts(
-      { ...this.#options, topicId: topic.id, start: config.start },
+      { ...this.#options, topicId: topic.id, partitionCount: topic.partitions, start: config.start },
       partitions,
     );
     for (const { partition, offset, end } of starts) {
@@ -286,6 +286,7 @@ export class Session {
     const { failed } = await this.#durablePoint.make(snapshot);
     this.#unstorableCount += failed;
     this.#assembly.forget(snapshot.finished);
+    this.#assembly.changes.removed(snapshot.dropped);
     this.#options.works();
   }
 

@@ -31,10 +31,15 @@ export class Space {
     this.#options = options;
   }
 
-  /** Whether so many more bytes fit. Throws what the file system throws. */
-  async fits(bytes: number): Promise<boolean> {
+  /** Whether so many more bytes did fit a moment ago. Throws what the file system throws. */
+  async fitted(bytes: number): Promise<boolean> {
     if (this.#options.now() - this.#lookedAtMs > freshMs) await this.#look();
-    if (bytes <= this.#roomBytes) return true;
+    return bytes <= this.#roomBytes;
+  }
+
+  /** Whether so many more bytes fit now. Throws what the file system throws. */
+  async fits(bytes: number): Promise<boolean> {
+    if (await this.fitted(bytes)) return true;
     // What was taken meanwhile may be written by now, or given back.
     await this.#look();
     return bytes <= this.#roomBytes;

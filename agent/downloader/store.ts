@@ -56,6 +56,8 @@ const publication = fields(
   {
     /** The version that has the place now and is to be kept under another name. */
     keeps: count,
+    /** Of the partial: what has its name, and this, is the version itself. */
+    inode: count,
   },
 );
 const parkedRange = fields({ topic: text, partition: count, from: count, to: count, what: text });
@@ -170,7 +172,10 @@ export class Store {
       if (name.endsWith(".json")) continue;
       const file = join(this.#partials, name);
       const note = names.has(`${name}.json`) ? await this.#readNote(name) : undefined;
-      if (!note) {
+      const size = (await this.#disk.look(file))?.size ?? 0;
+      const claimed = note?.coverage.at(-1)?.[1] ?? 0;
+      // A note that claims more than is there is none: a file system was repaired, or restored.
+      if (!note || size < claimed) {
         await this.#disk.remove(file);
         await this.#disk.remove(`${file}.json`);
         continue;

@@ -4,6 +4,7 @@
  * and it is read again after an upgrade.
  */
 import type { IncomingRecord } from "../kafka/log-reader.ts";
+import { DeliveredIndex } from "../ledger/delivered-index.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
@@ -14,7 +15,7 @@ import { nameOf } from "./version-text.ts";
 
 type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;
 
-/** So many names are remembered, so that each is logged once, and versions of newer agents, so that none is asked for. */
+/** So many names are remembered, so that each is logged once. */
 const maxNames = 1000;
 
 export class UnplaceableRecords {
@@ -23,7 +24,8 @@ export class UnplaceableRecords {
   readonly #observer: Observer;
   readonly #warnings: RareWarnings;
   readonly #refused = new Set<string>();
-  readonly #newer = new Map<string, number>();
+  readonly #newer = new DeliveredIndex();
+  #newerCount = 0;
   #parked: ParkedRange[] = [];
   /** What is being read again. */
   #unparked: ParkedRange[] = [];
@@ -77,7 +79,7 @@ export class UnplaceableRecords {
 
   /** Versions that were met since the start and that only a newer agent can take. */
   get newerCount(): number {
-    return this.#newer.size;
+    return this.#newerCount;
   }
 
   /** Where parked records are. */
@@ -130,7 +132,10 @@ export class UnplaceableRecords {
 
   /** One range a partition: what else is in it does no harm when it is read again, and a million records are one note. */
   #park({ what, id }: Extract<Unplaceable, { kind: "newer" }>, { partition, offset }: IncomingRecord): void {
-    if (id && this.#newer.size < maxNames) this.#newer.set(chunkKey(id), id.version);
+    if (id && !this.isNewer(id)) {
+      this.#newer.set(chunkKey(id), id.version);
+      this.#newerCount++;
+    }
     const known = this.#parked.find((range) => range.partition === partition);
     if (!known || offset < known.from || offset >= known.to) {
       const from = Math.min(offset, known?.from ?? offset);

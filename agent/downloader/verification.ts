@@ -21,20 +21,19 @@ export class Verification {
   }
 
   /**
-   * Quarantines a version whose checksum is another than its uploader's. Returns why it has failed for good, if it has;
-   * else it is to be fetched again. Throws what the file system throws.
+   * Quarantines a version that is not what its uploader read. Returns whether it is given up; else it is to be fetched
+   * again. Throws what the file system throws.
    */
-  async refuse(partial: Partial, checksum: string): Promise<string | undefined> {
+  async refuse(partial: Partial, problem: string): Promise<boolean> {
     const place = await this.#store.quarantine(partial);
-    const reason = `its ${checksum} is not the uploader's ${partial.checksum}`;
     const tries = this.#countTry(partial);
     const next = tries < maxTries ? "it is fetched again" : `given up after ${maxTries} tries`;
     const kept = place === undefined ? "too large to be kept" : `kept as ${place}`;
     this.#log.error(
-      `${nameOf(partial.id)}: verification failed: ${reason}; never published, ${kept}; ${next}`,
+      `${nameOf(partial.id)}: verification failed: ${problem}; never published, ${kept}; ${next}`,
       fieldsOf(partial.id),
     );
-    return tries < maxTries ? undefined : reason;
+    return tries >= maxTries;
   }
 
   #countTry({ id }: Partial): number {

@@ -29,11 +29,13 @@ export class GroupLedger {
   readonly #now: () => number;
   readonly #delivered = new DeliveredIndex();
   readonly #failed = new DeliveredIndex();
-  readonly #unsettled = new Unsettled();
+  #unsettled = new Unsettled();
+  /** While the ledger is read again: what will be in its place; nobody sees half of it. */
+  #loading: Unsettled | undefined;
   /** Requests that stand in the ledger, by path. */
   readonly #asked = new Map<string, VersionId>();
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
-  readonly #takenBack = new Map<string, number>();
+  readonly #takenBack = new DeliveredIndex();
   #reader: EntryReader | undefined;
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
@@ -59,6 +61,8 @@ export class GroupLedger {
     // First where the group began: most of what a new group's ledger holds is none of its business.
     await self.#readStart();
     await self.#readAll();
+    // Receipts that were taken back stand behind what they take back.
+    if (self.#incomplete) await self.#readAll();
     return self;
   }
 
@@ -124,7 +128,7 @@ export class GroupLedger {
   /** Notes a version as delivered here, before its receipt is written. */
   noteDelivered(id: VersionId): void {
     this.#delivered.set(chunkKey(id), id.version);
-    this.#unsettled.settle(id);
+    this.#settle(id);
     this.#hasReceipts = true;
   }
 
@@ -159,7 +163,7 @@ export class GroupLedger {
     const key = { kind: "failed", group: this.group, uploader, path, version } as const;
     await this.#log.write({ key, value: { format: 1, reason, time: new Date().toISOString() } });
     this.#failed.set(chunkKey(id), version);
-    this.#unsettled.settle(id);
+    this.#settle(id);
   }
 
   /** Asks the uploader for ranges of a version, `[from, to)` in bytes. See `Ledger.write`. */
@@ -184,11 +188,15 @@ export class GroupLedger {
   async tidyNeeds(): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
     if (this.#incomplete) return;
+    const { overflowed } = this.#unsettled;
+    const writes: Promise<unknown>[] = [];
     for (const [name, id] of this.#asked) {
-      if (this.#unsettled.has(id)) continue;
+      // What is not there may only not have fitted.
+      if (this.#unsettled.has(id) || (overflowed && !this.isSettled(id))) continue;
       this.#asked.delete(name);
-      await this.#log.write({ key: { kind: "needs", group: this.group, ...id }, value: null });
+      writes.push(this.#log.write({ key: { kind: "needs", group: this.group, ...id }, value: null }));
     }
+    await Promise.all(writes);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
@@ -214,11 +222,20 @@ export class GroupLedger {
     const beganMs = this.#now();
     await this.close();
     this.#incomplete = false;
-    this.#unsettled.clear();
+    const loading = new Unsettled();
+    this.#loading = loading;
     const all = Array.from({ length: this.#log.partitions }, (_, partition) => partition);
     const reader = await this.#log.open(all);
     this.#reader = reader;
-    while (!reader.caughtUp) for (const logged of await reader.read()) this.#take(logged);
+    try {
+      while (!reader.caughtUp) for (const logged of await reader.read()) this.#take(logged);
+    } catch (error) {
+      // The next try begins anew.
+      await this.close();
+      throw error;
+    }
+    this.#unsettled = loading;
+    this.#loading = undefined;
     this.#readAtMs = this.#now();
     this.#readMs = this.#readAtMs - beganMs;
   }
@@ -227,7 +244,7 @@ export class GroupLedger {
     if (!this.#reader) return true;
     const sinceMs = this.#now() - this.#readAtMs;
     // What did not fit is looked for once most of what did is settled.
-    const mayBeMore = this.#incomplete || (this.#unsettled.overflowed && this.#unsettled.size < 1000);
+    const mayBeMore = this.#incomplete || this.#unsettled.mayTakeMore;
     // Reading takes a tenth of the time at most.
     return sinceMs >= (mayBeMore ? Math.max(leastRereadMs, 10 * this.#readMs) : mostRereadMs);
   }
@@ -247,29 +264,35 @@ export class GroupLedger {
     else if (key.kind === "delivered") this.noteDelivered(key);
     else {
       this.#failed.set(chunkKey(key), key.version);
-      this.#unsettled.settle(key);
+      this.#settle(key);
     }
+  }
+
+  #settle(id: VersionId): void {
+    this.#unsettled.settle(id);
+    this.#loading?.settle(id);
   }
 
   #takeFile(key: Extract<Entry["key"], { kind: "file" }>, value: FileValue | null): void {
     const { uploader, path } = key;
     const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
-    this.#unsettled.settle(newest);
+    const unsettled = this.#loading ?? this.#unsettled;
+    unsettled.settle(newest);
     const sent = value && toSent(newest, value);
     // What the index has forgotten was delivered, or it would not have been noted there.
     if (!sent || this.isSettled(sent) || sent.version <= this.#delivered.floor) return;
-    if (this.#concerns(sent) && pathProblem(path) === undefined) this.#unsettled.put(sent);
+    if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */
   #takeBack(key: Extract<Entry["key"], { version: number }>, offset: number): void {
     const file = chunkKey(key);
     const index = key.kind === "delivered" ? this.#delivered : this.#failed;
-    if (index.get(file) !== key.version || this.#takenBack.get(encodeEntryKey(key)) === offset) return;
+    if (index.get(file) !== key.version || (this.#takenBack.get(encodeEntryKey(key)) ?? -1) >= offset) return;
     index.forget(file);
     this.#takenBack.set(encodeEntryKey(key), offset);
     // What its uploader says of it was passed over: the ledger has to be read once more.
-    this.#incomplete = true;
+    if (!this.isDelivered(key)) this.#incomplete = true;
   }
 
   /** What was sent before the group began is none of its business. */

@@ -34,9 +34,9 @@ export class LocalDisk implements Disk {
     this.#syncFileSystem = syncFileSystem;
   }
 
-  async open(path: FilePath): Promise<DiskFile> {
+  async open(path: FilePath, make: boolean): Promise<DiskFile> {
     return new LocalFile(
-      await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600),
+      await open(path, constants.O_RDWR | (make ? constants.O_CREAT : 0) | constants.O_NOFOLLOW, 0o600),
     );
   }
 

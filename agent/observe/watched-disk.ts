@@ -13,7 +13,7 @@ export function watchDisk(disk: Disk, stalls: Stalls, where: string): Disk {
     close: () => writing(file.close()),
   });
   return {
-    open: async (path) => watchFile(await writing(disk.open(path))),
+    open: async (...args) => watchFile(await writing(disk.open(...args))),
     look: (path) => reading(disk.look(path)),
     list: (folder) => reading(disk.list(folder)),
     readText: (path) => reading(disk.readText(path)),

@@ -124,6 +124,11 @@ export class Afterwards {
     const name = pathToDisplay(path);
     const entry = ledger.file(path);
     if (entry?.state !== "sent") return;
+    // A newer version may have been sent since: what was delivered is not what stands there.
+    if (config.afterWhen === "delivered" && !ledger.feedback.isDelivered(path)) {
+      this.#waiting.add(path);
+      return;
+    }
     try {
       const stats = await lookBelow(file.watch, file.relative);
       // What is another version, or gone, is for the next look to find.

@@ -4,7 +4,7 @@
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { AgentError } from "../lib/errors.ts";
+import { AgentError, codeOf } from "../lib/errors.ts";
 import type { Algorithm } from "../wire/chunk.ts";
 import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import type { Found } from "./scan.ts";
@@ -62,12 +62,17 @@ export class SourceFile {
     await this.rest();
   }
 
-  /** Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had. */
+  /**
+   * Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had, else what
+   * the file system throws.
+   */
   async compareState(): Promise<void> {
     const { watch, relative } = this.file;
     const stats = await watch.access
       .run(() => lstat(watch.native(relative), { bigint: true }))
-      .catch(() => undefined);
+      .catch((error: unknown) => {
+        if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR") throw error;
+      });
     if (!stats) throw new ChangedError("it is gone");
     if (!stats.isFile() || !sameFingerprint(fingerprintOf(stats), this.fingerprint)) {
       throw new ChangedError("it changed while it was read");

@@ -11,14 +11,14 @@ async function openOn(path: string): Promise<number> {
 
 test("a handle on which a write failed is closed, not left to the collector", async () => {
   const files = new OpenFiles(localDisk());
-  const write = files.with("/dev/full", (handle) => handle.write(Buffer.from("x"), 0));
+  const write = files.with("/dev/full", true, (handle) => handle.write(Buffer.from("x"), 0));
   await expect(write).rejects.toThrow("ENOSPC");
   expect(await openOn("/dev/full")).toBe(0);
 });
 
 test("what is in use is kept open, and closed at the end", async () => {
   const files = new OpenFiles(localDisk());
-  await files.with("/dev/null", async () => expect(await openOn("/dev/null")).toBeGreaterThan(0));
+  await files.with("/dev/null", true, async () => expect(await openOn("/dev/null")).toBeGreaterThan(0));
   const before = await openOn("/dev/null");
   await files.closeAll();
   expect(await openOn("/dev/null")).toBe(before - 1);

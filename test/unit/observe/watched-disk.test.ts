@@ -23,7 +23,7 @@ test("every call to the disk and its files is passed on as it is, and watched", 
   let nowMs = 0;
   const stalls = new Stalls(() => nowMs);
   const watched = watchDisk(disk, stalls, "/srv");
-  const opened = await watched.open("/srv/a");
+  const opened = await watched.open("/srv/a", true);
   const bytes = Buffer.from("x");
   const ask: (() => Promise<unknown>)[] = [
     () => watched.look("a"),
