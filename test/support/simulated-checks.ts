@@ -53,7 +53,7 @@ export class Checks implements DiskWatcher {
   readonly #delivered = new Set<string>();
   readonly #failed = new Map<string, string>();
   /** What stands, or stood, under its name on each disk. */
-  readonly #published = new Map<SimulatedDisk, Set<string>>();
+  readonly #published = new Map<SimulatedDisk, Map<string, SimulatedFile>>();
   /** Versions that were asked for again on purpose. */
   readonly #again = new Set<string>();
   /** Of these versions somebody took the file away. */
@@ -133,7 +133,7 @@ export class Checks implements DiskWatcher {
     }
     const published = this.#publishedOn(disk);
     if (published.has(name)) this.violate(`${name} was published twice on ${disk.name}`);
-    published.add(name);
+    published.set(name, file);
     file.version = version.version;
     this.counts.published++;
   }
@@ -239,10 +239,8 @@ export class Checks implements DiskWatcher {
   /** A disk has lost what it knew, or some of what it held. */
   forgot(disk: SimulatedDisk, storeIsGone: boolean): void {
     if (storeIsGone) this.#forgetful.add(disk);
-    for (const name of [...this.#publishedOn(disk)]) {
-      const version = [...this.#byPartial.values()].find((one) => nameOf(one) === name);
-      const there = version && disk.files.at(`${output}/${chunkKey(version)}`);
-      const isThere = there?.kind === "file" && there.version === version?.version;
+    for (const [name, file] of [...this.#publishedOn(disk)]) {
+      const isThere = [...disk.files.files()].some(([path, one]) => one === file && !path.startsWith(store));
       if (!this.#delivered.has(name) && (storeIsGone || !isThere)) this.#publishedOn(disk).delete(name);
     }
     this.requireWholeFiles(disk);
@@ -307,8 +305,8 @@ export class Checks implements DiskWatcher {
     this.#requireWhole(version, file, "kept");
   }
 
-  #publishedOn(disk: SimulatedDisk): Set<string> {
-    const known = this.#published.get(disk) ?? new Set();
+  #publishedOn(disk: SimulatedDisk): Map<string, SimulatedFile> {
+    const known = this.#published.get(disk) ?? new Map();
     this.#published.set(disk, known);
     return known;
   }
