@@ -22,6 +22,7 @@ import { type Sent, Unsettled } from "./unsettled.ts";
 /** The whole ledger is read again this often at most, when something makes it necessary, and this often at least. */
 const leastRereadMs = 5000;
 const mostRereadMs = 6 * 3600_000;
+const longestPauseMs = 10 * 60_000;
 
 export class GroupLedger {
   readonly group: string;
@@ -245,8 +246,9 @@ export class GroupLedger {
     const sinceMs = this.#now() - this.#readAtMs;
     // What did not fit is looked for once most of what did is settled.
     const mayBeMore = this.#incomplete || this.#unsettled.mayTakeMore;
-    // Reading takes a tenth of the time at most.
-    return sinceMs >= (mayBeMore ? Math.max(leastRereadMs, 10 * this.#readMs) : mostRereadMs);
+    // Reading takes a tenth of the time at most, unless it takes minutes, or the agent was frozen meanwhile.
+    const pauseMs = Math.min(Math.max(leastRereadMs, 10 * this.#readMs), longestPauseMs);
+    return sinceMs >= (mayBeMore ? pauseMs : mostRereadMs);
   }
 
   #take({ entry, offset, timestampMs }: LoggedEntry): void {

@@ -33,7 +33,6 @@ export interface Lies {
 
 /** A world that takes longer is stuck. */
 const maxTurns = 60_000;
-/** A ledger whose reading took long is read again ten times later. */
 const maxQuietMs = 40 * 60_000;
 /** So long nothing must change for the end. */
 const calmMs = 30_000;
