@@ -112,12 +112,18 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "the agent may not write to its folder",
   EXDEV: "its folder is on another file system",
   EBUSY: "something else is mounted there",
+  ENOENT: "it has a character that is not allowed there",
 };
 
 /** What a failed call says about the file's name here, `undefined` when it is about the output as a whole. */
 export function unstorable(error: unknown): UnstorableError | undefined {
   if (error instanceof UnstorableError) return error;
   const code = codeOf(error);
-  if (code === undefined || !nameErrors.has(code)) return undefined;
+  return code !== undefined && nameErrors.has(code) ? invalidName(error) : undefined;
+}
+
+/** The name is what the call failed for. */
+export function invalidName(error: unknown): UnstorableError {
+  const code = codeOf(error) ?? String(error);
   return new UnstorableError(`the destination can't hold this name: ${reasons[code] ?? code}`, error);
 }

@@ -1,7 +1,8 @@
 /** Giving verified versions their names below the output, many with one sync of the folders they went to. */
 import type { Disk } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
-import { type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
+import { pathToBytes } from "../wire/path.ts";
+import { invalidName, type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
 import type { Publication, Store } from "./store.ts";
 
 /** What became of a version: it has its name, it can't have it, or its bytes are gone. */
@@ -54,14 +55,14 @@ async function nameOne(
   const partial = store.partialPath(publication);
   try {
     if (!(await disk.look(partial))) return { publication, state: "missing" };
-    for (const folder of await paths.makeFolders(target)) changed.add(folder);
     if (store.foldsCase) await refuseOtherCase(options, target);
+    for (const folder of await paths.makeFolders(target)) changed.add(folder);
     if (publication.keeps !== undefined) await keepOlder(options, target, publication.keeps);
     await disk.rename(partial, paths.native(target));
     changed.add(folderOf(target));
     return { publication, state: "named" };
   } catch (error) {
-    const problem = unstorable(error);
+    const problem = unstorable(error) ?? (await refusedName(options, publication, error));
     if (!problem) throw error;
     // What goes for the output as a whole is waited out; what goes for this name is this version's end.
     if (!(await disk.mayChange(`${store.output}/.`)))
@@ -70,12 +71,36 @@ async function nameOne(
   }
 }
 
+/**
+ * exFAT's driver in user space says of a character that it can't hold that nothing is there. That is what it means when the
+ * version's bytes are there, and its folder is, or can't be made; else somebody has removed one of them.
+ */
+async function refusedName(
+  { store, paths, disk }: PublishOptions,
+  publication: Publication,
+  error: unknown,
+): Promise<UnstorableError | undefined> {
+  if (codeOf(error) !== "ENOENT") return undefined;
+  paths.forget();
+  const wasThere = await disk.look(paths.native(folderOf(publication.target)));
+  const refused = await paths.makeFolders(publication.target).then(
+    () => wasThere !== undefined,
+    (again: unknown) => codeOf(again) === "ENOENT",
+  );
+  const isWhole = (await disk.look(store.partialPath(publication))) !== undefined;
+  return refused && isWhole ? invalidName(error) : undefined;
+}
+
 /** Where names that differ only in case are one, a rename would replace another path's file. */
 async function refuseOtherCase({ paths, disk }: PublishOptions, target: string): Promise<void> {
-  if (!(await disk.look(paths.native(target)))) return;
-  const names = await disk.list(paths.native(folderOf(target)));
-  if (!names.includes(target.slice(folderOf(target).length).replace(/^\//, "")))
-    throw new UnstorableError("the destination has a name that differs only in case");
+  const segments = target.split("/");
+  for (const [depth, segment] of segments.entries()) {
+    const folder = segments.slice(0, depth).join("/");
+    if (!(await disk.look(paths.native(segments.slice(0, depth + 1).join("/"))))) return;
+    const names = await disk.list(paths.native(folder));
+    if (!names.includes(pathToBytes(segment).toString("utf8")))
+      throw new UnstorableError("the destination has a name that differs only in case");
+  }
 }
 
 /** Gives what stands at the target its second name, so that there is no moment without the file. */

@@ -10,6 +10,7 @@ export interface DiskFile {
   read(buffer: Buffer, length: number, position: number): Promise<number>;
   /** Writes all of the bytes. */
   write(bytes: Buffer, position: number): Promise<void>;
+  /** As far as the file system has modes. */
   chmod(mode: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -41,7 +42,7 @@ export interface Disk {
   mayChange(folder: FilePath): Promise<boolean>;
   /** Writes a small file whole; durable after a `sync`. */
   writeText(path: FilePath, text: string): Promise<void>;
-  /** @param nanoseconds since 1970 */
+  /** As far as the file system has such times. @param nanoseconds since 1970 */
   setModificationTime(path: FilePath, nanoseconds: bigint): Promise<void>;
 
   /** Files or folders, all on one file system: what was written to them is there after a crash when this resolves. */
@@ -51,7 +52,7 @@ export interface Disk {
   link(file: FilePath, name: FilePath): Promise<void>;
   /** No error when nothing is there. */
   remove(path: FilePath): Promise<void>;
-  /** With these permissions, whatever the process's umask is. */
+  /** With these permissions, as far as the file system has any, whatever the process's umask is. */
   makeFolder(path: FilePath, mode: number): Promise<void>;
 }
 

@@ -70,6 +70,7 @@ export class LocalDisk implements Disk {
   }
 
   async setModificationTime(path: FilePath, nanoseconds: bigint): Promise<void> {
+    // Some file systems have no such times, or let only their owner set them: that is not worth a file.
     setModificationTime(path, nanoseconds);
   }
 
@@ -96,7 +97,7 @@ export class LocalDisk implements Disk {
   makeFolder(path: FilePath, mode: number): Promise<void> {
     return this.#effects.perform("make folder", String(path), async () => {
       await mkdir(path, { mode });
-      await chmod(path, mode);
+      await whereThereAreModes(chmod(path, mode));
     });
   }
 
@@ -125,12 +126,19 @@ class LocalFile implements DiskFile {
   }
 
   chmod(mode: number): Promise<void> {
-    return this.#handle.chmod(mode);
+    return whereThereAreModes(this.#handle.chmod(mode));
   }
 
   close(): Promise<void> {
     return this.#handle.close();
   }
+}
+
+/** vfat refuses the modes that it can't keep, also for what the agent has just made. */
+async function whereThereAreModes(change: Promise<void>): Promise<void> {
+  await change.catch((error: unknown) => {
+    if (codeOf(error) !== "EPERM") throw error;
+  });
 }
 
 function describe(stats: Stats): Found {
