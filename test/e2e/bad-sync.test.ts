@@ -28,7 +28,7 @@ test("while syncs fail nothing is published or committed, and what was placed si
   const committed = await kafka.committedBy(scene.group, scene.topic);
   await writeTree(source, randomTree(2, { count: 20, levels: 2, maxBytes: 50_000 }));
   await http.waitForReadiness(false, /EIO/);
-  await waitUntil("syncs have failed in two sessions", async () => (await faults.failedSyncs()) >= 2, {
+  await waitUntil("syncs have failed in two sessions", async () => (await faults.failedCalls()) >= 2, {
     detail: () => downloader.report(),
   });
   await uploader.waitForLine(/video\.avi: successfully processed/);

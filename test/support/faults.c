@@ -1,7 +1,8 @@
-// Preloaded into an agent (LD_PRELOAD) by faults.ts: makes its syncs fail, and its clock wrong, as files in the folder
-// $FAULTS say. They are looked at again at each sync, and at most every 10 ms for the clock.
+// Preloaded into an agent (LD_PRELOAD) by faults.ts: makes calls of it fail, and its clock wrong, as files in the folder
+// $FAULTS say. They are looked at again at each call, and at most every 10 ms for the clock.
 //
 //   $FAULTS/fail-syncs   while it is there, each sync fails with EIO, and adds a byte to $FAULTS/failed
+//   $FAULTS/no-modes     the same for changes of modes, with EPERM as vfat says it
 //   $FAULTS/clock        seconds that the time of day is off, as text
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <threads.h>
 #include <time.h>
@@ -20,14 +22,14 @@ static int at(char* path, size_t size, const char* name) {
   return folder && snprintf(path, size, "%s/%s", folder, name) < (int)size;
 }
 
-static int fails(void) {
+static int fails(const char* why, int with) {
   char path[4096];
-  if (!at(path, sizeof path, "fail-syncs") || access(path, F_OK) != 0) return 0;
+  if (!at(path, sizeof path, why) || access(path, F_OK) != 0) return 0;
   if (at(path, sizeof path, "failed")) {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (fd >= 0 && write(fd, ".", 1) == 1) close(fd);
   }
-  errno = EIO;
+  errno = with;
   return 1;
 }
 
@@ -35,11 +37,21 @@ static int fails(void) {
   int name(int fd) {                                                 \
     static int (*real)(int);                                         \
     if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, #name);         \
-    return fails() ? -1 : real(fd);                                  \
+    return fails("fail-syncs", EIO) ? -1 : real(fd);                                  \
   }
 SYNC(fsync)
 SYNC(fdatasync)
 SYNC(syncfs)
+
+int chmod(const char* path, mode_t mode) {
+  return fails("no-modes", EPERM) ? -1 : fchmodat(AT_FDCWD, path, mode, 0);
+}
+
+int fchmod(int fd, mode_t mode) {
+  static int (*real)(int, mode_t);
+  if (!real) real = (int (*)(int, mode_t))dlsym(RTLD_NEXT, "fchmod");
+  return fails("no-modes", EPERM) ? -1 : real(fd, mode);
+}
 
 static int real_clock(clockid_t clock, struct timespec* now) {
   static int (*real)(clockid_t, struct timespec*);

@@ -1,4 +1,4 @@
-/** Faults that no disk and no machine here has by itself: syncs that fail, a clock that is wrong. See faults.c. */
+/** Faults that no disk and no machine here has by itself: calls that fail, a clock that is wrong. See faults.c. */
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,8 +37,13 @@ export class Faults {
     return rm(join(this.#folder, "fail-syncs"));
   }
 
-  /** How many have failed. */
-  async failedSyncs(): Promise<number> {
+  /** From now on no mode can be changed, as on vfat. */
+  refuseModes(): Promise<void> {
+    return writeFile(join(this.#folder, "no-modes"), "");
+  }
+
+  /** How many calls have failed. */
+  async failedCalls(): Promise<number> {
     const file = join(this.#folder, "failed");
     return existsSync(file) ? (await readFile(file)).length : 0;
   }
