@@ -1,27 +1,24 @@
 /**
- * What must hold in a simulated world, whatever happens there: the truth about every version, against which each name
- * that is given, each receipt and each commit is held the moment it is made.
+ * What must hold in a simulated world, whatever happens there: each name that is given, each receipt and each commit is
+ * held against the truth the moment it is made.
  */
-import { createHash } from "node:crypto";
-import { partialName } from "../../agent/downloader/store.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
 import type { Entry } from "../../agent/wire/entry.ts";
 import type { DiskWatcher, SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFile } from "./simulated-inode.ts";
 import type { SimulatedTopic } from "./simulated-topic.ts";
+import {
+  durableNote,
+  output,
+  partialsFolder,
+  stands,
+  storeFolder,
+  type TrueVersion,
+  type Truth,
+  versionName,
+} from "./simulated-truth.ts";
 import type { Process } from "./simulated-turns.ts";
-
-/** A version as its uploader meant it. */
-export interface TrueVersion extends VersionId {
-  content: Buffer;
-  /** Nanoseconds since 1970. */
-  mtime: bigint;
-  checksum: string;
-  /** Chunks of it were sent with other bytes than the file's. */
-  lied: boolean;
-  abandoned: boolean;
-}
 
 /** A machine with a downloader, as the checks see it. */
 export interface Machine {
@@ -32,9 +29,6 @@ export interface Machine {
   confirmedAtMs(process: Process): number;
 }
 
-export const output = "/out";
-const store = `${output}/.streamsend`;
-const partials = `${store}/partial/`;
 /** As in the durable point: so long an accepted commit stands for membership. */
 const membershipMs = 10_000;
 
@@ -45,10 +39,7 @@ export class Checks implements DiskWatcher {
   readonly #topic: SimulatedTopic;
   readonly #nowMs: () => number;
   readonly #trace: (line: string) => void;
-  #highestVersion = 0;
-  /** By file, the newest last. */
-  readonly #versions = new Map<string, TrueVersion[]>();
-  readonly #byPartial = new Map<string, TrueVersion>();
+  readonly #truth: Truth;
   readonly #machines = new Map<Process, Machine>();
   readonly #delivered = new Set<string>();
   readonly #failed = new Map<string, string>();
@@ -64,7 +55,8 @@ export class Checks implements DiskWatcher {
   /** The first that was found. */
   violation: Violation | undefined;
 
-  constructor(topic: SimulatedTopic, nowMs: () => number, trace: (line: string) => void) {
+  constructor(truth: Truth, topic: SimulatedTopic, nowMs: () => number, trace: (line: string) => void) {
+    this.#truth = truth;
     this.#topic = topic;
     this.#nowMs = nowMs;
     this.#trace = trace;
@@ -82,52 +74,36 @@ export class Checks implements DiskWatcher {
     this.#machines.set(process, machine);
   }
 
-  /** As the uploaders number them: by the brokers' time in microseconds, and never twice. */
-  nextVersion(): number {
-    this.#highestVersion = Math.max(this.#highestVersion + 1, Date.now() * 1000);
-    return this.#highestVersion;
-  }
-
-  begin(version: TrueVersion): void {
-    const key = chunkKey(version);
-    this.#versions.set(key, [...(this.#versions.get(key) ?? []), version]);
-    this.#byPartial.set(partialName(version), version);
-  }
-
-  versions(key: string): readonly TrueVersion[] {
-    return this.#versions.get(key) ?? [];
-  }
-
   isDelivered(id: VersionId): boolean {
-    return this.#delivered.has(nameOf(id));
+    return this.#delivered.has(versionName(id));
   }
 
   /** Why a version has failed, if it has. */
   failure(id: VersionId): string | undefined {
-    return this.#failed.get(nameOf(id));
+    return this.#failed.get(versionName(id));
   }
 
   wasTaken(id: VersionId): boolean {
-    return this.#taken.has(nameOf(id));
+    return this.#taken.has(versionName(id));
   }
 
   naming(disk: SimulatedDisk, _process: Process, from: string, to: string, file: SimulatedFile): void {
-    if (to.startsWith(store)) return;
-    if (!from.startsWith(partials)) {
+    if (to.startsWith(storeFolder)) return;
+    if (!from.startsWith(partialsFolder)) {
       this.#keeping(from, to, file);
       return;
     }
-    const version = this.#byPartial.get(from.slice(partials.length));
+    const version = this.#truth.atPartial(from);
     const target = `${output}/${version && chunkKey(version)}`;
     if (!version || to !== target) {
       this.violate(`${from} was named ${to}, which is no name of it`);
       return;
     }
     this.#requireWhole(version, file, `published on ${disk.name}`);
-    const name = nameOf(version);
+    const name = versionName(version);
     const before = disk.files.at(to);
     if (before?.kind === "file" && (before.version ?? 0) > version.version) {
-      const newer = nameOf({ ...version, version: before.version ?? 0 });
+      const newer = versionName({ ...version, version: before.version ?? 0 });
       if (!this.#forgetful.has(disk) || this.#delivered.has(newer))
         this.violate(`${name} was published over version ${before.version} on ${disk.name}`);
     }
@@ -139,7 +115,7 @@ export class Checks implements DiskWatcher {
   }
 
   writing(_disk: SimulatedDisk, path: string): void {
-    if (!path.startsWith(store)) this.violate(`${path} was written where people look`);
+    if (!path.startsWith(storeFolder)) this.violate(`${path} was written where people look`);
   }
 
   changing(disk: SimulatedDisk, file: SimulatedFile): void {
@@ -147,19 +123,21 @@ export class Checks implements DiskWatcher {
   }
 
   removing(disk: SimulatedDisk, path: string): void {
-    if (!path.startsWith(store)) {
+    if (!path.startsWith(storeFolder)) {
       this.violate(`${path} was removed`);
       return;
     }
     // The note goes first.
-    const version = path.endsWith(".json") && this.#byPartial.get(path.slice(partials.length, -5));
+    const version = path.endsWith(".json") && this.#truth.atPartial(path.slice(0, -5));
     if (!version || this.#isMoot(version) || !disk.files.at(path.slice(0, -5))) return;
-    if ((this.#noteOf(disk, version)?.coverage.length ?? 0) > 0)
-      this.violate(`${nameOf(version)}: its partial stands for chunks and was thrown away on ${disk.name}`);
+    if ((durableNote(disk, version)?.coverage.length ?? 0) > 0)
+      this.violate(
+        `${versionName(version)}: its partial stands for chunks and was thrown away on ${disk.name}`,
+      );
   }
 
   asked(process: Process, path: string, content: string): void {
-    if (path !== `${store}/publishing.json.new` || content === "[]") return;
+    if (path !== `${storeFolder}/publishing.json.new` || content === "[]") return;
     const confirmedAtMs = this.#machines.get(process)?.confirmedAtMs(process) ?? Number.NEGATIVE_INFINITY;
     if (this.#nowMs() - confirmedAtMs > membershipMs)
       this.violate(`${process.name} was about to publish without having asked whether it is a member`);
@@ -167,11 +145,11 @@ export class Checks implements DiskWatcher {
 
   entry(process: Process, { key, value }: Entry): void {
     if (!("version" in key)) return;
-    const name = nameOf(key);
+    const name = versionName(key);
     // Members take back only what is moot.
     if (value === null && key.kind === "delivered" && !this.#machines.has(process)) this.#redeliver(name);
     if (value === null) return;
-    const version = this.versions(chunkKey(key)).find((one) => one.version === key.version);
+    const version = this.#truth.find(chunkKey(key), key.version);
     if (!version) {
       this.violate(`an entry speaks of ${name}, which there never was`);
       return;
@@ -208,13 +186,13 @@ export class Checks implements DiskWatcher {
     for (const { offset: at, record } of this.#topic.records(partition, before, offset)) {
       const chunk = decodeRecord(record.headers, record.value);
       if (chunk.kind !== "chunk") continue;
-      const version = this.versions(chunkKey(chunk)).find((one) => one.version === chunk.version);
+      const version = this.#truth.find(chunkKey(chunk), chunk.version);
       if (!version || this.#isMoot(version) || machine.parked.has(chunkKey(version))) continue;
       this.counts.covered++;
       const end = chunk.offset + chunk.value.length;
-      if (!this.#stands(machine.disk, version, chunk.offset, end))
+      if (!stands(machine.disk, version, chunk.offset, end))
         this.violate(
-          `${process.name} committed ${partition}@${offset}, past ${at}: bytes ${chunk.offset} to ${end} of ${nameOf(version)}, which a power cut could take`,
+          `${process.name} committed ${partition}@${offset}, past ${at}: bytes ${chunk.offset} to ${end} of ${versionName(version)}, which a power cut could take`,
         );
     }
   }
@@ -223,10 +201,10 @@ export class Checks implements DiskWatcher {
   take(disk: SimulatedDisk, path: string): void {
     const node = disk.files.at(path);
     if (node?.kind !== "file" || node.version === undefined) return;
-    const version = this.versions(path.slice(output.length + 1)).find((one) => one.version === node.version);
+    const version = this.#truth.find(path.slice(output.length + 1), node.version);
     if (!version) return;
-    this.#taken.add(nameOf(version));
-    if (!this.isDelivered(version)) this.#publishedOn(disk).delete(nameOf(version));
+    this.#taken.add(versionName(version));
+    if (!this.isDelivered(version)) this.#publishedOn(disk).delete(versionName(version));
   }
 
   /** Somebody wants to have a version again. */
@@ -240,7 +218,9 @@ export class Checks implements DiskWatcher {
   forgot(disk: SimulatedDisk, storeIsGone: boolean): void {
     if (storeIsGone) this.#forgetful.add(disk);
     for (const [name, file] of [...this.#publishedOn(disk)]) {
-      const isThere = [...disk.files.files()].some(([path, one]) => one === file && !path.startsWith(store));
+      const isThere = [...disk.files.files()].some(
+        ([path, one]) => one === file && !path.startsWith(storeFolder),
+      );
       if (!this.#delivered.has(name) && (storeIsGone || !isThere)) this.#publishedOn(disk).delete(name);
     }
     this.requireWholeFiles(disk);
@@ -249,46 +229,22 @@ export class Checks implements DiskWatcher {
   /** Every file under a name is whole and right. */
   requireWholeFiles(disk: SimulatedDisk): void {
     for (const [path, file] of disk.files.files()) {
-      if (path.startsWith(store)) continue;
+      if (path.startsWith(storeFolder)) continue;
       const key = path.slice(output.length + 1).replace(/\.~\d+~/, "");
-      const version = this.versions(key).find((one) => one.version === file.version);
+      const version = this.#truth.find(key, file.version);
       if (!version?.content.equals(file.seen.bytes)) this.violate(`${path} is not whole on ${disk.name}`);
     }
   }
 
   /** Whether nothing need be kept of a version: it is settled, superseded, given up, or was never right. */
   #isMoot(version: TrueVersion): boolean {
-    const name = nameOf(version);
-    const newest = this.versions(chunkKey(version)).at(-1);
+    const name = versionName(version);
     const isSettled = this.#delivered.has(name) || this.#failed.has(name) || this.#again.has(name);
-    return isSettled || newest !== version || version.abandoned || version.lied;
-  }
-
-  #stands(disk: SimulatedDisk, version: TrueVersion, from: number, to: number): boolean {
-    const note = this.#noteOf(disk, version);
-    const file = disk.files.durableAt(`${partials}${partialName(version)}`);
-    if (file?.kind !== "file" || !note) return false;
-    const isCovered = note.coverage.some(([start, end]) => start <= from && to <= end) || from === to;
-    const isMarked = to < version.content.length || note.checksum !== undefined;
-    return (
-      isCovered &&
-      isMarked &&
-      file.durable.bytes.subarray(from, to).equals(version.content.subarray(from, to))
-    );
-  }
-
-  /** What stands for a version after the worst power cut. */
-  #noteOf(
-    disk: SimulatedDisk,
-    version: TrueVersion,
-  ): { coverage: [number, number][]; checksum?: string } | undefined {
-    const note = disk.files.durableAt(`${partials}${partialName(version)}.json`);
-    if (note?.kind !== "file" || note.durable.bytes.length === 0) return undefined;
-    return JSON.parse(note.durable.bytes.toString());
+    return isSettled || !this.#truth.isNewest(version) || version.abandoned || version.lied;
   }
 
   #requireWhole(version: TrueVersion, file: SimulatedFile, what: string): void {
-    const name = nameOf(version);
+    const name = versionName(version);
     if (!file.seen.bytes.equals(version.content)) this.violate(`${name} was ${what} and is not whole`);
     else if (!file.isSynced) this.violate(`${name} was ${what}, and a power cut could change it`);
     else if (file.seen.mtime !== version.mtime || file.seen.mode !== 0o644)
@@ -297,7 +253,7 @@ export class Checks implements DiskWatcher {
 
   /** An older version gets a second name. */
   #keeping(from: string, to: string, file: SimulatedFile): void {
-    const version = this.versions(from.slice(output.length + 1)).find((one) => one.version === file.version);
+    const version = this.#truth.find(from.slice(output.length + 1), file.version);
     if (!version) {
       this.violate(`${to} is a name of nothing that was published`);
       return;
@@ -310,12 +266,4 @@ export class Checks implements DiskWatcher {
     this.#published.set(disk, known);
     return known;
   }
-}
-
-export function md5(bytes: Buffer): string {
-  return `md5:${createHash("md5").update(bytes).digest("hex")}`;
-}
-
-function nameOf(id: VersionId): string {
-  return `${chunkKey(id)} (version ${id.version})`;
 }

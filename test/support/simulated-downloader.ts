@@ -8,11 +8,12 @@ import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import type { Random } from "./random.ts";
-import { type Checks, type Machine, output } from "./simulated-checks.ts";
+import type { Checks, Machine } from "./simulated-checks.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 import type { Member, SimulatedGroup } from "./simulated-group.ts";
 import type { Luck } from "./simulated-inode.ts";
 import type { SimulatedLedger } from "./simulated-ledger.ts";
+import { output } from "./simulated-truth.ts";
 import { Process, type Turns } from "./simulated-turns.ts";
 
 export interface DownloaderWorld {

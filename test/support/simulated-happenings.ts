@@ -1,6 +1,6 @@
 /** What may happen in a simulated world, as fast-check makes and shrinks it. */
 import fc from "fast-check";
-import { output } from "./simulated-checks.ts";
+import { output } from "./simulated-truth.ts";
 import { Process } from "./simulated-turns.ts";
 import type { Beginning, World } from "./simulated-world.ts";
 

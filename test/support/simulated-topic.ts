@@ -21,7 +21,7 @@ const topicName = "chunks";
 export class SimulatedTopic {
   #generation = 1;
   #partitions: Partition[];
-  /** Told of each record, with the topic's id, so that a broker can be asked later what it ever had. */
+
   constructor(partitions: number) {
     this.#partitions = Array.from({ length: partitions }, newPartition);
   }

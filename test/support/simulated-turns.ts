@@ -30,7 +30,7 @@ interface Turn {
   take(): void;
 }
 
-/** A world that goes on for ever is stuck. */
+/** So seldom a slow one is let have its turn. */
 const slownessOneIn = 8;
 
 export class Turns {

@@ -6,9 +6,9 @@ import { chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from ".
 import type { Entry, FileValue, NeedsValue } from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import type { Random } from "./random.ts";
-import { type Checks, md5, type TrueVersion } from "./simulated-checks.ts";
 import type { SimulatedLedger } from "./simulated-ledger.ts";
 import type { SimulatedTopic } from "./simulated-topic.ts";
+import { md5, type TrueVersion, type Truth } from "./simulated-truth.ts";
 import { Process, type Turns } from "./simulated-turns.ts";
 
 export interface UploaderWorld {
@@ -16,7 +16,7 @@ export interface UploaderWorld {
   random: Random;
   topic: SimulatedTopic;
   ledger: SimulatedLedger;
-  checks: Checks;
+  truth: Truth;
 }
 
 /** A file to send, as it is now. */
@@ -299,9 +299,9 @@ export class SimulatedUploader {
 
   #newVersion(path: string, source: Source): TrueVersion {
     const { content, mtime } = source;
-    const id = { uploader: this.name, path, version: this.#world.checks.nextVersion() };
+    const id = { uploader: this.name, path, version: this.#world.truth.nextVersion() };
     const version = { ...id, content, mtime, checksum: md5(content), lied: false, abandoned: false };
-    this.#world.checks.begin(version);
+    this.#world.truth.begin(version);
     return version;
   }
 

@@ -4,12 +4,13 @@ import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
 import type { Entry, FileValue, StartValue } from "../../agent/wire/entry.ts";
 import { Random } from "./random.ts";
-import { Checks, output, type TrueVersion, Violation } from "./simulated-checks.ts";
+import { Checks, Violation } from "./simulated-checks.ts";
 import { type DiskLies, SimulatedDisk } from "./simulated-disk.ts";
 import { SimulatedDownloader } from "./simulated-downloader.ts";
 import { type GroupLies, SimulatedGroup } from "./simulated-group.ts";
 import { SimulatedLedger } from "./simulated-ledger.ts";
 import { SimulatedTopic } from "./simulated-topic.ts";
+import { output, type TrueVersion, Truth, versionName } from "./simulated-truth.ts";
 import { Turns } from "./simulated-turns.ts";
 import { SimulatedUploader } from "./simulated-uploader.ts";
 
@@ -47,6 +48,7 @@ export class World {
   readonly topic: SimulatedTopic;
   readonly group: SimulatedGroup;
   readonly ledger: SimulatedLedger;
+  readonly truth = new Truth();
   readonly checks: Checks;
   readonly config: DownloaderConfig;
   readonly uploaders: SimulatedUploader[];
@@ -66,6 +68,7 @@ export class World {
     const { turns, random, topic } = this;
     setSystemTime(new Date(startMs));
     this.checks = new Checks(
+      this.truth,
       topic,
       () => turns.nowMs,
       (line) => this.trace(line),
@@ -178,7 +181,7 @@ export class World {
       if (entry.key.kind === "needs") open.push(`${key} stands in the ledger`);
       const version = this.#newestOf(entry);
       if (version && !this.checks.isDelivered(version) && this.checks.failure(version) === undefined)
-        open.push(`${chunkKey(version)} (version ${version.version}) is neither delivered nor failed`);
+        open.push(`${versionName(version)} is neither delivered nor failed`);
     }
     return open;
   }
@@ -188,7 +191,7 @@ export class World {
     if (key.kind !== "file" || value === null) return undefined;
     const { state, version } = value as FileValue;
     if ((state !== "sent" && state !== "gone") || !this.#concernsGroup(value as FileValue)) return undefined;
-    return this.checks.versions(chunkKey(key)).find((one) => one.version === version);
+    return this.truth.find(chunkKey(key), version);
   }
 
   /** What was sent before the group began is none of its business. */
@@ -206,7 +209,7 @@ export class World {
     for (const entry of this.ledger.entries().values()) {
       const version = this.#newestOf(entry);
       if (!version) continue;
-      const name = `${chunkKey(version)} (version ${version.version})`;
+      const name = versionName(version);
       const reason = this.checks.failure(version);
       const isThere = this.downloaders.some(({ disk }) => {
         const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);

@@ -1,0 +1,83 @@
+/** The truth of a simulated world: every version as its uploader meant it, and where its parts are on a disk. */
+import { createHash } from "node:crypto";
+import { partialName } from "../../agent/downloader/store.ts";
+import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
+import type { SimulatedDisk } from "./simulated-disk.ts";
+
+export interface TrueVersion extends VersionId {
+  content: Buffer;
+  /** Nanoseconds since 1970. */
+  mtime: bigint;
+  checksum: string;
+  /** Chunks of it were sent with other bytes than the file's. */
+  lied: boolean;
+  abandoned: boolean;
+}
+
+export const output = "/out";
+export const storeFolder = `${output}/.streamsend`;
+export const partialsFolder = `${storeFolder}/partial/`;
+
+export class Truth {
+  #highestVersion = 0;
+  /** By file, the newest last. */
+  readonly #versions = new Map<string, TrueVersion[]>();
+  readonly #byPartial = new Map<string, TrueVersion>();
+
+  /** As the uploaders number them: by the brokers' time in microseconds, and never twice. */
+  nextVersion(): number {
+    this.#highestVersion = Math.max(this.#highestVersion + 1, Date.now() * 1000);
+    return this.#highestVersion;
+  }
+
+  begin(version: TrueVersion): void {
+    const key = chunkKey(version);
+    this.#versions.set(key, [...(this.#versions.get(key) ?? []), version]);
+    this.#byPartial.set(partialName(version), version);
+  }
+
+  /** @param key of the file, as of its chunks */
+  find(key: string, version: number | undefined): TrueVersion | undefined {
+    return this.#versions.get(key)?.find((one) => one.version === version);
+  }
+
+  isNewest(version: TrueVersion): boolean {
+    return this.#versions.get(chunkKey(version))?.at(-1) === version;
+  }
+
+  /** The version whose partial is at the path. */
+  atPartial(path: string): TrueVersion | undefined {
+    return path.startsWith(partialsFolder)
+      ? this.#byPartial.get(path.slice(partialsFolder.length))
+      : undefined;
+  }
+}
+
+/** Whether bytes of a version, `[from, to)`, stand on a disk after the worst power cut. */
+export function stands(disk: SimulatedDisk, version: TrueVersion, from: number, to: number): boolean {
+  const note = durableNote(disk, version);
+  const file = disk.files.durableAt(`${partialsFolder}${partialName(version)}`);
+  if (file?.kind !== "file" || !note) return false;
+  const isCovered = note.coverage.some(([start, end]) => start <= from && to <= end) || from === to;
+  const isMarked = to < version.content.length || note.checksum !== undefined;
+  const bytes = file.durable.bytes.subarray(from, to);
+  return isCovered && isMarked && bytes.equals(version.content.subarray(from, to));
+}
+
+/** The note on a version's partial as it is after the worst power cut. */
+export function durableNote(
+  disk: SimulatedDisk,
+  version: TrueVersion,
+): { coverage: [number, number][]; checksum?: string } | undefined {
+  const note = disk.files.durableAt(`${partialsFolder}${partialName(version)}.json`);
+  if (note?.kind !== "file" || note.durable.bytes.length === 0) return undefined;
+  return JSON.parse(note.durable.bytes.toString());
+}
+
+export function md5(bytes: Buffer): string {
+  return `md5:${createHash("md5").update(bytes).digest("hex")}`;
+}
+
+export function versionName(id: VersionId): string {
+  return `${chunkKey(id)} (version ${id.version})`;
+}
