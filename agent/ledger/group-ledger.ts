@@ -292,6 +292,8 @@ export class GroupLedger {
     const index = key.kind === "delivered" ? this.#delivered : this.#failed;
     if (index.get(file) !== key.version || (this.#takenBack.get(encodeEntryKey(key)) ?? -1) >= offset) return;
     index.forget(file);
+    // Older ones stay settled: a chunk of one that comes again must not bring it back over this one.
+    if (key.kind === "delivered") index.set(file, key.version - 1);
     this.#takenBack.set(encodeEntryKey(key), offset);
     // What its uploader says of it was passed over: the ledger has to be read once more.
     if (!this.isDelivered(key)) this.#incomplete = true;
