@@ -5,7 +5,8 @@ import { expectRed, runChaos } from "../support/chaos.ts";
 setDefaultTimeout(15 * 60_000);
 
 test("three minutes of kills, freezes, spoilt links, deleted partials, full disks and cut logs: nothing is lost, damaged, repeated or stuck", async () => {
-  const { code, output, errors } = await runChaos("--minutes", "3");
+  // Always the same choices: other seeds are for runs by hand.
+  const { code, output, errors } = await runChaos("--minutes", "3", "--seed", "77");
   if (code !== 0) console.error(output, errors);
   expect(code).toBe(0);
 });
