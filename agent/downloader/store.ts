@@ -296,6 +296,8 @@ export class Store {
     const file = join(this.folder, name);
     if (content.length > 0) return replaceFile(this.#disk, file, JSON.stringify(content), this.folder);
     await this.#disk.remove(file);
+    // What was done must not come back in a power cut: the same version may be under way again, and not be whole yet.
+    await this.#disk.sync([this.folder]);
   }
 
   async #makeFolder(folder: string): Promise<void> {
