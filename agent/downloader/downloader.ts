@@ -17,7 +17,7 @@ import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { OpenFiles } from "./open-files.ts";
 import { OutputMount } from "./output-mount.ts";
-import { type DownloadResult, requireOutput, Session } from "./session.ts";
+import { type DownloadResult, Session } from "./session.ts";
 import { Store } from "./store.ts";
 
 export interface DownloaderOptions {
@@ -61,7 +61,7 @@ async function runSession(
   const files = new OpenFiles(disk);
   const store = new Store(config.output, files);
   await store.open();
-  await requireOutput(store, config);
+  await store.require(config.minFreeBytes);
   const client = { kafka: common.kafka, agentName: common.name, effects, log };
   const group = await GroupConsumer.open(client, config.group, store.name);
   const { id, name } = topic.value;

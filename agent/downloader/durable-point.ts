@@ -96,15 +96,14 @@ export class DurablePoint {
   }
 
   /**
-   * Returns how many versions got their names, and how many can't have them. Throws what the file system or Kafka
-   * throws; nothing that was placed since the last durable point may then be relied on.
+   * Returns how many versions can't have their names. Throws what the file system or Kafka throws; nothing that was placed since the last durable point may then be relied on.
    */
-  async make(snapshot: Snapshot): Promise<{ published: number; failed: number }> {
+  async make(snapshot: Snapshot): Promise<{ failedCount: number }> {
     const { store, disk } = this.#options;
     if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));
-    const { leftOver, ...counts } = await this.#publish(snapshot.finished);
+    const { leftOver, failedCount } = await this.#publish(snapshot.finished);
     // Not sooner: what was parked until now may have been published just before.
     if (snapshot.parked) await store.writeParked(snapshot.parked);
     await this.#remove(snapshot.dropped);
@@ -112,7 +111,7 @@ export class DurablePoint {
     if (moved.length > 0) await this.#commit(moved);
     await this.#removeNotes(snapshot.finished.map(({ partial }) => partial));
     await this.#remove(leftOver);
-    return counts;
+    return { failedCount };
   }
 
   /**
@@ -130,13 +129,10 @@ export class DurablePoint {
   }
 
   /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
-  async #publish(
-    finished: readonly Finished[],
-  ): Promise<{ published: number; failed: number; leftOver: Partial[] }> {
+  async #publish(finished: readonly Finished[]): Promise<{ failedCount: number; leftOver: Partial[] }> {
     const { store, ledger } = this.#options;
     const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
-    if (timely.length === 0)
-      return { published: 0, failed: 0, leftOver: finished.map(({ partial }) => partial) };
+    if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications: Publication[] = [];
     for (const version of timely) publications.push(await this.#publication(version));
     // Before the list speaks of them.
@@ -157,7 +153,7 @@ export class DurablePoint {
       results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
     );
     const leftOver = finished.map(({ partial }) => partial).filter(({ id }) => !named.has(partialName(id)));
-    return { published: named.size, failed: results.length - named.size, leftOver };
+    return { failedCount: results.length - named.size, leftOver };
   }
 
   async #publication({ partial, checksum }: Finished): Promise<Publication> {

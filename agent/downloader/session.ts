@@ -282,9 +282,9 @@ export class Session {
   }
 
   async #make(snapshot: Snapshot): Promise<void> {
-    await requireOutput(this.#options.store, this.#options.config);
-    const { failed } = await this.#durablePoint.make(snapshot);
-    this.#unstorableCount += failed;
+    await this.#requireOutput();
+    const { failedCount } = await this.#durablePoint.make(snapshot);
+    this.#unstorableCount += failedCount;
     this.#assembly.forget(snapshot.finished);
     this.#assembly.changes.removed(snapshot.dropped);
     this.#options.works();
@@ -308,7 +308,7 @@ export class Session {
     if (nowMs - this.#lastRepairMs < repairMs) return;
     this.#lastRepairMs = nowMs;
     // Also when nothing comes: a mount that is gone is to be known before a file is late.
-    await requireOutput(this.#options.store, this.#options.config);
+    await this.#requireOutput();
     if (!this.#options.isTopicCurrent()) {
       this.#options.observer.metrics.recovery("topic");
       throw new AgentError(
@@ -336,19 +336,12 @@ export class Session {
     return here + this.#repair.failedCount + asked;
   }
 
+  #requireOutput(): Promise<void> {
+    return this.#options.store.require(this.#options.config.minFreeBytes);
+  }
+
   #throwFailure(): void {
     this.#assembly.throwFailure();
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-/** Throws a retryable `AgentError` when nothing can be stored, or less is free than is to stay free. */
-export async function requireOutput(store: Store, config: DownloaderConfig): Promise<void> {
-  await store.check();
-  const free = await store.freeBytes();
-  if (free >= config.minFreeBytes) return;
-  throw new AgentError(
-    `output ${config.output} has less than downloader.min_free (${config.minFreeBytes} bytes) left: paused until there is more`,
-    "retryable",
-  );
 }

@@ -114,8 +114,18 @@ export class Store {
     });
   }
 
+  /** Throws a retryable `AgentError` when nothing can be stored, or less is free than is to stay free. */
+  async require(minFreeBytes: number): Promise<void> {
+    await this.#requireOpened();
+    if ((await this.freeBytes()) >= minFreeBytes) return;
+    throw new AgentError(
+      `output ${this.output} has less than downloader.min_free (${minFreeBytes} bytes) left: paused until there is more`,
+      "retryable",
+    );
+  }
+
   /** Throws an `AgentError` when the output is no longer what was opened: gone, unmounted, or read-only. */
-  check(): Promise<void> {
+  #requireOpened(): Promise<void> {
     return this.#tryIt(async () => {
       const { device } = await this.#lookAtOutput();
       // What is below the mount point must not be written to.

@@ -55,6 +55,7 @@ export class RecordProducer {
   #client: Producer;
   #batchBytes = defaultMessageBytes;
   #nextId = 1;
+  /** Records that wait for their acknowledgement. */
   #waiting = new Map<number, OnDelivered>();
   #renewing: Promise<void> | undefined;
   #asking = false;
@@ -79,11 +80,6 @@ export class RecordProducer {
   /** Whether the brokers can be reached, as far as the client has noticed. */
   get isConnected(): boolean {
     return this.#client.isConnected() && !this.#unreachable;
-  }
-
-  /** Records that wait for their acknowledgement. */
-  get waiting(): number {
-    return this.#waiting.size;
   }
 
   /**

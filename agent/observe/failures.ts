@@ -1,13 +1,5 @@
 /** The files that failed at their last try, for the status and its number; those of all times are counted by the metrics. */
-import { type Listed, listed } from "./status.ts";
-
-export interface Failure {
-  /** As it is shown: control characters escaped, the uploader's name before it on a downloader. */
-  path: string;
-  reason: string;
-  /** ISO 8601. */
-  time: string;
-}
+import { type Failure, type Listed, listed } from "./status.ts";
 
 /** More than anybody reads, some 2 MiB; the oldest are forgotten then. */
 const maxKept = 5000;

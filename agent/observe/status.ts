@@ -1,6 +1,5 @@
 /** What /api/status says, as JSON. Lists are bounded; the count beside them is of all that there are. */
 import type { Role } from "../config/config.ts";
-import type { Failure } from "./failures.ts";
 
 export interface Listed<Item> {
   count: number;
@@ -48,6 +47,15 @@ export interface StatusSource {
   report(): RoleReport;
   /** Why it does no work for now, besides the troubles of `retry`: "paused: no space"; empty: it works. */
   notReady(): readonly string[];
+}
+
+/** A file that failed at its last try. */
+export interface Failure {
+  /** As it is shown: control characters escaped, the uploader's name before it on a downloader. */
+  path: string;
+  reason: string;
+  /** ISO 8601. */
+  time: string;
 }
 
 /** A file that went well. */

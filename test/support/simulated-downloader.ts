@@ -1,7 +1,7 @@
 /** A machine with a disk and a downloader: the sessions that the executable runs, one after the other, until it is killed. */
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { OpenFiles } from "../../agent/downloader/open-files.ts";
-import { requireOutput, Session } from "../../agent/downloader/session.ts";
+import { Session } from "../../agent/downloader/session.ts";
 import { Store } from "../../agent/downloader/store.ts";
 import { GroupLedger } from "../../agent/ledger/group-ledger.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
@@ -148,7 +148,7 @@ export class SimulatedDownloader implements Machine {
     const files = new OpenFiles(disk);
     const store = new Store(config.output, files);
     await store.open();
-    await requireOutput(store, config);
+    await store.require(config.minFreeBytes);
     const group = await coordinator.join(process, store.name);
     this.#member = group;
     const { id } = topic;
