@@ -1,7 +1,7 @@
 /** Giving verified versions their names below the output, many with one sync of the folders they went to. */
 import type { Disk } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
-import { pathToBytes } from "../wire/path.ts";
+import { pathToBytes, versionedPath } from "../wire/path.ts";
 import { invalidName, type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
 import type { Publication, Store } from "./store.ts";
 
@@ -116,16 +116,6 @@ async function keepOlder({ paths, disk }: PublishOptions, target: string, versio
     if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error) ?? "")) throw error;
     await disk.rename(paths.native(target), name);
   }
-}
-
-/** `folder/name.~VERSION~.ext` */
-export function versionedPath(path: string, version: number): string {
-  const folder = folderOf(path);
-  const name = folder === "" ? path : path.slice(folder.length + 1);
-  const dot = name.lastIndexOf(".");
-  const [stem, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
-  const versioned = `${stem}.~${version}~${extension}`;
-  return folder === "" ? versioned : `${folder}/${versioned}`;
 }
 
 /** Whether it was renamed before a crash: then its file stands there, and its partial does not. */

@@ -1,9 +1,8 @@
 /** Moving a source out of its watch: into the same folders below `move_to`, never over what is there. */
 import { realpath } from "node:fs/promises";
-import { posix } from "node:path";
 import type { Disk, FilePath } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
-import { pathToBytes, pathToText } from "../wire/path.ts";
+import { pathToBytes, pathToText, versionedPath } from "../wire/path.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 const folderMode = 0o755;
@@ -32,7 +31,7 @@ export async function moveAway(
     else if (found.kind !== "folder")
       throw new AgentError(`${pathToText(folder)} is in the way: no folder`, "retryable");
   }
-  for (const name of [path, withVersion(path, version)]) {
+  for (const name of [path, versionedPath(path, version)]) {
     const target = below(name);
     if (await disk.look(target)) continue;
     await disk.rename(watch.native(relative), target);
@@ -42,12 +41,6 @@ export async function moveAway(
     `${pathToText(below(path))} is there already, and so is this version of it`,
     "retryable",
   );
-}
-
-/** `dir/name.~VERSION~.ext`. */
-function withVersion(path: string, version: number): string {
-  const { dir, name, ext } = posix.parse(path);
-  return posix.join(dir, `${name}.~${version}~${ext}`);
 }
 
 async function makeFolder(disk: Pick<Disk, "makeFolder">, folder: FilePath): Promise<void> {

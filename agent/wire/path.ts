@@ -3,6 +3,7 @@
  * and that gives the same bytes back (docs/protocol.md, "Names"). Everywhere in the agent a path is that text;
  * only where the file system is touched does it become bytes again.
  */
+import { posix } from "node:path";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Most names: printable ASCII without `%` stands for itself. */
@@ -68,6 +69,12 @@ export function pathToDisplay(text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     hex === "25" ? "%" : `\\x${hex.toLowerCase()}`,
   );
+}
+
+/** The name that a version has beside another file of its path: `folder/name.~VERSION~.ext`. */
+export function versionedPath(path: string, version: number): string {
+  const { dir, name, ext } = posix.parse(path);
+  return posix.join(dir, `${name}.~${version}~${ext}`);
 }
 
 function escapeText(text: string): string {

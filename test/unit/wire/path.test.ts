@@ -5,6 +5,7 @@ import {
   pathToDisplay,
   pathToNative,
   pathToText,
+  versionedPath,
 } from "../../../agent/wire/path.ts";
 import { Random } from "../../support/random.ts";
 
@@ -115,3 +116,14 @@ function oddBytes(random: Random): Buffer {
   ];
   return Buffer.concat(random.list(random.below(8), () => random.pick(pieces)()));
 }
+
+test.each([
+  ["a.txt", "a.~7~.txt"],
+  ["deep/er/a.tar.gz", "deep/er/a.tar.~7~.gz"],
+  ["folder.d/name", "folder.d/name.~7~"],
+  [".hidden", ".hidden.~7~"],
+  ["ends.", "ends.~7~."],
+  ["caf%E9.txt", "caf%E9.~7~.txt"],
+])("%s has the second name %s", (path, versioned) => {
+  expect(versionedPath(path, 7)).toBe(versioned);
+});
