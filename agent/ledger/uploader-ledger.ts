@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
+import { sideBySide } from "../lib/side-by-side.ts";
 import type { Log } from "../observe/log.ts";
 import type { FileValue, NameValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
@@ -18,6 +19,8 @@ const answerMs = 2000;
 const tidyMs = 3600_000;
 /** What is gone and may not have arrived everywhere is remembered for so many times the chunks' retention. */
 const unsettledTimes = 4;
+/** Entries that are taken out of the ledger at a time. */
+const forgottenAtATime = 32;
 
 export class UploaderLedger {
   readonly uploader: string;
@@ -129,17 +132,7 @@ export class UploaderLedger {
    * somebody may wait for are kept four times as long. See `Ledger.write`.
    */
   async forgetGone(retentionMs: number): Promise<void> {
-    const nowMs = this.#versions.nowMs;
-    for (const [path, sinceMs] of this.#goneSinceMs) {
-      const settled = this.feedback.isSettled(path);
-      if (sinceMs + retentionMs * (settled ? 1 : unsettledTimes) > nowMs) continue;
-      const before = this.file(path);
-      if (!settled && before?.checksum !== undefined) this.#sayLost(path, before.version);
-      this.#files.delete(path);
-      this.#goneSinceMs.delete(path);
-      this.feedback.noteEntry(path, before, undefined);
-      await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
-    }
+    await sideBySide(this.#goneFor(retentionMs), forgottenAtATime, (path) => this.#forget(path));
   }
 
   /** Forgets what is gone from time to time, until the signal fires. */
@@ -199,6 +192,23 @@ export class UploaderLedger {
       );
       await this.#writeName({ state: "held", answers: value.instance });
     }
+  }
+
+  *#goneFor(retentionMs: number): Generator<string> {
+    const nowMs = this.#versions.nowMs;
+    for (const [path, sinceMs] of this.#goneSinceMs) {
+      const times = this.feedback.isSettled(path) ? 1 : unsettledTimes;
+      if (sinceMs + retentionMs * times <= nowMs) yield path;
+    }
+  }
+
+  async #forget(path: string): Promise<void> {
+    const before = this.file(path);
+    if (!this.feedback.isSettled(path) && before?.checksum !== undefined) this.#sayLost(path, before.version);
+    this.#files.delete(path);
+    this.#goneSinceMs.delete(path);
+    this.feedback.noteEntry(path, before, undefined);
+    await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
   }
 
   #sayLost(path: string, version: number): void {

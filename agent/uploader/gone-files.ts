@@ -1,6 +1,7 @@
 /** Noting what the ledger has as present and is no longer there. */
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { messageOf } from "../lib/errors.ts";
+import { sideBySide } from "../lib/side-by-side.ts";
 import type { Log } from "../observe/log.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { isGone } from "./scan.ts";
@@ -8,6 +9,8 @@ import type { Watch } from "./watched-file.ts";
 
 /** So often everything is looked at once more, whatever the counts say. */
 const everyLooks = 60;
+/** Files that are looked at and noted at a time: each waits for the disk, then for the brokers. */
+const atATime = 32;
 
 export interface GoneFilesOptions {
   ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "put">;
@@ -53,7 +56,9 @@ export class GoneFiles {
     if (present.length - this.#seen === this.#unseen && !isDue) return;
     this.#isUnsure = false;
     let there = 0;
-    for (const path of present) if (!(await this.#noteIfGone(path))) there++;
+    await sideBySide(present, atATime, async (path) => {
+      if (!(await this.#noteIfGone(path))) there++;
+    });
     this.#unseen = Math.max(0, there - this.#seen);
   }
 

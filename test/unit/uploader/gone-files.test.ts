@@ -22,13 +22,18 @@ function prepare() {
   const add = (name: string) => {
     writeFileSync(join(folder, name), name);
     entries.set(name, { format: 1, version: 1, state: "sent", size: 1, mtime: "0", ctime: "0", inode: "1" });
+    return name;
   };
+  const hooks: { write?: () => Promise<void> } = {};
   for (let at = 0; at < 10; at++) add(String(at));
   const ledger = {
     paths: () => entries.keys(),
     file: (path: string) => entries.get(path),
     isPresent: (path: string) => entries.has(path) && entries.get(path)?.state !== "gone",
-    put: async (path: string, value: FileValue) => void entries.set(path, value),
+    put: async (path: string, value: FileValue) => {
+      await hooks.write?.();
+      entries.set(path, value);
+    },
   };
   let calls = 0;
   const access = new FileAccess(folder, 8, log);
@@ -53,7 +58,7 @@ function prepare() {
     return calls;
   };
   const states = () => [...entries].filter(([, { state }]) => state === "gone").map(([path]) => path);
-  return { folder, look, states, busy, names: [...entries.keys()] };
+  return { folder, look, states, busy, add, hooks, names: [...entries.keys()] };
 }
 
 test("as long as everything is seen, nothing is looked at twice", async () => {
@@ -82,7 +87,7 @@ test("what is there but not among what the watch wants any more is looked at twi
   expect(states()).toEqual(["5"]);
 });
 
-test("from time to time everything is looked at, whatever the counts say", async () => {
+test("from time to time everything is looked at, whatever the hooks say", async () => {
   const { folder, look, names, states } = prepare();
   const wanted = names.slice(4);
   await look(wanted);
@@ -100,4 +105,18 @@ test("a file that is being sent is no business of a look, but of the next one", 
   busy.clear();
   await look(names.filter((name) => name !== "3"));
   expect(states()).toEqual(["3"]);
+});
+
+test("many that are gone are noted side by side, and not all at once", async () => {
+  const { folder, look, names, add, states, hooks } = prepare();
+  for (let at = names.length; at < 96; at++) names.push(add(String(at)));
+  for (const name of names) unlinkSync(join(folder, name));
+  const writes: (() => void)[] = [];
+  // None ends before as many are under way as are to be.
+  hooks.write = () =>
+    new Promise((end) => {
+      if (writes.push(end) === 32) for (const endOne of writes.splice(0)) setTimeout(endOne, 1);
+    });
+  await look([]);
+  expect(states()).toHaveLength(96);
 });

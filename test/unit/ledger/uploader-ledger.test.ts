@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import type { Ledger, LoggedEntry } from "../../../agent/ledger/ledger.ts";
+import { UploaderLedger } from "../../../agent/ledger/uploader-ledger.ts";
+import { Log } from "../../../agent/observe/log.ts";
+import type { Entry } from "../../../agent/wire/entry.ts";
+
+/** Gone files as the log has them; a write ends when its function in `writes` is called. */
+async function openGone(count: number) {
+  const entries = Array.from(
+    { length: count },
+    (_, at): LoggedEntry => ({
+      entry: {
+        key: { kind: "file", uploader: "uploader", path: String(at) },
+        value: { format: 1, version: 1, state: "gone", size: 1, mtime: "0", ctime: "0", inode: "1" },
+      },
+      partition: 0,
+      offset: at,
+      timestampMs: 0,
+    }),
+  );
+  let read = false;
+  const reader = {
+    get caughtUp() {
+      return read;
+    },
+    read: async () => {
+      read = true;
+      return entries;
+    },
+    close: async () => undefined,
+  };
+  const written: Entry[] = [];
+  const writes: (() => void)[] = [];
+  const ledger = {
+    partitionOf: () => 0,
+    open: async () => reader,
+    write: async (entry: Entry) => {
+      await new Promise<void>((end) => writes.push(end));
+      written.push(entry);
+    },
+  };
+  const log = new Log({ level: "error", format: "text", agent: "test" });
+  const opened = await UploaderLedger.open("uploader", ledger as unknown as Ledger, undefined, log);
+  return { ledger: opened, writes, written };
+}
+
+test("what is gone and expired is forgotten with many writes at a time, and a bounded number of them", async () => {
+  const { ledger, writes, written } = await openGone(100);
+  const forgotten = ledger.forgetGone(0);
+  let rounds = 0;
+  while (written.length < 100) {
+    await Bun.sleep(0);
+    expect(writes.length).toBeLessThanOrEqual(32);
+    for (const end of writes.splice(0)) end();
+    rounds++;
+    if (rounds > 1000) throw new Error("it does not go on");
+  }
+  await forgotten;
+  expect(
+    new Set(written.map(({ key, value }) => (value === null && "path" in key ? key.path : ""))).size,
+  ).toBe(100);
+  expect([...ledger.paths()]).toEqual([]);
+  expect(rounds).toBeLessThan(20);
+});
