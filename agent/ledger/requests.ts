@@ -1,6 +1,6 @@
 /**
  * What groups ask an uploader to send again: the `needs` in its partition of the ledger that it has not answered yet.
- * Bounded: whoever may write the ledger can't fill the memory.
+ * Bounded in bytes: whoever may write the ledger can't fill the memory, with many requests, many ranges or long names.
  */
 import { type ByteRange, union } from "../wire/byte-ranges.ts";
 
@@ -21,19 +21,33 @@ interface Asked {
   offset: number;
 }
 
-const maxRequests = 100_000;
+/** What all of them may take: a hundred thousand of one range and a short path. */
+const maxBytes = 64 << 20;
+/** What one takes beside its texts, what a character and what a range takes: measured, rounded up. */
+const [requestBytes, characterBytes, rangeBytes] = [560, 2, 80];
 const maxRanges = 1000;
+/** Groups that are heard on one path. */
+const maxGroups = 100;
 
 export class Requests {
   readonly #byPath = new Map<string, Map<string, Asked>>();
-  #count = 0;
+  #bytes = 0;
 
-  /** Returns whether there was room for it. */
+  /**
+   * Returns whether there was room for it. Where there is none for its ranges, one range over all of them is remembered:
+   * more is sent than was asked for, rather than nothing.
+   */
   put(path: string, group: string, asked: Asked): boolean {
     const groups = this.#byPath.get(path) ?? new Map<string, Asked>();
-    if (this.#count >= maxRequests && !groups.has(group)) return false;
-    if (!groups.has(group)) this.#count++;
-    groups.set(group, { ...asked, ranges: union(asked.ranges, maxRanges) });
+    const before = groups.get(group);
+    if (!before && groups.size >= maxGroups) return false;
+    const room = maxBytes - this.#bytes + (before ? bytesOf(path, group, before) : 0);
+    const put = [maxRanges, 1]
+      .map((most) => ({ ...asked, ranges: union(asked.ranges, most) }))
+      .find((one) => bytesOf(path, group, one) <= room);
+    if (!put) return false;
+    this.#bytes = maxBytes - room + bytesOf(path, group, put);
+    groups.set(group, put);
     this.#byPath.set(path, groups);
     return true;
   }
@@ -74,8 +88,15 @@ export class Requests {
   }
 
   #delete(path: string, groups: Map<string, Asked>, group: string): void {
+    const asked = groups.get(group);
+    if (!asked) return;
     groups.delete(group);
-    this.#count--;
+    this.#bytes -= bytesOf(path, group, asked);
     if (groups.size === 0) this.#byPath.delete(path);
   }
+}
+
+/** What a request takes in memory, bytes. */
+function bytesOf(path: string, group: string, { ranges }: Asked): number {
+  return requestBytes + characterBytes * (path.length + group.length) + rangeBytes * ranges.length;
 }

@@ -38,12 +38,55 @@ test("a group takes back what it asked for, not what others ask for, nor what it
   expect(requests.of("a", 7)?.groups).toEqual(["mirror"]);
 });
 
-test("a hundred thousand are remembered, and room is made as they are settled", () => {
+/** Puts requests of as many paths as there is room for, at most `most`; gives how many that were. */
+function fill(
+  requests: Requests,
+  most: number,
+  ranges: [number, number][],
+  name: (at: number) => string = String,
+): number {
+  for (let at = 0; at < most; at++)
+    if (!requests.put(name(at), "hub", { version: 1, ranges, offset: 0 })) return at;
+  return most;
+}
+
+test("a hundred thousand are remembered, not many more, and room is made as they are settled", () => {
   const requests = new Requests();
+  const count = fill(requests, 200_000, [[0, 1]]);
+  expect(count).toBeGreaterThan(100_000);
+  expect(count).toBeLessThan(110_000);
   const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0 };
-  for (let path = 0; path < 100_000; path++) expect(requests.put(String(path), "hub", asked)).toBe(true);
   expect(requests.put("one more", "hub", asked)).toBe(false);
   expect(requests.put("0", "hub", asked)).toBe(true);
-  requests.settle("0", 1, 0);
+  for (let at = 0; at < 10; at++) requests.settle(String(at), 1, 0);
   expect(requests.put("one more", "hub", asked)).toBe(true);
+});
+
+test("ranges count as well: when there is no room for them, one over all of them is remembered", () => {
+  const requests = new Requests();
+  const ranges = Array.from({ length: 1000 }, (_, at): [number, number] => [2 * at, 2 * at + 1]);
+  const count = fill(requests, 200_000, ranges);
+  let remembered = 0;
+  for (const path of requests.paths()) remembered += requests.of(path, 1)?.ranges.length ?? 0;
+  expect(count).toBeGreaterThan(800);
+  expect(80 * remembered).toBeLessThan(64 << 20);
+  expect(requests.of(String(count - 1), 1)?.ranges).toEqual([[0, 1999]]);
+  requests.settle("0", 1, 0);
+  requests.put("with room again", "hub", { version: 1, ranges, offset: 0 });
+  expect(requests.of("with room again", 1)?.ranges).toHaveLength(1000);
+});
+
+test("so do long names", () => {
+  const count = fill(new Requests(), 200_000, [[0, 1]], (at) => String(at).padEnd(4000, "x"));
+  expect(count).toBeGreaterThan(5000);
+  expect(count).toBeLessThan(10_000);
+});
+
+test("of groups that nobody has set up, a hundred are heard on one path", () => {
+  const requests = new Requests();
+  const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0 };
+  for (let group = 0; group < 100; group++) expect(requests.put("a", String(group), asked)).toBe(true);
+  expect(requests.put("a", "one more", asked)).toBe(false);
+  expect(requests.put("a", "7", asked)).toBe(true);
+  expect(requests.put("b", "one more", asked)).toBe(true);
 });

@@ -23,11 +23,27 @@ test("another version of the path, or another path, has not been sent again yet"
   expect(pace.waitMs("a", 1)).toBe(30_000);
 });
 
-test("of ten thousand paths the oldest is forgotten first", () => {
-  const pace = new ResendPace(() => 0);
-  for (let path = 0; path < 10_000; path++) pace.note(String(path), 1);
-  pace.note("0", 1);
-  pace.note("one more", 1);
-  expect(pace.waitMs("1", 1)).toBe(0);
-  expect(pace.waitMs("0", 1)).toBe(60_000);
+test("who asks for very many paths in turn waits for each of them", () => {
+  let nowMs = 0;
+  const pace = new ResendPace(() => nowMs);
+  const paths = Array.from({ length: 50_000 }, (_, at) => String(at));
+  for (let round = 0; round < 3; round++) {
+    expect(paths.every((path) => pace.waitMs(path, 1) === 0)).toBe(true);
+    for (const path of paths) pace.note(path, 1);
+    expect(paths.every((path) => pace.waitMs(path, 1) === 30_000 * 2 ** round)).toBe(true);
+    nowMs += 30_000 * 2 ** round;
+  }
+});
+
+test("what nobody has asked for all day begins anew, and nothing else does", () => {
+  let nowMs = 0;
+  const pace = new ResendPace(() => nowMs);
+  for (const path of ["a", "b"]) for (let times = 0; times < 5; times++) pace.note(path, 1);
+  nowMs += 3600_000;
+  pace.note("b", 1);
+  nowMs += 23 * 3600_000;
+  pace.note("other", 1);
+  for (const path of ["a", "b"]) pace.note(path, 1);
+  expect(pace.waitMs("a", 1)).toBe(30_000);
+  expect(pace.waitMs("b", 1)).toBe(1_920_000);
 });
