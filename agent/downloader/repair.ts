@@ -23,6 +23,8 @@ export interface RepairOptions {
   positions: ReadonlyMap<number, number>;
   log: Log;
   observer: Observer;
+  /** The monotonic clock, milliseconds. */
+  now(): number;
 }
 
 /** How far the repair of one version has come. */
@@ -32,9 +34,13 @@ interface Attempt {
   asks: number;
   /** Where the version was when it was asked for; the answer is elsewhere. */
   askedAt: string;
+  /** By the monotonic clock. */
+  askedAtMs: number;
 }
 
 const maxAsks = 3;
+/** A request without an answer may have got lost: an uploader remembers only so many until its next start. */
+const repeatMs = 3600_000;
 /** More gaps than this are asked for as one range: a request has to fit a record. */
 const maxRanges = 1000;
 
@@ -92,7 +98,9 @@ export class Repair {
       promisedBytes += neededBytes;
       const known = this.#attempts.get(key);
       const attempt: Attempt =
-        known?.id.version === sent.version ? known : { id: sent, step: "noticed", asks: 0, askedAt: "" };
+        known?.id.version === sent.version
+          ? known
+          : { id: sent, step: "noticed", asks: 0, askedAt: "", askedAtMs: 0 };
       this.#attempts.set(key, attempt);
       // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
       if (attempt === known) steps.push(this.#goOn(sent, attempt));
@@ -128,7 +136,7 @@ export class Repair {
   }
 
   async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
-    const { assembly, ledger, log, observer } = this.#options;
+    const { assembly, ledger, log, observer, now } = this.#options;
     const name = nameOf(sent);
     if (attempt.step === "noticed") {
       attempt.step = "read";
@@ -143,12 +151,14 @@ export class Repair {
       return this.#fail(sent, "its uploader no longer has it, and the topic does not hold all of it");
     const isAnswered = attempt.askedAt !== place;
     // Another member may have taken the request back, as far as it knew.
-    if (attempt.step === "asked" && !isAnswered && ledger.isAsked(sent)) return;
+    const mayBeLost = now() - attempt.askedAtMs >= repeatMs || !ledger.isAsked(sent);
+    if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
     const ranges = union(assembly.missingOf(sent), maxRanges);
     attempt.step = "asked";
     attempt.askedAt = place;
+    attempt.askedAtMs = now();
     if (isAnswered) attempt.asks++;
     const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
     log.warn(`${name}: ${bytes} bytes are not in the log: asking its uploader to send them again`, {

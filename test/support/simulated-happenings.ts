@@ -94,6 +94,9 @@ const happenings = {
   lie: (world, a) => {
     uploader(world, a).damage = "lie";
   },
+  missRequests: (world, a, b) => {
+    uploader(world, a).missesRequests = 1 + (b % 3);
+  },
   sendAgain: (world, a, b) => {
     const partition = a % world.topic.partitions;
     for (const { record } of world.topic.records(partition, b % 50, (b % 50) + (a % 10)))

@@ -47,6 +47,8 @@ export class SimulatedUploader {
   #hasRead = false;
   #process: Process;
   damage: Damage = "none";
+  /** So many of the next requests are lost on it, until its next start. */
+  missesRequests = 0;
 
   constructor(name: string, world: UploaderWorld) {
     this.name = name;
@@ -96,6 +98,7 @@ export class SimulatedUploader {
     this.#busy = new Map();
     this.#asked = new Map();
     this.#hasRead = false;
+    this.missesRequests = 0;
     void this.#follow(this.#process);
   }
 
@@ -121,6 +124,7 @@ export class SimulatedUploader {
       this.#entries.set(key.path, value as FileValue);
     if (key.kind !== "needs" || key.uploader !== this.name) return;
     if (value === null) this.#asked.delete(key.path);
+    else if (this.missesRequests > 0) this.missesRequests--;
     else this.#asked.set(key.path, { version: key.version, ranges: (value as NeedsValue).ranges });
     this.#tend(key.path);
   }

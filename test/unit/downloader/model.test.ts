@@ -31,6 +31,17 @@ test(
   patienceMs,
 );
 
+test(
+  "what was asked for and never heard of is asked for again",
+  async () => {
+    // The last leaves time for the request, before all troubles end.
+    const kinds = ["missRequests", "corrupt", "put", "compact"] as const;
+    const told = kinds.map((kind) => ({ kind, after: kind === "compact" ? 2000 : 60, a: 0, b: 5 }));
+    expect(await tellStories({ runs: 3, seed: 1, of: { told } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
 const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
 
 interface Broken {
