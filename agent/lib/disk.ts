@@ -29,7 +29,7 @@ export interface Found {
 
 /** All of it throws what the file system throws, with its `code`. */
 export interface Disk {
-  /** For reading and writing. @param make whether it is made if it is missing */
+  /** For reading and writing, which its mode may forbid until then. @param make whether it is made if it is missing */
   open(path: FilePath, make: boolean): Promise<DiskFile>;
   /** `undefined`: nothing is there. */
   look(path: FilePath): Promise<Found | undefined>;

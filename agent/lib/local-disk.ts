@@ -23,6 +23,7 @@ export type SyncFileSystem = (fd: number) => Promise<void>;
 
 /** More files than this are made durable by one sync of their file system, which costs as much as a few of theirs. */
 const fewFiles = 8;
+const ownerOnly = 0o600;
 
 export class LocalDisk implements Disk {
   readonly #effects: Effects;
@@ -35,9 +36,15 @@ export class LocalDisk implements Disk {
   }
 
   async open(path: FilePath, make: boolean): Promise<DiskFile> {
-    return new LocalFile(
-      await open(path, constants.O_RDWR | (make ? constants.O_CREAT : 0) | constants.O_NOFOLLOW, 0o600),
-    );
+    const flags = constants.O_RDWR | (make ? constants.O_CREAT : 0) | constants.O_NOFOLLOW;
+    try {
+      return new LocalFile(await open(path, flags, ownerOnly));
+    } catch (error) {
+      if (codeOf(error) !== "EACCES") throw error;
+    }
+    // It got its last mode already, before a crash.
+    await withFile(path, constants.O_RDONLY | constants.O_NOFOLLOW, (file) => file.chmod(ownerOnly));
+    return new LocalFile(await open(path, flags, ownerOnly));
   }
 
   look(path: FilePath): Promise<Found | undefined> {
@@ -166,7 +173,7 @@ async function withFile(
   flags: number,
   use: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const file = await open(path, flags, 0o600);
+  const file = await open(path, flags, ownerOnly);
   try {
     await use(file);
   } finally {

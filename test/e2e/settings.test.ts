@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { partialName } from "../../agent/downloader/store.ts";
 import { differences, expectSameTree, listFiles, run } from "../support/compare.ts";
+import { chunksOf, handMadeVersion } from "../support/hand-made.ts";
 import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
 import { randomTree, writeTree } from "../support/tree.ts";
@@ -62,6 +65,42 @@ test("modes and times at the destination are those of the settings", async () =>
     "\n",
   );
   expect(Number(year)).toBeGreaterThan(2001);
+});
+
+test("a file whose mode forbids writing is got whole by another user than root, also after a crash", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  await kafka.createTopic(scene.topic);
+  const { id: topicId } = await kafka.describeTopic(scene.topic);
+  const output = await scene.folder("output");
+  const launcher =
+    process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+  const executable = await scene.executableForAll();
+  const partials = join(output, ".streamsend/partial");
+  await mkdir(partials, { recursive: true });
+  const content = Buffer.from("0123456789");
+  const id = { uploader: "till", version: handMadeVersion };
+  // As a crash leaves them: with their mode, one with a note that knows all of it, one with an older note.
+  for (const [path, end] of [["known.bin", 10] as const, ["half-known.bin", 6] as const]) {
+    const file = { ...id, path, content, chunkBytes: 6, topicId };
+    const checksum = end === 10 ? { checksum: `md5:${createHash("md5").update(content).digest("hex")}` } : {};
+    const note = { ...id, path, size: 10, mtime: "0", algorithm: "md5", coverage: [[0, end]], ...checksum };
+    const partial = join(partials, partialName({ ...id, path }));
+    await writeFile(partial, content, { mode: 0o444 });
+    await writeFile(`${partial}.json`, JSON.stringify(note));
+    await kafka.produce(scene.topic, chunksOf(file));
+  }
+  if (launcher.length > 0) await run(["chown", "-R", "65534:65534", output]);
+  const downloader = await scene.downloader(output, {
+    launcher,
+    executable,
+    downloader: { file_mode: "0444" },
+  });
+  for (const path of ["known.bin", "half-known.bin"])
+    await downloader.waitForLine(new RegExp(`till/${path}: merge complete`));
+  const { output: found } = await run(["find", "till", "-type", "f", "-printf", "%m %p\\n"], { cwd: output });
+  expect(found.trim().split("\n").sort()).toEqual(["444 till/half-known.bin", "444 till/known.bin"]);
+  expect(downloader.output).not.toContain("EACCES");
 });
 
 test("files that are there at start are left alone with existing: false, later ones and changed ones are sent", async () => {
