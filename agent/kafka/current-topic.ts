@@ -6,6 +6,7 @@ import type { KafkaConfig } from "../config/config.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { RecordProducer } from "./producer.ts";
+import { SharedLook } from "./shared-look.ts";
 import { describeTopic, prepareTopics, type Topic } from "./topics.ts";
 
 export interface CurrentTopicOptions {
@@ -18,6 +19,7 @@ export interface CurrentTopicOptions {
 
 export class CurrentTopic {
   readonly #options: CurrentTopicOptions;
+  readonly #sharedLook = new SharedLook(() => this.refresh());
   #topic: Topic;
 
   constructor(options: CurrentTopicOptions, topic: Topic) {
@@ -36,6 +38,14 @@ export class CurrentTopic {
     const found = await describeTopic(producer.client, name);
     this.#topic = found ?? (await prepareTopics(producer.client, kafka, log)).chunks;
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
+  }
+
+  /**
+   * Looks for whoever was told of something at `sinceMs`, by the monotonic clock, unless that was done since and within the
+   * last second. Throws an `AgentError`.
+   */
+  refreshSince(sinceMs: number): Promise<void> {
+    return this.#sharedLook.since(sinceMs);
   }
 
   /** Looks again and again until the signal fires. */

@@ -112,7 +112,8 @@ export class Feedback {
     if (!value) this.#requests.takeBack(path, group, version);
     // While loading, the file's entry may come later than the request.
     if (!value || (this.#loaded && this.#fileOf(path)?.version !== version)) return;
-    if (!this.#requests.put(path, group, { version, ranges: value.ranges, offset }))
+    const asked = { version, ranges: value.ranges, offset, heardMs: performance.now() };
+    if (!this.#requests.put(path, group, asked))
       this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
     this.onNews?.({ kind: "needs", path });
   }

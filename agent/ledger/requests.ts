@@ -13,12 +13,15 @@ export interface Request {
   ranges: readonly ByteRange[];
   /** Of the newest of them, in the ledger. */
   offset: number;
+  /** When the newest of them was read there, by the monotonic clock. */
+  heardMs: number;
 }
 
 interface Asked {
   version: number;
   ranges: readonly ByteRange[];
   offset: number;
+  heardMs: number;
 }
 
 /** What all of them may take: a hundred thousand of one range and a short path. */
@@ -84,6 +87,7 @@ export class Requests {
         maxRanges,
       ),
       offset: Math.max(...asked.map(([, { offset }]) => offset)),
+      heardMs: Math.max(...asked.map(([, { heardMs }]) => heardMs)),
     };
   }
 

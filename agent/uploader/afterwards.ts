@@ -28,6 +28,8 @@ export interface AfterwardsOptions {
   signal: AbortSignal;
   /** Files that could not be sent or dealt with, and why. */
   failed: Map<string, unknown>;
+  /** Told when a path is no longer busy. */
+  onFreed(path: string): void;
 }
 
 /** More at a time make a slow disk no faster; each also waits for the ledger. */
@@ -112,6 +114,7 @@ export class Afterwards {
       const task: Promise<void> = this.#act(file).finally(() => {
         this.#running.delete(task);
         candidates.done(file, false);
+        this.#options.onFreed(path);
         this.#goOn();
       });
       this.#running.add(task);

@@ -1,9 +1,11 @@
 /**
- * Answers what groups ask to be sent again, beside the sending of new files and in the same lanes: one answer a path at a
- * time, never while the path is being sent, and ever more slowly for who asks ever again.
+ * Answers what groups ask to be sent again, beside the sending of new files and in the same lanes: few at a time, one a
+ * path, never while the path is being sent, and ever more slowly for who asks ever again.
  */
 import type { Request } from "../ledger/requests.ts";
 import { messageOf } from "../lib/errors.ts";
+import { Fifo } from "../lib/fifo.ts";
+import { Later } from "../lib/later.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Lanes } from "./lanes.ts";
@@ -21,93 +23,147 @@ export interface AnswersOptions extends UploadOptions {
   onFreed(path: string): void;
 }
 
+/** Answers that wait for their turn in one lane, of one watch: one that does not answer holds up no other. */
+interface Turns {
+  small: boolean;
+  holder: object;
+  paths: Fifo<string>;
+  underWay: number;
+}
+
+/** What a path waits for: its turn, not to be busy, or its pace, which is this version's. */
+type WaitsFor = "turn" | "free" | { paceOf: number };
+
 export class Answers {
   readonly #options: AnswersOptions;
   readonly #pace = new ResendPace();
-  /** Paths that something is asked for of, and that wait: for their turn, or until they are not busy. */
-  readonly #waiting: Set<string>;
+  /** Paths that something is asked for of, and that wait. Each step of each costs the same, however many there are. */
+  readonly #waiting = new Map<string, WaitsFor>();
+  readonly #paced = new Later((path) => this.#queue(path));
+  readonly #turns = new Map<object, readonly [small: Turns, large: Turns]>();
+  readonly #underWay = new Set<string>();
   readonly #running = new Set<Promise<void>>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: AnswersOptions) {
     this.#options = options;
-    const { ledger } = options;
-    this.#waiting = new Set(ledger.feedback.requested());
+  }
+
+  /** Begins with what was asked for before. */
+  begin(): void {
+    for (const path of [...this.#options.ledger.feedback.requested()]) this.add(path);
   }
 
   /** Something is asked for of the path. */
   add(path: string): void {
-    this.#waiting.add(path);
-    this.check();
+    const waits = this.#waiting.get(path);
+    if (waits === undefined) this.#queue(path);
+    else if (typeof waits === "object" && this.#options.ledger.file(path)?.version !== waits.paceOf) {
+      this.#paced.delete(path);
+      this.#queue(path);
+    }
   }
 
   /** The path is no longer busy. */
   freed(path: string): void {
-    if (this.#waiting.has(path)) this.check();
+    if (this.#waiting.get(path) === "free") this.#queue(path);
   }
 
-  /** Begins with what can be answered now. */
-  check(): void {
-    const { ledger, candidates, signal } = this.#options;
-    clearTimeout(this.#timer);
-    let untilMs = Number.POSITIVE_INFINITY;
-    for (const path of this.#waiting) {
-      if (signal.aborted) return;
-      const file = candidates.fileAt(path);
-      if (file && candidates.isBusy(file)) continue;
-      const request = ledger.feedback.request(path);
-      const waitMs = request ? this.#pace.waitMs(path, request.version) : 0;
-      if (waitMs > 0) {
-        untilMs = Math.min(untilMs, waitMs);
-        continue;
-      }
-      this.#waiting.delete(path);
-      if (!request) continue;
-      // A look was faster.
-      if (ledger.file(path)?.state === "gone") this.#noteGone(request);
-      else this.#begin(request, file);
-    }
-    if (untilMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.check(), untilMs);
-  }
-
-  /** Resolves when no answer is under way. What waits is found at the next start. */
+  /** Resolves when no answer is under way and none will be. What waits then is found at the next start. */
   async end(): Promise<void> {
-    await Promise.all(this.#running);
-    clearTimeout(this.#timer);
+    // Each that ends lets in the next one, as long as the signal has not fired.
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    this.#paced.close();
   }
 
-  #begin(request: Request, file: WatchedFile | undefined): void {
+  #queue(path: string): void {
+    const { ledger, candidates } = this.#options;
+    const [small, large] = this.#turnsOf(candidates.fileAt(path)?.watch ?? this);
+    const turns = ledger.file(path)?.from === undefined ? small : large;
+    this.#waiting.set(path, "turn");
+    turns.paths.push(path);
+    this.#letIn(turns);
+  }
+
+  /**
+   * As many are under way at a time as a lane has places: more would only stand in the lane, with new files behind them.
+   * So as long as any wait for their turn, some file of their watch is busy.
+   */
+  #letIn(turns: Turns): void {
+    const { config, signal } = this.#options;
+    while (turns.underWay < config.parallel && !signal.aborted) {
+      const path = turns.paths.shift();
+      if (path === undefined) return;
+      this.#waiting.delete(path);
+      this.#take(path, turns);
+    }
+  }
+
+  #take(path: string, turns: Turns): void {
+    const { ledger, candidates } = this.#options;
+    const file = candidates.fileAt(path);
+    if (this.#underWay.has(path) || (file && candidates.isBusy(file))) {
+      this.#waiting.set(path, "free");
+      return;
+    }
+    const request = ledger.feedback.request(path);
+    if (!request) return;
+    const waitMs = this.#pace.waitMs(path, request.version);
+    if (waitMs > 0) {
+      this.#waiting.set(path, { paceOf: request.version });
+      this.#paced.add(path, waitMs);
+    }
+    // A look was faster.
+    else if (ledger.file(path)?.state === "gone") this.#noteGone(request);
+    else this.#begin(request, file, turns);
+  }
+
+  #begin(request: Request, file: WatchedFile | undefined, turns: Turns): void {
     const { candidates, observer } = this.#options;
     observer.metrics.needs();
     this.#pace.note(request.path, request.version);
+    this.#underWay.add(request.path);
+    turns.underWay++;
     if (file) candidates.begin(file);
-    const task: Promise<void> = this.#answer(request, file).finally(() => {
+    const task: Promise<void> = this.#answer(request, file, turns).finally(() => {
       this.#running.delete(task);
     });
     this.#running.add(task);
   }
 
-  async #answer(request: Request, file: WatchedFile | undefined): Promise<void> {
+  async #answer(request: Request, file: WatchedFile | undefined, turns: Turns): Promise<void> {
     const { candidates, lanes, ledger, signal, log, failed } = this.#options;
     const { path } = request;
-    const leave = await lanes.enter(ledger.file(path)?.from === undefined, file?.watch ?? this);
-    let outcome: ResendOutcome = "stopped";
+    const leave = await lanes.enter(turns.small, turns.holder);
+    let outcome: ResendOutcome | "failed" = "stopped";
     try {
       if (!signal.aborted) outcome = await resend(this.#options, request, file);
       if (outcome === "sent") failed.delete(path);
       if (outcome === "gone") this.#noteGone(request);
       else if (outcome === "changed") ledger.feedback.dropRequest(request);
     } catch (error) {
+      outcome = "failed";
       const name = pathToDisplay(path);
       log.error(`${name}: can't be sent again: ${messageOf(error)}; tried again later`);
       failed.set(path, error);
-      this.#waiting.add(path);
     } finally {
       leave();
+      this.#underWay.delete(path);
+      turns.underWay--;
       if (file) candidates.done(file, outcome === "changed");
+      if (outcome === "failed") this.add(path);
       this.freed(path);
       this.#options.onFreed(path);
+      this.#letIn(turns);
     }
+  }
+
+  #turnsOf(holder: object): readonly [small: Turns, large: Turns] {
+    const known = this.#turns.get(holder);
+    if (known) return known;
+    const turns = (small: boolean): Turns => ({ small, holder, paths: new Fifo(), underWay: 0 });
+    const made = [turns(true), turns(false)] as const;
+    this.#turns.set(holder, made);
+    return made;
   }
 
   #noteGone(request: Request): void {

@@ -54,7 +54,7 @@ export async function resend(
   try {
     if (!(await isStill(source, entry))) return "changed";
     await waitForKafka(options, `looking at topic ${options.topic.value.name}`, () =>
-      options.topic.refresh(),
+      options.topic.refreshSince(request.heardMs),
     );
     while (!(await sendRanges(options, request, entry, source)));
     return "sent";

@@ -51,8 +51,13 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
-  const afterwards = new Afterwards({ ...options, candidates, failed });
-  const answers = new Answers({
+  const afterwards = new Afterwards({
+    ...options,
+    candidates,
+    failed,
+    onFreed: (path) => answers.freed(path),
+  });
+  const answers: Answers = new Answers({
     ...options,
     candidates,
     lanes,
@@ -87,7 +92,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     }
   };
 
-  answers.check();
+  answers.begin();
   for await (const found of candidates.ready()) {
     const id = { uploader: ledger.uploader, path: found.file.path };
     const small = found.stats.size <= BigInt(chunkSize.next(id));

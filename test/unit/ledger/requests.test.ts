@@ -3,9 +3,9 @@ import { Requests } from "../../../agent/ledger/requests.ts";
 
 function filled(): Requests {
   const requests = new Requests();
-  requests.put("a", "hub", { version: 7, ranges: [[0, 10]], offset: 100 });
-  requests.put("a", "mirror", { version: 7, ranges: [[5, 20]], offset: 101 });
-  requests.put("a", "late", { version: 6, ranges: [[0, 99]], offset: 102 });
+  requests.put("a", "hub", { version: 7, ranges: [[0, 10]], offset: 100, heardMs: 1 });
+  requests.put("a", "mirror", { version: 7, ranges: [[5, 20]], offset: 101, heardMs: 3 });
+  requests.put("a", "late", { version: 6, ranges: [[0, 99]], offset: 102, heardMs: 4 });
   return requests;
 }
 
@@ -16,6 +16,7 @@ test("what groups ask for of one version is one request", () => {
     groups: ["hub", "mirror"],
     ranges: [[0, 20]],
     offset: 101,
+    heardMs: 3,
   });
   expect(filled().of("a", 8)).toBeUndefined();
   expect(filled().of("b", 7)).toBeUndefined();
@@ -46,7 +47,7 @@ function fill(
   name: (at: number) => string = String,
 ): number {
   for (let at = 0; at < most; at++)
-    if (!requests.put(name(at), "hub", { version: 1, ranges, offset: 0 })) return at;
+    if (!requests.put(name(at), "hub", { version: 1, ranges, offset: 0, heardMs: 0 })) return at;
   return most;
 }
 
@@ -55,7 +56,7 @@ test("a hundred thousand are remembered, not many more, and room is made as they
   const count = fill(requests, 200_000, [[0, 1]]);
   expect(count).toBeGreaterThan(100_000);
   expect(count).toBeLessThan(110_000);
-  const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0 };
+  const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0, heardMs: 0 };
   expect(requests.put("one more", "hub", asked)).toBe(false);
   expect(requests.put("0", "hub", asked)).toBe(true);
   for (let at = 0; at < 10; at++) requests.settle(String(at), 1, 0);
@@ -72,7 +73,7 @@ test("ranges count as well: when there is no room for them, one over all of them
   expect(80 * remembered).toBeLessThan(64 << 20);
   expect(requests.of(String(count - 1), 1)?.ranges).toEqual([[0, 1999]]);
   requests.settle("0", 1, 0);
-  requests.put("with room again", "hub", { version: 1, ranges, offset: 0 });
+  requests.put("with room again", "hub", { version: 1, ranges, offset: 0, heardMs: 0 });
   expect(requests.of("with room again", 1)?.ranges).toHaveLength(1000);
 });
 
@@ -84,7 +85,7 @@ test("so do long names", () => {
 
 test("of groups that nobody has set up, a hundred are heard on one path", () => {
   const requests = new Requests();
-  const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0 };
+  const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0, heardMs: 0 };
   for (let group = 0; group < 100; group++) expect(requests.put("a", String(group), asked)).toBe(true);
   expect(requests.put("a", "one more", asked)).toBe(false);
   expect(requests.put("a", "7", asked)).toBe(true);

@@ -1,0 +1,167 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Log } from "../../../agent/observe/log.ts";
+import { Answers, type AnswersOptions } from "../../../agent/uploader/answers.ts";
+import { FileAccess } from "../../../agent/uploader/file-access.ts";
+import { Lanes } from "../../../agent/uploader/lanes.ts";
+import { Watch } from "../../../agent/uploader/watched-file.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/**
+ * What groups ask for of files that are not there any more: an answer is that the ledger notes them as gone, and is under
+ * way until `answer` lets that be written. `calls` counts what is looked at.
+ */
+function prepare(paths: readonly string[], parallel = 4) {
+  const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
+  folders.push(folder);
+  const log = new Log({ level: "error", format: "text", agent: "test" });
+  const silent = Object.assign(log, { error: () => undefined });
+  const watch = new Watch(
+    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
+    new FileAccess(folder, Number.POSITIVE_INFINITY, silent),
+  );
+  const asked = new Map(paths.map((path) => [path, 1]));
+  const versions = new Map(paths.map((path) => [path, 1]));
+  const busy = new Set<string>();
+  const writes = new Map<string, () => void>();
+  let calls = 0;
+  let most = 0;
+  const counting = <Arguments extends unknown[], Result>(call: (...given: Arguments) => Result) => {
+    return (...given: Arguments) => {
+      calls++;
+      return call(...given);
+    };
+  };
+  const request = (path: string) =>
+    asked.has(path) && asked.get(path) === versions.get(path)
+      ? { path, version: asked.get(path), groups: ["hub"], ranges: [[0, 1]], offset: 0, heardMs: 0 }
+      : undefined;
+  const answers = new Answers({
+    config: { parallel },
+    ledger: {
+      file: counting((path: string) => ({ version: versions.get(path), state: "sent" })),
+      put: (path: string) => {
+        most = Math.max(most, writes.size + 1);
+        return new Promise<void>((resolve) => writes.set(path, resolve));
+      },
+      feedback: {
+        requested: () => asked.keys(),
+        request: counting(request),
+        dropRequest: ({ path, version }: { path: string; version: number }) => {
+          if (asked.get(path) === version) asked.delete(path);
+        },
+      },
+    },
+    candidates: {
+      fileAt: counting((path: string) => watch.file(path)),
+      isBusy: counting(({ path }: { path: string }) => busy.has(path)),
+      begin: ({ path }: { path: string }) => busy.add(path),
+      done: ({ path }: { path: string }) => busy.delete(path),
+    },
+    lanes,
+    observer: { metrics: { needs: () => undefined }, failed: () => undefined },
+    signal: new AbortController().signal,
+    log: silent,
+    failed: new Map(),
+    onFreed: () => undefined,
+  } as unknown as AnswersOptions);
+  /** Waits until one is under way, of whichever path or of this one, and lets it end. */
+  const answer = async (path?: string) => {
+    const next = () => path ?? writes.keys().next().value;
+    for (let tries = 0; !writes.has(next() ?? ""); tries++) {
+      if (tries > 100_000) throw new Error(`no answer for ${path ?? "any"} is under way`);
+      await Bun.sleep(0);
+    }
+    const [at, end] = [next() ?? "", writes.get(next() ?? "")];
+    writes.delete(at);
+    end?.();
+    return at;
+  };
+  return { answers, asked, versions, busy, answer, under: writes, calls: () => calls, most: () => most };
+}
+
+let lanes = new Lanes(4);
+afterEach(() => {
+  lanes = new Lanes(4);
+});
+
+const many = (count: number) => Array.from({ length: count }, (_, at) => `file-${at}`);
+
+test("each of thousands of requests costs the same, and few are under way at a time", async () => {
+  const { answers, answer, calls, most } = prepare(many(2000));
+  answers.begin();
+  const order: string[] = [];
+  for (let count = 0; count < 2000; count++) order.push(await answer());
+  await answers.end();
+  expect(new Set(order).size).toBe(2000);
+  expect(most()).toBeLessThanOrEqual(4);
+  expect(calls()).toBeLessThan(12 * 2000);
+});
+
+test("thousands that wait for files which are busy are not looked at for each other", async () => {
+  const paths = many(2000);
+  const { answers, answer, busy, calls } = prepare(paths);
+  for (const path of paths) busy.add(path);
+  answers.begin();
+  const before = calls();
+  for (const path of paths) {
+    busy.delete(path);
+    answers.freed(path);
+    await answer(path);
+  }
+  await answers.end();
+  expect(before).toBeLessThan(8 * 2000);
+  expect(calls() - before).toBeLessThan(12 * 2000);
+});
+
+test("a new file is not queued behind thousands of answers", async () => {
+  const { answers, answer, under } = prepare(many(1000));
+  answers.begin();
+  let entered = false;
+  const place = lanes.enter(true, {}).then((leave) => {
+    entered = true;
+    return leave;
+  });
+  for (let count = 0; count < 5 && !entered; count++) await answer();
+  (await place)();
+  expect(under.size).toBeLessThanOrEqual(4);
+});
+
+test("what is asked for again too soon waits for its pace, unless it is another version", async () => {
+  const { answers, answer, asked, versions, calls, under } = prepare(["a", "b"]);
+  answers.begin();
+  for (const path of ["a", "b"]) await answer(path);
+  while (asked.size > 0) await Bun.sleep(1);
+  for (const path of ["a", "b"]) {
+    asked.set(path, 1);
+    answers.add(path);
+  }
+  const before = calls();
+  // The same once more costs a look at its entry.
+  for (let times = 0; times < 100; times++) answers.add("a");
+  expect(calls() - before).toBe(100);
+  for (const known of [versions, asked]) known.set("b", 2);
+  answers.add("b");
+  await answer("b");
+  expect([...under.keys()]).toEqual([]);
+  await answers.end();
+});
+
+test("what is asked for of a path while it is answered is answered after that", async () => {
+  const { answers, answer, asked, versions } = prepare(["a"]);
+  answers.begin();
+  for (const known of [versions, asked]) known.set("a", 2);
+  answers.add("a");
+  answers.add("a");
+  await answer("a");
+  expect(asked.get("a")).toBe(2);
+  await answer("a");
+  await answers.end();
+  expect(asked.size).toBe(0);
+});
