@@ -4,7 +4,8 @@ import { messageOf } from "../lib/errors.ts";
 import { sideBySide } from "../lib/side-by-side.ts";
 import type { Log } from "../observe/log.ts";
 import { pathToDisplay } from "../wire/path.ts";
-import { isGone } from "./scan.ts";
+import { fingerprintOf, sameSizeAndTime } from "./fingerprint.ts";
+import { type Found, isGone } from "./scan.ts";
 import type { Watch } from "./watched-file.ts";
 
 /** So often everything is looked at once more, whatever the counts say. */
@@ -28,6 +29,9 @@ export class GoneFiles {
   /** Whether something could not be decided last time. */
   #isUnsure = false;
   #seen = 0;
+  /** What the look is at, and whether it has seen a file there that the ledger knows. */
+  #device: bigint | undefined;
+  #recognized = false;
   #looks = 0;
 
   constructor(watch: Watch, options: GoneFilesOptions) {
@@ -36,22 +40,34 @@ export class GoneFiles {
   }
 
   /** A full look begins. */
-  begin(): void {
+  async begin(): Promise<void> {
     this.#seen = 0;
+    this.#recognized = false;
+    this.#device = await this.#watch.device.now();
   }
 
   /** It has found a file. */
-  found(path: string): void {
-    if (this.#options.ledger.isPresent(path)) this.#seen++;
+  found({ file: { path }, stats }: Found): void {
+    const { ledger } = this.#options;
+    if (!ledger.isPresent(path)) return;
+    this.#seen++;
+    if (this.#recognized || this.#watch.device.isKnown(this.#device)) return;
+    const entry = ledger.file(path);
+    this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
   }
 
   /**
-   * It is over, and was complete. As many were seen as the ledger has: none is gone, and none is looked at a second time.
-   * Else each is, before it is noted as gone.
+   * It is over, and was complete, but for a watch that is not the one it was: then nothing is decided. As many were seen as
+   * the ledger has: none is gone, and none is looked at a second time. Else each is, before it is noted as gone.
    */
   async note(): Promise<void> {
-    const { ledger } = this.#options;
+    const { ledger, log } = this.#options;
+    const { device } = this.#watch;
+    // Mounted or unmounted in the middle of it: the next one tells.
+    if (this.#device === undefined || !(await this.#isSameDevice())) return;
     const present = [...ledger.paths()].filter((path) => this.#isOfWatch(path) && ledger.isPresent(path));
+    if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) return device.doubt(log);
+    device.take(this.#device, log);
     const isDue = this.#looks++ % everyLooks === everyLooks - 1 || this.#isUnsure;
     if (present.length - this.#seen === this.#unseen && !isDue) return;
     this.#isUnsure = false;
@@ -74,10 +90,18 @@ export class GoneFiles {
       return false;
     }
     if (!isMissing) return false;
+    if (!(await this.#isSameDevice())) {
+      this.#isUnsure = true;
+      return false;
+    }
     await ledger.put(path, { ...entry, state: "gone" }).catch((error: unknown) => {
       if (!signal.aborted) log.warn(`${pathToDisplay(path)}: can't be noted as gone: ${messageOf(error)}`);
     });
     return true;
+  }
+
+  async #isSameDevice(): Promise<boolean> {
+    return (await this.#watch.device.now()) === this.#device;
   }
 
   get #folder(): string {

@@ -47,6 +47,7 @@ export async function resend(
   const entry = ledger.file(request.path) as SentValue;
   const stats = file && (await lookBelow(file.watch, file.relative));
   if (!file || !stats?.isFile()) {
+    if (file) await throwIfElsewhere(file);
     await ledger.put(request.path, { ...entry, state: "gone" });
     return "gone";
   }
@@ -66,6 +67,12 @@ export async function resend(
   } finally {
     await source.close();
   }
+}
+
+/** What is not seen where another device has taken the watch's place is not gone. Throws an `AgentError` then. */
+async function throwIfElsewhere({ watch: { device, config } }: WatchedFile): Promise<void> {
+  if (!device.isKnown(await device.now()))
+    throw new AgentError(`${config.path} is on another device than before: is it mounted?`, "retryable");
 }
 
 /** The version can't be had any more, though nothing but the content shows it: the file is a new version. */

@@ -20,11 +20,17 @@ export interface Version {
 /**
  * Whether the file is what the ledger has as sent, and only its ctime or inode is another, or it was out of sight. The
  * ledger learns its present state then. Throws like `SourceFile.read` and `Ledger.write`.
+ *
+ * @param takesAway whether sources are deleted or moved away once they are sent
  */
-export async function isSentAlready(source: SourceFile, ledger: UploaderLedger): Promise<boolean> {
+export async function isSentAlready(
+  source: SourceFile,
+  ledger: UploaderLedger,
+  takesAway: boolean,
+): Promise<boolean> {
   const { path } = source.file;
   const entry = ledger.file(path);
-  if (!entry || !(await isSameContent(source, entry))) return false;
+  if (!entry || !(await isSameContent(source, entry, takesAway))) return false;
   await ledger.put(path, { ...entry, ...source.fingerprint, state: "sent" });
   return true;
 }
@@ -57,10 +63,13 @@ export function takeUp(
   };
 }
 
-async function isSameContent(source: SourceFile, entry: FileValue): Promise<boolean> {
-  if (entry.checksum === undefined) return false;
-  // A file system that was not mounted for a while: the file was out of sight, not gone.
-  if (entry.state === "gone") return sameFingerprint(entry, source.fingerprint);
-  if (entry.state !== "sent" || !sameSizeAndTime(entry, source.fingerprint)) return false;
+async function isSameContent(source: SourceFile, entry: FileValue, takesAway: boolean): Promise<boolean> {
+  if (entry.checksum === undefined || !sameSizeAndTime(entry, source.fingerprint)) return false;
+  if (entry.state === "gone") {
+    // A file system that was not mounted for a while: the file was out of sight, not gone.
+    if (sameFingerprint(entry, source.fingerprint)) return true;
+    // Whoever puts a file again where it was taken away wants it sent again.
+    if (takesAway) return false;
+  } else if (entry.state !== "sent") return false;
   return source.hasChecksum(entry.checksum);
 }

@@ -160,10 +160,10 @@ export class WatchCandidates {
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
     const report: ScanReport = { complete: true };
-    this.#gone.begin();
+    await this.#gone.begin();
     for await (const found of scan(this.#watch, log, report)) {
       if (signal.aborted) return;
-      this.#gone.found(found.file.path);
+      this.#gone.found(found);
       const wasSettling = this.#settling.has(found.file.path);
       const isReady = this.#isReady(found);
       // No event has told of it.
@@ -220,7 +220,8 @@ export class WatchCandidates {
     if (this.#isRefused(file)) return false;
     const fingerprint = fingerprintOf(stats);
     const { maxAgeMs } = this.#options.config;
-    if (this.#isKnown(file, fingerprint) || isTooOld(fingerprint, maxAgeMs, Date.now())) {
+    const isOld = isTooOld(fingerprint, maxAgeMs, Date.now()) && !this.#isBack(file, fingerprint);
+    if (isOld || this.#isKnown(file, fingerprint)) {
       this.#settling.forget(file.path);
       return false;
     }
@@ -239,6 +240,12 @@ export class WatchCandidates {
     if (this.#firstLook && wasThere && !entry) this.#leftAlone.set(file.path, fingerprint);
     const left = this.#leftAlone.get(file.path);
     return left !== undefined && sameFingerprint(left, fingerprint);
+  }
+
+  /** Whether it was sent, noted as gone, and is there again just as it was: that is to be noted, however old it is. */
+  #isBack(file: WatchedFile, fingerprint: Fingerprint): boolean {
+    const entry = this.#options.ledger.file(file.path);
+    return entry?.state === "gone" && entry.checksum !== undefined && sameFingerprint(entry, fingerprint);
   }
 
   #isRefused(file: WatchedFile): boolean {

@@ -2,6 +2,7 @@
 import type { WatchConfig } from "../config/config.ts";
 import { pathProblem, pathToNative, pathToText } from "../wire/path.ts";
 import type { FileAccess } from "./file-access.ts";
+import { WatchDevice } from "./watch-device.ts";
 
 export interface WatchedFile {
   watch: Watch;
@@ -16,6 +17,7 @@ export class Watch {
   readonly config: WatchConfig;
   /** Every call to its file system goes through this. */
   readonly access: FileAccess;
+  readonly device = new WatchDevice(this);
   readonly #root: Buffer;
   readonly #include: Bun.Glob[];
   readonly #exclude: Bun.Glob[];

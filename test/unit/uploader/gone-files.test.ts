@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { type BigIntStats, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Log } from "../../../agent/observe/log.ts";
@@ -17,14 +17,18 @@ afterEach(() => {
 function prepare() {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
-  const log = new Log({ level: "error", format: "text", agent: "test" });
+  const said: string[] = [];
+  const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
+    warn: (message: string) => said.push(message.replace(/^.*?: /, "")),
+    info: (message: string) => said.push(message.replace(/^.*?: /, "")),
+  });
   const entries = new Map<string, FileValue>();
   const add = (name: string) => {
     writeFileSync(join(folder, name), name);
     entries.set(name, { format: 1, version: 1, state: "sent", size: 1, mtime: "0", ctime: "0", inode: "1" });
     return name;
   };
-  const hooks: { write?: () => Promise<void> } = {};
+  const hooks: { write?: () => Promise<void>; device?: () => bigint; seenAs?: Partial<FileValue> } = {};
   for (let at = 0; at < 10; at++) add(String(at));
   const ledger = {
     paths: () => entries.keys(),
@@ -50,15 +54,20 @@ function prepare() {
   const busy = new Set<string>();
   const { signal } = new AbortController();
   const gone = new GoneFiles(watch, { ledger, log, signal, isBusy: (path) => busy.has(path) });
+  Object.assign(watch.device, { now: async () => hooks.device?.() ?? 1n });
   const look = async (found: readonly string[]) => {
     calls = 0;
-    gone.begin();
-    for (const path of found) gone.found(path);
+    await gone.begin();
+    for (const path of found) {
+      const { mtime: mtimeNs = "0", size = 1 } = hooks.seenAs ?? {};
+      const stats = { size: BigInt(size), mtimeNs, ctimeNs: "5", ino: "5" } as unknown as BigIntStats;
+      gone.found({ file: watch.file(path), stats });
+    }
     await gone.note();
     return calls;
   };
   const states = () => [...entries].filter(([, { state }]) => state === "gone").map(([path]) => path);
-  return { folder, look, states, busy, add, hooks, names: [...entries.keys()] };
+  return { folder, look, states, busy, add, hooks, said, log, names: [...entries.keys()] };
 }
 
 test("as long as everything is seen, nothing is looked at twice", async () => {
@@ -119,4 +128,68 @@ test("many that are gone are noted side by side, and not all at once", async () 
     });
   await look([]);
   expect(states()).toHaveLength(96);
+});
+
+const doubt =
+  "it is on another device than before, with none of the files that were sent: is it mounted? None of them is taken for gone until one is seen again";
+
+/** A watch that was looked at, and is empty now, on another device. */
+async function unmounted() {
+  const prepared = prepare();
+  const { folder, look, names, hooks, states, said, log } = prepared;
+  await look(names);
+  for (const name of names) unlinkSync(join(folder, name));
+  hooks.device = () => 2n;
+  for (let looks = 0; looks < 3; looks++) await look([]);
+  expect(states()).toEqual([]);
+  expect(said).toEqual([doubt]);
+  expect([...log.troubles.open].map(({ what }) => what)).toEqual([folder]);
+  return prepared;
+}
+
+test("on another device none is gone, and that is said once, until the device is back", async () => {
+  const { look, names, hooks, states, said, log } = await unmounted();
+  hooks.device = () => 1n;
+  await look(names.slice(1));
+  expect(said).toEqual([doubt, "its files are seen again"]);
+  expect(log.troubles.open.size).toBe(0);
+  expect(states()).toEqual(names);
+});
+
+test("another device is the watch's from the look on that sees a file there as the ledger knows it", async () => {
+  const { folder, look, add, hooks, states, said } = await unmounted();
+  add("3");
+  hooks.seenAs = { mtime: "7" };
+  await look(["3"]);
+  expect(states()).toEqual([]);
+  hooks.seenAs = {};
+  await look(["3"]);
+  expect(states()).toHaveLength(9);
+  expect(said).toHaveLength(2);
+  unlinkSync(join(folder, "3"));
+  await look([]);
+  expect(states()).toHaveLength(10);
+});
+
+test("a watch on another device that had nothing to lose is in no doubt", async () => {
+  const { folder, look, names, hooks, states, said } = prepare();
+  for (const name of names) unlinkSync(join(folder, name));
+  await look([]);
+  expect(states()).toHaveLength(10);
+  hooks.device = () => 2n;
+  await look([]);
+  expect(said).toEqual([]);
+});
+
+test("a watch that is unmounted in the middle of a look, or while what is gone is noted, loses none", async () => {
+  const { folder, look, names, hooks, states } = prepare();
+  await look(names);
+  for (const name of names) unlinkSync(join(folder, name));
+  // So many times it is asked for before it is another one.
+  for (const times of [1, 2, 5]) {
+    let asked = 0;
+    hooks.device = () => (asked++ < times ? 1n : 2n);
+    await look(names.slice(1));
+    expect(states().length).toBe(Math.max(0, times - 2));
+  }
 });
