@@ -10,6 +10,7 @@ import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { union } from "../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
+import { partitionOf } from "../wire/numbers.ts";
 import type { Assembly } from "./assembly.ts";
 import type { Recoveries } from "./recoveries.ts";
 import { fieldsOf, nameOf } from "./version-text.ts";
@@ -114,7 +115,13 @@ export class Repair {
         observer.metrics.recovery("needs");
     }
     this.#waiting = waiting;
-    await ledger.tidyNeeds();
+    await this.tidy();
+  }
+
+  /** See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has. */
+  async tidy(): Promise<void> {
+    const { ledger, positions, topic } = this.#options;
+    await ledger.tidy((id) => positions.has(partitionOf(chunkKey(id), topic.partitions)));
   }
 
   /** What this member has read past, and has not got whole. */

@@ -142,7 +142,7 @@ export class Session {
         if (signal.aborted || (once && this.#isDone())) break;
       }
       await this.#makeDurable();
-      if (once) await this.#options.ledger.tidyNeeds();
+      if (once) await this.#repair.tidy();
       return { lostCount: this.#lostCount() };
     } finally {
       this.#abort.abort();

@@ -11,6 +11,8 @@ import {
   type Entry,
   encodeEntryKey,
   type FileValue,
+  type ReceiptKey,
+  type ReceiptKind,
   type StartValue,
 } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
@@ -23,6 +25,10 @@ import { type Sent, Unsettled } from "./unsettled.ts";
 const leastRereadMs = 5000;
 const mostRereadMs = 6 * 3600_000;
 const longestPauseMs = 10 * 60_000;
+/** So many receipts of forgotten files are remembered; what does not fit is found when the ledger is read again. */
+const maxMoot = 10_000;
+/** So many of them are dropped at a time. */
+const tidyCount = 500;
 
 export class GroupLedger {
   readonly group: string;
@@ -37,6 +43,8 @@ export class GroupLedger {
   readonly #asked = new Map<string, VersionId>();
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
   readonly #takenBack = new DeliveredIndex();
+  /** By key, receipts of files that their uploader has forgotten: nobody will ask for them. */
+  readonly #moot = new Map<string, ReceiptKey<ReceiptKind>>();
   #reader: EntryReader | undefined;
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
@@ -185,10 +193,24 @@ export class GroupLedger {
     return this.#asked.get(chunkKey(id))?.version === id.version;
   }
 
-  /** Takes back the requests that are settled, or that a newer version has made moot. See `Ledger.write`. */
-  async tidyNeeds(): Promise<void> {
+  /**
+   * Takes back the requests that are settled, or that a newer version has made moot, and drops receipts of files that
+   * their uploader has forgotten. See `Ledger.write`.
+   *
+   * @param isOurs whether this member, and no other, is to drop the file's receipts
+   */
+  async tidy(isOurs: (id: VersionId) => boolean): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
-    if (this.#incomplete) return;
+    if (!this.isComplete || this.#incomplete) return;
+    const ours = [...this.#moot].filter(([, key]) => isOurs(key)).slice(0, tidyCount);
+    for (const [name] of ours) this.#moot.delete(name);
+    await Promise.all([
+      ...ours.map(([, key]) => this.#log.write({ key, value: null } as Entry)),
+      this.#tidyNeeds(),
+    ]);
+  }
+
+  async #tidyNeeds(): Promise<void> {
     const { overflowed } = this.#unsettled;
     const writes: Promise<unknown>[] = [];
     for (const [name, id] of this.#asked) {
@@ -258,7 +280,11 @@ export class GroupLedger {
     if (key.kind === "start") {
       this.#start = (value as StartValue | null) ?? undefined;
       this.#startedAtMs = timestampMs;
-    } else if (key.kind === "needs") {
+      return;
+    }
+    // It is dropped already, or was written anew since.
+    if (this.#moot.size > 0) this.#moot.delete(encodeEntryKey(key));
+    if (key.kind === "needs") {
       if (value !== null) this.#asked.set(chunkKey(key), key);
       else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
     } else if (value === null) this.#takeBack(key, offset);
@@ -280,10 +306,29 @@ export class GroupLedger {
     const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
     const unsettled = this.#loading ?? this.#unsettled;
     unsettled.settle(newest);
+    if (value === null) this.#forget(key);
     const sent = value && toSent(newest, value);
     // What the index has forgotten was delivered, or it would not have been noted there.
     if (!sent || this.isSettled(sent) || sent.version <= this.#delivered.floor) return;
     if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
+  }
+
+  /** The uploader has forgotten the file. Forgotten here as well, its receipts' tombstones are nobody's request. */
+  #forget({ uploader, path }: { uploader: string; path: string }): void {
+    const file = chunkKey({ uploader, path });
+    const versions = {
+      delivered: this.#delivered.get(file),
+      failed: this.#failed.get(file),
+      needs: this.#asked.get(file)?.version,
+    };
+    for (const [kind, version] of Object.entries(versions) as [ReceiptKind, number | undefined][]) {
+      if (version === undefined || this.#moot.size >= maxMoot) continue;
+      const key = { kind, group: this.group, uploader, path, version };
+      this.#moot.set(encodeEntryKey(key), key);
+    }
+    this.#delivered.forget(file);
+    this.#failed.forget(file);
+    this.#asked.delete(file);
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */

@@ -35,6 +35,7 @@ const happenings = {
     uploader(world, a).crash();
     uploader(world, a).start();
   },
+  forgetGone: (world, a) => uploader(world, a).forgetGone(),
   uploaderGoes: (world, a) => uploader(world, a).crash(),
   uploaderComes: (world, a) => {
     if (!uploader(world, a).process.alive) uploader(world, a).start();

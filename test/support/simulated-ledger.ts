@@ -1,5 +1,6 @@
 /** The ledger in memory: entries as bytes in partitions, written in order, read from the beginning, compacted now and then. */
 import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
+import { chunkKey } from "../../agent/wire/chunk.ts";
 import {
   decodeEntry,
   type Entry,
@@ -53,6 +54,21 @@ export class SimulatedLedger {
       else newest.delete(key);
     }
     return newest;
+  }
+
+  /** Receipts that stand though their file was forgotten after them. */
+  leftReceipts(): string[] {
+    const receipts = new Map<string, { file: string; isLeft: boolean }>();
+    for (const { key: name, value } of this.#partitions.flat()) {
+      const key = decode(name, value)?.key;
+      if (key?.kind === "file" && value === null) {
+        for (const receipt of receipts.values()) if (receipt.file === chunkKey(key)) receipt.isLeft = true;
+      } else if (key && "version" in key) {
+        receipts.delete(name);
+        if (value !== null) receipts.set(name, { file: chunkKey(key), isLeft: false });
+      }
+    }
+    return [...receipts].filter(([, { isLeft }]) => isLeft).map(([name]) => name);
   }
 
   /** Number of all entries ever written: it has changed when something is new. */

@@ -46,6 +46,11 @@ export class SimulatedTopic {
     return this.#of(partition).records.push(record) - 1;
   }
 
+  /** Whether there is a record of the key. */
+  has(key: string): boolean {
+    return this.#partitions.some(({ low, records }) => records.slice(low).some((one) => one.key === key));
+  }
+
   /** What is there of `[from, to)`. */
   records(partition: number, from: number, to: number): { offset: number; record: SimulatedRecord }[] {
     const { low, records } = this.#of(partition);

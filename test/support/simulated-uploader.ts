@@ -88,6 +88,18 @@ export class SimulatedUploader {
     this.#tend(path);
   }
 
+  /** Forgets what is gone and has no chunk in the topic any more. */
+  forgetGone(): void {
+    const { topic, ledger } = this.#world;
+    if (!this.isUp || !this.#hasRead) return;
+    for (const [path, { state }] of this.#entries) {
+      const key = chunkKey({ uploader: this.name, path });
+      if (state !== "gone" || this.#busy.has(path) || topic.has(key)) continue;
+      this.#entries.delete(path);
+      void ledger.for(this.#process).write({ key: { kind: "file", uploader: this.name, path }, value: null });
+    }
+  }
+
   crash(): void {
     this.#world.turns.kill(this.#process);
   }
@@ -120,8 +132,10 @@ export class SimulatedUploader {
   }
 
   #take({ key, value }: Entry): void {
-    if (key.kind === "file" && key.uploader === this.name && !this.#hasRead)
-      this.#entries.set(key.path, value as FileValue);
+    if (key.kind === "file" && key.uploader === this.name && !this.#hasRead) {
+      if (value === null) this.#entries.delete(key.path);
+      else this.#entries.set(key.path, value as FileValue);
+    }
     if (key.kind !== "needs" || key.uploader !== this.name) return;
     if (value === null) this.#asked.delete(key.path);
     else if (this.missesRequests > 0) this.missesRequests--;

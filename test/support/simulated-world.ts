@@ -187,6 +187,7 @@ export class World {
         open.push(`partition ${partition} is committed to ${offset} of ${this.topic.high(partition)}`);
     }
     for (const uploader of this.uploaders) if (!uploader.isIdle) open.push(`${uploader.name} is sending`);
+    for (const key of this.ledger.leftReceipts()) open.push(`${key} stands, and its file is forgotten`);
     for (const [key, entry] of this.ledger.entries()) {
       if (entry.key.kind === "needs") open.push(`${key} stands in the ledger`);
       const version = this.#newestOf(entry);

@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test";
+import { GroupLedger } from "../../../agent/ledger/group-ledger.ts";
+import type { VersionId } from "../../../agent/wire/chunk.ts";
+import type { Entry, FileValue } from "../../../agent/wire/entry.ts";
+import { MemoryLedger } from "../../support/memory-ledger.ts";
+
+const file = { uploader: "till", path: "a.txt" };
+const first: VersionId = { ...file, version: 100 };
+const second: VersionId = { ...file, version: 200 };
+const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
+const time = "2025-04-15T18:30:49.202Z";
+
+function noted({ uploader, path, version }: VersionId, state: FileValue["state"] = "sent"): Entry {
+  const times = { mtime: "0", ctime: "0", inode: "1" };
+  const where = { topic: "topic", partition: 0, offset: 7 };
+  const value = { format: 1, version, state, size: 5, ...times, ...where, checksum } as const;
+  return { key: { kind: "file", uploader, path }, value };
+}
+const forgotten: Entry = { key: { kind: "file", ...file }, value: null };
+const delivered = (id: VersionId): Entry => ({
+  key: { kind: "delivered", group: "group", ...id },
+  value: { format: 1, size: 5, checksum, time },
+});
+const failed = (id: VersionId): Entry => ({
+  key: { kind: "failed", group: "group", ...id },
+  value: { format: 1, reason: "too long", time },
+});
+const needs = (id: VersionId): Entry => ({
+  key: { kind: "needs", group: "group", ...id },
+  value: { format: 1, ranges: [[0, 5]], time },
+});
+const without = ({ key }: Entry) => ({ key, value: null }) as Entry;
+const all = () => true;
+
+test("the receipts of a file that its uploader has forgotten are dropped, by the one member whose they are", async () => {
+  const log = new MemoryLedger([failed(first), noted(second), needs(second), delivered(second), forgotten]);
+  const ledger = await GroupLedger.open("group", log);
+  await ledger.tidy(() => false);
+  expect(log.written).toEqual([]);
+  await ledger.tidy(all);
+  expect(log.written).toEqual([delivered(second), failed(first), needs(second)].map(without));
+  await ledger.tidy(all);
+  expect(log.written).toHaveLength(3);
+});
+
+test("a file that is forgotten while the ledger is followed is dropped as well, once, by whoever is first", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first)]);
+  const [one, other] = [await GroupLedger.open("group", log), await GroupLedger.open("group", log)];
+  using _following = log.follow(one, other);
+  await log.append(forgotten);
+  await one.tidy(all);
+  await log.allRead();
+  await other.tidy(all);
+  expect(log.written).toEqual([without(delivered(first))]);
+});
+
+test("dropping the receipts of a forgotten file asks for nothing again", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.append(forgotten, noted(second), delivered(second), without(delivered(first)));
+  expect(ledger.isSettled(second)).toBe(true);
+  expect([...ledger.unsettled()]).toEqual([]);
+  expect(log.opened).toBe(2);
+});
+
+test("a receipt of the file's next version stays, and can be taken back", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first), forgotten, noted(second), delivered(second)]);
+  const ledger = await GroupLedger.open("group", log);
+  await ledger.tidy(all);
+  expect(log.written).toEqual([without(delivered(first))]);
+  log.entries.push(without(delivered(second)));
+  const again = await GroupLedger.open("group", log);
+  expect([...again.unsettled()].map(({ version }) => version)).toEqual([200]);
+});
