@@ -155,6 +155,11 @@ export class Assembly {
     for (const id of this.#room.parked.values()) if (ledger.isSettled(id)) this.#room.forget(id);
   }
 
+  /** The version is tried once more, also if it has failed here. */
+  retry(id: VersionId): void {
+    if (this.#hopeless.get(chunkKey(id)) === id.version) this.#hopeless.delete(chunkKey(id));
+  }
+
   /** Nobody has the rest of the version any more. */
   giveUp(id: VersionId): void {
     const key = chunkKey(id);

@@ -147,6 +147,7 @@ export class Repair {
     const name = nameOf(sent);
     if (attempt.step === "noticed") {
       attempt.step = "read";
+      assembly.retry(sent);
       if (this.#readAgain(sent)) {
         observer.metrics.recovery("log");
         log.info(`${name}: not all of it has arrived: it is read again from the log`, fieldsOf(sent));

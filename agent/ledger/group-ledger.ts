@@ -36,6 +36,10 @@ export class GroupLedger {
   readonly #now: () => number;
   readonly #delivered = new DeliveredIndex();
   readonly #failed = new DeliveredIndex();
+  /** Of the newest such receipt of a path, the ledger offset after it. */
+  readonly #failedAt = new DeliveredIndex();
+  /** Of the newest entry of a path that says that its uploader has the failed version, the ledger offset after it. */
+  readonly #sentAgainAt = new DeliveredIndex();
   #unsettled = new Unsettled();
   /** While the ledger is read again: what will be in its place; nobody sees half of it. */
   #loading: Unsettled | undefined;
@@ -131,7 +135,7 @@ export class GroupLedger {
 
   /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */
   isSettled(id: VersionId): boolean {
-    return this.isDelivered(id) || this.#failed.get(chunkKey(id)) === id.version;
+    return this.isDelivered(id) || this.#isFailed(id);
   }
 
   /** Notes a version as delivered here, before its receipt is written. */
@@ -170,9 +174,9 @@ export class GroupLedger {
   async writeFailed(id: VersionId, reason: string): Promise<void> {
     const { uploader, path, version } = id;
     const key = { kind: "failed", group: this.group, uploader, path, version } as const;
-    await this.#log.write({ key, value: { format: 1, reason, time: new Date().toISOString() } });
-    this.#failed.set(chunkKey(id), version);
-    this.#settle(id);
+    const value = { format: 1, reason, time: new Date().toISOString() } as const;
+    const { offset } = await this.#log.write({ key, value });
+    this.#noteFailed(id, offset);
   }
 
   /** Asks the uploader for ranges of a version, `[from, to)` in bytes. See `Ledger.write`. */
@@ -275,7 +279,7 @@ export class GroupLedger {
 
   #take({ entry, offset, timestampMs }: LoggedEntry): void {
     const { key, value } = entry;
-    if (key.kind === "file") this.#takeFile(key, value as FileValue | null);
+    if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") {
       this.#start = (value as StartValue | null) ?? undefined;
@@ -290,10 +294,7 @@ export class GroupLedger {
     } else if (value === null) this.#takeBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
     else if (key.kind === "delivered") this.noteDelivered(key);
-    else {
-      this.#failed.set(chunkKey(key), key.version);
-      this.#settle(key);
-    }
+    else this.#noteFailed(key, offset);
   }
 
   #settle(id: VersionId): void {
@@ -301,13 +302,30 @@ export class GroupLedger {
     this.#loading?.settle(id);
   }
 
-  #takeFile(key: Extract<Entry["key"], { kind: "file" }>, value: FileValue | null): void {
+  /** Whether the version has failed, and its uploader has not said since that it has it. */
+  #isFailed(id: VersionId): boolean {
+    const file = chunkKey(id);
+    const isLifted = (this.#sentAgainAt.get(file) ?? 0) > (this.#failedAt.get(file) ?? 0);
+    return this.#failed.get(file) === id.version && !isLifted;
+  }
+
+  /** What was read before may be read again, and what this member has written may not be read yet: the offset decides. */
+  #noteFailed(id: VersionId, offset: number): void {
+    this.#failed.set(chunkKey(id), id.version);
+    this.#failedAt.set(chunkKey(id), offset + 1);
+    if (this.#isFailed(id)) this.#settle(id);
+  }
+
+  #takeFile(key: Extract<Entry["key"], { kind: "file" }>, value: FileValue | null, offset: number): void {
     const { uploader, path } = key;
     const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
     const unsettled = this.#loading ?? this.#unsettled;
     unsettled.settle(newest);
     if (value === null) this.#forget(key);
     const sent = value && toSent(newest, value);
+    // Each time its uploader has it after all it is tried once more.
+    if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
+      this.#sentAgainAt.set(chunkKey(sent), offset + 1);
     // What the index has forgotten was delivered, or it would not have been noted there.
     if (!sent || this.isSettled(sent) || sent.version <= this.#delivered.floor) return;
     if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
@@ -327,7 +345,7 @@ export class GroupLedger {
       this.#moot.set(encodeEntryKey(key), key);
     }
     this.#delivered.forget(file);
-    this.#failed.forget(file);
+    for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
     this.#asked.delete(file);
   }
 

@@ -33,7 +33,7 @@ const beginning = -2;
 /** The ledger, and reading it; `Ledger` and `LedgerReader` are the ones on Kafka. */
 export interface EntryLog {
   partitions: number;
-  write(entry: Entry): Promise<unknown>;
+  write(entry: Entry): Promise<{ offset: number }>;
   open(partitions: readonly number[]): Promise<EntryReader>;
 }
 

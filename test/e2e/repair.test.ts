@@ -115,6 +115,27 @@ test("what an uploader no longer has, and the log neither, is failed with the re
   await waitUntil("its bytes are dropped", async () => (await leftovers(stage.output)).length === 0);
 });
 
+test("what had failed is got back when its uploader has it after all", async () => {
+  const stage = await prepare();
+  const { kafka, scene, topicId } = stage;
+  const file = fileOf(stage, 8);
+  const from = `${topicId} 0@0`;
+  await kafka.produce(scene.topic, chunksOf(file).slice(1));
+  await kafka.produce(scene.ledger, [fileEntry(file, { topicId, offset: 2, from, state: "gone" })]);
+  const agent = await stage.start();
+  await waitUntil("it is failed", async () => (await ledgerOf(stage)).has(receiptKey(stage, "failed")), {
+    detail: () => agent.report(),
+  });
+  await kafka.produce(scene.ledger, [fileEntry(file, { topicId, offset: 2, from })]);
+  await waitUntil("it is asked for", async () => (await needsOf(stage)) !== undefined, {
+    detail: () => agent.report(),
+  });
+  await kafka.produce(scene.topic, [chunkAt(file, 0, file.content.subarray(0, 5_000))]);
+  await kafka.produce(scene.ledger, [fileEntry(file, { topicId, offset: 3, from })]);
+  await expectDelivered(stage, file, agent);
+  expect((await ledgerOf(stage)).has(receiptKey(stage, "failed"))).toBe(false);
+});
+
 test("a file that never has its uploader's checksum is fetched again twice, then failed", async () => {
   const stage = await prepare();
   const { kafka, scene, topicId } = stage;

@@ -45,18 +45,23 @@ export class MemoryLedger implements EntryLog {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Resolves when a follower has read all of it from the beginning, for which it must be time. */
+  async readAgain(): Promise<void> {
+    const before = this.opened;
+    this.#wake();
+    while (this.opened === before) await new Promise((resolve) => setImmediate(resolve));
+    await this.allRead();
+  }
+
   /** Lets these follow until they are disposed of. */
   follow(...followers: Follower[]): Disposable {
     const abort = new AbortController();
     const log = new Log({ level: "error", format: "text", agent: "test" });
     for (const follower of followers) void follower.follow(abort.signal, log);
-    const wake = () => {
-      for (const reader of this.#readers) reader.wake?.();
-    };
     return {
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
         abort.abort();
-        wake();
+        this.#wake();
       },
     };
   }
@@ -95,6 +100,10 @@ export class MemoryLedger implements EntryLog {
 
   #put(entries: readonly Entry[]): void {
     this.entries.push(...entries);
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const reader of this.#readers) reader.wake?.();
   }
 }

@@ -31,6 +31,7 @@ const happenings = {
     for (let at = 0; at < 12; at++) uploader(world, a).put(`many/${at}`, (b + at * 13) % 90, 1 + (b % 50));
   },
   removeSource: (world, a) => uploader(world, a).remove(path(a)),
+  bringBackSource: (world, a) => uploader(world, a).bringBack(path(a)),
   uploaderCrashes: (world, a) => {
     uploader(world, a).crash();
     uploader(world, a).start();

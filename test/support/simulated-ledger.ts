@@ -100,7 +100,7 @@ export class SimulatedLedger {
   }
 
   /** In order; a kill loses what the brokers have not got, or only the news that they have. */
-  #write(process: Process, entry: Entry): Promise<void> {
+  #write(process: Process, entry: Entry): Promise<{ offset: number }> {
     const key = encodeEntryKey(entry.key);
     const value = entry.value === null ? null : encodeEntryValue(entry.value);
     const partition = partitionOf(entryPartitionKey(entry.key), this.#partitions.length);
@@ -109,11 +109,12 @@ export class SimulatedLedger {
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
       this.#partitions[partition]?.push({ offset, timestampMs: Date.now(), key, value });
+      return { offset };
     };
     const before = this.#queues.get(process) ?? Promise.resolve();
     const written = before.then(() => this.#turns.take(process, append));
     this.#queues.set(process, written);
-    return written.then(() => this.#turns.take(process, () => undefined));
+    return written.then((acknowledged) => this.#turns.take(process, () => acknowledged));
   }
 
   #open(process: Process, partitions: readonly number[]): Promise<EntryReader> {

@@ -38,6 +38,7 @@ export class SimulatedUploader {
   readonly name: string;
   readonly #world: UploaderWorld;
   readonly #sources = new Map<string, Source>();
+  readonly #removed = new Map<string, Source>();
   /** What the ledger says of each path, by what it was sent of. */
   #entries = new Map<string, FileValue>();
   #sent = new Map<string, { source: Source; version: TrueVersion }>();
@@ -84,7 +85,17 @@ export class SimulatedUploader {
 
   /** The file is there no more. */
   remove(path: string): void {
+    const source = this.#sources.get(path);
+    if (source) this.#removed.set(path, source);
     this.#sources.delete(path);
+    this.#tend(path);
+  }
+
+  /** The very file that was removed last is there again, unless there is another. */
+  bringBack(path: string): void {
+    const source = this.#removed.get(path);
+    if (!source || this.#sources.has(path)) return;
+    this.#sources.set(path, source);
     this.#tend(path);
   }
 
@@ -179,9 +190,9 @@ export class SimulatedUploader {
         await this.#put(path, { ...entry, state: "gone" });
       return;
     }
-    const isSent =
-      sent?.source === source && entry?.version === sent.version.version && entry.state === "sent";
-    if (!isSent) await this.#send(path, source, entry);
+    const isKnown = sent?.source === source && entry?.version === sent.version.version;
+    if (isKnown && entry.state === "gone") await this.#put(path, { ...entry, state: "sent" });
+    if (!isKnown || (entry.state !== "sent" && entry.state !== "gone")) await this.#send(path, source, entry);
     else if (asked?.version === entry.version)
       await this.#answer(path, source, sent.version, entry, asked.ranges);
   }

@@ -7,6 +7,7 @@ import { MemoryLedger } from "../../support/memory-ledger.ts";
 const file = { uploader: "till", path: "a.txt" };
 const first: VersionId = { ...file, version: 100 };
 const second: VersionId = { ...file, version: 200 };
+const other: VersionId = { uploader: "till", path: "b.txt", version: 100 };
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 const time = "2025-04-15T18:30:49.202Z";
 
@@ -72,4 +73,53 @@ test("a receipt of the file's next version stays, and can be taken back", async 
   log.entries.push(without(delivered(second)));
   const again = await GroupLedger.open("group", log);
   expect([...again.unsettled()].map(({ version }) => version)).toEqual([200]);
+});
+
+test("a failed version is tried again when its uploader has it after all, once each time", async () => {
+  const log = new MemoryLedger([noted(first), failed(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  const tried = () => [...ledger.unsettled()].map(({ version }) => version);
+  expect(tried()).toEqual([]);
+  await log.append(noted(first, "gone"));
+  expect(tried()).toEqual([]);
+  await log.append(noted(first));
+  expect(tried()).toEqual([100]);
+  await ledger.writeFailed(first, "too long");
+  expect(tried()).toEqual([]);
+  await log.allRead();
+  expect(tried()).toEqual([]);
+  await log.append(noted(first));
+  expect(tried()).toEqual([100]);
+  const other = await GroupLedger.open("group", log);
+  expect([...other.unsettled()]).toHaveLength(1);
+});
+
+test("what was noted before a version failed does not lift that, also when it is read later, or again", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  let nowMs = 0;
+  const ledger = await GroupLedger.open("group", log, () => nowMs);
+  // Read only after its own receipt is known, which stands behind it.
+  log.entries.push(noted(first));
+  await ledger.writeFailed(first, "too long");
+  using _following = log.follow(ledger);
+  await log.allRead();
+  expect(ledger.isSettled(first)).toBe(true);
+  // Something was asked for on purpose: the whole ledger is read again.
+  await log.append(noted(other), delivered(other), { ...delivered(other), value: null } as Entry);
+  nowMs = 3600_000;
+  await log.readAgain();
+  expect(ledger.isSettled(first)).toBe(true);
+  expect([...ledger.unsettled()].map(({ path }) => path)).toEqual(["b.txt"]);
+});
+
+test("the receipt of a failure that was lifted is dropped when the version is delivered", async () => {
+  const log = new MemoryLedger([noted(first), failed(first), noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  ledger.noteDelivered(first);
+  await ledger.writeDelivered(first, 5, checksum, undefined);
+  expect(log.written.map(({ key, value }) => [key.kind, value === null])).toEqual([
+    ["delivered", false],
+    ["failed", true],
+  ]);
 });
