@@ -159,8 +159,7 @@ export class DurablePoint {
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
     const { config, disk, ledger } = this.#options;
     const target = layoutPath(config.layout, partial.id);
-    // What nobody knows the version of is kept as 0.
-    const keeps = config.onChange === "keep-both" ? (ledger.newestDelivered(partial.id) ?? 0) : undefined;
+    const keeps = config.onChange === "keep-both" ? (ledger.newestStored(partial.id) ?? 0) : undefined;
     const inode = (await disk.look(partial.file))?.inode;
     return {
       ...partial.id,

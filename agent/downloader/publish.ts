@@ -57,7 +57,7 @@ async function nameOne(
     if (!(await disk.look(partial))) return { publication, state: "missing" };
     if (store.foldsCase) await refuseOtherCase(options, target);
     for (const folder of await paths.makeFolders(target)) changed.add(folder);
-    if (publication.keeps !== undefined) await keepOlder(options, target, publication.keeps);
+    if (publication.keeps !== undefined) await keepOlder(options, publication, publication.keeps);
     await disk.rename(partial, paths.native(target));
     changed.add(folderOf(target));
     return { publication, state: "named" };
@@ -104,10 +104,19 @@ async function refuseOtherCase({ paths, disk }: PublishOptions, target: string):
 }
 
 /** Gives what stands at the target its second name, so that there is no moment without the file. */
-async function keepOlder({ paths, disk }: PublishOptions, target: string, version: number): Promise<void> {
+async function keepOlder(
+  { store, paths, disk }: PublishOptions,
+  publication: Publication,
+  keeps: number,
+): Promise<void> {
+  const { target, version } = publication;
   const older = await disk.look(paths.native(target));
   if (older?.kind !== "file") return;
-  const name = paths.native(versionedPath(target, version));
+  const isAgain = keeps === version;
+  const itself = isAgain ? await disk.look(store.partialPath(publication)) : undefined;
+  if (itself && itself.size === older.size && itself.changedMs === older.changedMs) return;
+  // Nobody knows which version it is, if another member had stored the one that is delivered again.
+  const name = paths.native(versionedPath(target, isAgain ? 0 : keeps));
   try {
     await disk.link(paths.native(target), name);
   } catch (error) {

@@ -54,7 +54,7 @@ const publication = fields(
     target: text,
   },
   {
-    /** The version that has the place now and is to be kept under another name. */
+    /** The version that has the place now and is to be kept under another name; 0: nobody knows which that is. */
     keeps: count,
     /** Of the partial: what has its name, and this, is the version itself. */
     inode: count,

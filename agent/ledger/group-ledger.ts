@@ -45,6 +45,8 @@ export class GroupLedger {
   #loading: Unsettled | undefined;
   /** Requests that stand in the ledger, by path. */
   readonly #asked = new Map<string, VersionId>();
+  /** Versions whose `delivered` was taken back: they were stored once, and older ones stay settled. */
+  readonly #again = new DeliveredIndex();
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
   readonly #takenBack = new DeliveredIndex();
   /** By key, receipts of files that their uploader has forgotten: nobody will ask for them. */
@@ -128,8 +130,15 @@ export class GroupLedger {
     return this.#delivered.get(chunkKey(id));
   }
 
+  /** The newest version of the file that the group has ever stored, also if it is to be delivered again. */
+  newestStored(id: { uploader: string; path: string }): number | undefined {
+    return Math.max(this.newestDelivered(id) ?? 0, this.#again.get(chunkKey(id)) ?? 0) || undefined;
+  }
+
   /** Whether the version, or a newer one, is delivered. */
   isDelivered(id: VersionId): boolean {
+    // A chunk of an older one that comes again must not bring it back over the one that is to be delivered again.
+    if ((this.#again.get(chunkKey(id)) ?? 0) > id.version) return true;
     return (this.newestDelivered(id) ?? 0) >= id.version;
   }
 
@@ -344,7 +353,7 @@ export class GroupLedger {
       const key = { kind, group: this.group, uploader, path, version };
       this.#moot.set(encodeEntryKey(key), key);
     }
-    this.#delivered.forget(file);
+    for (const index of [this.#delivered, this.#again]) index.forget(file);
     for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
     this.#asked.delete(file);
   }
@@ -355,8 +364,7 @@ export class GroupLedger {
     const index = key.kind === "delivered" ? this.#delivered : this.#failed;
     if (index.get(file) !== key.version || (this.#takenBack.get(encodeEntryKey(key)) ?? -1) >= offset) return;
     index.forget(file);
-    // Older ones stay settled: a chunk of one that comes again must not bring it back over this one.
-    if (key.kind === "delivered") index.set(file, key.version - 1);
+    if (key.kind === "delivered") this.#again.set(file, key.version);
     this.#takenBack.set(encodeEntryKey(key), offset);
     // What its uploader says of it was passed over: the ledger has to be read once more.
     if (!this.isDelivered(key)) this.#incomplete = true;

@@ -90,7 +90,7 @@ export class Checks implements DiskWatcher {
   naming(disk: SimulatedDisk, _process: Process, from: string, to: string, file: SimulatedFile): void {
     if (to.startsWith(storeFolder)) return;
     if (!from.startsWith(partialsFolder)) {
-      this.#keeping(from, to, file);
+      this.#keeping(disk, from, to, file);
       return;
     }
     const version = this.#truth.atPartial(from);
@@ -252,13 +252,18 @@ export class Checks implements DiskWatcher {
   }
 
   /** An older version gets a second name. */
-  #keeping(from: string, to: string, file: SimulatedFile): void {
+  #keeping(disk: SimulatedDisk, from: string, to: string, file: SimulatedFile): void {
     const version = this.#truth.find(from.slice(output.length + 1), file.version);
     if (!version) {
       this.violate(`${to} is a name of nothing that was published`);
       return;
     }
     this.#requireWhole(version, file, "kept");
+    const named = Number(/\.~(\d+)~/.exec(to)?.[1]);
+    // What another machine has stored is not on this one.
+    const isAlone = [...this.#machines.values()].every((machine) => machine.disk === disk);
+    if (named !== 0 && named !== version.version && isAlone && !this.#forgetful.has(disk))
+      this.violate(`${versionName(version)} was kept as ${to}`);
   }
 
   #publishedOn(disk: SimulatedDisk): Map<string, SimulatedFile> {

@@ -42,6 +42,15 @@ test(
   patienceMs,
 );
 
+test(
+  "an older version is kept under its own name, also after one was asked for again",
+  async () => {
+    const only = ["put", "redeliver", "timePasses", "kill", "comesBack"] as const;
+    expect(await tellStories({ runs: 20, seed: 1, of: { only } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
 const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
 
 interface Broken {

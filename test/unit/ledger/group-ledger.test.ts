@@ -123,3 +123,13 @@ test("the receipt of a failure that was lifted is dropped when the version is de
     ["failed", true],
   ]);
 });
+
+test("what is to be delivered again is known as stored, and what is older stays settled", async () => {
+  const log = new MemoryLedger([noted(second), delivered(second), without(delivered(second))]);
+  const ledger = await GroupLedger.open("group", log);
+  expect(ledger.isDelivered(second)).toBe(false);
+  expect(ledger.isDelivered(first)).toBe(true);
+  expect(ledger.isDelivered({ ...second, version: 199 })).toBe(true);
+  expect(ledger.newestDelivered(second)).toBeUndefined();
+  expect(ledger.newestStored(second)).toBe(200);
+});
