@@ -9,11 +9,17 @@ const maxSlots = 1 << 21;
 const forgotten = -1;
 
 export class DeliveredIndex {
+  readonly #maxSlots: number;
   #slots = firstSlots;
   #used = 0;
   /** Two halves of the hash and the version, side by side. Version 0: the slot is free. */
   #table = new Float64Array(firstSlots * 3);
   #floor = 0;
+
+  /** @param slots how many there may be, at least 4096; three of four are used */
+  constructor(slots = maxSlots) {
+    this.#maxSlots = slots;
+  }
 
   /** Nothing is known of versions up to this one: they may have been forgotten. */
   get floor(): number {
@@ -61,10 +67,13 @@ export class DeliveredIndex {
 
   #makeRoom(): void {
     const old = this.#table;
-    const full = this.#slots >= maxSlots;
-    const least = full ? median(old) : 0;
+    const versions = old.filter((version, at) => at % 3 === 2 && version > 0).sort();
+    // What was taken back may have left room enough.
+    const isCrowded = versions.length * 2 > this.#used;
+    const isFull = this.#slots >= this.#maxSlots;
+    const least = isCrowded && isFull ? (versions[versions.length >> 1] ?? 0) : 0;
     this.#floor = Math.max(this.#floor, least);
-    if (!full) this.#slots *= 2;
+    if (isCrowded && !isFull) this.#slots *= 2;
     this.#table = new Float64Array(this.#slots * 3);
     this.#used = 0;
     for (let at = 0; at < old.length; at += 3) {
@@ -76,11 +85,4 @@ export class DeliveredIndex {
 
 function hash(key: string): [number, number] {
   return [Number(Bun.hash.xxHash64(key, 1n) >> 11n), Number(Bun.hash.xxHash64(key, 2n) >> 11n)];
-}
-
-function median(table: Float64Array): number {
-  const versions = new Float64Array(table.length / 3);
-  for (let at = 0; at < versions.length; at++) versions[at] = table[at * 3 + 2] as number;
-  const used = versions.sort().subarray(versions.findIndex((version) => version > 0));
-  return used[used.length >> 1] ?? 0;
 }

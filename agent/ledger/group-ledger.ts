@@ -34,7 +34,7 @@ export class GroupLedger {
   readonly group: string;
   readonly #log: EntryLog;
   readonly #now: () => number;
-  readonly #delivered = new DeliveredIndex();
+  readonly #delivered: DeliveredIndex;
   readonly #failed = new DeliveredIndex();
   /** Of the newest such receipt of a path, the ledger offset after it. */
   readonly #failedAt = new DeliveredIndex();
@@ -60,19 +60,29 @@ export class GroupLedger {
   #readAtMs = 0;
   #readMs = 0;
 
-  private constructor(group: string, log: EntryLog, now: () => number) {
+  /** Up to this version it was said that it is not known any more what was delivered. */
+  #saidFloor = 0;
+
+  private constructor(group: string, log: EntryLog, now: () => number, delivered: DeliveredIndex) {
     this.group = group;
     this.#log = log;
     this.#now = now;
+    this.#delivered = delivered;
   }
 
   /**
    * Reads the whole ledger. Throws a `KafkaError` when it can't be read.
    *
    * @param now the monotonic clock, milliseconds
+   * @param delivered what it remembers with, empty
    */
-  static async open(group: string, log: EntryLog, now = () => performance.now()): Promise<GroupLedger> {
-    const self = new GroupLedger(group, log, now);
+  static async open(
+    group: string,
+    log: EntryLog,
+    now = () => performance.now(),
+    delivered = new DeliveredIndex(),
+  ): Promise<GroupLedger> {
+    const self = new GroupLedger(group, log, now, delivered);
     // First where the group began: most of what a new group's ledger holds is none of its business.
     await self.#readStart();
     await self.#readAll();
@@ -88,6 +98,7 @@ export class GroupLedger {
       await retry(options, async () => {
         if (this.#isRereadDue()) await this.#readAll();
         for (const logged of (await this.#reader?.read()) ?? []) this.#take(logged);
+        this.#sayFloor(log);
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -306,6 +317,17 @@ export class GroupLedger {
     else this.#noteFailed(key, offset);
   }
 
+  #sayFloor(log: Log): void {
+    const { floor } = this.#delivered;
+    if (floor <= this.#saidFloor) return;
+    this.#saidFloor = floor;
+    const since = new Date(floor / 1000).toISOString();
+    log.warn(
+      `more files are delivered than can be remembered: what was sent before ${since} and gets lost is not noticed, and can't be delivered again`,
+      { since },
+    );
+  }
+
   #settle(id: VersionId): void {
     this.#unsettled.settle(id);
     this.#loading?.settle(id);
@@ -329,14 +351,17 @@ export class GroupLedger {
     const { uploader, path } = key;
     const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
     const unsettled = this.#loading ?? this.#unsettled;
+    const wasUnsettled = this.#unsettled.has(newest);
     unsettled.settle(newest);
     if (value === null) this.#forget(key);
     const sent = value && toSent(newest, value);
     // Each time its uploader has it after all it is tried once more.
     if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
       this.#sentAgainAt.set(chunkKey(sent), offset + 1);
-    // What the index has forgotten was delivered, or it would not have been noted there.
-    if (!sent || this.isSettled(sent) || sent.version <= this.#delivered.floor) return;
+    if (!sent || this.isSettled(sent)) return;
+    // Of what is that old, almost all was delivered and is forgotten, and nothing here tells the rest from it, but what
+    // was known as missing before. What does not come by itself is not asked for: `#sayFloor`.
+    if (sent.version <= this.#delivered.floor && !wasUnsettled) return;
     if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
   }
 

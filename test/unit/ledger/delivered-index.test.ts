@@ -20,3 +20,23 @@ test("what is no version is not noted", () => {
   index.set("a", 0);
   expect(index.get("a")).toBeUndefined();
 });
+
+test("when it is full the older half is forgotten, and up to which version is said", () => {
+  const index = new DeliveredIndex(4096);
+  for (let version = 1; version <= 4000; version++) index.set(`till/${version}`, version);
+  expect(index.floor).toBeGreaterThan(1000);
+  expect(index.get(`till/${index.floor}`)).toBeUndefined();
+  expect(index.get(`till/${index.floor + 1}`)).toBe(index.floor + 1);
+  expect(index.get("till/4000")).toBe(4000);
+});
+
+test("what is taken back makes room", () => {
+  const index = new DeliveredIndex(4096);
+  index.set("kept", 1);
+  for (let version = 2; version <= 50_000; version++) {
+    index.set(`till/${version}`, version);
+    index.forget(`till/${version}`);
+  }
+  expect(index.floor).toBe(0);
+  expect(index.get("kept")).toBe(1);
+});

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { DeliveredIndex } from "../../../agent/ledger/delivered-index.ts";
 import { GroupLedger } from "../../../agent/ledger/group-ledger.ts";
 import type { VersionId } from "../../../agent/wire/chunk.ts";
 import type { Entry, FileValue } from "../../../agent/wire/entry.ts";
@@ -132,4 +133,19 @@ test("what is to be delivered again is known as stored, and what is older stays 
   expect(ledger.isDelivered({ ...second, version: 199 })).toBe(true);
   expect(ledger.newestDelivered(second)).toBeUndefined();
   expect(ledger.newestStored(second)).toBe(200);
+});
+
+test("what is known as missing stays so when more is delivered than can be remembered", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  let nowMs = 0;
+  const index = new DeliveredIndex(4096);
+  const ledger = await GroupLedger.open("group", log, () => nowMs, index);
+  using _following = log.follow(ledger);
+  for (let version = 1000; version < 5000; version++)
+    log.entries.push(delivered({ uploader: "till", path: `many/${version}`, version }));
+  await log.append(noted({ ...other, version: 5000 }));
+  expect(index.floor).toBeGreaterThan(first.version);
+  nowMs = 24 * 3600_000;
+  await log.readAgain();
+  expect([...ledger.unsettled()].map(({ path }) => path)).toEqual(["a.txt", "b.txt"]);
 });
