@@ -122,6 +122,8 @@ async function keepOlder(
   } catch (error) {
     // Kept already, before a crash; or a file system without second names.
     if (codeOf(error) === "EEXIST") return;
+    // Taken away a moment ago.
+    if (codeOf(error) === "ENOENT" && !(await disk.look(paths.native(target)))) return;
     if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error) ?? "")) throw error;
     await disk.rename(paths.native(target), name);
   }
