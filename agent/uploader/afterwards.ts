@@ -11,18 +11,17 @@ import { AgentError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
+import type { FileValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { Candidates } from "./candidates.ts";
-import { fingerprintOf, sameFingerprint } from "./fingerprint.ts";
-import { moveAway } from "./move-away.ts";
-import { lookBelow } from "./scan.ts";
+import { deleteSource, moveSource, type Taken } from "./take-away.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 export interface AfterwardsOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
   candidates: Candidates;
-  disk: Pick<Disk, "look" | "rename" | "remove" | "makeFolder">;
+  disk: Pick<Disk, "look" | "link" | "rename" | "remove" | "makeFolder">;
   log: Log;
   observer: Observer;
   signal: AbortSignal;
@@ -133,10 +132,11 @@ export class Afterwards {
       return;
     }
     try {
-      const stats = await lookBelow(file.watch, file.relative);
+      const taken = await file.watch.access.run(() => this.#takeAway(file, entry));
       // What is another version, or gone, is for the next look to find.
-      if (!stats?.isFile() || !sameFingerprint(entry, fingerprintOf(stats))) return;
-      const done = await this.#dealWith(file, entry.version);
+      if (taken.state === "other") return;
+      if (taken.state !== "gone") return this.#sayReplaced(path, taken);
+      const done = taken.target === undefined ? "deleted" : `moved to ${pathToDisplay(taken.target)}`;
       const why = config.afterWhen === "delivered" ? "delivered" : "acknowledged by the brokers";
       log.info(`${name}: ${done}, as it is ${why}`, { path, version: entry.version });
       observer.done(config.after === "move" ? "moved" : "deleted", name);
@@ -149,17 +149,24 @@ export class Afterwards {
     }
   }
 
-  /** Returns what was done, for people. */
-  async #dealWith(file: WatchedFile, version: number): Promise<string> {
+  #takeAway(file: WatchedFile, entry: FileValue): Promise<Taken> {
     const { config, disk } = this.#options;
     const { moveTo } = config;
-    const { watch, relative } = file;
-    if (config.after === "move" && moveTo !== undefined) {
-      const target = await watch.access.run(() => moveAway(disk, file, moveTo, version));
-      return `moved to ${pathToDisplay(target)}`;
-    }
-    await watch.access.run(() => disk.remove(watch.native(relative)));
-    return "deleted";
+    if (config.after === "move" && moveTo !== undefined) return moveSource(disk, file, entry, moveTo);
+    return deleteSource(disk, file, entry);
+  }
+
+  /** Another program was in between: what was moved is not what was sent. */
+  #sayReplaced(path: string, taken: Extract<Taken, { state: "putBack" | "misplaced" }>): void {
+    const { log, observer, failed } = this.#options;
+    const name = pathToDisplay(path);
+    const what = "another file took its place as it was being moved away";
+    if (taken.state === "misplaced") {
+      const reason = `${what}, and a third one that of the second, which is at ${pathToDisplay(taken.target)} now and was not sent`;
+      log.error(`${name}: ${reason}`, { path });
+      observer.failed("failed", name, reason);
+      failed.set(path, reason);
+    } else this.#warnings.warn("replaced", `${name}: ${what}; it was put back`);
   }
 
   #sayTrouble(path: string, error: unknown): void {

@@ -64,16 +64,20 @@ export async function look(watch: Watch, relative: string, log: Log): Promise<Bi
  * somewhere else. `undefined`: nothing, or out of reach of a scan. Throws what the file system throws, also when the
  * watch itself is not there.
  */
-export async function lookBelow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
-  await watch.access.run(() => lstat(watch.native("")));
+export function lookBelow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
+  return watch.access.run(() => lookBelowNow(watch, relative));
+}
+
+/** `lookBelow` as a part of what is under way with the watch's file system anyway. */
+export async function lookBelowNow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
+  await lstat(watch.native(""));
   const segments = relative.split("/");
   try {
     for (let depth = 1; depth < segments.length; depth++) {
-      const at = watch.native(segments.slice(0, depth).join("/"));
-      const folder = await watch.access.run(() => lstat(at));
+      const folder = await lstat(watch.native(segments.slice(0, depth).join("/")));
       if (!folder.isDirectory()) return undefined;
     }
-    return await watch.access.run(() => lstat(watch.native(relative), { bigint: true }));
+    return await lstat(watch.native(relative), { bigint: true });
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
     throw error;
