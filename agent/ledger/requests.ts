@@ -24,8 +24,8 @@ interface Asked {
   heardMs: number;
 }
 
-/** What all of them may take: a hundred thousand of one range and a short path. */
-const maxBytes = 64 << 20;
+/** What all of them may take: fifty thousand of one range and a short path; a group's member asks for ten thousand. */
+const maxBytes = 32 << 20;
 /** What one takes beside its texts, what a character and what a range takes: measured, rounded up. */
 const [requestBytes, characterBytes, rangeBytes] = [560, 2, 80];
 const maxRanges = 1000;

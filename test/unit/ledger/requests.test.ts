@@ -51,11 +51,11 @@ function fill(
   return most;
 }
 
-test("a hundred thousand are remembered, not many more, and room is made as they are settled", () => {
+test("fifty thousand are remembered, not many more, and room is made as they are settled", () => {
   const requests = new Requests();
   const count = fill(requests, 200_000, [[0, 1]]);
-  expect(count).toBeGreaterThan(100_000);
-  expect(count).toBeLessThan(110_000);
+  expect(count).toBeGreaterThan(50_000);
+  expect(count).toBeLessThan(55_000);
   const asked = { version: 1, ranges: [[0, 1]] as [number, number][], offset: 0, heardMs: 0 };
   expect(requests.put("one more", "hub", asked)).toBe(false);
   expect(requests.put("0", "hub", asked)).toBe(true);
@@ -69,8 +69,8 @@ test("ranges count as well: when there is no room for them, one over all of them
   const count = fill(requests, 200_000, ranges);
   let remembered = 0;
   for (const path of requests.paths()) remembered += requests.of(path, 1)?.ranges.length ?? 0;
-  expect(count).toBeGreaterThan(800);
-  expect(80 * remembered).toBeLessThan(64 << 20);
+  expect(count).toBeGreaterThan(400);
+  expect(80 * remembered).toBeLessThan(32 << 20);
   expect(requests.of(String(count - 1), 1)?.ranges).toEqual([[0, 1999]]);
   requests.settle("0", 1, 0);
   requests.put("with room again", "hub", { version: 1, ranges, offset: 0, heardMs: 0 });
@@ -79,8 +79,8 @@ test("ranges count as well: when there is no room for them, one over all of them
 
 test("so do long names", () => {
   const count = fill(new Requests(), 200_000, [[0, 1]], (at) => String(at).padEnd(4000, "x"));
-  expect(count).toBeGreaterThan(5000);
-  expect(count).toBeLessThan(10_000);
+  expect(count).toBeGreaterThan(3000);
+  expect(count).toBeLessThan(5000);
 });
 
 test("of groups that nobody has set up, a hundred are heard on one path", () => {
