@@ -85,6 +85,7 @@ async function runRole(
       agentName,
       queueBytes: uploader?.inFlightBytes ?? 1 << 20,
       compression: uploader?.compression ?? "none",
+      countsLost: uploader !== undefined,
       effects,
       log,
       signal,

@@ -1,7 +1,7 @@
 /**
  * The agent's one producer: idempotent, acks=all, waits without a deadline. It can be made anew in place, after a
- * fatal error or when a topic takes smaller records than before; what was under way is then reported as
- * undelivered, and its sender goes on from what was acknowledged.
+ * fatal error or when a topic, or the link to it, takes less at a time than before; what was under way is then reported
+ * as undelivered, and its sender goes on from what was acknowledged.
  */
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
@@ -11,6 +11,7 @@ import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { connect, disconnect, makeProducer, type Producer } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
+import { LossCounter, type LostConnections } from "./lost-connections.ts";
 import { producerProperties } from "./settings.ts";
 
 export interface OutgoingRecord {
@@ -42,6 +43,8 @@ export interface ProducerOptions {
   /** Most bytes that wait for their acknowledgement. */
   queueBytes: number;
   compression: string;
+  /** Whether `onLost` is told. */
+  countsLost?: boolean;
   effects: Effects;
   log: Log;
   signal: AbortSignal;
@@ -49,11 +52,17 @@ export interface ProducerOptions {
 
 /** Until the topic's limit is known: the brokers' default for `max.message.bytes`. */
 export const defaultMessageBytes = 1_048_588;
+const countLostEveryMs = 10_000;
 
 export class RecordProducer {
+  /** Called every ten seconds with the connections that were lost since the call before. */
+  onLost: ((lost: LostConnections) => void) | undefined;
   readonly #options: ProducerOptions;
   #client: Producer;
-  #batchBytes = defaultMessageBytes;
+  /** The largest batch that the topics take. */
+  #topicBytes = defaultMessageBytes;
+  /** The largest batch that the link carries. */
+  #linkBytes = Number.POSITIVE_INFINITY;
   #nextId = 1;
   /** Records that wait for their acknowledgement. */
   #waiting = new Map<number, OnDelivered>();
@@ -115,11 +124,31 @@ export class RecordProducer {
     return this.#options.effects.perform("write a record", `${record.topic} ${record.key}`, send);
   }
 
-  /** Largest batch from now on, in bytes, as the topics take it. Makes the producer anew if that is smaller. */
+  /** The largest batch, in bytes; a single record may be larger. */
+  get batchBytes(): number {
+    return Math.min(this.#topicBytes, this.#linkBytes);
+  }
+
+  /** Whether no record waits for its acknowledgement. */
+  get isIdle(): boolean {
+    return this.#waiting.size === 0 && !this.#renewing;
+  }
+
+  /** Largest batch from now on, in bytes, as the topics take it. Makes the producer anew if that changes anything. */
   async limitBatches(bytes: number): Promise<void> {
-    if (bytes === this.#batchBytes) return;
-    this.#batchBytes = bytes;
-    await this.renew(`batches of at most ${bytes} bytes`);
+    const before = this.batchBytes;
+    this.#topicBytes = bytes;
+    if (this.batchBytes !== before) await this.renew(`batches of at most ${this.batchBytes} bytes`);
+  }
+
+  /**
+   * Largest batch from now on, in bytes, as the link carries it. Makes the producer anew whenever that is another one: a
+   * record that is under way can be larger than any batch.
+   */
+  async limitLink(bytes: number): Promise<void> {
+    if (bytes === this.#linkBytes) return;
+    this.#linkBytes = bytes;
+    await this.renew(`a link that carries ${bytes} bytes at a time`);
   }
 
   /** Replaces the client, waiting for the brokers as long as it takes. Concurrent calls share one replacement. */
@@ -144,7 +173,7 @@ export class RecordProducer {
     // First the old one ends: what it still had on its way must not arrive after what the new one sends.
     await disconnect(this.#client);
     this.#dropWaiting("the producer was made anew");
-    const connectAgain = () => connectProducer(this.#options, this.#batchBytes);
+    const connectAgain = () => connectProducer(this.#options, this.batchBytes);
     this.#client = await retry({ what: "making the producer anew", log, signal }, connectAgain);
     this.#listen(this.#client);
   }
@@ -157,6 +186,10 @@ export class RecordProducer {
       if (error) return onDelivered(kafkaError(`producing to ${report.topic}`, error), undefined);
       const { partition, offset } = report;
       onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? Date.now() });
+    });
+    const counter = new LossCounter();
+    client.on("event.stats", ({ message }: { message: string }) => {
+      if (client === this.#client && !this.#renewing) this.onLost?.(counter.lost(message));
     });
     client.on("event.error", (error) => {
       if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
@@ -199,8 +232,13 @@ export class RecordProducer {
 }
 
 function connectProducer(options: ProducerOptions, batchBytes: number): Promise<Producer> {
-  const { kafka, agentName, queueBytes, compression, log } = options;
+  const { kafka, agentName, queueBytes, compression, countsLost, log } = options;
   // Twice the window, and room for ledger entries: the window bounds the memory, a full queue would only stutter.
-  const limits = { batchBytes, queueBytes: 2 * queueBytes + (4 << 20), compression };
+  const limits = {
+    batchBytes,
+    queueBytes: 2 * queueBytes + (4 << 20),
+    compression,
+    statisticsMs: countsLost ? countLostEveryMs : 0,
+  };
   return connect(makeProducer, producerProperties(kafka, agentName, limits), kafka.topic, log);
 }

@@ -30,7 +30,7 @@ export function connectionProperties(kafka: KafkaConfig, agentName: string): Pro
 export function producerProperties(
   kafka: KafkaConfig,
   agentName: string,
-  limits: { batchBytes: number; queueBytes: number; compression: string },
+  limits: { batchBytes: number; queueBytes: number; compression: string; statisticsMs: number },
 ): Properties {
   return {
     ...connectionProperties(kafka, agentName),
@@ -49,6 +49,7 @@ export function producerProperties(
     "max.in.flight.requests.per.connection": 3,
     "retry.backoff.ms": 200,
     "delivery.report.only.error": false,
+    "statistics.interval.ms": limits.statisticsMs,
     dr_cb: true,
     ...kafka.options,
   };

@@ -1,16 +1,17 @@
 /**
  * How large a chunk may be: what the topic takes, less what a record costs beside its value; on a slow link less, so
- * that a chunk is under way for no longer than ten seconds.
+ * that a chunk is under way for no longer than ten seconds; on a link that breaks, what that is trusted with.
  */
 import { largestValue } from "../wire/record-size.ts";
+import { LinkTrust, leastBytes } from "./link-trust.ts";
 
-const leastBytes = 4096;
 const slowestChunkSeconds = 10;
 /** The rate is measured over as long as this at least before it counts. */
 const measureMs = 2000;
 const forgetMs = 30_000;
 
 export class ChunkSize {
+  readonly link = new LinkTrust();
   readonly #wanted: number | "auto";
   #topicBytes: number;
   #busySinceMs: number | undefined;
@@ -40,12 +41,13 @@ export class ChunkSize {
   next(file: { uploader: string; path: string }): number {
     const largest = largestValue(this.#topicBytes, file);
     const wanted = this.#wanted === "auto" ? largest : Math.min(this.#wanted, largest);
-    const bearable = this.#bytesPerSecond() * slowestChunkSeconds;
+    const bearable = Math.min(this.#bytesPerSecond() * slowestChunkSeconds, this.link.bytes);
     return Math.max(Math.min(wanted, leastBytes), Math.min(wanted, bearable));
   }
 
   /** A chunk was handed to the client. */
-  sent(bytes: number): void {
+  sent(partition: number, bytes: number): void {
+    this.link.sent(partition, bytes);
     if (this.#inFlightBytes === 0) {
       this.#busySinceMs = performance.now();
       this.#acknowledgedBytes = 0;
@@ -54,7 +56,8 @@ export class ChunkSize {
   }
 
   /** A chunk's end: acknowledged, or not delivered. */
-  ended(bytes: number, acknowledged: boolean): void {
+  ended(partition: number, bytes: number, acknowledged: boolean): void {
+    this.link.ended(partition, bytes, acknowledged);
     this.#inFlightBytes -= bytes;
     if (acknowledged) this.#acknowledgedBytes += bytes;
   }

@@ -53,7 +53,7 @@ export class TopicReplacedError extends AgentError {
 export function waitForKafka<T>(
   { log, signal, once }: UploadOptions,
   what: string,
-  attempt: () => Promise<T>,
+  attempt: (works: () => void) => Promise<T>,
 ): Promise<T> {
   const giveUp = (error: unknown) =>
     error instanceof ChangedError ||

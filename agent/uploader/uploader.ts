@@ -10,6 +10,7 @@ import { Answers } from "./answers.ts";
 import { Candidates } from "./candidates.ts";
 import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
+import { StalledLink } from "./stalled-link.ts";
 import { TopicLimit } from "./topic-limit.ts";
 import type { UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
@@ -36,7 +37,7 @@ const maxWaitingLarge = 1000;
  */
 export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const options = { ...given, moving: new Set<{ progress: Moving }>(), topicLimit: new TopicLimit(given) };
-  const { ledger, signal, chunkSize, config, log, observer } = options;
+  const { ledger, signal, chunkSize, config, log, observer, producer } = options;
   const candidates: Candidates = new Candidates({
     ...options,
     isDone: () => !afterwards.isBusy,
@@ -48,6 +49,8 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     watch.access.onChange = (answers) => (answers ? lanes.resume(watch) : lanes.suspend(watch));
   }
   const running = new Set<Promise<void>>();
+  const link = new StalledLink({ ...options, trust: chunkSize.link });
+  producer.onLost = (lost) => void link.look(lost);
   const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
@@ -110,6 +113,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   ledger.feedback.onNews = undefined;
   await Promise.all(running);
   await Promise.all([answers.end(), afterwards.end()]);
+  producer.onLost = undefined;
   return { failedCount: failed.size };
 }
 

@@ -99,7 +99,14 @@ export class VersionSender {
    * @param onAcknowledged called when more of the ranges is acknowledged
    */
   send(onRead: () => void, onAcknowledged: () => void): Promise<void> {
-    return waitForKafka(this.#options, this.#name, () => this.#sendRest(onRead, onAcknowledged));
+    return waitForKafka(this.#options, this.#name, (works) => {
+      const before = this.#prefix.bytes;
+      return this.#sendRest(onRead, () => {
+        // Not only at the end: that may be hours away.
+        if (this.#prefix.bytes > before) works();
+        onAcknowledged();
+      });
+    });
   }
 
   /** Resolves when everything that was sent is acknowledged. Throws as soon as a chunk was not delivered. */
@@ -138,6 +145,7 @@ export class VersionSender {
     const { window, signal, producer, topic, chunkSize, log, observer, logChunks } = this.#options;
     this.#prefix.throwFailure();
     if (topic.value.id !== this.#target.topicId) throw new TopicReplacedError(topic.value.name);
+    const { partition } = this.#target;
     const { offset, rest } = placeIn(this.#ranges, at);
     const limitBytes = chunkSize.topicBytes;
     const length = Math.min(this.#nextChunkBytes(), rest);
@@ -168,11 +176,11 @@ export class VersionSender {
       const chunk = await this.#chunk(offset, value);
       this.#anythingSent = true;
       const sent = this.#prefix.sent(at, length);
-      chunkSize.sent(length);
+      chunkSize.sent(partition, length);
       handedOver = true;
       const record = {
         topic: topic.value.name,
-        partition: this.#target.partition,
+        partition,
         key: chunkKey(chunk),
         value,
         headers: encodeChunk(chunk),
@@ -181,7 +189,7 @@ export class VersionSender {
         // A file of one chunk keeps its place until the ledger has it: so many files wait at most.
         if (error || this.#size > length) leave();
         else this.#leaveWindow = leave;
-        chunkSize.ended(length, error === undefined);
+        chunkSize.ended(partition, length, error === undefined);
         if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
         if (error) observer.metrics.chunk("failed");
         else observer.metrics.chunk("sent", length);
@@ -197,7 +205,7 @@ export class VersionSender {
       });
     } catch (error) {
       leave();
-      if (handedOver) chunkSize.ended(length, false);
+      if (handedOver) chunkSize.ended(partition, length, false);
       throw error;
     }
     return length;

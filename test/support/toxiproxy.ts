@@ -52,6 +52,13 @@ export class Toxiproxy {
     await this.#post(`/proxies/${name}`, { enabled: false });
   }
 
+  /** Resets all connections once; new ones go through at once, as spoiled as before. */
+  async interrupt(name: string): Promise<void> {
+    await this.cut(name);
+    // Not by `mend`: taking a throttle away waits for seconds until what it holds back is through.
+    await this.#post(`/proxies/${name}`, { enabled: true });
+  }
+
   /** Each answer comes later, by `ms` and up to `jitterMs` more. */
   async delay(name: string, ms: number, jitterMs: number): Promise<void> {
     await this.#toxic(name, "latency", "downstream", {

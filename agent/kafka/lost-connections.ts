@@ -1,0 +1,33 @@
+/**
+ * Which brokers' connections were lost, from the client's statistics. Its event for lost brokers comes only when all of a
+ * cluster's brokers are down at once.
+ */
+import { count, fields, mapOf } from "../lib/shape.ts";
+
+/** By the names that the client has for its brokers. */
+export type LostConnections = ReadonlySet<string>;
+
+const statistics = fields({ brokers: mapOf(fields({ disconnects: count, rx: count })) });
+
+/** Counts for one client, whose numbers begin with zero. */
+export class LossCounter {
+  readonly #before = new Map<string, { disconnects: number; rx: number }>();
+
+  /**
+   * Brokers whose connection was lost since the call before, if it had worked: something was received since the loss before.
+   * So an outage, however long, counts once, also one in which connections are accepted and never answered. Throws when these
+   * are no statistics.
+   *
+   * @param json the client's statistics
+   */
+  lost(json: string): LostConnections {
+    const lost = new Set<string>();
+    for (const [broker, { disconnects, rx }] of Object.entries(statistics(JSON.parse(json)).brokers)) {
+      const before = this.#before.get(broker) ?? { disconnects: 0, rx: 0 };
+      if (disconnects === before.disconnects) continue;
+      if (rx > before.rx) lost.add(broker);
+      this.#before.set(broker, { disconnects, rx });
+    }
+    return lost;
+  }
+}

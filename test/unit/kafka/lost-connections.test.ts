@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { LossCounter } from "../../../agent/kafka/lost-connections.ts";
+
+/** By broker: how often its connection was lost, and how many answers came from it. */
+function statistics(counts: Record<string, [disconnects: number, rx: number]>): string {
+  const brokers = Object.entries(counts).map(([name, [disconnects, rx]]) => [
+    name,
+    { name, disconnects, connects: disconnects + 1, rx },
+  ]);
+  return JSON.stringify({ name: "rdkafka#producer-1", brokers: Object.fromEntries(brokers), topics: {} });
+}
+
+test("names the brokers whose connection was lost since the call before", () => {
+  const counter = new LossCounter();
+  expect([...counter.lost(statistics({ a: [0, 5], b: [2, 5] }))]).toEqual(["b"]);
+  expect([...counter.lost(statistics({ a: [1, 9], b: [2, 9], c: [1, 1] }))]).toEqual(["a", "c"]);
+  expect([...counter.lost(statistics({ a: [1, 11], b: [2, 11], c: [1, 1] }))]).toEqual([]);
+});
+
+test("a connection that never answered is not lost", () => {
+  const counter = new LossCounter();
+  expect([...counter.lost(statistics({ a: [1, 5] }))]).toEqual(["a"]);
+  expect([...counter.lost(statistics({ a: [5, 5] }))]).toEqual([]);
+  expect([...counter.lost(statistics({ a: [9, 5] }))]).toEqual([]);
+  expect([...counter.lost(statistics({ a: [9, 7] }))]).toEqual([]);
+  expect([...counter.lost(statistics({ a: [10, 7] }))]).toEqual(["a"]);
+});
+
+test("refuses what are no statistics", () => {
+  expect(() => new LossCounter().lost("{}")).toThrow();
+});
