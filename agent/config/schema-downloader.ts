@@ -19,7 +19,9 @@ export const downloader = z.strictObject({
   min_free: size(0)
     .prefault("256MiB")
     .describe("With less free space than this the downloader pauses, and goes on by itself."),
-  keep_mtime: flag().prefault(true).describe("Files keep the source's modification time."),
+  keep_mtime: flag()
+    .prefault(true)
+    .describe("Files keep the source's modification time, as far as the output's file system can."),
   require_mount: flag().prefault(false).describe("Refuse to start when output is not a mount point."),
   file_mode: mode(0o400, "must let the owner read (0400)")
     .prefault("0644")
