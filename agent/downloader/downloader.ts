@@ -12,6 +12,7 @@ import { LogReader } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
+import { collectGarbage } from "../lib/garbage.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -57,7 +58,11 @@ async function runSession(
 ): Promise<DownloadResult> {
   const { common, config, disk, topic, effects, log } = options;
   await mount.check();
-  if (!first) await topic.refresh();
+  if (!first) {
+    // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
+    collectGarbage();
+    await topic.refresh();
+  }
   const files = new OpenFiles(disk);
   const store = new Store(config.output, files);
   await store.open();

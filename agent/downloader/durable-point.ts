@@ -19,6 +19,7 @@ import type { Position } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { layoutPath, type OutputPaths } from "./output-path.ts";
@@ -194,6 +195,7 @@ export class DurablePoint {
     });
     observer.done("delivered", name);
     await ledger.writeDelivered(publication, publication.size, publication.checksum, before);
+    leaveGarbage(garbageOf.publication);
   }
 
   /** A member that was frozen for longer than the session finds out here, before it publishes. */

@@ -3,7 +3,9 @@
  * chunk, or when there is room at last. A version's `from` says where its first chunk can be. All that wait are read in
  * one go, so a thousand lost partials cost one reading of the log and not a thousand.
  */
+
 import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 
 /** A version to read again: in each of these partitions from an offset up to another, exclusive. */
@@ -24,8 +26,6 @@ export interface RecoveryOptions {
   signal: AbortSignal;
   /** Takes a record whose key is that of a wanted version, `version` says which; undefined: it was parked. */
   take(record: IncomingRecord, version: number | undefined): Promise<void>;
-  /** Told of each record's bytes, also of those that nobody wants: all of them have been in memory. */
-  passed(bytes: number): void;
   /** Resolves when what was taken is on its way to the disk no more. */
   settled(): Promise<void>;
   /** Told what went wrong; the session ends then. */
@@ -120,7 +120,7 @@ export class Recoveries {
 
   /** @param parts one a partition at most */
   async #readParts(parts: readonly Part[], only: Batch | undefined): Promise<void> {
-    const { open, take, passed, signal } = this.#options;
+    const { open, take, signal } = this.#options;
     const until = new Map(parts.map((part) => [part.partition, part.until]));
     const reader = await open(parts.map(({ partition, from }) => ({ partition, offset: from })));
     try {
@@ -132,7 +132,8 @@ export class Recoveries {
             continue;
           }
           const { partition, offset, key, value } = event.record;
-          passed(value?.length ?? 0);
+          // Also what nobody wants has been in memory.
+          leaveGarbage((value?.length ?? 0) + garbageOf.record);
           const end = until.get(partition) ?? 0;
           if (offset >= end - 1) until.delete(partition);
           if (offset >= end) continue;

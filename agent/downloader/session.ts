@@ -3,9 +3,9 @@ import type { DownloaderConfig } from "../config/config.ts";
 import type { Group } from "../kafka/group-consumer.ts";
 import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
-import { GarbageBound } from "../lib/collect-garbage.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { Assembly } from "./assembly.ts";
@@ -75,7 +75,6 @@ export class Session {
   readonly #unplaceable: UnplaceableRecords;
   readonly #recoveries: Recoveries;
   readonly #abort = new AbortController();
-  readonly #garbage = new GarbageBound();
   #assembly!: Assembly;
   #repair!: Repair;
   /** The next offset to read, a partition. */
@@ -104,7 +103,6 @@ export class Session {
       open: options.openReader,
       signal: this.#abort.signal,
       take: (record, version) => this.#takeAgain(record, version),
-      passed: (bytes) => this.#garbage.passed(bytes),
       settled: () => this.#assembly.settled(),
       fail: (error) => {
         this.#failure ??= error;
@@ -223,7 +221,7 @@ export class Session {
   async #take(record: IncomingRecord): Promise<void> {
     await this.#assembly.take(record);
     this.#lastBytes = record.value?.length ?? 0;
-    this.#garbage.passed(this.#lastBytes);
+    leaveGarbage(this.#lastBytes + garbageOf.record);
     this.#positions.set(record.partition, record.offset + 1);
   }
 

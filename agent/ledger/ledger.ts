@@ -7,6 +7,7 @@ import { LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
 import type { Topic } from "../kafka/topics.ts";
 import { AgentError } from "../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import {
@@ -125,6 +126,7 @@ export class LedgerReader implements EntryReader {
         continue;
       }
       const { partition, offset, timestampMs, key, value } = event.record;
+      leaveGarbage(garbageOf.entry);
       if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) continue;
       const entry = decodeEntry(key, value);
       if (entry) entries.push({ entry, partition, offset, timestampMs });

@@ -1,6 +1,7 @@
 /** Noting what the ledger has as present and is no longer there. */
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { messageOf } from "../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { sideBySide } from "../lib/side-by-side.ts";
 import type { Log } from "../observe/log.ts";
 import { pathToDisplay } from "../wire/path.ts";
@@ -74,6 +75,7 @@ export class GoneFiles {
     let there = 0;
     await sideBySide(present, atATime, async (path) => {
       if (!(await this.#noteIfGone(path))) there++;
+      leaveGarbage(garbageOf.look);
     });
     this.#unseen = Math.max(0, there - this.#seen);
   }

@@ -5,6 +5,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { AgentError, codeOf } from "../lib/errors.ts";
+import { leaveGarbage } from "../lib/garbage.ts";
 import type { Algorithm } from "../wire/chunk.ts";
 import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import type { Found } from "./scan.ts";
@@ -51,6 +52,7 @@ export class SourceFile {
   async rest(): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
+    leaveGarbage(this.#buffer.length);
     this.#buffer = Buffer.alloc(0);
     if (handle) await this.file.watch.access.run(() => handle.close());
   }
@@ -126,6 +128,7 @@ export class SourceFile {
       await this.#fill(bytes, offset);
       hasher.update(bytes);
     }
+    leaveGarbage(buffer.length);
     await this.compareState();
     return checksum === `${algorithm}:${hasher.digest("hex")}`;
   }
@@ -139,6 +142,7 @@ export class SourceFile {
       this.#hasher.update(bytes);
       this.#hashedTo += bytes.length;
     }
+    leaveGarbage(buffer.length);
     await this.compareState();
   }
 

@@ -1,7 +1,7 @@
 /** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
-import { GarbageBound } from "../lib/collect-garbage.ts";
 import type { Disk } from "../lib/disk.ts";
 import { messageOf } from "../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
 import { pathToDisplay } from "../wire/path.ts";
@@ -51,7 +51,6 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const running = new Set<Promise<void>>();
   const link = new StalledLink({ ...options, trust: chunkSize.link });
   producer.onLost = (lost) => void link.look(lost);
-  const garbage = new GarbageBound();
   const failed = new Map<string, unknown>();
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
   const afterwards = new Afterwards({
@@ -91,7 +90,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
       leave();
       answers.freed(file.path);
       afterwards.freed(file.path);
-      garbage.passed(0);
+      leaveGarbage(garbageOf.record);
     }
   };
 

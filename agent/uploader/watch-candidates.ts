@@ -5,6 +5,7 @@
  */
 import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -164,6 +165,7 @@ export class WatchCandidates {
     for await (const found of scan(this.#watch, log, report)) {
       if (signal.aborted) return;
       this.#gone.found(found);
+      leaveGarbage(garbageOf.look);
       const wasSettling = this.#settling.has(found.file.path);
       const isReady = this.#isReady(found);
       // No event has told of it.

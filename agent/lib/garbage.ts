@@ -1,0 +1,38 @@
+/**
+ * Bounding garbage in bytes. Every chunk that is consumed is a buffer of its own outside the runtime's heap, and the
+ * runtime collects by the heap's growth: at full speed a hundred dead megabytes pile up between two collections.
+ * Measured with chunks of 1 MB: 92 MB resident without this, 68 MB with a collection every 8 MB. The
+ * downloader, which has a larger heap to look through: 82 MB resident and 3.4 CPU seconds a GB with one every 8 MB, 90 MB
+ * and 2.9 with one every 16; this is between the two.
+ */
+const everyBytes = 12 << 20;
+
+/** What else is left behind, in bytes, and by the heap that is not given back for a while. */
+export const garbageOf = {
+  /**
+   * Of a record: headers, promises, receipts. Measured with 10,000 files of 4 KiB, counted as 16 KiB each: peaks of 125
+   * and 127 MB (uploader, downloader); as 128 KiB: 93 and 105, for no more CPU than differs from run to run. Without
+   * what is counted below, both reached 120 now and then.
+   */
+  record: 128 << 10,
+  /** Of a file that gets its name: its ledger entry, log line, promises. */
+  publication: 64 << 10,
+  /** Of a ledger entry that is read: tens of thousands come at once, 1 KB each and the heap's growth. */
+  entry: 4 << 10,
+  /** Of a look at a file: fourteen big integers, a path, promises. Measured over 10,000 files: 2.4 KB each, and the heap's growth. */
+  look: 8 << 10,
+} as const;
+
+let left = 0;
+
+/** Counts what will be garbage soon, in bytes; collects when enough has come together. */
+export function leaveGarbage(bytes: number): void {
+  left += bytes;
+  if (left >= everyBytes) collectGarbage();
+}
+
+/** To be called when much has become garbage at once. Takes ten milliseconds or so. */
+export function collectGarbage(): void {
+  left = 0;
+  Bun.gc(true);
+}
