@@ -1,0 +1,277 @@
+/**
+ * What a group's downloaders know of the ledger: what is delivered, what can't be stored, what was sent and is neither,
+ * what is asked for, and where the group began. A settled path costs 24 bytes (`delivered-index.ts`), an unsettled one a few
+ * hundred, of a bounded number.
+ */
+import { chunkKey, decodeFrom, type VersionId } from "../wire/chunk.ts";
+import {
+  type Entry,
+  encodeEntryKey,
+  type FileValue,
+  type ReceiptKey,
+  type ReceiptKind,
+  type StartValue,
+} from "../wire/entry.ts";
+import { pathProblem } from "../wire/path.ts";
+import { DeliveredIndex } from "./delivered-index.ts";
+import type { LoggedEntry } from "./ledger.ts";
+import { type Sent, Unsettled } from "./unsettled.ts";
+
+/** So many receipts of forgotten files are remembered; what does not fit is found when the ledger is read again. */
+const maxMoot = 10_000;
+
+export class GroupState {
+  readonly group: string;
+  readonly #delivered: DeliveredIndex;
+  readonly #failed = new DeliveredIndex();
+  /** Of the newest such receipt of a path, the ledger offset after it. */
+  readonly #failedAt = new DeliveredIndex();
+  /** Of the newest entry of a path that says that its uploader has the failed version, the ledger offset after it. */
+  readonly #sentAgainAt = new DeliveredIndex();
+  #unsettled = new Unsettled();
+  /** While the ledger is read again: what will be in its place; nobody sees half of it. */
+  #loading: Unsettled | undefined;
+  /** Requests that stand in the ledger, by path. */
+  readonly #asked = new Map<string, VersionId>();
+  /** Versions whose `delivered` was taken back: they were stored once, and older ones stay settled. */
+  readonly #again = new DeliveredIndex();
+  /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
+  readonly #takenBack = new DeliveredIndex();
+  /** By key, receipts of files that their uploader has forgotten: nobody will ask for them. */
+  readonly #moot = new Map<string, ReceiptKey<ReceiptKind>>();
+  #start: StartValue | undefined;
+  /** By the brokers' clock, milliseconds since 1970. */
+  #startedAtMs = 0;
+  #hasReceipts = false;
+  #incomplete = false;
+
+  /** @param delivered what it remembers with, empty */
+  constructor(group: string, delivered: DeliveredIndex) {
+    this.group = group;
+    this.#delivered = delivered;
+  }
+
+  /** The offsets that the group began at, if it has begun. */
+  get start(): StartValue | undefined {
+    return this.#start;
+  }
+
+  /** Whether the group has ever delivered anything. */
+  get hasReceipts(): boolean {
+    return this.#hasReceipts;
+  }
+
+  /** What was sent and is neither delivered nor failed, as far as it is the group's business. */
+  *unsettled(): Generator<Sent> {
+    for (const sent of this.#unsettled.values()) if (this.#concerns(sent)) yield sent;
+  }
+
+  /** How many those are, about. */
+  get unsettledCount(): number {
+    return this.#unsettled.size;
+  }
+
+  /** The newest version of the file that the group has delivered. */
+  newestDelivered(id: { uploader: string; path: string }): number | undefined {
+    return this.#delivered.get(chunkKey(id));
+  }
+
+  /** The newest version of the file that the group has ever stored, also if it is to be delivered again. */
+  newestStored(id: { uploader: string; path: string }): number | undefined {
+    return Math.max(this.newestDelivered(id) ?? 0, this.#again.get(chunkKey(id)) ?? 0) || undefined;
+  }
+
+  /** Whether the version, or a newer one, is delivered. */
+  isDelivered(id: VersionId): boolean {
+    // A chunk of an older one that comes again must not bring it back over the one that is to be delivered again.
+    if ((this.#again.get(chunkKey(id)) ?? 0) > id.version) return true;
+    return (this.newestDelivered(id) ?? 0) >= id.version;
+  }
+
+  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */
+  isSettled(id: VersionId): boolean {
+    return this.isDelivered(id) || this.#isFailed(id);
+  }
+
+  /** Notes a version as delivered here, before its receipt is written. */
+  noteDelivered(id: VersionId): void {
+    this.#delivered.set(chunkKey(id), id.version);
+    this.#settle(id);
+    this.#hasReceipts = true;
+  }
+
+  /** Notes that a version has failed, by its receipt at this offset of the ledger. */
+  noteFailed(id: VersionId, offset: number): void {
+    // What was read before may be read again, and what this member has written may not be read yet: the offset decides.
+    this.#failed.set(chunkKey(id), id.version);
+    this.#failedAt.set(chunkKey(id), offset + 1);
+    if (this.#isFailed(id)) this.#settle(id);
+  }
+
+  /** The newest version of the file that has failed, whether that counts or not. */
+  newestFailed(id: { uploader: string; path: string }): number | undefined {
+    return this.#failed.get(chunkKey(id));
+  }
+
+  /** Notes a request that was written here. */
+  noteAsked({ uploader, path, version }: VersionId): void {
+    this.#asked.set(chunkKey({ uploader, path }), { uploader, path, version });
+  }
+
+  /** Whether a request for the version stands in the ledger, as far as that was read. */
+  isAsked(id: VersionId): boolean {
+    return this.#asked.get(chunkKey(id))?.version === id.version;
+  }
+
+  /** Notes where the group begins, as it was written here. */
+  noteStart(value: StartValue): void {
+    this.#start = value;
+    this.#startedAtMs = Date.parse(value.time);
+  }
+
+  /** Nothing is known for sure of versions up to this one: more are delivered than can be remembered. */
+  get floor(): number {
+    return this.#delivered.floor;
+  }
+
+  /** The whole ledger is read from now on; until `endReading` what was known before is what is known. */
+  beginReading(): void {
+    this.#incomplete = false;
+    this.#loading = new Unsettled();
+  }
+
+  endReading(): void {
+    this.#unsettled = this.#loading ?? this.#unsettled;
+    this.#loading = undefined;
+  }
+
+  /** Whether something was passed over, as it was settled then: the ledger has to be read once more. */
+  get isIncomplete(): boolean {
+    return this.#incomplete;
+  }
+
+  /** Whether reading the ledger again may find something. */
+  get mayBeMore(): boolean {
+    // What did not fit is looked for once most of what did is settled.
+    return this.#incomplete || this.#unsettled.mayTakeMore;
+  }
+
+  /** Requests that are settled, or that a newer version has made moot: they are to be taken back. */
+  takeMootRequests(): ReceiptKey<"needs">[] {
+    const { overflowed } = this.#unsettled;
+    const moot: ReceiptKey<"needs">[] = [];
+    for (const [name, id] of this.#asked) {
+      // What is not there may only not have fitted.
+      if (this.#unsettled.has(id) || (overflowed && !this.isSettled(id))) continue;
+      this.#asked.delete(name);
+      moot.push({ kind: "needs", group: this.group, ...id });
+    }
+    return moot;
+  }
+
+  /** Receipts of files that their uploader has forgotten, of those that `isOurs`, so many at most: they are to be dropped. */
+  takeForgotten(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
+    const ours = [...this.#moot].filter(([, key]) => isOurs(key)).slice(0, count);
+    for (const [name] of ours) this.#moot.delete(name);
+    return ours.map(([, key]) => key);
+  }
+
+  /** Takes an entry as it is read. */
+  take({ entry, offset, timestampMs }: LoggedEntry): void {
+    const { key, value } = entry;
+    if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset);
+    if (!("group" in key) || key.group !== this.group) return;
+    if (key.kind === "start") {
+      this.#start = (value as StartValue | null) ?? undefined;
+      this.#startedAtMs = timestampMs;
+      return;
+    }
+    // It is dropped already, or was written anew since.
+    if (this.#moot.size > 0) this.#moot.delete(encodeEntryKey(key));
+    if (key.kind === "needs") {
+      if (value !== null) this.#asked.set(chunkKey(key), key);
+      else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
+    } else if (value === null) this.#takeBack(key, offset);
+    else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
+    else if (key.kind === "delivered") this.noteDelivered(key);
+    else this.noteFailed(key, offset);
+  }
+
+  #settle(id: VersionId): void {
+    this.#unsettled.settle(id);
+    this.#loading?.settle(id);
+  }
+
+  /** Whether the version has failed, and its uploader has not said since that it has it. */
+  #isFailed(id: VersionId): boolean {
+    const file = chunkKey(id);
+    const isLifted = (this.#sentAgainAt.get(file) ?? 0) > (this.#failedAt.get(file) ?? 0);
+    return this.#failed.get(file) === id.version && !isLifted;
+  }
+
+  #takeFile(key: Extract<Entry["key"], { kind: "file" }>, value: FileValue | null, offset: number): void {
+    const { uploader, path } = key;
+    const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
+    const unsettled = this.#loading ?? this.#unsettled;
+    const wasUnsettled = this.#unsettled.has(newest);
+    unsettled.settle(newest);
+    if (value === null) this.#forget(key);
+    const sent = value && toSent(newest, value);
+    // Each time its uploader has it after all it is tried once more.
+    if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
+      this.#sentAgainAt.set(chunkKey(sent), offset + 1);
+    if (!sent || this.isSettled(sent)) return;
+    // Of what is that old, almost all was delivered and is forgotten, and nothing here tells the rest from it, but what
+    // was known as missing before. What does not come by itself is not asked for: see `floor`.
+    if (sent.version <= this.#delivered.floor && !wasUnsettled) return;
+    if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
+  }
+
+  /** The uploader has forgotten the file. Forgotten here as well, its receipts' tombstones are nobody's request. */
+  #forget({ uploader, path }: { uploader: string; path: string }): void {
+    const file = chunkKey({ uploader, path });
+    const versions = {
+      delivered: this.#delivered.get(file),
+      failed: this.#failed.get(file),
+      needs: this.#asked.get(file)?.version,
+    };
+    for (const [kind, version] of Object.entries(versions) as [ReceiptKind, number | undefined][]) {
+      if (version === undefined || this.#moot.size >= maxMoot) continue;
+      const key = { kind, group: this.group, uploader, path, version };
+      this.#moot.set(encodeEntryKey(key), key);
+    }
+    for (const index of [this.#delivered, this.#again]) index.forget(file);
+    for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
+    this.#asked.delete(file);
+  }
+
+  /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */
+  #takeBack(key: Extract<Entry["key"], { version: number }>, offset: number): void {
+    const file = chunkKey(key);
+    const index = key.kind === "delivered" ? this.#delivered : this.#failed;
+    if (index.get(file) !== key.version || (this.#takenBack.get(encodeEntryKey(key)) ?? -1) >= offset) return;
+    index.forget(file);
+    if (key.kind === "delivered") this.#again.set(file, key.version);
+    this.#takenBack.set(encodeEntryKey(key), offset);
+    // What its uploader says of it was passed over: the ledger has to be read once more.
+    if (!this.isDelivered(key)) this.#incomplete = true;
+  }
+
+  /** What was sent before the group began is none of its business. */
+  #concerns(sent: Sent): boolean {
+    const { topic, partition, offset, version } = sent;
+    // What was asked for, and is in another topic now, was the group's business before.
+    if (!this.#start || this.isAsked(sent)) return true;
+    if (topic === this.#start.topic) return offset >= (this.#start.offsets[String(partition)] ?? 0);
+    // Of a topic that came before or after the one that the group began with; versions are the brokers' microseconds.
+    return version >= this.#startedAtMs * 1000;
+  }
+}
+
+function toSent(id: VersionId, value: FileValue): Sent | undefined {
+  const { state, size, checksum, topic, partition, offset, from } = value;
+  if ((state !== "sent" && state !== "gone") || checksum === undefined) return undefined;
+  if (topic === undefined || partition === undefined || offset === undefined) return undefined;
+  const where = from === undefined ? undefined : decodeFrom(from);
+  return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
+}
