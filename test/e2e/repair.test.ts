@@ -227,6 +227,28 @@ test("redeliver brings back what was delivered and taken away, and what had fail
   await expectDelivered(stage, file, agent);
 });
 
+test("the receipt of a file that its uploader has forgotten is dropped, and nothing is fetched for that", async () => {
+  const stage = await prepare();
+  const { kafka, scene, topicId } = stage;
+  const file = fileOf(stage, 9);
+  await kafka.produce(scene.topic, chunksOf(file));
+  const entry = fileEntry(file, { topicId, offset: 3, from: `${topicId} 0@0` });
+  await kafka.produce(scene.ledger, [entry]);
+  const agent = await stage.start();
+  await expectDelivered(stage, file, agent);
+  await kafka.produce(scene.ledger, [{ ...entry, value: null }]);
+  const isLeft = async () => (await ledgerOf(stage)).has(receiptKey(stage, "delivered"));
+  await waitUntil("its receipt is dropped", async () => !(await isLeft()), { detail: () => agent.report() });
+  // The next version is delivered as any other, and stays so.
+  const next = { ...file, version: handMadeVersion + 1 };
+  await kafka.produce(scene.topic, chunksOf(next));
+  await kafka.produce(scene.ledger, [fileEntry(next, { topicId, offset: 7, from: `${topicId} 0@4` })]);
+  await waitUntil("the next is delivered", async () =>
+    (await ledgerOf(stage)).has(receiptKey(stage, "delivered", next.version)),
+  );
+  expect(agent.output.split("merge complete")).toHaveLength(3);
+});
+
 test("an output without the right to write to one folder fails that folder's files only", async () => {
   const stage = await prepare();
   const { kafka, scene, output } = stage;
