@@ -10,7 +10,7 @@ import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
 import type { EntryLog } from "./ledger.ts";
 
-/** So many receipts of forgotten files are dropped at a time. */
+/** So many moot receipts are dropped at a time. */
 const tidyCount = 500;
 
 export class GroupLedger extends GroupState {
@@ -111,8 +111,8 @@ export class GroupLedger extends GroupState {
     // What was taken back on purpose is not known as missing before the ledger is read again.
     if (this.isIncomplete) return;
     // What was dropped already may still be to be read.
-    const forgotten = this.isComplete ? this.takeForgotten(isOurs, tidyCount) : [];
-    const moot = [...this.takeMootRequests(), ...forgotten];
+    const others = this.isComplete ? this.takeMoot(isOurs, tidyCount) : [];
+    const moot = [...this.takeMootRequests(), ...others];
     await Promise.all(moot.map((key) => this.#log.write({ key, value: null } as Entry)));
   }
 

@@ -17,7 +17,7 @@ import { DeliveredIndex } from "./delivered-index.ts";
 import type { LoggedEntry } from "./ledger.ts";
 import { type Sent, Unsettled } from "./unsettled.ts";
 
-/** So many receipts of forgotten files are remembered; what does not fit is found when the ledger is read again. */
+/** So many receipts that are moot are remembered; what does not fit is found when the ledger is read again. */
 const maxMoot = 10_000;
 
 export class GroupState {
@@ -37,7 +37,7 @@ export class GroupState {
   readonly #again = new DeliveredIndex();
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
   readonly #takenBack = new DeliveredIndex();
-  /** By key, receipts of files that their uploader has forgotten: nobody will ask for them. */
+  /** By key, receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
   readonly #moot = new Map<string, ReceiptKey<ReceiptKind>>();
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
@@ -115,7 +115,11 @@ export class GroupState {
 
   /** Notes a request that was written here. */
   noteAsked({ uploader, path, version }: VersionId): void {
-    this.#asked.set(chunkKey({ uploader, path }), { uploader, path, version });
+    const id = { uploader, path, version };
+    const known = this.#asked.get(chunkKey(id)) ?? id;
+    const [older, newer] = known.version < version ? [known, id] : [id, known];
+    this.#asked.set(chunkKey(id), newer);
+    if (older.version < newer.version) this.#noteMoot({ kind: "needs", group: this.group, ...older });
   }
 
   /** Whether a request for the version stands in the ledger, as far as that was read. */
@@ -169,8 +173,8 @@ export class GroupState {
     return moot;
   }
 
-  /** Receipts of files that their uploader has forgotten, of those that `isOurs`, so many at most: they are to be dropped. */
-  takeForgotten(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
+  /** Other receipts that are moot, of those that `isOurs`, so many at most: they are to be dropped. */
+  takeMoot(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
     const ours = [...this.#moot].filter(([, key]) => isOurs(key)).slice(0, count);
     for (const [name] of ours) this.#moot.delete(name);
     return ours.map(([, key]) => key);
@@ -189,7 +193,7 @@ export class GroupState {
     // It is dropped already, or was written anew since.
     if (this.#moot.size > 0) this.#moot.delete(encodeEntryKey(key));
     if (key.kind === "needs") {
-      if (value !== null) this.#asked.set(chunkKey(key), key);
+      if (value !== null) this.noteAsked(key);
       else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
     } else if (value === null) this.#takeBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
@@ -236,13 +240,15 @@ export class GroupState {
       needs: this.#asked.get(file)?.version,
     };
     for (const [kind, version] of Object.entries(versions) as [ReceiptKind, number | undefined][]) {
-      if (version === undefined || this.#moot.size >= maxMoot) continue;
-      const key = { kind, group: this.group, uploader, path, version };
-      this.#moot.set(encodeEntryKey(key), key);
+      if (version !== undefined) this.#noteMoot({ kind, group: this.group, uploader, path, version });
     }
     for (const index of [this.#delivered, this.#again]) index.forget(file);
     for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
     this.#asked.delete(file);
+  }
+
+  #noteMoot(key: ReceiptKey<ReceiptKind>): void {
+    if (this.#moot.size < maxMoot) this.#moot.set(encodeEntryKey(key), key);
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */

@@ -149,3 +149,12 @@ test("what is known as missing stays so when more is delivered than can be remem
   await log.readAgain();
   expect([...ledger.unsettled()].map(({ path }) => path)).toEqual(["a.txt", "b.txt"]);
 });
+
+test("a request is taken back also when a newer version was asked for before there was time for it", async () => {
+  const log = new MemoryLedger([noted(first), needs(first), noted(second), needs(second)]);
+  const ledger = await GroupLedger.open("group", log);
+  expect(ledger.isAsked(second)).toBe(true);
+  await ledger.tidy(all);
+  expect(log.written).toEqual([without(needs(first))]);
+  expect(ledger.isAsked(second)).toBe(true);
+});
