@@ -3,7 +3,6 @@
  * chunk, or when there is room at last. A version's `from` says where its first chunk can be. All that wait are read in
  * one go, so a thousand lost partials cost one reading of the log and not a thousand.
  */
-
 import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";

@@ -37,6 +37,25 @@ test("a broker that is killed in the middle of a file and comes back: the file a
   expect(new Set(ofVideo.map((record) => headerOf(record, "version"))).size).toBe(1);
 });
 
+test("a broker that refuses connections is tried ever more rarely", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  await writeTree(source, randomTree(84, { count: 3, levels: 1, maxBytes: 1_000 }));
+  const uploader = await scene.uploader(source);
+  const downloader = await scene.downloader(output, {
+    kafka: { options: { debug: "broker" } },
+    settings: { log: { level: "debug" } },
+  });
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  await kafka.kill();
+  await waitUntil("15 s of the outage have passed", elapsed(15_000));
+  const refused = downloader.messages.filter((message) => /Connect to .* failed/.test(message));
+  await kafka.restart();
+  expect(refused).not.toBeEmpty();
+  // Four clients with two or three connections each; without a backoff it is tens of thousands.
+  expect(refused.length).toBeLessThan(300);
+});
+
 test("agents that start while the broker is away say it once, wait, also with --once, and work when it is there", async () => {
   const scene = await openScene();
   const [source, other] = [await scene.folder("source"), await scene.folder("other")];
