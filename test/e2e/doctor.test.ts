@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess, StartOptions } from "../support/agent-process.ts";
+import { Faults } from "../support/faults.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
 import type { PlainKafka } from "../support/plain-kafka.ts";
 import { type Scene, type Settings, useScenes } from "../support/scene.ts";
@@ -255,6 +256,17 @@ describe("it finds a topic that", () => {
     expect(records.map(({ key, value }) => [key, value])).toEqual([["doctor/till", null]]);
   });
 
+  test("goes by the devices' clocks, where this one's is years off", async () => {
+    const scene = await openScene();
+    await makeTopics(scene, { "message.timestamp.type": "CreateTime" });
+    const faults = await Faults.make(await scene.folder("faults"));
+    await faults.setClock(-10 * 365 * 86_400);
+    await expectOneFailure(
+      await uploaders(scene, { env: faults.env }),
+      /clock: .* behind the brokers', and topic .* goes by it \(CreateTime\).*; fix: set the clock/,
+    );
+  });
+
   test("takes smaller chunks than configured, or has other partitions, with warnings", async () => {
     const scene = await openScene();
     await makeTopics(scene, { "max.message.bytes": "100000" });
@@ -298,6 +310,20 @@ describe("it finds that a downloader", () => {
     expect(await agent.waitForExit()).toBe(0);
     expect(agent.output).toMatch(/ok +backlog: the oldest of 3 unread chunks is/);
   });
+});
+
+test("it finds an agent on another host that has the uploader's name", async () => {
+  const scene = await openScene();
+  const plain = await makeTopics(scene);
+  const held = { format: 1, instance: crypto.randomUUID(), host: "branch-7", highest: 0, state: "held" };
+  const entry = { key: "name/till", value: Buffer.from(JSON.stringify(held)), headers: [] };
+  // Whichever of them is the name's.
+  for (const partition of [0, 1, 2, 3]) await plain.produce(scene.ledger, [entry], partition);
+  const agent = await uploaders(scene);
+  expect(await agent.waitForExit()).toBe(0);
+  expect(lines(agent, "warn")).toEqual([
+    expect.stringMatching(/name till: held by an agent on branch-7.*; fix: give one of the two another name/),
+  ]);
 });
 
 describe("it finds an output that", () => {

@@ -16,6 +16,8 @@ export interface KafkaOptions {
   /** Beside the plain one that `bootstrap` names. */
   listeners?: readonly Listener[];
   logLevel?: "warn" | "info" | "debug";
+  /** As a further broker of this one's cluster. */
+  join?: Kafka;
 }
 
 export interface Listener {
@@ -42,6 +44,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const kafka = new Kafka(await mkdtemp(join(tmpdir(), "streamsend-kafka-")));
   // A test that fails, or is interrupted, must leave no broker behind.
   const args = ["--with", String(process.pid), "--log-level", options.logLevel ?? "info"];
+  if (options.join) args.push("--join", options.join.dir);
   for (const [key, value] of Object.entries(options.settings ?? {})) args.push("--set", `${key}=${value}`);
   for (const { name, protocol, advertisedPort } of options.listeners ?? []) {
     args.push("--listener", [name, protocol, ...(advertisedPort ? [advertisedPort] : [])].join(":"));

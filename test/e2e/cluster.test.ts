@@ -1,0 +1,66 @@
+/** Two brokers, each partition at both of them: what one broker alone can't show. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { expectSameTree } from "../support/compare.ts";
+import { type Kafka, startKafka } from "../support/kafka.ts";
+import { headerOf } from "../support/records.ts";
+import { useScenes } from "../support/scene.ts";
+import { writeLargeFile } from "../support/tree.ts";
+
+const openScene = useScenes(async () => first.bootstrap);
+/** Several, so that each broker leads some. */
+const partitions = 4;
+let first: Kafka;
+let second: Kafka;
+
+beforeAll(async () => {
+  first = await startKafka({ settings: { "offsets.topic.replication.factor": 2 } });
+  second = await startKafka({ join: first });
+});
+
+afterAll(async () => {
+  // The first one decides for both: without it the other could not end in order.
+  await second.stop();
+  await first.stop();
+});
+
+test("a broker that is killed in the middle of files: the other one takes over, and each arrives in one version", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const kafka = { partitions, replication: 2 };
+  const names = Array.from({ length: 2 * partitions }, (_, at) => `video-${at}.avi`);
+  for (const name of names) await writeLargeFile(join(source, name), 2 << 20);
+  const slowly = { chunk: 65_536, rate: "2MB/s", in_flight: "512KiB", parallel: names.length };
+  const uploader = await scene.uploader(source, { kafka, uploader: slowly });
+  const downloader = await scene.downloader(output, { kafka });
+  const agents = [uploader, downloader];
+  for (const name of names) await downloader.waitForLine(new RegExp(`${name} \\(0000[2-9]/`));
+  expect(downloader.messages.filter((message) => message.includes("merge complete"))).toBeEmpty();
+  await second.kill();
+  await expectSameTree(source, join(output, "uploader"), agents);
+  await second.restart();
+  const records = await (await scene.kafka()).readAll(scene.topic);
+  const versions = records.map((record) => `${record.key} ${headerOf(record, "version")}`);
+  expect(new Set(versions).size).toBe(names.length);
+});
+
+test("doctor finds topics of one replica, and says what would be lost with one broker", async () => {
+  const scene = await openScene();
+  const plain = await scene.kafka();
+  const byBrokers = { "message.timestamp.type": "LogAppendTime" };
+  await plain.createTopic(scene.topic, 1, byBrokers);
+  await plain.createTopic(scene.ledger, 4, { ...byBrokers, "cleanup.policy": "compact" });
+  const { topic, ledger, brokers } = scene;
+  const config = await scene.configuration({
+    role: "uploader",
+    kafka: { brokers, topic, ledger, ledger_partitions: 4 },
+    uploader: { watch: [{ path: await scene.folder("source") }] },
+  });
+  const doctor = scene.agent(["doctor", "--config", config]);
+  await doctor.waitForExit();
+  for (const subject of [`topic ${topic}`, `ledger ${ledger}`])
+    expect(doctor.output).toMatch(
+      new RegExp(`FAIL +${subject}: is kept once, in a cluster of 2 brokers.*; fix: `),
+    );
+  expect(await doctor.waitForExit()).toBe(1);
+});
