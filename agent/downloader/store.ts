@@ -12,7 +12,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { type Disk, type Found, replaceFile } from "../lib/disk.ts";
+import { type Disk, replaceFile } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
 import {
   count,
@@ -28,7 +28,9 @@ import {
 } from "../lib/shape.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import type { OpenFiles } from "./open-files.ts";
+import { OutputFolder } from "./output-folder.ts";
 import { Partial, type PartialNote } from "./partial.ts";
+import { Quarantine } from "./quarantine.ts";
 
 const versionId = { uploader: text, path: text, version: count };
 const note: Shape<PartialNote> = fields(
@@ -67,25 +69,25 @@ export type Publication = Shaped<typeof publication>;
 /** Where in a partition there are records that only a newer agent understands: offsets `[from, to)`. */
 export type ParkedRange = Shaped<typeof parkedRange>;
 
-/** What failed verification is kept for people to look at: so many bytes and files, the newest. */
-const quarantineBytes = 1 << 30;
-const quarantineFiles = 16;
-
 export class Store {
   readonly output: string;
   readonly folder: string;
   readonly #disk: Disk;
   readonly #files: OpenFiles;
+  readonly #partials: string;
+  readonly #quarantine: Quarantine;
+  readonly #outputFolder: OutputFolder;
   #name = "";
   #foldsCase = false;
-  /** The file system that was opened. */
-  #device: number | undefined;
 
   constructor(output: string, files: OpenFiles) {
     this.output = output;
     this.folder = join(output, ".streamsend");
     this.#disk = files.disk;
     this.#files = files;
+    this.#partials = join(this.folder, "partial");
+    this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
+    this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);
   }
 
   /** Tells this store from every other one. */
@@ -99,11 +101,11 @@ export class Store {
   }
 
   /** Makes the folders where they are missing; never the output itself. Throws an `AgentError` that says what is wrong. */
-  async open(): Promise<void> {
-    await this.#tryIt(async () => {
-      this.#device = (await this.#lookAtOutput()).device;
-      for (const folder of [this.folder, this.#partials, this.#quarantine]) await this.#makeFolder(folder);
-      await this.#requireWritable();
+  open(): Promise<void> {
+    return this.#outputFolder.open(async () => {
+      for (const folder of [this.folder, this.#partials, this.#quarantine.folder])
+        await this.#makeFolder(folder);
+      await this.#outputFolder.requireWritable();
       // Half-written when a crash came.
       for (const name of await this.#disk.list(this.folder))
         if (name.endsWith(".new")) await this.#disk.remove(join(this.folder, name));
@@ -114,55 +116,14 @@ export class Store {
     });
   }
 
-  /** Throws a retryable `AgentError` when nothing can be stored, or less is free than is to stay free. */
-  async require(minFreeBytes: number): Promise<void> {
-    await this.#requireOpened();
-    if ((await this.freeBytes()) >= minFreeBytes) return;
-    throw new AgentError(
-      `output ${this.output} has less than downloader.min_free (${minFreeBytes} bytes) left: paused until there is more`,
-      "retryable",
-    );
+  /** See `OutputFolder`. */
+  require(minFreeBytes: number): Promise<void> {
+    return this.#outputFolder.require(minFreeBytes);
   }
 
-  /** Throws an `AgentError` when the output is no longer what was opened: gone, unmounted, or read-only. */
-  #requireOpened(): Promise<void> {
-    return this.#tryIt(async () => {
-      const { device } = await this.#lookAtOutput();
-      // What is below the mount point must not be written to.
-      if (device !== this.#device)
-        throw new AgentError(`output ${this.output} is another file system than before`, "retryable");
-      await this.#requireWritable();
-    });
-  }
-
-  async #tryIt(attempt: () => Promise<void>): Promise<void> {
-    try {
-      await attempt();
-    } catch (error) {
-      if (error instanceof AgentError) throw error;
-      throw new AgentError(`output ${this.output} ${String(error)}`, "retryable", error);
-    }
-  }
-
-  async #lookAtOutput(): Promise<Found> {
-    // The output itself may be a link: `/.` is what it leads to.
-    const found = await this.#disk.look(`${this.output}/.`);
-    if (found?.kind === "folder") return found;
-    const isThere = (await this.#disk.look(this.output)) !== undefined;
-    const what = isThere ? "is no directory" : "is not there: make it, it is never made here";
-    throw new AgentError(`output ${this.output} ${what}`, "retryable");
-  }
-
-  async #requireWritable(): Promise<void> {
-    if (await this.#disk.mayChange(this.#partials)) return;
-    const isThere = (await this.#disk.look(this.#partials)) !== undefined;
-    const what = isThere ? "can't be written to: paused until it can" : "has lost its .streamsend";
-    throw new AgentError(`output ${this.output} ${what}`, "retryable");
-  }
-
-  /** Bytes that are free for the agent on the output's file system. */
+  /** See `OutputFolder`. */
   freeBytes(): Promise<number> {
-    return this.#disk.freeBytes(this.output);
+    return this.#outputFolder.freeBytes();
   }
 
   /** A partial for a version that begins. */
@@ -246,35 +207,10 @@ export class Store {
 
   /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */
   async quarantine(partial: Partial): Promise<string | undefined> {
-    const place = join(this.#quarantine, partialName(partial.id));
     await this.#files.close(partial.file);
-    await this.#disk.rename(partial.file, place);
+    const place = await this.#quarantine.take(partial.file, partialName(partial.id));
     await this.removeNote(partial.id);
-    await this.#boundQuarantine();
-    return (await this.#disk.look(place)) && place;
-  }
-
-  async #boundQuarantine(): Promise<void> {
-    const kept: { file: string; found: Found }[] = [];
-    for (const name of await this.#disk.list(this.#quarantine)) {
-      const file = join(this.#quarantine, name);
-      const found = await this.#disk.look(file);
-      if (found) kept.push({ file, found });
-    }
-    kept.sort((a, b) => b.found.changedMs - a.found.changedMs);
-    let bytes = 0;
-    for (const [at, { file, found }] of kept.entries()) {
-      bytes += found.size;
-      if (bytes > quarantineBytes || at >= quarantineFiles) await this.#disk.remove(file);
-    }
-  }
-
-  get #partials(): string {
-    return join(this.folder, "partial");
-  }
-
-  get #quarantine(): string {
-    return join(this.folder, "quarantine");
+    return place;
   }
 
   async #readName(): Promise<string> {
