@@ -31,6 +31,9 @@ export class Log {
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate> | undefined;
   #closed = false;
+  /** The last line's time, as text: at full speed many lines are of one millisecond. */
+  #stamp = "";
+  #stampMs = 0;
 
   constructor(options: LogOptions) {
     this.#options = options;
@@ -82,7 +85,16 @@ export class Log {
   }
 
   #text(level: Level, message: string): string {
-    return `[${localTime(new Date())}] ${level.toUpperCase()} [${this.#options.agent}] ${escapeControls(message)}\n`;
+    return `[${this.#time()}] ${level.toUpperCase()} [${this.#options.agent}] ${escapeControls(message)}\n`;
+  }
+
+  #time(): string {
+    const nowMs = Date.now();
+    if (nowMs !== this.#stampMs) {
+      this.#stampMs = nowMs;
+      this.#stamp = localTime(new Date(nowMs));
+    }
+    return this.#stamp;
   }
 
   #json(level: Level, message: string, fields: Fields | undefined): string {
