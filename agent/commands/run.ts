@@ -155,6 +155,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
       log,
       observer,
       logChunks: config.log.chunks,
+      retentionMs,
       signal,
       once: options.once,
       drainMs: config.shutdownTimeoutMs / 2,

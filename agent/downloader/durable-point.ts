@@ -165,6 +165,7 @@ export class DurablePoint {
     return {
       ...partial.id,
       size: partial.size,
+      mtime: String(partial.mtime),
       checksum,
       partial: partialName(partial.id),
       target,
@@ -194,7 +195,7 @@ export class DurablePoint {
       checksum: publication.checksum,
     });
     observer.done("delivered", name);
-    await ledger.writeDelivered(publication, publication.size, publication.checksum, before);
+    await ledger.writeDelivered(publication, publication, before);
     leaveGarbage(garbageOf.publication);
   }
 

@@ -58,6 +58,8 @@ const publication = fields(
   {
     /** The version that has the place now and is to be kept under another name; 0: nobody knows which that is. */
     keeps: count,
+    /** Of the source, for its receipt; nanoseconds since 1970. */
+    mtime: textLike(/^-?\d+$/),
     /** Of the partial: what has its name, and this, is the version itself. */
     inode: count,
   },

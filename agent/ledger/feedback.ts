@@ -42,8 +42,8 @@ export class Feedback {
     const { key, value } = entry;
     if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, offset);
     else if (key.kind === "delivered") {
-      const { size, checksum } = (value as DeliveredValue | null) ?? {};
-      this.#takeReceipt({ ...idOf(key), verdict: "delivered", size, checksum }, value === null);
+      const { size, checksum, mtime } = (value as DeliveredValue | null) ?? {};
+      this.#takeReceipt({ ...idOf(key), verdict: "delivered", size, checksum, mtime }, value === null);
     } else if (key.kind === "failed") {
       const { reason } = (value as FailedValue | null) ?? {};
       this.#takeReceipt({ ...idOf(key), verdict: "failed", reason }, value === null);
@@ -98,6 +98,11 @@ export class Feedback {
   /** Whether no group that counts still waits for the path's present version. */
   isSettled(path: string): boolean {
     return this.#receipts.isSettled(path);
+  }
+
+  /** The newest version of the path that a group that counts has, and that has no entry: this is newer than the entry's. */
+  deliveredUnnoted(path: string): GroupReceipt | undefined {
+    return this.#early.newestDelivered(path);
   }
 
   /** What groups could not store, of before the role began. Asked for once. */

@@ -61,15 +61,22 @@ export class GroupLedger extends GroupState {
    */
   async writeDelivered(
     id: VersionId,
-    size: number,
-    checksum: string,
+    content: Pick<DeliveredValue, "size" | "checksum" | "mtime">,
     before: number | undefined,
   ): Promise<void> {
     const { uploader, path, version } = id;
     // Another member has delivered a newer one meanwhile: this receipt is moot already, and that one stays.
     if (before !== undefined && before > version) return;
     const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
-    const value: DeliveredValue = { format: 1, size, checksum, time: new Date().toISOString() };
+    const { size, checksum, mtime } = content;
+    const time = new Date().toISOString();
+    const value: DeliveredValue = {
+      format: 1,
+      size,
+      checksum,
+      ...(mtime === undefined ? {} : { mtime }),
+      time,
+    };
     const writes = [this.#log.write({ key, value })];
     if (before !== undefined && before !== version)
       writes.push(this.#log.write({ key: { ...key, version: before }, value: null }));

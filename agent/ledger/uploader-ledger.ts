@@ -12,6 +12,7 @@ import type { FileValue, NameValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { Feedback } from "./feedback.ts";
 import type { Ledger, LedgerReader, LoggedEntry } from "./ledger.ts";
+import type { GroupReceipt } from "./version-receipts.ts";
 import { VersionClock } from "./versions.ts";
 
 /** How long a holder of the name has for its answer, once our claim can be read. */
@@ -114,6 +115,15 @@ export class UploaderLedger {
   isPresent(path: string): boolean {
     const text = this.#files.get(path);
     return text !== undefined && !text.includes('"state":"gone"');
+  }
+
+  /**
+   * A group's word on a version that is newer than the path's entry: it was sent and stored, and this agent was killed before
+   * it could note that. Not of one so old that its entry may be forgotten.
+   */
+  deliveredUnnoted(path: string, retentionMs: number): GroupReceipt | undefined {
+    const receipt = this.feedback.deliveredUnnoted(path);
+    return receipt && receipt.version / 1000 > this.#versions.nowMs - retentionMs ? receipt : undefined;
   }
 
   /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */

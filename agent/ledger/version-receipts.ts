@@ -14,6 +14,8 @@ export interface GroupReceipt {
   /** Of a delivered one. */
   size?: number | undefined;
   checksum?: string | undefined;
+  /** Nanoseconds since 1970, as text. */
+  mtime?: string | undefined;
   /** Of a failed one. */
   reason?: string | undefined;
 }
@@ -105,6 +107,12 @@ export class EarlyReceipts {
     this.#delete(path);
     for (const receipt of known) if (receipt.version > version) this.put(receipt);
     return known.filter((receipt) => receipt.version === version);
+  }
+
+  /** The newest version of the path that a group has. */
+  newestDelivered(path: string): GroupReceipt | undefined {
+    const delivered = this.#byPath.get(path)?.filter(({ verdict }) => verdict === "delivered") ?? [];
+    return delivered.sort((a, b) => b.version - a.version)[0];
   }
 
   paths(): IterableIterator<string> {

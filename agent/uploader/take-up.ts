@@ -1,10 +1,14 @@
 /** Which version a file is: one that was sent already, one to go on with, or a new one. */
+import { endOffset } from "../kafka/topics.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import type { GroupReceipt } from "../ledger/version-receipts.ts";
 import { chunkKey, decodeFrom, type From } from "../wire/chunk.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
+import { pathToDisplay } from "../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
 import type { SourceFile } from "./source-file.ts";
+import { type UploadOptions, waitForKafka } from "./upload-options.ts";
 
 /** A version that is to be sent. Its partition is chosen once, and holds when partitions are added. */
 export interface Version {
@@ -18,18 +22,18 @@ export interface Version {
 }
 
 /**
- * Whether the file is what the ledger has as sent, and only its ctime or inode is another, or it was out of sight. The
- * ledger learns its present state then. Throws like `SourceFile.read` and `Ledger.write`.
- *
- * @param takesAway whether sources are deleted or moved away once they are sent
+ * Whether the file is what the ledger has as sent, and only its ctime or inode is another, or it was out of sight; or what
+ * a group has, as this agent was killed before it noted it as sent. The ledger learns its present state then. Throws like
+ * `SourceFile.read`, `waitForKafka` and `Ledger.write`.
  */
-export async function isSentAlready(
-  source: SourceFile,
-  ledger: UploaderLedger,
-  takesAway: boolean,
-): Promise<boolean> {
+export async function isSentAlready(source: SourceFile, options: UploadOptions): Promise<boolean> {
+  const { ledger, config, retentionMs } = options;
   const { path } = source.file;
+  const receipt = ledger.deliveredUnnoted(path, retentionMs);
+  // What stands at the destination is newer than the entry.
+  if (receipt) return isStoredAlready(source, receipt, options);
   const entry = ledger.file(path);
+  const takesAway = config.after !== "keep";
   if (!entry || !(await isSameContent(source, entry, takesAway))) return false;
   await ledger.put(path, { ...entry, ...source.fingerprint, state: "sent" });
   return true;
@@ -61,6 +65,38 @@ export function takeUp(
     from: undefined,
     resumedAt: undefined,
   };
+}
+
+async function isStoredAlready(
+  source: SourceFile,
+  { path, version, size, mtime, checksum }: GroupReceipt,
+  options: UploadOptions,
+): Promise<boolean> {
+  const { ledger, topic, producer } = options;
+  const { fingerprint } = source;
+  if (size !== fingerprint.size || mtime !== fingerprint.mtime || checksum === undefined) return false;
+  const { id, name, partitions } = topic.value;
+  const entry = ledger.file(path);
+  const begun = entry?.version === version ? entry : undefined;
+  if (begun && begun.topic !== id) return false;
+  if (!(await source.hasChecksum(checksum))) return false;
+  const partition =
+    begun?.partition ?? partitionOf(chunkKey({ uploader: ledger.uploader, path }), partitions);
+  // Where its last chunk is nobody has noted: somewhere before the end. A group that misses it there asks for it.
+  const what = `${pathToDisplay(path)}: asking where it is`;
+  const end = await waitForKafka(options, what, () => endOffset(producer.client, name, partition));
+  await ledger.put(path, {
+    format: 1,
+    version,
+    state: "sent",
+    ...fingerprint,
+    topic: id,
+    partition,
+    ...(begun?.from === undefined ? {} : { from: begun.from }),
+    checksum,
+    offset: Math.max(0, end - 1),
+  });
+  return true;
 }
 
 async function isSameContent(source: SourceFile, entry: FileValue, takesAway: boolean): Promise<boolean> {

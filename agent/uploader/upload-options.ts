@@ -26,6 +26,8 @@ export interface UploadOptions {
   /** The versions under way; each adds itself when it is taken up. */
   moving: Set<{ progress: Moving }>;
   logChunks: boolean;
+  /** How long the topic keeps chunks. */
+  retentionMs: number;
   signal: AbortSignal;
   /** A missing right ends it instead of being waited for. */
   once: boolean;

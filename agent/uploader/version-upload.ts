@@ -32,7 +32,7 @@ export async function uploadVersion(
 ): Promise<Outcome> {
   const source = await SourceFile.open(found, options.config.checksum);
   try {
-    if (await isSentAlready(source, options.ledger, options.config.after !== "keep")) return "unchanged";
+    if (await isSentAlready(source, options)) return "unchanged";
     for (;;) {
       const outcome = await sendAsVersion(options, source, onRead);
       if (outcome !== "replaced") return outcome;

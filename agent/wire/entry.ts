@@ -39,7 +39,7 @@ const fileValue = fields(
   },
 );
 
-const deliveredValue = fields({ format, size: count, checksum, time: text });
+const deliveredValue = fields({ format, size: count, checksum, time: text }, { mtime: nanoseconds });
 const failedValue = fields({ format, reason: text, time: text });
 const needsValue = fields({ format, ranges: list(pair(count)), time: text });
 const startValue = fields({ format, topic: text, offsets: mapOf(count), time: text });

@@ -2,13 +2,20 @@ import { expect, test } from "bun:test";
 import { appendFile, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expectSameTree, leftovers } from "../support/compare.ts";
-import { crashEverywhere, expectAllWell, type Scenario } from "../support/crash-points.ts";
+import {
+  crashableExecutable,
+  crashEverywhere,
+  expectAllWell,
+  type Scenario,
+} from "../support/crash-points.ts";
 import { request } from "../support/hand-made-ledger.ts";
 import { sharedKafka } from "../support/kafka.ts";
 import { compacted, headerOf, type ReadRecord } from "../support/records.ts";
-import type { Scene, Settings } from "../support/scene.ts";
+import { type Scene, type Settings, useScenes } from "../support/scene.ts";
 import { chunksOfPath, versionsNotedAsSent, versionsSent } from "../support/versions.ts";
+import { waitUntil } from "../support/wait.ts";
 
+const openScene = useScenes();
 const name = "pos-1";
 const largeBytes = 66 << 20;
 
@@ -16,6 +23,34 @@ test("an uploader that crashes at any durable effect goes on from there, and sen
   const { bootstrap } = await sharedKafka();
   expectAllWell(await crashEverywhere(bootstrap, filesAreSent, 6));
 }, 3_600_000);
+
+test("a file that arrived, of an uploader that was killed before it noted it as sent, is not sent again", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  await writeFile(join(source, "note.txt"), "once");
+  const downloader = await scene.downloader(output);
+  // The first record is its claim of the name, the second one says that the file is sent.
+  const env = { AGENT_CRASH_AT: "2:before" };
+  const crashing = await scene.uploader(source, { executable: crashableExecutable, env });
+  await downloader.waitForLine(/note\.txt: merge complete/);
+  await crashing.waitForExit();
+  const stored = async () => [...compacted(await kafka.readAll(scene.ledger)).keys()];
+  await waitUntil("the group has said so", async () =>
+    (await stored()).some((key) => key.startsWith("delivered/")),
+  );
+  expect(await stored()).not.toContain("file/uploader/note.txt");
+  const again = await scene.uploader(source, { args: ["--once"] });
+  expect(await again.waitForExit()).toBe(0);
+  expect(versionsSent(await kafka.readAll(scene.topic), "note.txt").size).toBe(1);
+  expect(compacted(await kafka.readAll(scene.ledger)).get("file/uploader/note.txt")).toMatchObject({
+    state: "sent",
+  });
+  // What is not the same any more is another version.
+  await writeFile(join(source, "note.txt"), "twice");
+  expect(await (await scene.uploader(source, { args: ["--once"] })).waitForExit()).toBe(0);
+  await expectSameTree(source, join(output, "uploader"), [downloader]);
+});
 
 async function filesAreSent(scene: Scene): Promise<Scenario> {
   const kafka = await scene.kafka();

@@ -75,6 +75,22 @@ test("a receipt that comes before the entry it is about counts as soon as that i
   expect(news).toMatchObject([{ kind: "receipt", receipt: { verdict: "delivered", path: "a", version: 7 } }]);
 });
 
+test("of receipts without an entry the newest delivered one counts, until there is an entry of that version", () => {
+  const { feedback, put } = prepare();
+  put(sent(5));
+  feedback.take(receiptOf("delivered", 5), 0);
+  feedback.take(receiptOf("delivered", 7), 1);
+  feedback.take(receiptOf("delivered", 6), 2);
+  feedback.take(receiptOf("failed", 8), 3);
+  feedback.take(receiptOf("delivered", 9, "stranger"), 4);
+  feedback.endLoading();
+  expect(feedback.deliveredUnnoted("a")).toMatchObject({ version: 7, size: 5, checksum });
+  feedback.take(tombstoneOf(receiptOf("delivered", 7)), 5);
+  expect(feedback.deliveredUnnoted("a")).toMatchObject({ version: 6 });
+  put(sent(6));
+  expect(feedback.deliveredUnnoted("a")).toBeUndefined();
+});
+
 test("another version of the path has not been delivered", () => {
   const { feedback, put } = prepare(["hub"]);
   feedback.endLoading();

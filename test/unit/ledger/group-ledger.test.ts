@@ -118,7 +118,7 @@ test("the receipt of a failure that was lifted is dropped when the version is de
   const log = new MemoryLedger([noted(first), failed(first), noted(first)]);
   const ledger = await GroupLedger.open("group", log);
   ledger.noteDelivered(first);
-  await ledger.writeDelivered(first, 5, checksum, undefined);
+  await ledger.writeDelivered(first, { size: 5, checksum }, undefined);
   expect(log.written.map(({ key, value }) => [key.kind, value === null])).toEqual([
     ["delivered", false],
     ["failed", true],

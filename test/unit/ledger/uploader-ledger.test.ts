@@ -4,19 +4,17 @@ import { UploaderLedger } from "../../../agent/ledger/uploader-ledger.ts";
 import { Log } from "../../../agent/observe/log.ts";
 import type { Entry } from "../../../agent/wire/entry.ts";
 
-/** Gone files as the log has them; a write ends when its function in `writes` is called. */
-async function openGone(count: number) {
-  const entries = Array.from(
-    { length: count },
-    (_, at): LoggedEntry => ({
-      entry: {
-        key: { kind: "file", uploader: "uploader", path: String(at) },
-        value: { format: 1, version: 1, state: "gone", size: 1, mtime: "0", ctime: "0", inode: "1" },
-      },
-      partition: 0,
-      offset: at,
-      timestampMs: 0,
-    }),
+function goneFile(path: string): Entry {
+  return {
+    key: { kind: "file", uploader: "uploader", path },
+    value: { format: 1, version: 1, state: "gone", size: 1, mtime: "0", ctime: "0", inode: "1" },
+  };
+}
+
+/** With these as the log has them; a write ends when its function in `writes` is called. */
+async function openWith(logged: readonly Entry[]) {
+  const entries = logged.map(
+    (entry, at): LoggedEntry => ({ entry, partition: 0, offset: at, timestampMs: 0 }),
   );
   let read = false;
   const reader = {
@@ -45,7 +43,9 @@ async function openGone(count: number) {
 }
 
 test("what is gone and expired is forgotten with many writes at a time, and a bounded number of them", async () => {
-  const { ledger, writes, written } = await openGone(100);
+  const { ledger, writes, written } = await openWith(
+    Array.from({ length: 100 }, (_, at) => goneFile(String(at))),
+  );
   const forgotten = ledger.forgetGone(0);
   let rounds = 0;
   while (written.length < 100) {
@@ -61,4 +61,24 @@ test("what is gone and expired is forgotten with many writes at a time, and a bo
   ).toBe(100);
   expect([...ledger.paths()]).toEqual([]);
   expect(rounds).toBeLessThan(20);
+});
+
+test("what a group has of a version without an entry is known, unless it is so old that its entry may be forgotten", async () => {
+  const content = { size: 5, checksum: "md5:5d41402abc4b2a76b9719d911017c592", mtime: "7" };
+  const { ledger } = await openWith([
+    goneFile("a"),
+    {
+      key: { kind: "delivered", group: "hub", uploader: "uploader", path: "a", version: 2 },
+      value: { format: 1, ...content, time: "" },
+    },
+    {
+      key: { kind: "delivered", group: "hub", uploader: "uploader", path: "b", version: 1 },
+      value: { format: 1, ...content, time: "" },
+    },
+  ]);
+  expect(ledger.deliveredUnnoted("a", 60_000)).toMatchObject({ version: 2, ...content });
+  expect(ledger.deliveredUnnoted("b", 60_000)).toMatchObject({ version: 1, ...content });
+  expect(ledger.deliveredUnnoted("c", 60_000)).toBeUndefined();
+  // It was sent in 1970.
+  expect(ledger.deliveredUnnoted("a", 0)).toBeUndefined();
 });

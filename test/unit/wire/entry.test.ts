@@ -67,6 +67,14 @@ const golden: [string, string, Entry][] = [
     { key: { kind: "delivered", ...receipt }, value: { format: 1, size: 5, checksum, time } },
   ],
   [
+    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
+    `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","time":"${time}"}`,
+    {
+      key: { kind: "delivered", ...receipt, group: "streamsend" },
+      value: { format: 1, size: 5, checksum, mtime: nanoseconds, time },
+    },
+  ],
+  [
     `failed/a%2Fb%25/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"reason":"file name too long","time":"${time}"}`,
     {
@@ -107,6 +115,7 @@ test("the partition is that of the uploader's name, for a group's start that of 
 });
 
 describe("left alone is an entry", () => {
+  const jsonOf = (kind: string) => golden.find(([key]) => key.startsWith(`${kind}/`))?.[1] ?? "";
   const [nameKey = "", nameJson = ""] = golden[0] ?? [];
   const [fileKey = "", fileJson = ""] = golden[2] ?? [];
   test.each<[string, string, string]>([
@@ -120,10 +129,10 @@ describe("left alone is an entry", () => {
     ["of a file without a path", "file/pos-0042", fileJson],
     ["of a file whose path escapes no byte", "file/pos-0042/a%zz", fileJson],
     ["of a receipt whose version is no number", "delivered/g/pos-0042/new/a", "{}"],
-    ["of a receipt without a path", `delivered/g/pos-0042/${version}`, golden[4]?.[1] ?? ""],
-    ["of a group whose name is escaped wrongly", "start/%", golden[7]?.[1] ?? ""],
-    ["of a group without a name", "start/", golden[7]?.[1] ?? ""],
-    ["of a group whose name is longer than 249", `start/${"g".repeat(250)}`, golden[7]?.[1] ?? ""],
+    ["of a receipt without a path", `delivered/g/pos-0042/${version}`, jsonOf("delivered")],
+    ["of a group whose name is escaped wrongly", "start/%", jsonOf("start")],
+    ["of a group without a name", "start/", jsonOf("start")],
+    ["of a group whose name is longer than 249", `start/${"g".repeat(250)}`, jsonOf("start")],
     ["that is no JSON", nameKey, "held"],
     ["that is no object", nameKey, "null"],
     ["that is empty", nameKey, ""],
