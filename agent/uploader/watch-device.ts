@@ -6,23 +6,25 @@
 import { lstat } from "node:fs/promises";
 import type { Log } from "../observe/log.ts";
 import type { Trouble } from "../observe/troubles.ts";
-import type { Watch } from "./watched-file.ts";
+import type { FileAccess } from "./file-access.ts";
 
 export class WatchDevice {
-  readonly #watch: Watch;
+  readonly #path: string;
+  readonly #access: FileAccess;
   /** At the last complete look. */
   #known: bigint | undefined;
   #trouble: Trouble | undefined;
 
-  constructor(watch: Watch) {
-    this.#watch = watch;
+  /** @param access every call to the watch's file system goes through this */
+  constructor(path: string, access: FileAccess) {
+    this.#path = path;
+    this.#access = access;
   }
 
   /** The one that the watch is on now; `undefined`: that can't be found out. */
   now(): Promise<bigint | undefined> {
-    const { access } = this.#watch;
-    return access
-      .run(() => lstat(this.#watch.native(""), { bigint: true }))
+    return this.#access
+      .run(() => lstat(this.#path, { bigint: true }))
       .then(
         ({ dev }) => dev,
         () => undefined,
@@ -46,7 +48,7 @@ export class WatchDevice {
   /** A look at another one has seen none of the files that are known. */
   doubt(log: Log): void {
     if (this.#trouble) return;
-    const what = this.#watch.config.path;
+    const what = this.#path;
     const reason = "it is on another device than before, with none of the files that were sent";
     log.warn(`${what}: ${reason}: is it mounted? None of them is taken for gone until one is seen again`);
     this.#trouble = log.troubles.begin(what, reason);

@@ -17,7 +17,7 @@ export class Watch {
   readonly config: WatchConfig;
   /** Every call to its file system goes through this. */
   readonly access: FileAccess;
-  readonly device = new WatchDevice(this);
+  readonly device: WatchDevice;
   readonly #root: Buffer;
   readonly #include: Bun.Glob[];
   readonly #exclude: Bun.Glob[];
@@ -26,6 +26,7 @@ export class Watch {
   constructor(config: WatchConfig, access: FileAccess) {
     this.config = config;
     this.access = access;
+    this.device = new WatchDevice(config.path, access);
     this.#root = Buffer.from(config.path, "utf8");
     this.#include = config.include.map((pattern) => new Bun.Glob(pattern));
     this.#exclude = config.exclude.map((pattern) => new Bun.Glob(pattern));
