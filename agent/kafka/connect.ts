@@ -12,10 +12,12 @@ import {
   explainSecurity,
   KafkaError,
   kafkaError,
+  tlsUnknown,
   tlsWanted,
   unknownAuthority,
   wrongHostName,
 } from "./errors.ts";
+import { speaksPlaintext } from "./plaintext-check.ts";
 import type { Properties } from "./settings.ts";
 
 export type Producer = InstanceType<typeof RdKafka.Producer>;
@@ -68,13 +70,16 @@ function pollSoon(producer: Producer): ReturnType<typeof setInterval> {
   return timer;
 }
 
-/** The client can't tell a wrong host name from an unknown authority, nor a port with TLS from a broker that hangs up. */
+/** The client can't tell a wrong host name from an unknown authority, nor a port with TLS, or without, from a broker that hangs up. */
 async function refine(error: unknown, properties: Properties): Promise<unknown> {
   if (!(error instanceof KafkaError)) return error;
   const [broker = ""] = String(properties["bootstrap.servers"]).split(",");
   const isPlain = !String(properties["security.protocol"]).includes("ssl");
-  if (isPlain && isUnreachable(error) && (await speaksTls(broker))) {
-    return new KafkaError("connecting to Kafka", codes.ssl, tlsWanted, error);
+  if (isUnreachable(error)) {
+    if (isPlain && (await speaksTls(broker)))
+      return new KafkaError("connecting to Kafka", codes.ssl, tlsWanted, error);
+    if (!isPlain && (await speaksPlaintext(broker)))
+      return new KafkaError("connecting to Kafka", codes.ssl, tlsUnknown, error);
   }
   if (!error.message.endsWith(unknownAuthority)) return error;
   const ca = properties["ssl.ca.location"];

@@ -94,6 +94,8 @@ export function kafkaError(what: string, error: unknown, groupRight = "a right t
 export const unknownAuthority =
   "the brokers' certificate is not signed by a known authority: check kafka.tls.ca";
 export const tlsWanted = "the brokers speak TLS on this port: check kafka.tls.enabled and kafka.brokers";
+export const tlsUnknown =
+  "the brokers do not speak TLS on this port: check kafka.brokers and kafka.tls.enabled";
 
 export const wrongHostName =
   "the brokers' certificate is for another host name: check kafka.brokers (or kafka.tls.verify_hostname)";
@@ -135,7 +137,7 @@ export function explainSecurity(line: string): { code: number; reason: string } 
   ) {
     return {
       code: codes.ssl,
-      reason: "the brokers do not speak TLS on this port: check kafka.brokers and kafka.tls.enabled",
+      reason: tlsUnknown,
     };
   }
   return undefined;

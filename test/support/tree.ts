@@ -75,7 +75,9 @@ export function oddTree(seed: number): TreeFile[] {
 
 /** A large file of random bytes, written by the system's own tools. */
 export async function writeLargeFile(path: string, bytes: number): Promise<void> {
-  const child = Bun.spawn(["bash", "-c", 'head -c "$1" /dev/urandom > "$0"', path, String(bytes)]);
+  // Under a hidden name first: a machine that is busy may pause in the middle of it for longer than files settle.
+  const write = 'hidden=$(dirname "$0")/.$$; head -c "$1" /dev/urandom > "$hidden" && mv "$hidden" "$0"';
+  const child = Bun.spawn(["bash", "-c", write, path, String(bytes)]);
   if ((await child.exited) !== 0) throw new Error(`cannot write ${bytes} bytes to ${path}`);
 }
 
