@@ -1,7 +1,8 @@
 /** Giving verified versions their names below the output, many with one sync of the folders they went to. */
 import type { Disk } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
-import { pathToBytes, versionedPath } from "../wire/path.ts";
+import { pathToBytes } from "../wire/path.ts";
+import { keepOlder } from "./keep-older.ts";
 import { invalidName, type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
 import type { Publication, Store } from "./store.ts";
 
@@ -100,32 +101,6 @@ async function refuseOtherCase({ paths, disk }: PublishOptions, target: string):
     const names = await disk.list(paths.native(folder));
     if (!names.includes(pathToBytes(segment).toString("utf8")))
       throw new UnstorableError("the destination has a name that differs only in case");
-  }
-}
-
-/** Gives what stands at the target its second name, so that there is no moment without the file. */
-async function keepOlder(
-  { store, paths, disk }: PublishOptions,
-  publication: Publication,
-  keeps: number,
-): Promise<void> {
-  const { target, version } = publication;
-  const older = await disk.look(paths.native(target));
-  if (older?.kind !== "file") return;
-  const isAgain = keeps === version;
-  const itself = isAgain ? await disk.look(store.partialPath(publication)) : undefined;
-  if (itself && itself.size === older.size && itself.changedMs === older.changedMs) return;
-  // Nobody knows which version it is, if another member had stored the one that is delivered again.
-  const name = paths.native(versionedPath(target, isAgain ? 0 : keeps));
-  try {
-    await disk.link(paths.native(target), name);
-  } catch (error) {
-    // Kept already, before a crash; or a file system without second names.
-    if (codeOf(error) === "EEXIST") return;
-    // Taken away a moment ago.
-    if (codeOf(error) === "ENOENT" && !(await disk.look(paths.native(target)))) return;
-    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error) ?? "")) throw error;
-    await disk.rename(paths.native(target), name);
   }
 }
 

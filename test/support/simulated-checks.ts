@@ -32,6 +32,9 @@ export interface Machine {
 /** As in the durable point: so long an accepted commit stands for membership. */
 const membershipMs = 10_000;
 
+/** What nobody knows the version of is kept as 0, 1 and so on; versions are microseconds. */
+const lastUnknown = 1000;
+
 /** Something that must never be. */
 export class Violation extends Error {}
 
@@ -40,6 +43,7 @@ export class Checks implements DiskWatcher {
   readonly #nowMs: () => number;
   readonly #trace: (line: string) => void;
   readonly #truth: Truth;
+  readonly #keepsBoth: boolean;
   readonly #machines = new Map<Process, Machine>();
   readonly #delivered = new Set<string>();
   readonly #failed = new Map<string, string>();
@@ -55,8 +59,16 @@ export class Checks implements DiskWatcher {
   /** The first that was found. */
   violation: Violation | undefined;
 
-  constructor(truth: Truth, topic: SimulatedTopic, nowMs: () => number, trace: (line: string) => void) {
+  /** @param keepsBoth whether an older version is to be kept when a newer one comes */
+  constructor(
+    truth: Truth,
+    topic: SimulatedTopic,
+    keepsBoth: boolean,
+    nowMs: () => number,
+    trace: (line: string) => void,
+  ) {
     this.#truth = truth;
+    this.#keepsBoth = keepsBoth;
     this.#topic = topic;
     this.#nowMs = nowMs;
     this.#trace = trace;
@@ -107,6 +119,13 @@ export class Checks implements DiskWatcher {
       if (!this.#forgetful.has(disk) || this.#delivered.has(newer))
         this.violate(`${name} was published over version ${before.version} on ${disk.name}`);
     }
+    if (
+      this.#keepsBoth &&
+      before?.kind === "file" &&
+      before.version !== version.version &&
+      !isKept(disk, before)
+    )
+      this.violate(`version ${before.version} was lost on ${disk.name}: ${name} has its only name`);
     const published = this.#publishedOn(disk);
     if (published.has(name)) this.violate(`${name} was published twice on ${disk.name}`);
     published.set(name, file);
@@ -262,7 +281,7 @@ export class Checks implements DiskWatcher {
     const named = Number(/\.~(\d+)~/.exec(to)?.[1]);
     // What another machine has stored is not on this one.
     const isAlone = [...this.#machines.values()].every((machine) => machine.disk === disk);
-    if (named !== 0 && named !== version.version && isAlone && !this.#forgetful.has(disk))
+    if (named > lastUnknown && named !== version.version && isAlone && !this.#forgetful.has(disk))
       this.violate(`${versionName(version)} was kept as ${to}`);
   }
 
@@ -271,4 +290,11 @@ export class Checks implements DiskWatcher {
     this.#published.set(disk, known);
     return known;
   }
+}
+
+/** Whether the file has a second name. */
+function isKept(disk: SimulatedDisk, file: SimulatedFile): boolean {
+  return (
+    [...disk.files.files()].filter(([path, one]) => one === file && !path.startsWith(storeFolder)).length > 1
+  );
 }

@@ -72,6 +72,7 @@ export class World {
     this.checks = new Checks(
       this.truth,
       topic,
+      keepsBoth,
       () => turns.nowMs,
       (line) => this.trace(line),
     );

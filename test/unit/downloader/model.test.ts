@@ -51,6 +51,21 @@ test(
   patienceMs,
 );
 
+test(
+  "older versions are kept, each under a name of its own, also when their uploader has forgotten them",
+  async () => {
+    const again = [
+      { kind: "put", after: 60, a: 0, b: 1 },
+      { kind: "removeSource", after: 400, a: 0, b: 0 },
+      ...[0, 1, 2].map((a) => ({ kind: "expire" as const, after: 100, a, b: 3 })),
+      { kind: "forgetGone", after: 60, a: 0, b: 0 },
+    ] as const;
+    const told = [...again, ...again, ...again];
+    expect(await tellStories({ runs: 5, seed: 1, of: { told } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
 const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
 
 interface Broken {
