@@ -104,8 +104,8 @@ export class GroupLedger extends GroupState {
       ranges: ranges.map(([from, to]): [number, number] => [from, to]),
       time: new Date().toISOString(),
     };
-    await this.#log.write({ key, value });
-    this.noteAsked(id);
+    const { offset } = await this.#log.write({ key, value });
+    this.noteAsked(id, offset);
   }
 
   /**

@@ -15,10 +15,8 @@ import {
 import { pathProblem } from "../wire/path.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
 import type { LoggedEntry } from "./ledger.ts";
+import { MootReceipts } from "./moot-receipts.ts";
 import { type Sent, Unsettled } from "./unsettled.ts";
-
-/** So many receipts that are moot are remembered; what does not fit is found when the ledger is read again. */
-const maxMoot = 10_000;
 
 export class GroupState {
   readonly group: string;
@@ -37,8 +35,8 @@ export class GroupState {
   readonly #again = new DeliveredIndex();
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
   readonly #takenBack = new DeliveredIndex();
-  /** By key, receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
-  readonly #moot = new Map<string, ReceiptKey<ReceiptKind>>();
+  /** Receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
+  readonly #moot = new MootReceipts();
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
   #startedAtMs = 0;
@@ -113,13 +111,14 @@ export class GroupState {
     return this.#failed.get(chunkKey(id));
   }
 
-  /** Notes a request that was written here. */
-  noteAsked({ uploader, path, version }: VersionId): void {
+  /** Notes a request, by its offset in the ledger. */
+  noteAsked({ uploader, path, version }: VersionId, offset: number): void {
     const id = { uploader, path, version };
     const known = this.#asked.get(chunkKey(id)) ?? id;
     const [older, newer] = known.version < version ? [known, id] : [id, known];
     this.#asked.set(chunkKey(id), newer);
-    if (older.version < newer.version) this.#noteMoot({ kind: "needs", group: this.group, ...older });
+    if (older.version < newer.version)
+      this.#moot.note({ kind: "needs", group: this.group, ...older }, offset);
   }
 
   /** Whether a request for the version stands in the ledger, as far as that was read. */
@@ -175,25 +174,22 @@ export class GroupState {
 
   /** Other receipts that are moot, of those that `isOurs`, so many at most: they are to be dropped. */
   takeMoot(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
-    const ours = [...this.#moot].filter(([, key]) => isOurs(key)).slice(0, count);
-    for (const [name] of ours) this.#moot.delete(name);
-    return ours.map(([, key]) => key);
+    return this.#moot.take(isOurs, count);
   }
 
   /** Takes an entry as it is read. */
   take({ entry, offset, timestampMs }: LoggedEntry): void {
     const { key, value } = entry;
-    if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset);
+    if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset, timestampMs);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") {
       this.#start = (value as StartValue | null) ?? undefined;
       this.#startedAtMs = timestampMs;
       return;
     }
-    // It is dropped already, or was written anew since.
-    if (this.#moot.size > 0) this.#moot.delete(encodeEntryKey(key));
+    this.#moot.read(key, offset);
     if (key.kind === "needs") {
-      if (value !== null) this.noteAsked(key);
+      if (value !== null) this.noteAsked(key, offset);
       else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
     } else if (value === null) this.#takeBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
@@ -213,13 +209,18 @@ export class GroupState {
     return this.#failed.get(file) === id.version && !isLifted;
   }
 
-  #takeFile(key: Extract<Entry["key"], { kind: "file" }>, value: FileValue | null, offset: number): void {
+  #takeFile(
+    key: Extract<Entry["key"], { kind: "file" }>,
+    value: FileValue | null,
+    offset: number,
+    timestampMs: number,
+  ): void {
     const { uploader, path } = key;
     const newest = { uploader, path, version: value?.version ?? Number.MAX_SAFE_INTEGER };
     const unsettled = this.#loading ?? this.#unsettled;
     const wasUnsettled = this.#unsettled.has(newest);
     unsettled.settle(newest);
-    if (value === null) this.#forget(key);
+    if (value === null) this.#forget(key, offset, timestampMs);
     const sent = value && toSent(newest, value);
     // Each time its uploader has it after all it is tried once more.
     if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
@@ -231,24 +232,26 @@ export class GroupState {
     if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
   }
 
-  /** The uploader has forgotten the file. Forgotten here as well, its receipts' tombstones are nobody's request. */
-  #forget({ uploader, path }: { uploader: string; path: string }): void {
+  /**
+   * The uploader has forgotten the file. Forgotten here as well, its receipts' tombstones are nobody's request. Not so of
+   * later versions (both clocks are the brokers'): when the ledger is read again, what is known already comes behind this.
+   */
+  #forget({ uploader, path }: { uploader: string; path: string }, offset: number, timestampMs: number): void {
     const file = chunkKey({ uploader, path });
+    const isBefore = (version: number | undefined): version is number =>
+      version !== undefined && version < (timestampMs + 1) * 1000;
     const versions = {
       delivered: this.#delivered.get(file),
       failed: this.#failed.get(file),
       needs: this.#asked.get(file)?.version,
     };
     for (const [kind, version] of Object.entries(versions) as [ReceiptKind, number | undefined][]) {
-      if (version !== undefined) this.#noteMoot({ kind, group: this.group, uploader, path, version });
+      if (isBefore(version)) this.#moot.note({ kind, group: this.group, uploader, path, version }, offset);
     }
-    for (const index of [this.#delivered, this.#again]) index.forget(file);
-    for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
-    this.#asked.delete(file);
-  }
-
-  #noteMoot(key: ReceiptKey<ReceiptKind>): void {
-    if (this.#moot.size < maxMoot) this.#moot.set(encodeEntryKey(key), key);
+    for (const index of [this.#delivered, this.#again]) if (isBefore(index.get(file))) index.forget(file);
+    if (isBefore(versions.failed))
+      for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
+    if (isBefore(versions.needs)) this.#asked.delete(file);
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */

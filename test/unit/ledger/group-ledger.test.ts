@@ -158,3 +158,36 @@ test("a request is taken back also when a newer version was asked for before the
   expect(log.written).toEqual([without(needs(first))]);
   expect(ledger.isAsked(second)).toBe(true);
 });
+
+test("reading the ledger again forgets nothing of what came after the file was forgotten", async () => {
+  const later = { ...file, version: 200_000 };
+  const log = new MemoryLedger([noted(first), delivered(first), forgotten, noted(later)]);
+  let nowMs = 0;
+  const ledger = await GroupLedger.open("group", log, () => nowMs);
+  using _following = log.follow(ledger);
+  // Its receipt is on its way.
+  ledger.noteDelivered(later);
+  nowMs = 24 * 3600_000;
+  await log.readAgain();
+  expect(ledger.isDelivered(later)).toBe(true);
+  expect([...ledger.unsettled()]).toEqual([]);
+  await ledger.tidy(all);
+  expect(log.written).toEqual([without(delivered(first))]);
+});
+
+test("reading the ledger again keeps in mind what is to be delivered again, also of a file that was forgotten once", async () => {
+  const [later, latest] = [
+    { ...file, version: 150_000 },
+    { ...file, version: 200_000 },
+  ];
+  const log = new MemoryLedger([noted(first), delivered(first), forgotten, noted(latest), delivered(latest)]);
+  let nowMs = 0;
+  const ledger = await GroupLedger.open("group", log, () => nowMs);
+  using _following = log.follow(ledger);
+  await log.append(without(delivered(latest)));
+  nowMs = 3600_000;
+  await log.readAgain();
+  expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([latest.version]);
+  expect(ledger.isDelivered(later)).toBe(true);
+  expect(ledger.newestStored(file)).toBe(latest.version);
+});

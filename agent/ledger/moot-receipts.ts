@@ -1,0 +1,31 @@
+/** A group's receipts that nobody needs any more and that are to be dropped from the ledger. */
+import type { VersionId } from "../wire/chunk.ts";
+import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../wire/entry.ts";
+
+type Receipt = ReceiptKey<ReceiptKind>;
+
+/** So many are remembered; what does not fit is found when the ledger is read again. */
+const maxMoot = 10_000;
+
+export class MootReceipts {
+  /** By key, with the offset of the ledger at which it was moot. */
+  readonly #byKey = new Map<string, { key: Receipt; offset: number }>();
+
+  note(key: Receipt, offset: number): void {
+    if (this.#byKey.size < maxMoot) this.#byKey.set(encodeEntryKey(key), { key, offset });
+  }
+
+  /** Something stands under the key at an offset: if that is a later one, it is dropped already, or was written anew. */
+  read(key: Receipt, offset: number): void {
+    if (this.#byKey.size === 0) return;
+    const name = encodeEntryKey(key);
+    if (offset > (this.#byKey.get(name)?.offset ?? offset)) this.#byKey.delete(name);
+  }
+
+  /** Takes those that `isOurs`, so many at most: they are dropped now. */
+  take(isOurs: (id: VersionId) => boolean, count: number): Receipt[] {
+    const ours = [...this.#byKey].filter(([, { key }]) => isOurs(key)).slice(0, count);
+    for (const [name] of ours) this.#byKey.delete(name);
+    return ours.map(([, { key }]) => key);
+  }
+}
