@@ -164,8 +164,9 @@ export class GroupState {
     const { overflowed } = this.#unsettled;
     const moot: ReceiptKey<"needs">[] = [];
     for (const [name, id] of this.#asked) {
-      // What is not there may only not have fitted.
-      if (this.#unsettled.has(id) || (overflowed && !this.isSettled(id))) continue;
+      // What is not there may only not have fitted, or be too old to be known here, but not to the member that has asked.
+      const mayBeMissing = overflowed || id.version <= this.floor;
+      if (this.#unsettled.has(id) || (mayBeMissing && !this.isSettled(id))) continue;
       this.#asked.delete(name);
       moot.push({ kind: "needs", group: this.group, ...id });
     }

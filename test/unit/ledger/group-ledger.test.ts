@@ -191,3 +191,21 @@ test("reading the ledger again keeps in mind what is to be delivered again, also
   expect(ledger.isDelivered(later)).toBe(true);
   expect(ledger.newestStored(file)).toBe(latest.version);
 });
+
+test("a request stays for what may be missing and is too old to be known", async () => {
+  const many = Array.from({ length: 4000 }, (_, at) => ({
+    uploader: "till",
+    path: `many/${at}`,
+    version: 1000 + at,
+  }));
+  const log = new MemoryLedger([...many.map(delivered), noted(first), needs(first)]);
+  const index = new DeliveredIndex(4096);
+  const ledger = await GroupLedger.open("group", log, undefined, index);
+  using _following = log.follow(ledger);
+  expect(index.floor).toBeGreaterThan(first.version);
+  await ledger.tidy(all);
+  expect(log.written).toEqual([]);
+  await log.append(delivered(first));
+  await ledger.tidy(all);
+  expect(log.written).toEqual([without(needs(first))]);
+});
