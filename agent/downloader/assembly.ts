@@ -133,6 +133,11 @@ export class Assembly {
     return this.#room.isParked(sent) ? partial.bytesMissing : 0;
   }
 
+  /** When something of the version came last, by the monotonic clock; 0: nothing has. */
+  placedAtMs(id: VersionId): number {
+    return this.#partialOf(id)?.placedAtMs ?? 0;
+  }
+
   /** See `Room`. */
   hasRoomFor(sent: Sent, bytes: number, promisedBytes: number): Promise<boolean> {
     return this.#room.hasRoomFor(sent, bytes, promisedBytes);

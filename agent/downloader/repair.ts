@@ -15,10 +15,23 @@ import type { Assembly } from "./assembly.ts";
 import type { Recoveries } from "./recoveries.ts";
 import { fieldsOf, nameOf } from "./version-text.ts";
 
+type AssemblyToRepair = Pick<
+  Assembly,
+  | "dropStale"
+  | "giveUp"
+  | "hasRoomFor"
+  | "isNewer"
+  | "isWhole"
+  | "missingOf"
+  | "needsRoom"
+  | "placedAtMs"
+  | "retry"
+>;
+
 export interface RepairOptions {
   ledger: GroupLedger;
-  assembly: Assembly;
-  recoveries: Recoveries;
+  assembly: AssemblyToRepair;
+  recoveries: Pick<Recoveries, "begin" | "isReading">;
   topic: { readonly id: string; readonly partitions: number };
   /** The next offset to read, of each partition that this member has. */
   positions: ReadonlyMap<number, number>;
@@ -158,8 +171,10 @@ export class Repair {
     if (sent.gone)
       return this.#fail(sent, "its uploader no longer has it, and the topic does not hold all of it");
     const isAnswered = attempt.askedAt !== place;
+    // An answer may take days on a slow link; as long as something of it comes, it is on its way.
+    const heardAtMs = Math.max(attempt.askedAtMs, assembly.placedAtMs(sent));
     // Another member may have taken the request back, as far as it knew.
-    const mayBeLost = now() - attempt.askedAtMs >= repeatMs || !ledger.isAsked(sent);
+    const mayBeLost = now() - heardAtMs >= repeatMs || !ledger.isAsked(sent);
     if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
