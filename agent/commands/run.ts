@@ -132,14 +132,21 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
   await retry({ ...attempt, what: "claiming the name", giveUp }, () => entries.claim());
   const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
-  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () => entries.forgetGone(retentionMs));
   const current = { kafka: config.kafka, producer, log, everyMs: topicLookMs.uploader };
   const topic = new CurrentTopic(current, topics.chunks);
+  const logStart = topic.logStart.bind(topic);
+  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () =>
+    entries.forgetGone(retentionMs, logStart),
+  );
   const follow = entries.follow(signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
-  const following = Promise.all([follow, topic.follow(signal), entries.keepTidy(retentionMs, signal)]);
+  const following = Promise.all([
+    follow,
+    topic.follow(signal),
+    entries.keepTidy(retentionMs, logStart, signal),
+  ]);
   try {
     await producer.limitBatches(Math.min(topics.chunks.maxMessageBytes, topics.ledger.maxMessageBytes));
     observer.phase = undefined;

@@ -7,7 +7,7 @@ import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { RecordProducer } from "./producer.ts";
 import { SharedLook } from "./shared-look.ts";
-import { describeTopic, prepareTopics, type Topic } from "./topics.ts";
+import { describeTopic, prepareTopics, type Topic, watermarks } from "./topics.ts";
 
 export interface CurrentTopicOptions {
   kafka: KafkaConfig;
@@ -46,6 +46,12 @@ export class CurrentTopic {
    */
   refreshSince(sinceMs: number): Promise<void> {
     return this.#sharedLook.since(sinceMs);
+  }
+
+  /** The first offset of a partition that is still there; infinity when the topic has another id. Throws a `KafkaError`. */
+  async logStart(id: string, partition: number): Promise<number> {
+    if (id !== this.#topic.id) return Number.POSITIVE_INFINITY;
+    return (await watermarks(this.#options.producer.client, this.#topic.name, partition)).low;
   }
 
   /** Looks again and again until the signal fires. */

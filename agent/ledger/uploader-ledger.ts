@@ -23,6 +23,9 @@ const unsettledTimes = 4;
 /** Entries that are taken out of the ledger at a time. */
 const forgottenAtATime = 32;
 
+/** The first offset of a log's partition that is still there; infinity: the log is no more. Throws a `KafkaError`. */
+export type LogStart = (topicId: string, partition: number) => Promise<number>;
+
 export class UploaderLedger {
   readonly uploader: string;
   readonly feedback: Feedback;
@@ -139,18 +142,27 @@ export class UploaderLedger {
 
   /**
    * Forgets the paths that have been gone for longer than their chunks are kept, and that nobody waits for. Those that
-   * somebody may wait for are kept four times as long. See `Ledger.write`.
+   * somebody may wait for are kept four times as long. Chunks that are still there may be read again, and only what is
+   * known of their version tells that they are done. See `Ledger.write`.
    */
-  async forgetGone(retentionMs: number): Promise<void> {
-    await sideBySide(this.#goneFor(retentionMs), forgottenAtATime, (path) => this.#forget(path));
+  async forgetGone(retentionMs: number, logStart: LogStart): Promise<void> {
+    const starts = await this.#logStarts(this.#goneFor(retentionMs), logStart);
+    const hasExpired = (path: string) => {
+      const { topic, partition, offset } = this.file(path) ?? {};
+      // Never sent whole: it can't be had from the log.
+      return offset === undefined || offset < (starts.get(`${topic} ${partition}`) ?? 0);
+    };
+    await sideBySide(this.#goneFor(retentionMs), forgottenAtATime, async (path) => {
+      if (hasExpired(path)) await this.#forget(path);
+    });
   }
 
   /** Forgets what is gone from time to time, until the signal fires. */
-  async keepTidy(retentionMs: number, signal: AbortSignal): Promise<void> {
+  async keepTidy(retentionMs: number, logStart: LogStart, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await pause(tidyMs, signal);
       if (signal.aborted) return;
-      await this.forgetGone(retentionMs).catch((error: unknown) => {
+      await this.forgetGone(retentionMs, logStart).catch((error: unknown) => {
         if (!signal.aborted)
           this.#log.warn(`tidying the ledger: ${messageOf(error)}; tried again in an hour`);
       });
@@ -224,6 +236,24 @@ export class UploaderLedger {
   #sayLost(path: string, version: number): void {
     const message = `version ${version} is forgotten: its file has been gone for long, and not everybody has said to have it`;
     this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
+  }
+
+  /** By topic and partition, where the logs begin that these paths were sent to. */
+  async #logStarts(paths: Iterable<string>, logStart: LogStart): Promise<ReadonlyMap<string, number>> {
+    const asked = new Map<string, Promise<number>>();
+    for (const path of paths) {
+      const { topic, partition } = this.file(path) ?? {};
+      const name = `${topic} ${partition}`;
+      if (topic === undefined || partition === undefined || asked.has(name)) continue;
+      const start = logStart(topic, partition).catch((error: unknown) => {
+        this.#log.warn(
+          `what is gone and was sent to partition ${partition} is forgotten later: ${messageOf(error)}`,
+        );
+        return 0;
+      });
+      asked.set(name, start);
+    }
+    return new Map(await Promise.all([...asked].map(async ([name, start]) => [name, await start] as const)));
   }
 
   #writeName(value: Pick<NameValue, "state" | "answers">) {

@@ -52,6 +52,7 @@ test("what is gone is remembered as long as its chunks are kept", async () => {
 
 test("what is gone and expired is forgotten, with an error if nobody has said to have it", async () => {
   const { scene, source, version } = await prepare(1);
+  await (await scene.kafka()).expireAll(scene.topic);
   const output = await sendOnce(scene, source);
   expect([...(await entriesOf(scene)).keys()]).toEqual([]);
   expect(output).toContain(`b.txt: version ${version} is forgotten`);

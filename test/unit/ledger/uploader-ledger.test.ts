@@ -2,12 +2,12 @@ import { expect, test } from "bun:test";
 import type { Ledger, LoggedEntry } from "../../../agent/ledger/ledger.ts";
 import { UploaderLedger } from "../../../agent/ledger/uploader-ledger.ts";
 import { Log } from "../../../agent/observe/log.ts";
-import type { Entry } from "../../../agent/wire/entry.ts";
+import type { Entry, FileValue } from "../../../agent/wire/entry.ts";
 
-function goneFile(path: string): Entry {
+function goneFile(path: string, says: Partial<FileValue> = {}): Entry {
   return {
     key: { kind: "file", uploader: "uploader", path },
-    value: { format: 1, version: 1, state: "gone", size: 1, mtime: "0", ctime: "0", inode: "1" },
+    value: { format: 1, version: 1, state: "gone", size: 1, mtime: "0", ctime: "0", inode: "1", ...says },
   };
 }
 
@@ -46,7 +46,7 @@ test("what is gone and expired is forgotten with many writes at a time, and a bo
   const { ledger, writes, written } = await openWith(
     Array.from({ length: 100 }, (_, at) => goneFile(String(at))),
   );
-  const forgotten = ledger.forgetGone(0);
+  const forgotten = ledger.forgetGone(0, async () => 0);
   let rounds = 0;
   while (written.length < 100) {
     await Bun.sleep(0);
@@ -81,4 +81,22 @@ test("what a group has of a version without an entry is known, unless it is so o
   expect(ledger.deliveredUnnoted("c", 60_000)).toBeUndefined();
   // It was sent in 1970.
   expect(ledger.deliveredUnnoted("a", 0)).toBeUndefined();
+});
+
+test("what is gone is remembered as long as a chunk of it is in the log", async () => {
+  const logs = ["topic", "topic", "topic", "before", "topic"];
+  const sent = (topic: string, at: number) =>
+    goneFile(String(at), { topic, partition: [0, 0, 1, 0, 2][at] ?? 0, offset: 5 + (at % 2) });
+  const { ledger, writes } = await openWith(logs.map(sent));
+  const asked: string[] = [];
+  const forgotten = ledger.forgetGone(0, async (topic, partition) => {
+    asked.push(`${topic} ${partition}`);
+    if (partition === 2) throw new Error("it has no leader");
+    return topic === "before" ? Number.POSITIVE_INFINITY : 6 * (1 - partition);
+  });
+  while (writes.length < 2) await Bun.sleep(0);
+  for (const end of writes) end();
+  await forgotten;
+  expect([...ledger.paths()]).toEqual(["1", "2", "4"]);
+  expect(asked).toEqual(["topic 0", "topic 1", "before 0", "topic 2"]);
 });
