@@ -49,8 +49,10 @@ export class Checks implements DiskWatcher {
   readonly #failed = new Map<string, string>();
   /** What stands, or stood, under its name on each disk. */
   readonly #published = new Map<SimulatedDisk, Map<string, SimulatedFile>>();
-  /** Versions that were asked for again on purpose. */
-  readonly #again = new Set<string>();
+  /** Files of which the ledger may not tell any more what was stored: their uploader has forgotten them, say. */
+  readonly #forgotten = new Set<string>();
+  /** Versions that were asked for again on purpose, and their files. */
+  readonly #again = new Map<string, string>();
   /** Of these versions somebody took the file away. */
   readonly #taken = new Set<string>();
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
@@ -163,10 +165,12 @@ export class Checks implements DiskWatcher {
   }
 
   entry(process: Process, { key, value }: Entry): void {
+    if (key.kind === "file" && value === null) this.#forgotten.add(chunkKey(key));
     if (!("version" in key)) return;
     const name = versionName(key);
     // Members take back only what is moot.
-    if (value === null && key.kind === "delivered" && !this.#machines.has(process)) this.#redeliver(name);
+    if (value === null && key.kind === "delivered" && !this.#machines.has(process))
+      this.#redeliver(name, chunkKey(key));
     if (value === null) return;
     const version = this.#truth.find(chunkKey(key), key.version);
     if (!version) {
@@ -227,10 +231,15 @@ export class Checks implements DiskWatcher {
   }
 
   /** Somebody wants to have a version again. */
-  #redeliver(name: string): void {
-    this.#again.add(name);
+  #redeliver(name: string, file: string): void {
+    this.#again.set(name, file);
     this.#delivered.delete(name);
     for (const published of this.#published.values()) published.delete(name);
+  }
+
+  /** The ledger was compacted: that a receipt was taken back is known only to those who have read it. */
+  compacted(): void {
+    for (const file of this.#again.values()) this.#forgotten.add(file);
   }
 
   /** A disk has lost what it knew, or some of what it held. */
@@ -279,9 +288,11 @@ export class Checks implements DiskWatcher {
     }
     this.#requireWhole(version, file, "kept");
     const named = Number(/\.~(\d+)~/.exec(to)?.[1]);
+    if (named === version.version) return;
     // What another machine has stored is not on this one.
     const isAlone = [...this.#machines.values()].every((machine) => machine.disk === disk);
-    if (named > lastUnknown && named !== version.version && isAlone && !this.#forgetful.has(disk))
+    const mayBeUnknown = named <= lastUnknown && this.#forgotten.has(chunkKey(version));
+    if (isAlone && !this.#forgetful.has(disk) && !mayBeUnknown)
       this.violate(`${versionName(version)} was kept as ${to}`);
   }
 

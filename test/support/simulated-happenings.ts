@@ -108,7 +108,10 @@ const happenings = {
     const record = { key: "somebody", headers: a % 2 ? [{ streamsend: "1" }] : [], value: Buffer.from("?") };
     world.topic.append(a % world.topic.partitions, record);
   },
-  compact: (world) => world.ledger.compact(),
+  compact: (world) => {
+    world.ledger.compact();
+    world.checks.compacted();
+  },
   diskFull: (world, a, b) => {
     const { disk } = machine(world, a);
     disk.capacity = disk.usedBytes + pick([0, 60, 300, 2000], b);
