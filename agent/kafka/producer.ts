@@ -142,11 +142,10 @@ export class RecordProducer {
   }
 
   /**
-   * Largest batch from now on, in bytes, as the link carries it. Makes the producer anew whenever that is another one: a
+   * Largest batch from now on, in bytes, as the link carries it. Makes the producer anew also if that changes nothing: a
    * record that is under way can be larger than any batch.
    */
   async limitLink(bytes: number): Promise<void> {
-    if (bytes === this.#linkBytes) return;
     this.#linkBytes = bytes;
     await this.renew(`a link that carries ${bytes} bytes at a time`);
   }

@@ -52,28 +52,33 @@ export class LinkTrust {
   }
 
   /**
-   * To be called every few seconds; `bytes` may be another afterwards.
+   * To be called every few seconds; `bytes` may be another afterwards. Returns whether what is under way is to be begun
+   * again with less at a time.
    *
    * @param lost since the call before
    * @param batchBytes the largest batch that small chunks may be in together
    */
-  look(lost: LostConnections, batchBytes: number): void {
+  look(lost: LostConnections, batchBytes: number): boolean {
     const stalled = [...this.#underWay.values()].filter((underWay) => hasStalled(underWay, lost));
-    if (stalled.length > 0) this.#shrink(batchBytes);
-    else if (lost.size === 0) this.#grow();
+    const isTooMuch = stalled.length > 0 && this.#shrink(batchBytes);
+    if (stalled.length === 0 && lost.size === 0) this.#grow();
     if (lost.size > 0) this.#carriedBytes = 0;
+    return isTooMuch;
   }
 
-  #shrink(batchBytes: number): void {
+  /** Returns whether anything under way is larger than any link must carry. */
+  #shrink(batchBytes: number): boolean {
     let largest = 0;
     for (const { sizes, losses } of this.#underWay.values()) {
       losses.clear();
       const together = sizes.reduce((sum, bytes) => sum + bytes, 0);
       largest = Math.max(largest, Math.min(together, batchBytes), ...sizes);
     }
-    if (largest <= leastBytes) return;
+    if (largest <= leastBytes) return false;
     if (this.#bytes === Number.POSITIVE_INFINITY) this.#doubtedBytes = largest;
-    this.#bytes = Math.max(leastBytes, Math.floor(largest / 4));
+    // A chunk can be larger than it is trusted with by now: it was made before. More trust is no answer to that.
+    this.#bytes = Math.min(this.#bytes, Math.max(leastBytes, Math.floor(largest / 4)));
+    return true;
   }
 
   #grow(): void {

@@ -17,6 +17,8 @@ export interface StalledLinkOptions {
 
 export class StalledLink {
   readonly #options: StalledLinkOptions;
+  /** Whether batches are smaller than the topics take them. */
+  #isLimited = false;
 
   constructor(options: StalledLinkOptions) {
     this.#options = options;
@@ -28,18 +30,23 @@ export class StalledLink {
     // A stop waits for what is under way.
     if (signal.aborted) return;
     const before = trust.bytes;
-    trust.look(lost, producer.batchBytes);
+    const isTooMuch = trust.look(lost, producer.batchBytes);
     const { bytes } = trust;
     try {
-      if (bytes < before) {
-        log.warn(
-          `the connection was lost again and again before a chunk was across: chunks become smaller, ${bytes} bytes at most`,
-        );
+      if (isTooMuch) {
+        if (bytes < before)
+          log.warn(
+            `the connection was lost again and again before a chunk was across: chunks become smaller, ${bytes} bytes at most`,
+          );
+        this.#isLimited = true;
         await producer.limitLink(bytes);
       } else if (bytes === Number.POSITIVE_INFINITY) {
         if (before < bytes) log.info("the link carries chunks of any size again");
         // Larger batches matter to small files only: nothing under way is begun again for them.
-        if (producer.isIdle) await producer.limitLink(bytes);
+        if (this.#isLimited && producer.isIdle) {
+          this.#isLimited = false;
+          await producer.limitLink(bytes);
+        }
       }
     } catch (error) {
       // The agent is being stopped: nothing else ends the wait for the brokers.

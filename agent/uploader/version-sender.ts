@@ -140,7 +140,7 @@ export class VersionSender {
     }
   }
 
-  /** Sends what begins `at` bytes into the ranges. Returns how many bytes it took. */
+  /** Sends what begins `at` bytes into the ranges. Returns how many bytes it took; none: it is to be tried again. */
   async #sendChunk(at: number, onAcknowledged: () => void): Promise<number> {
     const { window, signal, producer, topic, chunkSize, log, observer, logChunks } = this.#options;
     this.#prefix.throwFailure();
@@ -165,6 +165,11 @@ export class VersionSender {
       entered = false;
     };
     await enter();
+    // The window can have been full for as long as it took to find out that the link does not carry so much.
+    if (length > chunkSize.link.bytes) {
+      leave();
+      return 0;
+    }
     try {
       const reading = this.#source.read(offset, length);
       if (!(await this.#source.file.watch.access.inTime(reading))) {

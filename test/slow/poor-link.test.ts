@@ -35,7 +35,11 @@ afterAll(async () => {
 test("a link of 128 kbit/s that breaks every 20 s carries a large file and a small one", async () => {
   const scene = await openScene();
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
-  const uploader = await scene.uploader(source, { kafka: { brokers: poorBrokers } });
+  // The second chunk waits for the window while the first does not get across, as in any file that is larger than that.
+  const uploader = await scene.uploader(source, {
+    kafka: { brokers: poorBrokers },
+    uploader: { in_flight: "1MiB" },
+  });
   const downloader = await scene.downloader(output);
   await proxy.throttle("poor", bytesPerSecond);
   const cutting = new AbortController();

@@ -14,7 +14,7 @@ function play() {
     batchBytes: 1_048_588,
     isIdle: false,
     limitLink: async (bytes: number) => {
-      if (bytes !== limits.at(-1)) limits.push(bytes);
+      limits.push(bytes);
     },
   };
   const chunkSize = new ChunkSize(800_000, 1_048_588);
@@ -49,7 +49,18 @@ test("when the link carries them, chunks become larger at once, batches when not
   expect(limits).toEqual([200_000]);
   producer.isIdle = true;
   await link.look(none);
+  await link.look(none);
   expect(limits).toEqual([200_000, Number.POSITIVE_INFINITY]);
+});
+
+test("a chunk that was made before they became smaller does not stay under way for ever", async () => {
+  const { chunkSize, limits, stall } = play();
+  await stall();
+  chunkSize.ended(0, 800_000, false);
+  // Read already when the producer was made anew.
+  await stall();
+  expect(chunkSize.next(file)).toBe(200_000);
+  expect(limits).toEqual([200_000, 200_000]);
 });
 
 test("nothing under way is begun again during a stop", async () => {
