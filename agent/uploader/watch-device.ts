@@ -3,7 +3,7 @@
  * is not gone. So a watch that is on another device than before is in doubt until it is back, or something that the ledger
  * knows is seen on the other one, which is the watch's from then on.
  */
-import { lstat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Log } from "../observe/log.ts";
 import type { Trouble } from "../observe/troubles.ts";
 import type { FileAccess } from "./file-access.ts";
@@ -23,8 +23,10 @@ export class WatchDevice {
 
   /** The one that the watch is on now; `undefined`: that can't be found out. */
   now(): Promise<bigint | undefined> {
+    // Not its name, which has a device of its own: it may be a link, or an automount that waits for somebody to enter it.
+    const inside = `${this.#path}/.`;
     return this.#access
-      .run(() => lstat(this.#path, { bigint: true }))
+      .run(() => stat(inside, { bigint: true }))
       .then(
         ({ dev }) => dev,
         () => undefined,
