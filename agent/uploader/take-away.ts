@@ -9,7 +9,7 @@ import type { Disk, FilePath } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { pathToBytes, pathToText, versionedPath } from "../wire/path.ts";
-import { fingerprintOf, sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
+import { type Fingerprint, fingerprintOf, sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
 import { lookBelowNow } from "./scan.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
@@ -51,8 +51,9 @@ export async function moveSource(
   const target = await freeTarget(disk, file.path, entry.version, moveTo);
   if (!(await isStill(file, entry))) return { state: "other" };
   await disk.rename(source, target);
-  const moved = fingerprintOf(await lstat(target, { bigint: true }));
-  if (moved.inode === entry.inode && sameSizeAndTime(entry, moved))
+  const moved = await lookAt(target);
+  // Whoever takes files from there may have been as fast.
+  if (!moved || (moved.inode === entry.inode && sameSizeAndTime(entry, moved)))
     return { state: "gone", target: pathToText(target) };
   if (await putBack(disk, target, source)) return { state: "putBack" };
   return { state: "misplaced", target: pathToText(target) };
@@ -61,6 +62,15 @@ export async function moveSource(
 async function isStill({ watch, relative }: WatchedFile, entry: FileValue): Promise<boolean> {
   const stats = await lookBelowNow(watch, relative);
   return stats?.isFile() === true && sameFingerprint(entry, fingerprintOf(stats));
+}
+
+async function lookAt(path: FilePath): Promise<Fingerprint | undefined> {
+  try {
+    return fingerprintOf(await lstat(path, { bigint: true }));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 async function freeTarget(disk: TakingDisk, path: string, version: number, moveTo: string): Promise<Buffer> {

@@ -16,15 +16,17 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-/** A disk on which another program does something just before a rename, and where second names can be refused. */
+/** A disk on which another program does something just before a rename or after it, and where second names can be refused. */
 class BusyDisk extends LocalDisk {
   beforeRename: () => void = () => undefined;
+  afterRename: () => void = () => undefined;
   hasSecondNames = true;
 
-  override rename(from: string | Buffer, to: string | Buffer): Promise<void> {
+  override async rename(from: string | Buffer, to: string | Buffer): Promise<void> {
     this.beforeRename();
     this.beforeRename = () => undefined;
-    return super.rename(from, to);
+    await super.rename(from, to);
+    this.afterRename();
   }
 
   override link(file: string | Buffer, name: string | Buffer): Promise<void> {
@@ -80,6 +82,13 @@ test("another file is left where it is", async () => {
   expect(await deleteSource(disk, file, entry)).toEqual({ state: "other" });
   expect(readFileSync(path, "utf8")).toBe("newer");
   expect(existsSync(moved)).toBe(false);
+});
+
+test("what is taken from there at once was moved all the same", async () => {
+  const { disk, file, entry, path, moveTo, moved } = prepare();
+  disk.afterRename = () => rmSync(moved);
+  expect(await moveSource(disk, file, entry, moveTo)).toEqual({ state: "gone", target: moved });
+  expect(existsSync(path)).toBe(false);
 });
 
 test.each([true, false])(
