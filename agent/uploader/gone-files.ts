@@ -86,16 +86,13 @@ export class GoneFiles {
     const isElsewhere = () => signal.aborted || isBusy(path) || !ledger.isPresent(path);
     const relative = path.slice(this.#folder.length);
     const isMissing = !isElsewhere() && (await isGone(this.#watch, relative));
+    const isUnmounted = isMissing && !(await this.#isSameDevice());
     const entry = ledger.file(path);
-    if (isElsewhere() || !entry) {
+    if (isUnmounted || isElsewhere() || !entry) {
       this.#isUnsure = true;
       return false;
     }
     if (!isMissing) return false;
-    if (!(await this.#isSameDevice())) {
-      this.#isUnsure = true;
-      return false;
-    }
     await ledger.put(path, { ...entry, state: "gone" }).catch((error: unknown) => {
       if (!signal.aborted) log.warn(`${pathToDisplay(path)}: can't be noted as gone: ${messageOf(error)}`);
     });

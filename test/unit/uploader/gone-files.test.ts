@@ -130,6 +130,23 @@ test("many that are gone are noted side by side, and not all at once", async () 
   expect(states()).toHaveLength(96);
 });
 
+test("a file that is taken up while the device is asked for is no business of a look either", async () => {
+  const { folder, look, names, states, busy, hooks } = prepare();
+  unlinkSync(join(folder, "3"));
+  const left = names.filter((name) => name !== "3");
+  let asked = 0;
+  hooks.device = () => {
+    // At the beginning, at the end, and before it is noted.
+    if (++asked === 3) busy.add("3");
+    return 1n;
+  };
+  await look(left);
+  expect(states()).toEqual([]);
+  busy.clear();
+  await look(left);
+  expect(states()).toEqual(["3"]);
+});
+
 const doubt =
   "it is on another device than before, with none of the files that were sent: is it mounted? None of them is taken for gone until one is seen again";
 
