@@ -1,0 +1,23 @@
+import { expect, test } from "bun:test";
+import { GarbageBound } from "../../../agent/lib/garbage.ts";
+
+/** How many collections there are while so many megabytes are left behind, with so many that live on. */
+function collections(megabytes: number, livingMegabytes: number): number {
+  let count = 0;
+  const bound = new GarbageBound(() => {
+    count++;
+    return livingMegabytes << 20;
+  });
+  for (let left = 1024 * megabytes; left > 0; left--) bound.leave(1024);
+  return count;
+}
+
+test("there is a collection for every 12 MB that are left behind", () => {
+  expect(collections(11, 40)).toBe(0);
+  expect(collections(120, 40)).toBe(10);
+});
+
+test("what lives on is looked through once for each quarter of it that is left behind, not more often", () => {
+  // The first comes before it is known what lives on.
+  expect(collections(12 + 1000, 400)).toBe(1 + 10);
+});
