@@ -12,7 +12,7 @@ export interface Found {
 }
 
 export interface ScanReport {
-  /** Whether every folder could be read: only then is what was not seen gone. */
+  /** Whether every folder could be read, but for those that the agent has no right to: else what was not seen may be there. */
   complete: boolean;
   /** Why the watch itself could not be read. */
   problem?: string;
@@ -100,7 +100,8 @@ async function readFolder(watch: Watch, folder: string, log: Log, report: ScanRe
   } catch (error) {
     // A folder that went away between two looks is no trouble, the watch itself is.
     if (folder !== "" && codeOf(error) === "ENOENT") return [];
-    report.complete = false;
+    // What is below a folder that is not ours to read, `lost+found` say, is looked at by its own path before it is noted.
+    if (folder === "" || codeOf(error) !== "EACCES") report.complete = false;
     const name = `${watch.config.path}${folder === "" ? "" : `/${pathToDisplay(folder)}`}`;
     const problem = `${name}: can't be read: ${messageOf(error)}`;
     if (folder === "") report.problem = problem;
