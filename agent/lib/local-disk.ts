@@ -41,9 +41,12 @@ export class LocalDisk implements Disk {
       return new LocalFile(await open(path, flags, ownerOnly));
     } catch (error) {
       if (codeOf(error) !== "EACCES") throw error;
+      // It got its last mode already, before a crash; or it can't be had, for the reason that was given.
+      const found = constants.O_RDONLY | constants.O_NOFOLLOW;
+      await withFile(path, found, (file) => file.chmod(ownerOnly)).catch(() => {
+        throw error;
+      });
     }
-    // It got its last mode already, before a crash.
-    await withFile(path, constants.O_RDONLY | constants.O_NOFOLLOW, (file) => file.chmod(ownerOnly));
     return new LocalFile(await open(path, flags, ownerOnly));
   }
 
