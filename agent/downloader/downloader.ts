@@ -13,6 +13,7 @@ import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
 import { collectGarbage } from "../lib/garbage.ts";
+import { releaseNativeMemory } from "../lib/native-memory.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -61,6 +62,7 @@ async function runSession(
   if (!first) {
     // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
     collectGarbage();
+    releaseNativeMemory();
     await topic.refresh();
   }
   const files = new OpenFiles(disk);

@@ -191,9 +191,10 @@ async function deleteStore(scene: FaultScene, target: string, draw: FaultDraw): 
   const { isInFlight } = agent;
   await agent.kill();
   scene.killed(target, isInFlight);
-  scene.storeDeleted(target);
   rmSync(join(diskOf(scene.stage, target).output, ".streamsend"), { recursive: true, force: true });
-  await Bun.sleep(draw.duration * 2);
+  await Bun.sleep(500 + draw.duration * 2);
+  // Only now has everything been seen that it had published before.
+  scene.storeDeleted(target);
   agent.start();
 }
 
