@@ -97,7 +97,8 @@ export class DurablePoint {
   }
 
   /**
-   * Returns how many versions can't have their names. Throws what the file system or Kafka throws; nothing that was placed since the last durable point may then be relied on.
+   * Returns how many versions can't have their names. Throws what the file system or Kafka throws; nothing that was placed
+   * since the last durable point may then be relied on.
    */
   async make(snapshot: Snapshot): Promise<{ failedCount: number }> {
     const { store, disk } = this.#options;

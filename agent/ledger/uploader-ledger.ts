@@ -96,7 +96,10 @@ export class UploaderLedger {
     this.#throwIfHeldByAnother();
   }
 
-  /** Follows the ledger (but for the files' entries: it writes those itself) until the signal fires. Throws when another agent turns out to hold the name. */
+  /**
+   * Follows the ledger (but for the files' entries: it writes those itself) until the signal fires. Throws when another agent
+   * turns out to hold the name.
+   */
   async follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const what = "following the ledger";
