@@ -125,11 +125,13 @@ export class UploaderLedger {
 
   /**
    * A group's word on a version that is newer than the path's entry: it was sent and stored, and this agent was killed before
-   * it could note that. Not of one so old that its entry may be forgotten.
+   * it could note that. Not of one so old that its entry may be forgotten, nor of one that this agent can't have sent yet.
    */
   deliveredUnnoted(path: string, retentionMs: number): GroupReceipt | undefined {
     const receipt = this.feedback.deliveredUnnoted(path);
-    return receipt && receipt.version / 1000 > this.#versions.nowMs - retentionMs ? receipt : undefined;
+    const { nowMs } = this.#versions;
+    const sentAtMs = (receipt?.version ?? 0) / 1000;
+    return nowMs - retentionMs < sentAtMs && sentAtMs <= nowMs ? receipt : undefined;
   }
 
   /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */

@@ -63,7 +63,7 @@ test("what is gone and expired is forgotten with many writes at a time, and a bo
   expect(rounds).toBeLessThan(20);
 });
 
-test("what a group has of a version without an entry is known, unless it is so old that its entry may be forgotten", async () => {
+test("what a group has of a version without an entry is known, unless its entry may be forgotten or it can't have been sent yet", async () => {
   const content = { size: 5, checksum: "md5:5d41402abc4b2a76b9719d911017c592", mtime: "7" };
   const { ledger } = await openWith([
     goneFile("a"),
@@ -75,12 +75,18 @@ test("what a group has of a version without an entry is known, unless it is so o
       key: { kind: "delivered", group: "hub", uploader: "uploader", path: "b", version: 1 },
       value: { format: 1, ...content, time: "" },
     },
+    {
+      // An hour from now.
+      key: { kind: "delivered", group: "hub", uploader: "uploader", path: "d", version: 3600e6 },
+      value: { format: 1, ...content, time: "" },
+    },
   ]);
   expect(ledger.deliveredUnnoted("a", 60_000)).toMatchObject({ version: 2, ...content });
   expect(ledger.deliveredUnnoted("b", 60_000)).toMatchObject({ version: 1, ...content });
   expect(ledger.deliveredUnnoted("c", 60_000)).toBeUndefined();
   // It was sent in 1970.
   expect(ledger.deliveredUnnoted("a", 0)).toBeUndefined();
+  expect(ledger.deliveredUnnoted("d", 60_000)).toBeUndefined();
 });
 
 test("what is gone is remembered as long as a chunk of it is in the log", async () => {
