@@ -35,7 +35,7 @@ afterAll(async () => {
 test("a link of 128 kbit/s that breaks every 20 s carries a large file and a small one", async () => {
   const scene = await openScene();
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
-  // The second chunk waits for the window while the first does not get across, as in any file that is larger than that.
+  // The second chunk, as large as the first, waits for the window meanwhile, as in any file that is larger than that.
   const uploader = await scene.uploader(source, {
     kafka: { brokers: poorBrokers },
     uploader: { in_flight: "1MiB" },
@@ -45,7 +45,7 @@ test("a link of 128 kbit/s that breaks every 20 s carries a large file and a sma
   const cutting = new AbortController();
   const cut = cutAgainAndAgain(cutting.signal);
   try {
-    await writeLargeFile(join(source, "video.avi"), 2_000_000);
+    await writeLargeFile(join(source, "video.avi"), 3_000_000);
     await uploader.waitForLine(
       /the connection was lost again and again before a chunk was across/,
       longestMs,
