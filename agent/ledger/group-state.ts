@@ -206,8 +206,9 @@ export class GroupState {
   /** Whether the version has failed, and its uploader has not said since that it has it. */
   #isFailed(id: VersionId): boolean {
     const file = chunkKey(id);
-    const isLifted = (this.#sentAgainAt.get(file) ?? 0) > (this.#failedAt.get(file) ?? 0);
-    return this.#failed.get(file) === id.version && !isLifted;
+    // First: it is asked of every entry at a start, and hardly any has failed.
+    if (this.#failed.get(file) !== id.version) return false;
+    return (this.#sentAgainAt.get(file) ?? 0) <= (this.#failedAt.get(file) ?? 0);
   }
 
   #takeFile(
