@@ -1,5 +1,6 @@
 /** One agent of the run: an executable that is killed, stopped and started again under the same name, and what its log says. */
 import { writeFileSync } from "node:fs";
+import type { Link } from "../../test/support/toxiproxy.ts";
 import { waitUntil } from "../../test/support/wait.ts";
 import { peakBytes } from "../bench-parts/process.ts";
 import { LogFile, type LogLine } from "./log-file.ts";
@@ -11,8 +12,8 @@ export type AgentRole = "uploader" | "downloader";
 export interface AgentOptions {
   name: string;
   role: AgentRole;
-  /** The name of its link to the broker. */
-  link: string;
+  /** Its way to the broker. */
+  link: Link;
   executable: string;
   /** Where it serves its metrics. */
   httpPort: number;
@@ -31,7 +32,7 @@ const statusMs = 5000;
 export class ChaosAgent {
   readonly name: string;
   readonly role: AgentRole;
-  readonly link: string;
+  readonly link: Link;
   readonly #options: AgentOptions;
   readonly metrics: RecoveryMetrics;
   readonly #log: LogFile;

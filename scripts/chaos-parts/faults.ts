@@ -157,14 +157,13 @@ async function spoil(
   draw: FaultDraw,
   how: "cut" | "delay" | "reset" | "silence",
 ): Promise<void> {
-  const { proxy } = stage;
   const { link } = agentOf(stage, target);
-  if (how === "cut") await proxy.cut(link);
-  else if (how === "delay") await proxy.delay(link, 100 + draw.extent, draw.extent / 2);
-  else if (how === "reset") await proxy.reset(link, draw.extent);
-  else await proxy.silence(link, 200 + draw.extent * 3);
+  if (how === "cut") await link.cut();
+  else if (how === "delay") await link.delay(100 + draw.extent, draw.extent / 2);
+  else if (how === "reset") await link.reset(draw.extent);
+  else await link.silence(200 + draw.extent * 3);
   await Bun.sleep(500 + draw.duration * 8);
-  await proxy.mend(link);
+  await link.mend();
 }
 
 /** Some of what is unfinished, under a running downloader. */

@@ -2,8 +2,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../test/support/compare.ts";
-import { type Kafka, startKafka } from "../../test/support/kafka.ts";
-import { Toxiproxy } from "../../test/support/toxiproxy.ts";
+import { type Kafka, startKafkaBehind } from "../../test/support/kafka.ts";
+import { type Link, Toxiproxy } from "../../test/support/toxiproxy.ts";
 import { type AgentRole, ChaosAgent, type Settings } from "./agent.ts";
 import type { Source } from "./generator.ts";
 import type { LogLine } from "./log-file.ts";
@@ -88,25 +88,20 @@ export class Stage {
     for (const disk of disks) for (const path of [disk.output, disk.trash]) mkdirSync(path);
     const proxy = await Toxiproxy.start();
     const names = [...uploaderNames, ...disks.map(({ name }) => name)];
-    const ports = new Map<string, number>();
-    for (const name of names) ports.set(name, await proxy.open(name));
-    const listeners = names.map((name, at) => ({
-      name: `LINK${at}`,
-      protocol: "PLAINTEXT" as const,
-      advertisedPort: ports.get(name) ?? 0,
-    }));
-    const kafka = await startKafka({ settings: brokerSettings, listeners });
-    for (const [at, name] of names.entries()) await proxy.lead(name, kafka.listener(`LINK${at}`));
+    const links = new Map<string, Link>();
+    for (const name of names) links.set(name, await proxy.open(name));
+    const kafka = await startKafkaBehind([...links.values()], { settings: brokerSettings });
 
     const agent = (role: AgentRole, name: string, settings: Settings) => {
       const httpPort = freePort();
-      const shared = sharedSettings(role, name, ports.get(name) ?? 0, httpPort);
+      const link = links.get(name) as Link;
+      const shared = sharedSettings(role, name, link.port, httpPort);
       const { kafka: kafkaSettings, ...ofRole } = settings;
       const all = { ...shared, kafka: { ...shared.kafka, ...(kafkaSettings as object) }, ...ofRole };
       return new ChaosAgent({
         name,
         role,
-        link: name,
+        link,
         httpPort,
         executable: options.executable,
         base: join(folder, name),

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { setInterval } from "node:timers/promises";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { expectSameTree } from "../support/compare.ts";
-import { type Kafka, startKafka } from "../support/kafka.ts";
+import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
 import { headerOf } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
-import { Toxiproxy } from "../support/toxiproxy.ts";
+import { type Link, Toxiproxy } from "../support/toxiproxy.ts";
 import { randomTree, writeLargeFile, writeTree } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -15,16 +15,16 @@ const openScene = useScenes(async () => kafka.bootstrap);
 const chunkBytes = 64 << 10;
 const slowly = { chunk: chunkBytes, rate: "2MB/s", in_flight: "512KiB" };
 let proxy: Toxiproxy;
+let link: Link;
 let kafka: Kafka;
 /** The brokers by way of the proxy. */
 let proxied: string;
 
 beforeAll(async () => {
   proxy = await Toxiproxy.start();
-  const port = await proxy.open("link");
-  kafka = await startKafka({ listeners: [{ name: "LINK", protocol: "PLAINTEXT", advertisedPort: port }] });
-  await proxy.lead("link", kafka.listener("LINK"));
-  proxied = `127.0.0.1:${port}`;
+  link = await proxy.open("link");
+  kafka = await startKafkaBehind([link]);
+  proxied = `127.0.0.1:${link.port}`;
 });
 
 afterAll(async () => {
@@ -43,8 +43,8 @@ async function versionsOf(scene: Scene, key: string): Promise<number> {
 async function cutAgainAndAgain(everyMs: number, signal: AbortSignal): Promise<void> {
   for await (const _ of setInterval(everyMs)) {
     if (signal.aborted) return;
-    await proxy.cut("link");
-    await proxy.mend("link");
+    await link.cut();
+    await link.mend();
   }
 }
 
@@ -74,7 +74,7 @@ test("agents that start where somebody accepts and never answers wait, say so, a
   const scene = await openScene();
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
   await writeTree(source, randomTree(2, { count: 10, levels: 2, maxBytes: 50_000 }));
-  await proxy.silence("link", 0);
+  await link.silence(0);
   const own = { kafka: { brokers: proxied }, settings: anyPort };
   const agents = [await scene.uploader(source, own), await scene.downloader(output, own)];
   try {
@@ -83,7 +83,7 @@ test("agents that start where somebody accepts and never answers wait, say so, a
       await agent.waitForLine(/no broker can be reached/);
     }
   } finally {
-    await proxy.mend("link");
+    await link.mend();
   }
   await expectSameTree(source, join(output, "uploader"), agents);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { md5sum } from "../support/compare.ts";
-import { type Kafka, startKafka } from "../support/kafka.ts";
+import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
 import { useScenes } from "../support/scene.ts";
 import { Toxiproxy } from "../support/toxiproxy.ts";
 import { writeLargeFile } from "../support/tree.ts";
@@ -15,12 +15,10 @@ let slowBrokers: string;
 
 beforeAll(async () => {
   proxy = await Toxiproxy.start();
-  const port = await proxy.open("slow");
-  // The broker tells clients that come this way to go on coming this way.
-  kafka = await startKafka({ listeners: [{ name: "SLOW", protocol: "PLAINTEXT", advertisedPort: port }] });
-  await proxy.lead("slow", kafka.listener("SLOW"));
-  await proxy.throttle("slow", 16 * 1024);
-  slowBrokers = `127.0.0.1:${port}`;
+  const link = await proxy.open("slow");
+  kafka = await startKafkaBehind([link]);
+  await link.throttle(16 * 1024);
+  slowBrokers = `127.0.0.1:${link.port}`;
 });
 
 afterAll(async () => {

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { setInterval } from "node:timers/promises";
 import { expectSameTree, md5sum } from "../support/compare.ts";
-import { type Kafka, startKafka } from "../support/kafka.ts";
+import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
 import { useScenes } from "../support/scene.ts";
-import { Toxiproxy } from "../support/toxiproxy.ts";
+import { type Link, Toxiproxy } from "../support/toxiproxy.ts";
 import { writeLargeFile } from "../support/tree.ts";
 
 const openScene = useScenes(async () => kafka.bootstrap);
@@ -14,6 +14,7 @@ const bytesPerSecond = 16 * 1024;
 /** In this time a third of a chunk of the usual size gets across. */
 const cutEveryMs = 20_000;
 let proxy: Toxiproxy;
+let link: Link;
 let kafka: Kafka;
 let poorBrokers: string;
 
@@ -21,10 +22,9 @@ setDefaultTimeout(longestMs);
 
 beforeAll(async () => {
   proxy = await Toxiproxy.start();
-  const port = await proxy.open("poor");
-  kafka = await startKafka({ listeners: [{ name: "POOR", protocol: "PLAINTEXT", advertisedPort: port }] });
-  await proxy.lead("poor", kafka.listener("POOR"));
-  poorBrokers = `127.0.0.1:${port}`;
+  link = await proxy.open("poor");
+  kafka = await startKafkaBehind([link]);
+  poorBrokers = `127.0.0.1:${link.port}`;
 });
 
 afterAll(async () => {
@@ -41,7 +41,7 @@ test("a link of 128 kbit/s that breaks every 20 s carries a large file and a sma
     uploader: { in_flight: "1MiB" },
   });
   const downloader = await scene.downloader(output);
-  await proxy.throttle("poor", bytesPerSecond);
+  await link.throttle(bytesPerSecond);
   const cutting = new AbortController();
   const cut = cutAgainAndAgain(cutting.signal);
   try {
@@ -59,7 +59,7 @@ test("a link of 128 kbit/s that breaks every 20 s carries a large file and a sma
     cutting.abort();
     await cut;
   }
-  await proxy.mend("poor");
+  await link.mend();
   await writeLargeFile(join(source, "longer.avi"), 20_000_000);
   await uploader.waitForLine(/the link carries chunks of any size again/, longestMs);
   await writeLargeFile(join(source, "large.avi"), 2_000_000);
@@ -73,6 +73,6 @@ test("a link of 128 kbit/s that breaks every 20 s carries a large file and a sma
 async function cutAgainAndAgain(signal: AbortSignal): Promise<void> {
   for await (const _ of setInterval(cutEveryMs)) {
     if (signal.aborted) return;
-    await proxy.interrupt("poor");
+    await link.interrupt();
   }
 }

@@ -53,6 +53,29 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   return kafka;
 }
 
+/** A way to a broker that goes through something else. */
+export interface Detour {
+  readonly port: number;
+  /** Where it leads, `127.0.0.1:PORT`. */
+  lead(upstream: string): void | Promise<void>;
+}
+
+/** Starts a broker that tells clients who come by a detour to go on coming by it. */
+export async function startKafkaBehind(
+  detours: readonly Detour[],
+  options: Pick<KafkaOptions, "settings"> = {},
+): Promise<Kafka> {
+  const nameOf = (at: number) => `DETOUR${at}`;
+  const listeners = detours.map(({ port }, at) => ({
+    name: nameOf(at),
+    protocol: "PLAINTEXT" as const,
+    advertisedPort: port,
+  }));
+  const kafka = await startKafka({ ...options, listeners });
+  for (const [at, detour] of detours.entries()) await detour.lead(kafka.listener(nameOf(at)));
+  return kafka;
+}
+
 /** A broker of one test. Its data, ports and settings survive `kill` and `restart`. */
 export class Kafka {
   readonly dir: string;
