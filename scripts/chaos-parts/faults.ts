@@ -147,7 +147,8 @@ async function freeze({ stage }: FaultScene, target: string, ms: number): Promis
 async function freezeBroker({ stage }: FaultScene, _target: string, draw: FaultDraw): Promise<void> {
   const { pid } = stage.kafka;
   process.kill(pid, "SIGSTOP");
-  await Bun.sleep(500 + draw.duration * 10);
+  // Beyond nine seconds the broker is fenced for a moment once it goes on.
+  await Bun.sleep(500 + draw.duration * 16);
   process.kill(pid, "SIGCONT");
 }
 

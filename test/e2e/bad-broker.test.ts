@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setInterval } from "node:timers/promises";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { expectSameTree } from "../support/compare.ts";
+import { FencedBroker } from "../support/fenced-broker.ts";
 import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
 import { headerOf } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
@@ -16,6 +17,7 @@ const chunkBytes = 64 << 10;
 const slowly = { chunk: chunkBytes, rate: "2MB/s", in_flight: "512KiB" };
 let proxy: Toxiproxy;
 let link: Link;
+let fenced: FencedBroker;
 let kafka: Kafka;
 /** The brokers by way of the proxy. */
 let proxied: string;
@@ -23,12 +25,14 @@ let proxied: string;
 beforeAll(async () => {
   proxy = await Toxiproxy.start();
   link = await proxy.open("link");
-  kafka = await startKafkaBehind([link]);
+  fenced = await FencedBroker.start();
+  kafka = await startKafkaBehind([link, fenced]);
   proxied = `127.0.0.1:${link.port}`;
 });
 
 afterAll(async () => {
   await proxy.stop();
+  await fenced.stop();
   await kafka.stop();
 });
 
@@ -67,6 +71,23 @@ test("a broker that freezes in the middle of a file and goes on: the file arrive
   }
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
   for (const http of https) await http.waitForReadiness(true);
+  expect(await versionsOf(scene, "uploader/video.avi")).toBe(1);
+});
+
+test("a broker that names no broker for a while, as one that is fenced does: both roles go on", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
+  const options = { "topic.metadata.refresh.interval.ms": 200 };
+  const own = { kafka: { brokers: `127.0.0.1:${fenced.port}`, options } };
+  const uploader = await scene.uploader(source, { ...own, uploader: slowly });
+  const downloader = await scene.downloader(output, own);
+  await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
+  fenced.fence(true);
+  // Both of them ask now and then, and at least twice as often as this by themselves.
+  await waitUntil("20 answers named no broker", () => fenced.changedAnswers >= 20);
+  fenced.fence(false);
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
   expect(await versionsOf(scene, "uploader/video.avi")).toBe(1);
 });
 

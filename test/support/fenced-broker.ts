@@ -1,0 +1,127 @@
+/**
+ * A broker as it is while it is fenced, which comes after a freeze and lasts a moment: it can be reached as ever, but its
+ * metadata names no broker. Stands between agents and a real broker and changes its answers.
+ */
+import { createServer, connect as dial, type Server, type Socket } from "node:net";
+import { pipeline } from "node:stream/promises";
+
+const metadataRequest = 3;
+/** The first version whose answer has compact arrays; clients of today ask for newer ones. */
+const oldestVersion = 9;
+
+export class FencedBroker {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #upstreamPort = 0;
+  #isFenced = false;
+  #changed = 0;
+
+  private constructor() {
+    this.#server = createServer((client) => void this.#carry(client));
+  }
+
+  static async start(): Promise<FencedBroker> {
+    const broker = new FencedBroker();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    broker.#server.listen(0, "127.0.0.1", resolve);
+    await promise;
+    return broker;
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** How many answers named no broker, so far. */
+  get changedAnswers(): number {
+    return this.#changed;
+  }
+
+  /** Where the real broker is, HOST:PORT on this machine. */
+  lead(upstream: string): void {
+    this.#upstreamPort = Number(upstream.split(":").at(-1));
+  }
+
+  fence(isFenced: boolean): void {
+    this.#isFenced = isFenced;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    await promise;
+  }
+
+  async #carry(client: Socket): Promise<void> {
+    const upstream = dial(this.#upstreamPort, "127.0.0.1");
+    for (const socket of [client, upstream]) this.#sockets.add(socket);
+    /** The requests for metadata that wait for their answer, by correlation id. */
+    const asked = new Set<number>();
+    try {
+      await Promise.all([
+        pipeline(client, (source) => changedFrames(source, (frame) => noteRequest(frame, asked)), upstream),
+        pipeline(upstream, (source) => changedFrames(source, (frame) => this.#answer(frame, asked)), client),
+      ]);
+    } catch {
+      // Either end may hang up at any time; the other one learns of it.
+    } finally {
+      for (const socket of [client, upstream]) {
+        socket.destroy();
+        this.#sockets.delete(socket);
+      }
+    }
+  }
+
+  #answer(frame: Buffer, asked: Set<number>): Buffer {
+    if (!asked.delete(frame.readInt32BE(0)) || !this.#isFenced) return frame;
+    this.#changed++;
+    return withoutBrokers(frame);
+  }
+}
+
+/** Request header: api key (int16), version (int16), correlation id (int32). */
+function noteRequest(frame: Buffer, asked: Set<number>): Buffer {
+  if (frame.readInt16BE(0) === metadataRequest) {
+    const version = frame.readInt16BE(2);
+    if (version < oldestVersion) throw new Error(`metadata of version ${version} has another form`);
+    asked.add(frame.readInt32BE(4));
+  }
+  return frame;
+}
+
+/** Correlation id (int32), tags, throttle time (int32), then the brokers: id (int32), host, port (int32), rack, tags. */
+function withoutBrokers(frame: Buffer): Buffer {
+  const start = 4 + 1 + 4;
+  let at = start + 1;
+  const skipText = () => {
+    at += Math.max((frame[at] as number) - 1, 0) + 1;
+  };
+  for (let left = (frame[start] as number) - 1; left > 0; left--) {
+    at += 4;
+    skipText();
+    at += 4;
+    skipText();
+    at += 1;
+  }
+  return Buffer.concat([frame.subarray(0, start), Buffer.of(1), frame.subarray(at)]);
+}
+
+/** Cuts a stream into the protocol's frames, each behind its length, and hands on what `change` makes of them. */
+async function* changedFrames(
+  source: AsyncIterable<Buffer>,
+  change: (frame: Buffer) => Buffer,
+): AsyncGenerator<Buffer> {
+  let rest = Buffer.alloc(0);
+  for await (const bytes of source) {
+    rest = Buffer.concat([rest, bytes]);
+    while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
+      const end = 4 + rest.readInt32BE(0);
+      const frame = change(rest.subarray(4, end));
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(frame.length);
+      yield Buffer.concat([length, frame]);
+      rest = rest.subarray(end);
+    }
+  }
+}
