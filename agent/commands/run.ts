@@ -85,7 +85,6 @@ async function runRole(
       agentName,
       queueBytes: uploader?.inFlightBytes ?? 1 << 20,
       compression: uploader?.compression ?? "none",
-      countsLost: uploader !== undefined,
       effects,
       log,
       signal,

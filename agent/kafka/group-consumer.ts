@@ -9,6 +9,7 @@ import type { Log } from "../observe/log.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
+import { watchForLoss } from "./lost-client.ts";
 import { groupConsumerProperties } from "./settings.ts";
 import { watermarks } from "./topics.ts";
 
@@ -61,6 +62,7 @@ export class GroupConsumer implements Group {
   readonly #effects: Effects;
   readonly #owned = new Set<number>();
   #rebalances: GroupEvent[] = [];
+  #isLost = false;
 
   private constructor(consumer: Consumer, topic: string, group: string, effects: Effects) {
     this.#consumer = consumer;
@@ -84,12 +86,17 @@ export class GroupConsumer implements Group {
     };
     const consumer = await connect(makeConsumer, properties, kafka.topic, log);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    self = new GroupConsumer(consumer, kafka.topic, group, effects);
+    const member = new GroupConsumer(consumer, kafka.topic, group, effects);
+    self = member;
+    watchForLoss(consumer, options, () => {
+      member.#isLost = true;
+    });
     consumer.subscribe([kafka.topic]);
-    return self;
+    return member;
   }
 
   async next(count: number, waitMs: number): Promise<GroupEvent> {
+    if (this.#isLost) throw new KafkaError(`reading ${this.#topic}`, codes.transport, "the client was lost");
     const rebalance = this.#rebalances.shift();
     if (rebalance) return rebalance;
     this.#consumer.setDefaultConsumeTimeout(waitMs);

@@ -3,7 +3,8 @@ import type { KafkaConfig } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
-import { kafkaError } from "./errors.ts";
+import { codes, KafkaError, kafkaError } from "./errors.ts";
+import { watchForLoss } from "./lost-client.ts";
 import { readerGroup, readerProperties } from "./settings.ts";
 
 /** A record as it was read. */
@@ -43,32 +44,38 @@ export interface RecordReader {
   close(): Promise<void>;
 }
 
+interface ReaderOptions {
+  kafka: KafkaConfig;
+  agentName: string;
+  log: Log;
+}
+
 export class LogReader implements RecordReader {
-  readonly #consumer: Consumer;
+  readonly #options: ReaderOptions;
   readonly #topic: string;
   readonly #groupRight: string;
+  /** The next offset to read, by partition. */
+  readonly #next: Map<number, number>;
+  /** undefined: there is none, or it is to be made anew. */
+  #consumer: Consumer | undefined;
+  #isLost = false;
+  #isClosed = false;
   #lastBytes = 0;
   #ended: number[] = [];
 
-  private constructor(consumer: Consumer, topic: string, group: string) {
-    this.#consumer = consumer;
+  private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
+    this.#options = options;
     this.#topic = topic;
+    this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
     // It joins none, but the client asks for the coordinator all the same.
-    this.#groupRight = `DESCRIBE on group ${group}`;
-    consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
+    this.#groupRight = `DESCRIBE on group ${readerGroup(options.agentName)}`;
   }
 
   /** Connects and begins at the positions; -2 as an offset is the beginning. Throws a `KafkaError`. */
-  static async open(
-    options: { kafka: KafkaConfig; agentName: string; log: Log },
-    topic: string,
-    from: readonly Position[],
-  ): Promise<LogReader> {
-    const { kafka, agentName, log } = options;
-    const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
-    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    consumer.assign(from.map((position) => ({ topic, ...position })));
-    return new LogReader(consumer, topic, readerGroup(agentName));
+  static async open(options: ReaderOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
+    const reader = new LogReader(options, topic, from);
+    await reader.#connect();
+    return reader;
   }
 
   /**
@@ -77,17 +84,46 @@ export class LogReader implements RecordReader {
    * @param following every partition was read to its end: waits up to half a second for something, else a moment
    */
   async read(following: boolean): Promise<LogEvent[]> {
-    this.#consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
+    if (this.#isLost) await this.#disconnect();
+    const consumer = this.#consumer ?? (await this.#connect());
+    consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
-    const records = await consume(this.#consumer, count, `reading ${this.#topic}`, this.#groupRight);
+    const records = await consume(consumer, count, `reading ${this.#topic}`, this.#groupRight);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
+    for (const { partition, offset } of records) this.#next.set(partition, offset + 1);
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const partition of this.#ended.splice(0)) events.push({ kind: "end", partition });
     return events;
   }
 
   async close(): Promise<void> {
-    await disconnect(this.#consumer);
+    this.#isClosed = true;
+    await this.#disconnect();
+  }
+
+  async #connect(): Promise<Consumer> {
+    const { kafka, agentName, log } = this.#options;
+    const topic = this.#topic;
+    const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
+    this.#consumer = consumer;
+    if (this.#isClosed) {
+      await this.#disconnect();
+      throw new KafkaError(`reading ${topic}`, codes.transport, "the reader was closed");
+    }
+    consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
+    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
+    watchForLoss(consumer, this.#options, () => {
+      if (consumer === this.#consumer) this.#isLost = true;
+    });
+    return consumer;
+  }
+
+  async #disconnect(): Promise<void> {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    this.#isLost = false;
+    if (consumer) await disconnect(consumer);
   }
 }
 

@@ -2,12 +2,10 @@
  * Which brokers' connections were lost, from the client's statistics. Its event for lost brokers comes only when all of a
  * cluster's brokers are down at once.
  */
-import { count, fields, mapOf } from "../lib/shape.ts";
+import type { BrokerStatistics } from "./statistics.ts";
 
 /** By the names that the client has for its brokers. */
 export type LostConnections = ReadonlySet<string>;
-
-const statistics = fields({ brokers: mapOf(fields({ disconnects: count, rx: count })) });
 
 /** Counts for one client, whose numbers begin with zero. */
 export class LossCounter {
@@ -15,14 +13,11 @@ export class LossCounter {
 
   /**
    * Brokers whose connection was lost since the call before, if it had worked: something was received since the loss before.
-   * So an outage, however long, counts once, also one in which connections are accepted and never answered. Throws when these
-   * are no statistics.
-   *
-   * @param json the client's statistics
+   * So an outage, however long, counts once, also one in which connections are accepted and never answered.
    */
-  lost(json: string): LostConnections {
+  lost(brokers: BrokerStatistics): LostConnections {
     const lost = new Set<string>();
-    for (const [broker, { disconnects, rx }] of Object.entries(statistics(JSON.parse(json)).brokers)) {
+    for (const [broker, { disconnects, rx }] of Object.entries(brokers)) {
       const before = this.#before.get(broker) ?? { disconnects: 0, rx: 0 };
       if (disconnects === before.disconnects) continue;
       if (rx > before.rx) lost.add(broker);

@@ -5,14 +5,16 @@
  */
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
-import { AgentError } from "../lib/errors.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { connect, disconnect, makeProducer, type Producer } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
+import { watchForLoss } from "./lost-client.ts";
 import { LossCounter, type LostConnections } from "./lost-connections.ts";
 import { producerProperties } from "./settings.ts";
+import { onStatistics } from "./statistics.ts";
 
 export interface OutgoingRecord {
   topic: string;
@@ -43,8 +45,6 @@ export interface ProducerOptions {
   /** Most bytes that wait for their acknowledgement. */
   queueBytes: number;
   compression: string;
-  /** Whether `onLost` is told. */
-  countsLost?: boolean;
   effects: Effects;
   log: Log;
   signal: AbortSignal;
@@ -52,7 +52,6 @@ export interface ProducerOptions {
 
 /** Until the topic's limit is known: the brokers' default for `max.message.bytes`. */
 export const defaultMessageBytes = 1_048_588;
-const countLostEveryMs = 10_000;
 
 export class RecordProducer {
   /** Called every ten seconds with the connections that were lost since the call before. */
@@ -178,6 +177,7 @@ export class RecordProducer {
   }
 
   #listen(client: Producer): void {
+    const { log } = this.#options;
     client.on("delivery-report", (error, report) => {
       const onDelivered = this.#waiting.get(report.opaque);
       if (!onDelivered || client !== this.#client) return;
@@ -187,11 +187,16 @@ export class RecordProducer {
       onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? Date.now() });
     });
     const counter = new LossCounter();
-    client.on("event.stats", ({ message }: { message: string }) => {
-      if (client === this.#client && !this.#renewing) this.onLost?.(counter.lost(message));
+    onStatistics(client, (brokers) => {
+      if (client === this.#client && !this.#renewing) this.onLost?.(counter.lost(brokers));
     });
     client.on("event.error", (error) => {
       if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
+    });
+    watchForLoss(client, this.#options, () => {
+      if (client !== this.#client) return;
+      // The agent is being stopped when this fails: nothing else ends the wait for the brokers.
+      this.renew("its client was lost").catch((error: unknown) => log.debug(messageOf(error)));
     });
   }
 
@@ -231,13 +236,12 @@ export class RecordProducer {
 }
 
 function connectProducer(options: ProducerOptions, batchBytes: number): Promise<Producer> {
-  const { kafka, agentName, queueBytes, compression, countsLost, log } = options;
+  const { kafka, agentName, queueBytes, compression, log } = options;
   // Twice the window, and room for ledger entries: the window bounds the memory, a full queue would only stutter.
   const limits = {
     batchBytes,
     queueBytes: 2 * queueBytes + (4 << 20),
     compression,
-    statisticsMs: countsLost ? countLostEveryMs : 0,
   };
   return connect(makeProducer, producerProperties(kafka, agentName, limits), kafka.topic, log);
 }

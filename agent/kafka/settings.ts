@@ -5,6 +5,8 @@
 import type { KafkaConfig, SaslConfig, TlsConfig } from "../config/config.ts";
 import { AgentError } from "../lib/errors.ts";
 
+import { statisticsEveryMs } from "./statistics.ts";
+
 export type Properties = Record<string, string | number | boolean>;
 
 /** How to reach the brokers; the same for every client of the agent. */
@@ -23,6 +25,7 @@ export function connectionProperties(kafka: KafkaConfig, agentName: string): Pro
     "topic.metadata.refresh.interval.ms": 30_000,
     "allow.auto.create.topics": false,
     "log.connection.close": false,
+    "statistics.interval.ms": statisticsEveryMs,
     ...securityProperties(kafka),
   };
 }
@@ -30,7 +33,7 @@ export function connectionProperties(kafka: KafkaConfig, agentName: string): Pro
 export function producerProperties(
   kafka: KafkaConfig,
   agentName: string,
-  limits: { batchBytes: number; queueBytes: number; compression: string; statisticsMs: number },
+  limits: { batchBytes: number; queueBytes: number; compression: string },
 ): Properties {
   return {
     ...connectionProperties(kafka, agentName),
@@ -49,7 +52,6 @@ export function producerProperties(
     "max.in.flight.requests.per.connection": 3,
     "retry.backoff.ms": 200,
     "delivery.report.only.error": false,
-    "statistics.interval.ms": limits.statisticsMs,
     dr_cb: true,
     ...kafka.options,
   };

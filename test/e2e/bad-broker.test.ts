@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setInterval } from "node:timers/promises";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { expectSameTree } from "../support/compare.ts";
-import { FencedBroker } from "../support/fenced-broker.ts";
 import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
+import { MetadataProxy } from "../support/metadata-proxy.ts";
 import { headerOf } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 import { type Link, Toxiproxy } from "../support/toxiproxy.ts";
@@ -17,7 +17,7 @@ const chunkBytes = 64 << 10;
 const slowly = { chunk: chunkBytes, rate: "2MB/s", in_flight: "512KiB" };
 let proxy: Toxiproxy;
 let link: Link;
-let fenced: FencedBroker;
+let mistaken: MetadataProxy;
 let kafka: Kafka;
 /** The brokers by way of the proxy. */
 let proxied: string;
@@ -25,14 +25,14 @@ let proxied: string;
 beforeAll(async () => {
   proxy = await Toxiproxy.start();
   link = await proxy.open("link");
-  fenced = await FencedBroker.start();
-  kafka = await startKafkaBehind([link, fenced]);
+  mistaken = await MetadataProxy.start();
+  kafka = await startKafkaBehind([link, mistaken]);
   proxied = `127.0.0.1:${link.port}`;
 });
 
 afterAll(async () => {
   await proxy.stop();
-  await fenced.stop();
+  await mistaken.stop();
   await kafka.stop();
 });
 
@@ -74,22 +74,50 @@ test("a broker that freezes in the middle of a file and goes on: the file arrive
   expect(await versionsOf(scene, "uploader/video.avi")).toBe(1);
 });
 
-test("a broker that names no broker for a while, as one that is fenced does: both roles go on", async () => {
+test("a broker that names no broker for a while, as one that is fenced does: both roles go on, and one that starts meanwhile begins", async () => {
   const scene = await openScene();
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
   await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
   const options = { "topic.metadata.refresh.interval.ms": 200 };
-  const own = { kafka: { brokers: `127.0.0.1:${fenced.port}`, options } };
+  const own = { kafka: { brokers: `127.0.0.1:${mistaken.port}`, options } };
   const uploader = await scene.uploader(source, { ...own, uploader: slowly });
   const downloader = await scene.downloader(output, own);
   await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
-  fenced.fence(true);
-  // Both of them ask now and then, and at least twice as often as this by themselves.
-  await waitUntil("20 answers named no broker", () => fenced.changedAnswers >= 20);
-  fenced.fence(false);
+  mistaken.mistake("no brokers");
+  await waitUntil("20 answers named no broker", () => mistaken.changedAnswers >= 20);
+  const mirror = await scene.folder("mirror");
+  const late = await scene.downloader(mirror, { ...own, name: "late", downloader: { group: "late" } });
+  await waitUntil("40 answers named no broker", () => mistaken.changedAnswers >= 40);
+  mistaken.mistake(undefined);
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  await expectSameTree(source, join(mirror, "uploader"), [uploader, late]);
   expect(await versionsOf(scene, "uploader/video.avi")).toBe(1);
 });
+
+test("brokers that name a wrong address for a while: both roles find back", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
+  const own = {
+    kafka: {
+      brokers: `127.0.0.1:${mistaken.port}`,
+      options: { "topic.metadata.refresh.interval.ms": 200 },
+    },
+  };
+  const uploader = await scene.uploader(source, { ...own, uploader: slowly });
+  const downloader = await scene.downloader(output, own);
+  await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
+  mistaken.mistake("wrong address");
+  await waitUntil("20 answers named a wrong address", () => mistaken.changedAnswers >= 20);
+  mistaken.interrupt();
+  const over = performance.now() + 10_000;
+  await waitUntil("10 s have passed", () => performance.now() > over);
+  mistaken.mistake(undefined);
+  // A client that does not find back by itself is made anew after a minute.
+  await downloader.waitForLine(/video\.avi: merge complete/, 150_000);
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  expect(await versionsOf(scene, "uploader/video.avi")).toBe(1);
+}, 300_000);
 
 test("agents that start where somebody accepts and never answers wait, say so, and work once there is a broker", async () => {
   const scene = await openScene();

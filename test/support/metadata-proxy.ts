@@ -1,6 +1,7 @@
 /**
- * A broker as it is while it is fenced, which comes after a freeze and lasts a moment: it can be reached as ever, but its
- * metadata names no broker. Stands between agents and a real broker and changes its answers.
+ * A broker that can be reached as ever, but whose metadata is wrong: it names no broker, as one that is fenced does for a
+ * moment after a freeze, or names an address where nobody listens. Stands between agents and a real broker and changes its
+ * answers.
  */
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
@@ -8,31 +9,35 @@ import { pipeline } from "node:stream/promises";
 const metadataRequest = 3;
 /** The first version whose answer has compact arrays; clients of today ask for newer ones. */
 const oldestVersion = 9;
+/** Nobody listens there: the port has been out of use since the eighties. */
+const portOfNobody = 1;
 
-export class FencedBroker {
+export type Mistake = "no brokers" | "wrong address";
+
+export class MetadataProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #upstreamPort = 0;
-  #isFenced = false;
+  #mistake: Mistake | undefined;
   #changed = 0;
 
   private constructor() {
     this.#server = createServer((client) => void this.#carry(client));
   }
 
-  static async start(): Promise<FencedBroker> {
-    const broker = new FencedBroker();
+  static async start(): Promise<MetadataProxy> {
+    const proxy = new MetadataProxy();
     const { promise, resolve } = Promise.withResolvers<void>();
-    broker.#server.listen(0, "127.0.0.1", resolve);
+    proxy.#server.listen(0, "127.0.0.1", resolve);
     await promise;
-    return broker;
+    return proxy;
   }
 
   get port(): number {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** How many answers named no broker, so far. */
+  /** How many answers had this mistake. */
   get changedAnswers(): number {
     return this.#changed;
   }
@@ -42,12 +47,19 @@ export class FencedBroker {
     this.#upstreamPort = Number(upstream.split(":").at(-1));
   }
 
-  fence(isFenced: boolean): void {
-    this.#isFenced = isFenced;
+  /** From now on its metadata has this mistake, or none. */
+  mistake(mistake: Mistake | undefined): void {
+    this.#mistake = mistake;
+    this.#changed = 0;
+  }
+
+  /** Cuts all connections once. */
+  interrupt(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    this.interrupt();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     await promise;
@@ -74,9 +86,9 @@ export class FencedBroker {
   }
 
   #answer(frame: Buffer, asked: Set<number>): Buffer {
-    if (!asked.delete(frame.readInt32BE(0)) || !this.#isFenced) return frame;
+    if (!asked.delete(frame.readInt32BE(0)) || !this.#mistake) return frame;
     this.#changed++;
-    return withoutBrokers(frame);
+    return withMistake(frame, this.#mistake);
   }
 }
 
@@ -91,19 +103,22 @@ function noteRequest(frame: Buffer, asked: Set<number>): Buffer {
 }
 
 /** Correlation id (int32), tags, throttle time (int32), then the brokers: id (int32), host, port (int32), rack, tags. */
-function withoutBrokers(frame: Buffer): Buffer {
+function withMistake(frame: Buffer, mistake: Mistake): Buffer {
   const start = 4 + 1 + 4;
   let at = start + 1;
+  const changed = Buffer.from(frame);
   const skipText = () => {
     at += Math.max((frame[at] as number) - 1, 0) + 1;
   };
   for (let left = (frame[start] as number) - 1; left > 0; left--) {
     at += 4;
     skipText();
+    changed.writeInt32BE(portOfNobody, at);
     at += 4;
     skipText();
     at += 1;
   }
+  if (mistake === "wrong address") return changed;
   return Buffer.concat([frame.subarray(0, start), Buffer.of(1), frame.subarray(at)]);
 }
 

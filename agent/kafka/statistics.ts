@@ -1,0 +1,26 @@
+/** What a client says about itself every ten seconds. Source of the fields: librdkafka's STATISTICS.md. */
+import type { EventEmitter } from "node:events";
+import { count, fields, mapOf, type Shaped, text } from "../lib/shape.ts";
+import type { Client } from "./connect.ts";
+
+export const statisticsEveryMs = 10_000;
+
+/** By the names that the client has for its brokers. */
+export type BrokerStatistics = Shaped<typeof statistics>["brokers"];
+
+const statistics = fields({
+  brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count })),
+});
+
+/** Hands on what a client says, for as long as it is connected. */
+export function onStatistics(client: Client, take: (brokers: BrokerStatistics) => void): void {
+  const events: EventEmitter = client;
+  events.on("event.stats", ({ message }: { message: string }) => {
+    if (client.isConnected()) take(readStatistics(message));
+  });
+}
+
+/** Throws when these are no statistics. */
+export function readStatistics(json: string): BrokerStatistics {
+  return statistics(JSON.parse(json)).brokers;
+}
