@@ -23,7 +23,7 @@ export interface RedeliverOptions {
 }
 
 /** Entries that are written side by side. */
-const sideBySide = 500;
+const entriesAtATime = 500;
 
 /** Says what will be fetched again. Throws an `AgentError`, or a `UsageError` for an uploader's configuration. */
 export async function redeliver(
@@ -67,8 +67,8 @@ async function takeBack(
   const isWanted = ({ id, timeMs }: Receipt) =>
     pattern.match(chunkKey(id)) && (sinceMs === undefined || timeMs >= sinceMs);
   const { found, forgotten } = await findReceipts(ledger, group, isWanted);
-  for (let at = 0; at < found.length; at += sideBySide) {
-    const some = found.slice(at, at + sideBySide);
+  for (let at = 0; at < found.length; at += entriesAtATime) {
+    const some = found.slice(at, at + entriesAtATime);
     await Promise.all(
       some.map(({ id, kind }) => ledger.write({ key: { kind, group, ...id }, value: null } as Entry)),
     );

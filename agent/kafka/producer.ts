@@ -62,6 +62,8 @@ export class RecordProducer {
   #topicBytes = defaultMessageBytes;
   /** The largest batch that the link carries. */
   #linkBytes = Number.POSITIVE_INFINITY;
+  /** The largest batch that the client was made for. */
+  #clientBatchBytes = defaultMessageBytes;
   #nextId = 1;
   /** Records that wait for their acknowledgement. */
   #waiting = new Map<number, OnDelivered>();
@@ -135,9 +137,8 @@ export class RecordProducer {
 
   /** Largest batch from now on, in bytes, as the topics take it. Makes the producer anew if that changes anything. */
   async limitBatches(bytes: number): Promise<void> {
-    const before = this.batchBytes;
     this.#topicBytes = bytes;
-    if (this.batchBytes !== before) await this.renew(`batches of at most ${this.batchBytes} bytes`);
+    await this.#applyBatchLimit();
   }
 
   /**
@@ -147,6 +148,7 @@ export class RecordProducer {
   async limitLink(bytes: number): Promise<void> {
     this.#linkBytes = bytes;
     await this.renew(`a link that carries ${bytes} bytes at a time`);
+    await this.#applyBatchLimit();
   }
 
   /** Replaces the client, waiting for the brokers as long as it takes. Concurrent calls share one replacement. */
@@ -165,13 +167,22 @@ export class RecordProducer {
     this.#dropWaiting("the producer was closed");
   }
 
+  /** Also when a renewal for another limit is under way. */
+  async #applyBatchLimit(): Promise<void> {
+    while (this.#clientBatchBytes !== this.batchBytes)
+      await this.renew(`batches of at most ${this.batchBytes} bytes`);
+  }
+
   async #replaceClient(reason: string): Promise<void> {
     const { log, signal } = this.#options;
     log.debug(`the producer is made anew: ${reason}`);
     // First the old one ends: what it still had on its way must not arrive after what the new one sends.
     await disconnect(this.#client);
     this.#dropWaiting("the producer was made anew");
-    const connectAgain = () => connectProducer(this.#options, this.batchBytes);
+    const connectAgain = () => {
+      this.#clientBatchBytes = this.batchBytes;
+      return connectProducer(this.#options, this.#clientBatchBytes);
+    };
     this.#client = await retry({ what: "making the producer anew", log, signal }, connectAgain);
     this.#listen(this.#client);
   }

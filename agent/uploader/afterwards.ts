@@ -32,7 +32,7 @@ export interface AfterwardsOptions {
 }
 
 /** More at a time make a slow disk no faster; each also waits for the ledger. */
-const sideBySide = 32;
+const mostRunning = 32;
 
 export class Afterwards {
   readonly #options: AfterwardsOptions;
@@ -104,7 +104,7 @@ export class Afterwards {
   #goOn(): void {
     const { candidates, signal } = this.#options;
     for (const path of this.#due) {
-      if (this.#running.size >= sideBySide || signal.aborted) return;
+      if (this.#running.size >= mostRunning || signal.aborted) return;
       const file = candidates.fileAt(path);
       if (file && candidates.isBusy(file)) continue;
       this.#due.delete(path);

@@ -18,8 +18,8 @@ export interface ScanReport {
   problem?: string;
 }
 
-/** So many files of a folder are looked at side by side. */
-const sideBySide = 8;
+/** Of a folder, looked at side by side. */
+const filesAtATime = 8;
 
 /**
  * Yields each regular file that the watch wants. A folder that can't be read is logged and left for the next look.
@@ -29,8 +29,8 @@ export async function* scan(watch: Watch, log: Log, report: ScanReport): AsyncGe
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const names = await readFolder(watch, folder, log, report);
-    for (let at = 0; at < names.length; at += sideBySide) {
-      const group = names.slice(at, at + sideBySide);
+    for (let at = 0; at < names.length; at += filesAtATime) {
+      const group = names.slice(at, at + filesAtATime);
       const relatives = group.map((name) =>
         folder === "" ? pathToText(name) : `${folder}/${pathToText(name)}`,
       );
