@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import type { EventEmitter } from "node:events";
 import type RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import { sharedKafka } from "../support/kafka.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -157,4 +158,28 @@ test("an offset out of range is an error that stands until the partition is assi
   consumer.incrementalUnassign([{ topic, partition: 0 }]);
   consumer.incrementalAssign([{ topic, partition: 0, offset: 3 }]);
   expect(offsets(await consumeAll(consumer, 1))).toEqual([3]);
+});
+
+test("statistics do not pile up in a consumer that is not polled", async () => {
+  const everyMs = { "statistics.interval.ms": 20 };
+  const [polled, unpolled] = [
+    await connectProducer(bootstrap, everyMs),
+    await connectConsumer(bootstrap, everyMs),
+  ];
+  let counted = 0;
+  const given: string[] = [];
+  try {
+    polled.on("event.stats", () => counted++);
+    (unpolled as EventEmitter).on("event.stats", ({ message }: { message: string }) => given.push(message));
+    await waitUntil("the polled one has said it 30 times", () => counted >= 30);
+    unpolled.setDefaultConsumeTimeout(1);
+    const before = given.length;
+    await consume(unpolled, 1);
+    await waitUntil("the unpolled one has said it", () => given.length > before);
+    // What waited, and what came while it was taken.
+    expect(given.length - before).toBeLessThan(10);
+  } finally {
+    await disconnect(polled);
+    await disconnect(unpolled);
+  }
 });
