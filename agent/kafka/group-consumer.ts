@@ -9,8 +9,9 @@ import type { Log } from "../observe/log.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
-import { watchForLoss } from "./lost-client.ts";
+import { makeLossWatch } from "./lost-client.ts";
 import { groupConsumerProperties } from "./settings.ts";
+import { onStatistics } from "./statistics.ts";
 import { watermarks } from "./topics.ts";
 
 /** Where a group stands in a partition, and what it noted there. */
@@ -88,9 +89,10 @@ export class GroupConsumer implements Group {
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     const member = new GroupConsumer(consumer, kafka.topic, group, effects);
     self = member;
-    watchForLoss(consumer, options, () => {
+    const watch = makeLossWatch(options, () => {
       member.#isLost = true;
     });
+    onStatistics(consumer, log, (brokers) => watch.look(brokers));
     consumer.subscribe([kafka.topic]);
     return member;
   }

@@ -1,11 +1,10 @@
 /** Reading named partitions from given offsets, without a group: for the ledger, and for chunks read again. */
-import type { KafkaConfig } from "../config/config.ts";
-import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { watchForLoss } from "./lost-client.ts";
+import { type LossOptions, makeLossWatch } from "./lost-client.ts";
 import { readerGroup, readerProperties } from "./settings.ts";
+import { onStatistics } from "./statistics.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {
@@ -44,14 +43,8 @@ export interface RecordReader {
   close(): Promise<void>;
 }
 
-interface ReaderOptions {
-  kafka: KafkaConfig;
-  agentName: string;
-  log: Log;
-}
-
 export class LogReader implements RecordReader {
-  readonly #options: ReaderOptions;
+  readonly #options: LossOptions;
   readonly #topic: string;
   readonly #groupRight: string;
   /** The next offset to read, by partition. */
@@ -63,7 +56,7 @@ export class LogReader implements RecordReader {
   #lastBytes = 0;
   #ended: number[] = [];
 
-  private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
+  private constructor(options: LossOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
     this.#topic = topic;
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
@@ -72,7 +65,7 @@ export class LogReader implements RecordReader {
   }
 
   /** Connects and begins at the positions; -2 as an offset is the beginning. Throws a `KafkaError`. */
-  static async open(options: ReaderOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
+  static async open(options: LossOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
     const reader = new LogReader(options, topic, from);
     await reader.#connect();
     return reader;
@@ -104,19 +97,24 @@ export class LogReader implements RecordReader {
   async #connect(): Promise<Consumer> {
     const { kafka, agentName, log } = this.#options;
     const topic = this.#topic;
+    this.#requireOpen();
     const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
     this.#consumer = consumer;
-    if (this.#isClosed) {
-      await this.#disconnect();
-      throw new KafkaError(`reading ${topic}`, codes.transport, "the reader was closed");
-    }
+    if (this.#isClosed) await this.#disconnect();
+    this.#requireOpen();
     consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
-    watchForLoss(consumer, this.#options, () => {
+    const watch = makeLossWatch(this.#options, () => {
       if (consumer === this.#consumer) this.#isLost = true;
     });
+    onStatistics(consumer, log, (brokers) => watch.look(brokers));
     return consumer;
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed)
+      throw new KafkaError(`reading ${this.#topic}`, codes.transport, "the reader was closed");
   }
 
   async #disconnect(): Promise<void> {

@@ -6,38 +6,40 @@
 import type { KafkaConfig } from "../config/config.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { type Client, connect, disconnect, makeProducer } from "./connect.ts";
+import { connect, disconnect, makeProducer } from "./connect.ts";
 import { connectionProperties } from "./settings.ts";
-import { type BrokerStatistics, onStatistics } from "./statistics.ts";
+import type { BrokerStatistics } from "./statistics.ts";
 
-/** Longer than a client takes to connect again after a quiet time, when it asks for the topic's partitions (every 30 s). */
-const patienceMs = 60_000;
+/** So many looks in a row at which no broker is reached, and another client is tried: a minute. */
+const patience = 6;
+/** So many more, once another client got through: more than the longest wait between two connections. */
+const secondPatience = 3;
 
-/** Calls `onLost` when this client has reached no broker for a minute and a new one can. Ends when it is disconnected. */
-export function watchForLoss(
-  client: Client,
-  options: { kafka: KafkaConfig; agentName: string; log: Log },
-  onLost: () => void,
-): void {
-  const { kafka, agentName, log } = options;
-  const properties = { ...connectionProperties(kafka, agentName), ...kafka.options };
-  const connectAnother = async () => {
-    await disconnect(await connect(makeProducer, properties, kafka.topic, log));
-  };
-  const watch = new LostClientWatch(connectAnother, log, () => {
-    if (client.isConnected()) onLost();
-  });
-  onStatistics(client, (brokers) => watch.look(brokers, performance.now()));
+export interface LossOptions {
+  kafka: KafkaConfig;
+  agentName: string;
+  log: Log;
 }
 
-export class LostClientWatch {
+/** Watches one client. `onLost` is called when it has reached no broker for a minute and more, and another client has. */
+export function makeLossWatch({ kafka, agentName, log }: LossOptions, onLost: () => void): LossWatch {
+  const connectAnother = async () => {
+    const properties = { ...connectionProperties(kafka, agentName), ...kafka.options };
+    await disconnect(await connect(makeProducer, properties, kafka.topic, log));
+  };
+  return new LossWatch(connectAnother, log, onLost);
+}
+
+export class LossWatch {
   readonly #connectAnother: () => Promise<void>;
   readonly #log: Pick<Log, "debug" | "warn">;
   readonly #onLost: () => void;
   #received = 0;
-  /** Since when no broker has been reached. */
-  #aloneSinceMs: number | undefined;
+  /** Looks in a row at which no broker was reached. */
+  #alone = 0;
   #isTrying = false;
+  /** At how many of them it is lost, if it is alone until then: another client got through. */
+  #lostAt: number | undefined;
 
   /** @param connectAnother connects a new client, for the try; throws when it can't */
   constructor(connectAnother: () => Promise<void>, log: Pick<Log, "debug" | "warn">, onLost: () => void) {
@@ -46,31 +48,42 @@ export class LostClientWatch {
     this.#onLost = onLost;
   }
 
-  /** To be called every few seconds with what the client says, and the monotonic clock. */
-  look(brokers: BrokerStatistics, nowMs: number): void {
+  /** To be called each time when the client says how its brokers are. */
+  look(brokers: BrokerStatistics): void {
+    if (this.#isReached(brokers)) {
+      this.#alone = 0;
+      this.#lostAt = undefined;
+      return;
+    }
+    this.#alone++;
+    if (this.#lostAt !== undefined) {
+      if (this.#alone < this.#lostAt) return;
+      this.#alone = 0;
+      this.#lostAt = undefined;
+      this.#log.warn("a client does not find back to the brokers, and a new one does: it is made anew");
+      this.#onLost();
+    } else if (this.#alone % patience === 0 && !this.#isTrying) {
+      void this.#tryAnother();
+    }
+  }
+
+  #isReached(brokers: BrokerStatistics): boolean {
     // The group's coordinator has a connection of its own, which says nothing about the others.
     const known = Object.values(brokers).filter(
       ({ source }) => source === "learned" || source === "configured",
     );
     const received = known.reduce((sum, { rx }) => sum + rx, 0);
-    const isReached = received !== this.#received || known.some(({ state }) => state === "UP");
+    const isAnswered = received !== this.#received;
     this.#received = received;
-    if (isReached) this.#aloneSinceMs = undefined;
-    else this.#aloneSinceMs ??= nowMs;
-    if (this.#aloneSinceMs !== undefined && nowMs - this.#aloneSinceMs >= patienceMs && !this.#isTrying) {
-      this.#aloneSinceMs = nowMs;
-      void this.#tryAnother();
-    }
+    return isAnswered || known.some(({ state }) => state === "UP");
   }
 
   async #tryAnother(): Promise<void> {
     this.#isTrying = true;
     try {
       await this.#connectAnother();
-      // Meanwhile this one may have found back, too.
-      if (this.#aloneSinceMs === undefined) return;
-      this.#log.warn("a client does not find back to the brokers, and a new one does: it is made anew");
-      this.#onLost();
+      // The outage may have ended just now, also for this one.
+      if (this.#alone > 0) this.#lostAt = this.#alone + secondPatience;
     } catch (error) {
       this.#log.debug(`a new client gets no further: ${messageOf(error)}`);
     } finally {

@@ -1,7 +1,7 @@
 /**
  * The agent's one producer: idempotent, acks=all, waits without a deadline. It can be made anew in place, after a
- * fatal error or when a topic, or the link to it, takes less at a time than before; what was under way is then reported
- * as undelivered, and its sender goes on from what was acknowledged.
+ * fatal error, when it does not find back to the brokers, or when a topic, or the link to it, takes less at a time than
+ * before; what was under way is then reported as undelivered, and its sender goes on from what was acknowledged.
  */
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
@@ -11,7 +11,7 @@ import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { connect, disconnect, makeProducer, type Producer } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
-import { watchForLoss } from "./lost-client.ts";
+import { makeLossWatch } from "./lost-client.ts";
 import { LossCounter, type LostConnections } from "./lost-connections.ts";
 import { producerProperties } from "./settings.ts";
 import { onStatistics } from "./statistics.ts";
@@ -70,6 +70,7 @@ export class RecordProducer {
   #renewing: Promise<void> | undefined;
   #asking = false;
   #unreachable = false;
+  #isClosed = false;
 
   private constructor(options: ProducerOptions, client: Producer) {
     this.#options = options;
@@ -82,8 +83,12 @@ export class RecordProducer {
     return new RecordProducer(options, await connectProducer(options, defaultMessageBytes));
   }
 
-  /** The connected client, for admin requests that share its connection. Changes when the producer is made anew. */
+  /**
+   * The connected client, for admin requests that share its connection. Changes when the producer is made anew; throws a
+   * retryable `AgentError` as long as that takes.
+   */
   get client(): Producer {
+    if (this.#renewing) throw new AgentError("the producer is being made anew", "retryable");
     return this.#client;
   }
 
@@ -161,6 +166,7 @@ export class RecordProducer {
 
   /** Waits up to `flushMs` for what is under way, then disconnects. */
   async close(flushMs: number): Promise<void> {
+    this.#isClosed = true;
     // A renewal that was given up has said why to whoever asked for it.
     await this.#renewing?.catch(() => undefined);
     await disconnect(this.#client, flushMs);
@@ -198,16 +204,18 @@ export class RecordProducer {
       onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? Date.now() });
     });
     const counter = new LossCounter();
-    onStatistics(client, (brokers) => {
-      if (client === this.#client && !this.#renewing) this.onLost?.(counter.lost(brokers));
+    const watch = makeLossWatch(this.#options, () => {
+      if (client !== this.#client || this.#isClosed) return;
+      // The agent is being stopped when this fails: nothing else ends the wait for the brokers.
+      this.renew("its client was lost").catch((error: unknown) => log.debug(messageOf(error)));
+    });
+    onStatistics(client, log, (brokers) => {
+      if (client !== this.#client || this.#renewing) return;
+      this.onLost?.(counter.lost(brokers));
+      watch.look(brokers);
     });
     client.on("event.error", (error) => {
       if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
-    });
-    watchForLoss(client, this.#options, () => {
-      if (client !== this.#client) return;
-      // The agent is being stopped when this fails: nothing else ends the wait for the brokers.
-      this.renew("its client was lost").catch((error: unknown) => log.debug(messageOf(error)));
     });
   }
 
@@ -233,7 +241,7 @@ export class RecordProducer {
 
   #isReachable(): Promise<boolean> {
     return new Promise((resolve) => {
-      if (!this.#client.isConnected()) return resolve(false);
+      if (this.#renewing || !this.#client.isConnected()) return resolve(false);
       const options = { topic: this.#options.kafka.topic, allTopics: false, timeout: 5000 };
       this.#client.getMetadata(options, (error) => resolve(!error));
     });

@@ -1,6 +1,8 @@
 /** What a client says about itself every ten seconds. Source of the fields: librdkafka's STATISTICS.md. */
 import type { EventEmitter } from "node:events";
+import { messageOf } from "../lib/errors.ts";
 import { count, fields, mapOf, type Shaped, text } from "../lib/shape.ts";
+import type { Log } from "../observe/log.ts";
 import type { Client } from "./connect.ts";
 
 export const statisticsEveryMs = 10_000;
@@ -13,10 +15,22 @@ const statistics = fields({
 });
 
 /** Hands on what a client says, for as long as it is connected. */
-export function onStatistics(client: Client, take: (brokers: BrokerStatistics) => void): void {
+export function onStatistics(
+  client: Client,
+  log: Pick<Log, "debug">,
+  take: (brokers: BrokerStatistics) => void,
+): void {
   const events: EventEmitter = client;
   events.on("event.stats", ({ message }: { message: string }) => {
-    if (client.isConnected()) take(readStatistics(message));
+    if (!client.isConnected()) return;
+    let brokers: BrokerStatistics;
+    try {
+      brokers = readStatistics(message);
+    } catch (error) {
+      // The client escapes nothing: a quotation mark in `client.id` is enough.
+      return log.debug(`the client's statistics can't be read: ${messageOf(error)}`);
+    }
+    take(brokers);
   });
 }
 

@@ -84,10 +84,13 @@ test("a broker that names no broker for a while, as one that is fenced does: bot
   const downloader = await scene.downloader(output, own);
   await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
   mistaken.mistake("no brokers");
-  await waitUntil("20 answers named no broker", () => mistaken.changedAnswers >= 20);
+  // Before anybody could be taken for lost.
+  const isTold = () => mistaken.changedAnswers >= 20;
+  await waitUntil("20 answers named no broker", isTold, { timeoutMs: 30_000 });
+  const before = mistaken.connections;
   const mirror = await scene.folder("mirror");
   const late = await scene.downloader(mirror, { ...own, name: "late", downloader: { group: "late" } });
-  await waitUntil("40 answers named no broker", () => mistaken.changedAnswers >= 40);
+  await waitUntil("it has connected", () => mistaken.connections > before);
   mistaken.mistake(undefined);
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
   await expectSameTree(source, join(mirror, "uploader"), [uploader, late]);
@@ -108,13 +111,13 @@ test("brokers that name a wrong address for a while: both roles find back", asyn
   const downloader = await scene.downloader(output, own);
   await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
   mistaken.mistake("wrong address");
-  await waitUntil("20 answers named a wrong address", () => mistaken.changedAnswers >= 20);
+  await waitUntil("5 answers named a wrong address", () => mistaken.changedAnswers >= 5);
   mistaken.interrupt();
   const over = performance.now() + 10_000;
   await waitUntil("10 s have passed", () => performance.now() > over);
   mistaken.mistake(undefined);
-  // A client that does not find back by itself is made anew after a minute.
-  await downloader.waitForLine(/video\.avi: merge complete/, 150_000);
+  // A client that does not find back by itself is made anew after a minute and a half.
+  await downloader.waitForLine(/video\.avi: merge complete/, 200_000);
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
   expect(await versionsOf(scene, "uploader/video.avi")).toBe(1);
 }, 300_000);

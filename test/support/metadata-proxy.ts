@@ -20,6 +20,8 @@ export class MetadataProxy {
   #upstreamPort = 0;
   #mistake: Mistake | undefined;
   #changed = 0;
+  #connections = 0;
+  #failure: Error | undefined;
 
   private constructor() {
     this.#server = createServer((client) => void this.#carry(client));
@@ -47,6 +49,11 @@ export class MetadataProxy {
     this.#upstreamPort = Number(upstream.split(":").at(-1));
   }
 
+  /** How many connections there have been. */
+  get connections(): number {
+    return this.#connections;
+  }
+
   /** From now on its metadata has this mistake, or none. */
   mistake(mistake: Mistake | undefined): void {
     this.#mistake = mistake;
@@ -58,14 +65,17 @@ export class MetadataProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Throws what went wrong here meanwhile. */
   async stop(): Promise<void> {
     this.interrupt();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     await promise;
+    if (this.#failure) throw this.#failure;
   }
 
   async #carry(client: Socket): Promise<void> {
+    this.#connections++;
     const upstream = dial(this.#upstreamPort, "127.0.0.1");
     for (const socket of [client, upstream]) this.#sockets.add(socket);
     /** The requests for metadata that wait for their answer, by correlation id. */
@@ -75,8 +85,9 @@ export class MetadataProxy {
         pipeline(client, (source) => changedFrames(source, (frame) => noteRequest(frame, asked)), upstream),
         pipeline(upstream, (source) => changedFrames(source, (frame) => this.#answer(frame, asked)), client),
       ]);
-    } catch {
+    } catch (error) {
       // Either end may hang up at any time; the other one learns of it.
+      if (error instanceof ProtocolError) this.#failure = error;
     } finally {
       for (const socket of [client, upstream]) {
         socket.destroy();
@@ -92,11 +103,13 @@ export class MetadataProxy {
   }
 }
 
+class ProtocolError extends Error {}
+
 /** Request header: api key (int16), version (int16), correlation id (int32). */
 function noteRequest(frame: Buffer, asked: Set<number>): Buffer {
   if (frame.readInt16BE(0) === metadataRequest) {
     const version = frame.readInt16BE(2);
-    if (version < oldestVersion) throw new Error(`metadata of version ${version} has another form`);
+    if (version < oldestVersion) throw new ProtocolError(`metadata of version ${version} has another form`);
     asked.add(frame.readInt32BE(4));
   }
   return frame;

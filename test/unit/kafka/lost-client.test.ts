@@ -1,11 +1,11 @@
 import { beforeEach, expect, test } from "bun:test";
-import { LostClientWatch } from "../../../agent/kafka/lost-client.ts";
+import { LossWatch } from "../../../agent/kafka/lost-client.ts";
 import type { BrokerStatistics } from "../../../agent/kafka/statistics.ts";
 
 let tries = 0;
 let losses = 0;
 let another: () => Promise<void>;
-let watch: LostClientWatch;
+let watch: LossWatch;
 
 beforeEach(() => {
   tries = 0;
@@ -16,59 +16,66 @@ beforeEach(() => {
     return another();
   };
   const log = { debug: () => undefined, warn: () => undefined };
-  watch = new LostClientWatch(connectAnother, log, () => losses++);
+  watch = new LossWatch(connectAnother, log, () => losses++);
 });
 
 function broker(state: string, rx: number, source = "learned"): BrokerStatistics[string] {
   return { source, state, disconnects: 0, rx };
 }
 
-/** What is said every ten seconds from `fromS` until `toS`. */
-async function say(fromS: number, toS: number, brokers: (second: number) => BrokerStatistics): Promise<void> {
-  for (let second = fromS; second <= toS; second += 10) {
-    watch.look(brokers(second), second * 1000);
-    await Promise.resolve();
-    await Promise.resolve();
+/** So many looks; what was begun at one of them is over before the next. */
+async function look(looks: number, brokers: (at: number) => BrokerStatistics): Promise<void> {
+  for (let at = 1; at <= looks; at++) {
+    watch.look(brokers(at));
+    for (let turns = 0; turns < 5; turns++) await Promise.resolve();
   }
 }
 
-test("a client that reaches nobody for a minute is lost when a new one gets through", async () => {
-  await say(0, 0, () => ({ a: broker("UP", 5) }));
-  await say(10, 60, () => ({ a: broker("TRY_CONNECT", 5) }));
+const alone = () => ({ a: broker("TRY_CONNECT", 5) });
+
+test("a client that reaches nobody for six looks, and for three more when a new one gets through, is lost", async () => {
+  await look(1, () => ({ a: broker("UP", 5) }));
+  await look(5, alone);
   expect(tries).toBe(0);
-  await say(70, 70, () => ({ a: broker("TRY_CONNECT", 5) }));
+  await look(3, alone);
+  expect({ tries, losses }).toEqual({ tries: 1, losses: 0 });
+  await look(1, alone);
   expect({ tries, losses }).toEqual({ tries: 1, losses: 1 });
 });
 
-test("in an outage a new one is tried once a minute, and nothing is lost", async () => {
+test("in an outage a new one is tried at every sixth look, and nothing is lost", async () => {
   another = () => Promise.reject(new Error("refused"));
-  await say(0, 300, () => ({ a: broker("TRY_CONNECT", 0) }));
+  await look(1, () => ({ a: broker("UP", 5) }));
+  await look(32, alone);
   expect({ tries, losses }).toEqual({ tries: 5, losses: 0 });
 });
 
 test("answers now and then are enough, and so is a connection without any", async () => {
-  await say(0, 600, (second) => ({ a: broker("CONNECT", Math.floor(second / 50)) }));
-  await say(610, 1200, () => ({ a: broker("DOWN", 12), b: broker("UP", 0) }));
+  await look(60, (at) => ({ a: broker("CONNECT", Math.floor(at / 5)) }));
+  await look(60, () => ({ a: broker("DOWN", 12), b: broker("UP", 0) }));
   expect(tries).toBe(0);
 });
 
 test("the coordinator's connection does not count", async () => {
-  await say(0, 60, (second) => ({ a: broker("INIT", 0), c: broker("UP", second, "logical") }));
+  await look(9, (at) => ({ a: broker("INIT", 0), c: broker("UP", at, "logical") }));
   expect(losses).toBe(1);
 });
 
 test("without any broker it is lost, too", async () => {
-  await say(0, 60, () => ({}));
+  await look(9, () => ({}));
   expect(losses).toBe(1);
 });
 
-test("a client that finds back while a new one is tried is kept", async () => {
+test("a client that finds back while a new one is tried, or a little later, is kept", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   another = () => promise;
-  await say(0, 60, () => ({ a: broker("TRY_CONNECT", 0) }));
-  await say(70, 70, () => ({ a: broker("UP", 1) }));
+  await look(1, () => ({ a: broker("UP", 5) }));
+  await look(7, alone);
+  await look(1, () => ({ a: broker("UP", 6) }));
   resolve();
-  await promise;
-  await say(80, 80, () => ({ a: broker("UP", 1) }));
-  expect({ tries, losses }).toEqual({ tries: 1, losses: 0 });
+  await look(20, () => ({ a: broker("UP", 6) }));
+  await look(8, () => ({ a: broker("TRY_CONNECT", 6) }));
+  await look(1, () => ({ a: broker("UP", 7) }));
+  await look(5, () => ({ a: broker("TRY_CONNECT", 7) }));
+  expect({ tries, losses }).toEqual({ tries: 2, losses: 0 });
 });
