@@ -47,7 +47,7 @@ export async function redeliver(
     signal,
   });
   try {
-    const topic = await describeTopic(producer.client, kafka.ledger);
+    const topic = await describeTopic(await producer.client(), kafka.ledger);
     if (!topic)
       throw new AgentError(`topic ${kafka.ledger} is missing: nothing was delivered yet`, "permanent");
     const ledger = new Ledger({ kafka, agentName, producer, topic, log, signal });

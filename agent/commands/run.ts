@@ -92,7 +92,7 @@ async function runRole(
   );
   observer.kafkaConnected = () => producer.isConnected;
   try {
-    const topics = await retry(attempt, () => prepareTopics(producer.client, kafka, log));
+    const topics = await retry(attempt, async () => prepareTopics(await producer.client(), kafka, log));
     const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, log, signal });
     observer.phase = "reading the ledger";
     const parts = { config, options, log, observer, signal, producer, topics, ledger, effects, attempt };

@@ -44,7 +44,7 @@ export async function* examine(config: Config, log: Log, signal: AbortSignal): A
 
 async function* examineCluster(config: Config, producer: RecordProducer, log: Log): AsyncGenerator<Finding> {
   const { kafka } = config;
-  const { client } = producer;
+  const client = await producer.client();
   const addresses = await brokerAddresses(client, kafka.topic);
   yield await knockAtCluster(addresses);
   const chunkBytes = config.role === "uploader" ? config.uploader.chunkBytes : "auto";

@@ -35,8 +35,9 @@ export class CurrentTopic {
   async refresh(): Promise<void> {
     const { kafka, producer, log } = this.#options;
     const { name, id } = this.#topic;
-    const found = await describeTopic(producer.client, name);
-    this.#topic = found ?? (await prepareTopics(producer.client, kafka, log)).chunks;
+    const client = await producer.client();
+    const found = await describeTopic(client, name);
+    this.#topic = found ?? (await prepareTopics(client, kafka, log)).chunks;
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
   }
 
@@ -51,7 +52,7 @@ export class CurrentTopic {
   /** The first offset of a partition that is still there; infinity when the topic has another id. Throws a `KafkaError`. */
   async logStart(id: string, partition: number): Promise<number> {
     if (id !== this.#topic.id) return Number.POSITIVE_INFINITY;
-    return (await watermarks(this.#options.producer.client, this.#topic.name, partition)).low;
+    return (await watermarks(await this.#options.producer.client(), this.#topic.name, partition)).low;
   }
 
   /** Looks again and again until the signal fires. */

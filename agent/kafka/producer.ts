@@ -83,12 +83,9 @@ export class RecordProducer {
     return new RecordProducer(options, await connectProducer(options, defaultMessageBytes));
   }
 
-  /**
-   * The connected client, for admin requests that share its connection. Changes when the producer is made anew; throws a
-   * retryable `AgentError` as long as that takes.
-   */
-  get client(): Producer {
-    if (this.#renewing) throw new AgentError("the producer is being made anew", "retryable");
+  /** The connected client, for admin requests that share its connection; after a renewal, if one is under way. */
+  async client(): Promise<Producer> {
+    await this.#renewing;
     return this.#client;
   }
 

@@ -84,7 +84,9 @@ async function isStoredAlready(
     begun?.partition ?? partitionOf(chunkKey({ uploader: ledger.uploader, path }), partitions);
   // Where its last chunk is nobody has noted: somewhere before the end. A group that misses it there asks for it.
   const what = `${pathToDisplay(path)}: asking where it is`;
-  const end = await waitForKafka(options, what, () => endOffset(producer.client, name, partition));
+  const end = await waitForKafka(options, what, async () =>
+    endOffset(await producer.client(), name, partition),
+  );
   await ledger.put(path, {
     format: 1,
     version,

@@ -240,7 +240,7 @@ export class VersionSender {
   async #askFrom(): Promise<From> {
     const { producer, topic } = this.#options;
     const { topicId, partition } = this.#target;
-    const ask = () => endOffset(producer.client, topic.value.name, partition);
+    const ask = async () => endOffset(await producer.client(), topic.value.name, partition);
     const offset = await waitForKafka(this.#options, `${this.#name}: asking where its chunks begin`, ask);
     return { topic: topicId, offsets: [{ partition, offset }] };
   }
