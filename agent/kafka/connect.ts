@@ -4,6 +4,7 @@
  */
 import type { EventEmitter } from "node:events";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { KafkaConfig } from "../config/config.ts";
 import { ConfigurationError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { isForAnotherHost, speaksTls } from "./certificate-check.ts";
@@ -23,6 +24,13 @@ import type { Properties } from "./settings.ts";
 export type Producer = InstanceType<typeof RdKafka.Producer>;
 export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer>;
 export type Client = Producer | Consumer;
+
+/** What every client of the agent is made from. */
+export interface ClientOptions {
+  kafka: KafkaConfig;
+  agentName: string;
+  log: Log;
+}
 
 const connectTimeoutMs = 30_000;
 const securityReasonMs = 200;

@@ -2,11 +2,9 @@
  * A member of a consumer group, as one stream of events: records, partitions gained, partitions to give up. The
  * group waits for the answer to the latter two, so a role can make what it has durable before it lets go.
  */
-import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
-import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
 import { makeLossWatch } from "./lost-client.ts";
@@ -74,7 +72,7 @@ export class GroupConsumer implements Group {
 
   /** Connects and joins the group as `instance`, which no other member may be. Throws a `KafkaError`. */
   static async open(
-    options: { kafka: KafkaConfig; agentName: string; effects: Effects; log: Log },
+    options: ClientOptions & { effects: Effects },
     group: string,
     instance: string,
   ): Promise<GroupConsumer> {

@@ -1,7 +1,5 @@
 /** Where a group stands in a topic, asked without joining it. */
-import type { KafkaConfig } from "../config/config.ts";
-import type { Log } from "../observe/log.ts";
-import { connect, disconnect, makeConsumer } from "./connect.ts";
+import { type ClientOptions, connect, disconnect, makeConsumer } from "./connect.ts";
 import { committedOffsets, memberRight } from "./group-consumer.ts";
 import { groupConsumerProperties } from "./settings.ts";
 import { describeTopic, watermarks } from "./topics.ts";
@@ -16,10 +14,7 @@ export interface PartitionLag {
 }
 
 /** Empty when the topic is missing. Throws a `KafkaError`. */
-export async function groupLag(
-  options: { kafka: KafkaConfig; agentName: string; log: Log },
-  group: string,
-): Promise<PartitionLag[]> {
+export async function groupLag(options: ClientOptions, group: string): Promise<PartitionLag[]> {
   const { kafka, agentName, log } = options;
   const properties = groupConsumerProperties(kafka, agentName, group, undefined);
   const consumer = await connect(makeConsumer, properties, kafka.topic, log);

@@ -1,8 +1,8 @@
 /** Reading named partitions from given offsets, without a group: for the ledger, and for chunks read again. */
 import type { Headers } from "../wire/chunk.ts";
-import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { type LossOptions, makeLossWatch } from "./lost-client.ts";
+import { makeLossWatch } from "./lost-client.ts";
 import { readerGroup, readerProperties } from "./settings.ts";
 import { onStatistics } from "./statistics.ts";
 
@@ -44,7 +44,7 @@ export interface RecordReader {
 }
 
 export class LogReader implements RecordReader {
-  readonly #options: LossOptions;
+  readonly #options: ClientOptions;
   readonly #topic: string;
   readonly #groupRight: string;
   /** The next offset to read, by partition. */
@@ -56,7 +56,7 @@ export class LogReader implements RecordReader {
   #lastBytes = 0;
   #ended: number[] = [];
 
-  private constructor(options: LossOptions, topic: string, from: readonly Position[]) {
+  private constructor(options: ClientOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
     this.#topic = topic;
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
@@ -65,7 +65,7 @@ export class LogReader implements RecordReader {
   }
 
   /** Connects and begins at the positions; -2 as an offset is the beginning. Throws a `KafkaError`. */
-  static async open(options: LossOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
+  static async open(options: ClientOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
     const reader = new LogReader(options, topic, from);
     await reader.#connect();
     return reader;

@@ -3,11 +3,10 @@
  * wrong address for a moment, for one, it can go on trying that address for ever (librdkafka 2.15.1), while a new client gets
  * through: then it has to be made anew.
  */
-import type { KafkaConfig } from "../config/config.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { connect, disconnect, makeProducer } from "./connect.ts";
-import { connectionProperties } from "./settings.ts";
+import { type ClientOptions, connect, disconnect, makeProducer } from "./connect.ts";
+import { bareProperties } from "./settings.ts";
 import type { BrokerStatistics } from "./statistics.ts";
 
 /** So many looks in a row at which no broker is reached, and another client is tried: a minute. */
@@ -15,17 +14,10 @@ const patience = 6;
 /** So many more, once another client got through: more than the longest wait between two connections. */
 const secondPatience = 3;
 
-export interface LossOptions {
-  kafka: KafkaConfig;
-  agentName: string;
-  log: Log;
-}
-
 /** Watches one client. `onLost` is called when it has reached no broker for a minute and more, and another client has. */
-export function makeLossWatch({ kafka, agentName, log }: LossOptions, onLost: () => void): LossWatch {
+export function makeLossWatch({ kafka, agentName, log }: ClientOptions, onLost: () => void): LossWatch {
   const connectAnother = async () => {
-    const properties = { ...connectionProperties(kafka, agentName), ...kafka.options };
-    await disconnect(await connect(makeProducer, properties, kafka.topic, log));
+    await disconnect(await connect(makeProducer, bareProperties(kafka, agentName), kafka.topic, log));
   };
   return new LossWatch(connectAnother, log, onLost);
 }

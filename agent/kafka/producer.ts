@@ -3,13 +3,11 @@
  * fatal error, when it does not find back to the brokers, or when a topic, or the link to it, takes less at a time than
  * before; what was under way is then reported as undelivered, and its sender goes on from what was acknowledged.
  */
-import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
 import type { Headers } from "../wire/chunk.ts";
-import { connect, disconnect, makeProducer, type Producer } from "./connect.ts";
+import { type ClientOptions, connect, disconnect, makeProducer, type Producer } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
 import { makeLossWatch } from "./lost-client.ts";
 import { LossCounter, type LostConnections } from "./lost-connections.ts";
@@ -39,14 +37,11 @@ export type OnDelivered = (
   acknowledgement: Acknowledgement | undefined,
 ) => void;
 
-export interface ProducerOptions {
-  kafka: KafkaConfig;
-  agentName: string;
+export interface ProducerOptions extends ClientOptions {
   /** Most bytes that wait for their acknowledgement. */
   queueBytes: number;
   compression: string;
   effects: Effects;
-  log: Log;
   signal: AbortSignal;
 }
 

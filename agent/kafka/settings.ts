@@ -4,13 +4,17 @@
  */
 import type { KafkaConfig, SaslConfig, TlsConfig } from "../config/config.ts";
 import { AgentError } from "../lib/errors.ts";
-
 import { statisticsEveryMs } from "./statistics.ts";
 
 export type Properties = Record<string, string | number | boolean>;
 
+/** A client that is only to be connected. */
+export function bareProperties(kafka: KafkaConfig, agentName: string): Properties {
+  return { ...connectionProperties(kafka, agentName), ...kafka.options };
+}
+
 /** How to reach the brokers; the same for every client of the agent. */
-export function connectionProperties(kafka: KafkaConfig, agentName: string): Properties {
+function connectionProperties(kafka: KafkaConfig, agentName: string): Properties {
   return {
     "bootstrap.servers": kafka.brokers.join(","),
     "client.id": `streamsend-${agentName}`,

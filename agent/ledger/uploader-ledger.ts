@@ -151,6 +151,7 @@ export class UploaderLedger {
    * known of their version tells that they are done. See `Ledger.write`.
    */
   async forgetGone(retentionMs: number, logStart: LogStart): Promise<void> {
+    // First: between a look at a path and its tombstone nothing may come that makes it one to keep.
     const starts = await this.#logStarts(this.#goneFor(retentionMs), logStart);
     const hasExpired = (path: string) => {
       const { topic, partition, offset } = this.file(path) ?? {};

@@ -7,7 +7,7 @@ import { expectSameTree } from "../support/compare.ts";
 import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
 import { MetadataProxy } from "../support/metadata-proxy.ts";
 import { headerOf } from "../support/records.ts";
-import { type Scene, useScenes } from "../support/scene.ts";
+import { type AgentOptions, type Scene, useScenes } from "../support/scene.ts";
 import { type Link, Toxiproxy } from "../support/toxiproxy.ts";
 import { randomTree, writeLargeFile, writeTree } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -43,6 +43,23 @@ async function versionsOf(scene: Scene, key: string): Promise<number> {
   return new Set(ofFile.map((record) => headerOf(record, "version"))).size;
 }
 
+/** Both roles, and a large file of which a part has arrived. */
+async function startMidway(own: AgentOptions) {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
+  const uploader = await scene.uploader(source, { ...own, uploader: slowly });
+  const downloader = await scene.downloader(output, own);
+  await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
+  return { scene, source, output, uploader, downloader };
+}
+
+/** By the way on which metadata can be wrong, and asking for it five times a second. */
+function askingOften(): AgentOptions {
+  const options = { "topic.metadata.refresh.interval.ms": 200 };
+  return { kafka: { brokers: `127.0.0.1:${mistaken.port}`, options } };
+}
+
 /** All connections of the link end so often, and new ones are taken at once. */
 async function cutAgainAndAgain(everyMs: number, signal: AbortSignal): Promise<void> {
   for await (const _ of setInterval(everyMs)) {
@@ -53,13 +70,8 @@ async function cutAgainAndAgain(everyMs: number, signal: AbortSignal): Promise<v
 }
 
 test("a broker that freezes in the middle of a file and goes on: the file arrives, in one version", async () => {
-  const scene = await openScene();
-  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
-  await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
-  const uploader = await scene.uploader(source, { uploader: slowly, settings: anyPort });
-  const downloader = await scene.downloader(output, { settings: anyPort });
+  const { scene, source, output, uploader, downloader } = await startMidway({ settings: anyPort });
   const https = [await AgentHttp.of(uploader), await AgentHttp.of(downloader)];
-  await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
   process.kill(kafka.pid, "SIGSTOP");
   try {
     await writeTree(source, randomTree(1, { count: 20, levels: 2, maxBytes: 50_000 }));
@@ -75,14 +87,8 @@ test("a broker that freezes in the middle of a file and goes on: the file arrive
 });
 
 test("a broker that names no broker for a while, as one that is fenced does: both roles go on, and one that starts meanwhile begins", async () => {
-  const scene = await openScene();
-  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
-  await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
-  const options = { "topic.metadata.refresh.interval.ms": 200 };
-  const own = { kafka: { brokers: `127.0.0.1:${mistaken.port}`, options } };
-  const uploader = await scene.uploader(source, { ...own, uploader: slowly });
-  const downloader = await scene.downloader(output, own);
-  await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
+  const own = askingOften();
+  const { scene, source, output, uploader, downloader } = await startMidway(own);
   mistaken.mistake("no brokers");
   // Before anybody could be taken for lost.
   const isTold = () => mistaken.changedAnswers >= 20;
@@ -98,18 +104,7 @@ test("a broker that names no broker for a while, as one that is fenced does: bot
 });
 
 test("brokers that name a wrong address for a while: both roles find back", async () => {
-  const scene = await openScene();
-  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
-  await writeLargeFile(join(source, "video.avi"), 128 * chunkBytes);
-  const own = {
-    kafka: {
-      brokers: `127.0.0.1:${mistaken.port}`,
-      options: { "topic.metadata.refresh.interval.ms": 200 },
-    },
-  };
-  const uploader = await scene.uploader(source, { ...own, uploader: slowly });
-  const downloader = await scene.downloader(output, own);
-  await downloader.waitForLine(/video\.avi \(00020\/00128\)/);
+  const { scene, source, output, uploader, downloader } = await startMidway(askingOften());
   mistaken.mistake("wrong address");
   await waitUntil("5 answers named a wrong address", () => mistaken.changedAnswers >= 5);
   mistaken.interrupt();
