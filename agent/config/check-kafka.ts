@@ -1,5 +1,9 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
 import type { Problems } from "./problems.ts";
+import { fileProblem } from "./read-file.ts";
 import type { Settings } from "./schema.ts";
+import { tlsFileProblems } from "./tls-files.ts";
 
 /** What the keys of `kafka` have to be to each other. */
 export function checkKafka({ kafka }: Settings, problems: Problems): void {
@@ -17,6 +21,27 @@ export function checkKafka({ kafka }: Settings, problems: Problems): void {
   }
   checkSasl(sasl, problems);
 }
+
+/** Whether the files that `kafka` names can be used. What is switched off is not looked at. */
+export async function checkKafkaFiles({ kafka }: Settings, problems: Problems): Promise<void> {
+  const { tls, options } = kafka;
+  if (tls.enabled) {
+    const files = { ca: tls.ca, cert: tls.cert, key: tls.key, keyPassword: tls.key_password };
+    for (const [key, problem] of tlsFileProblems(files)) {
+      if (!problems.hasAt(["kafka", "tls", `${key}_file`])) problems.add(["kafka", "tls", key], problem);
+    }
+  }
+  for (const [name, path] of Object.entries(options)) {
+    // "probe" is no file, but asks the client to look for the system's authorities.
+    if (!optionalFiles.test(name) || path === "" || path === "probe") continue;
+    await access(path, constants.R_OK).catch((error: unknown) =>
+      problems.add(["kafka", "options", name], fileProblem(path, error)),
+    );
+  }
+}
+
+/** librdkafka's properties that name a file, or a folder of files. */
+const optionalFiles = /^ssl\.(ca|certificate|key|keystore|crl)\.location$/;
 
 type Sasl = Settings["kafka"]["sasl"];
 

@@ -13,7 +13,8 @@ export function complete(settings: Settings, hostName: string): Settings & { nam
     kafka: {
       ...kafka,
       ledger: kafka.ledger ?? `${kafka.topic}.ledger`,
-      tls: absolute(kafka.tls, ["ca", "cert", "key"]),
+      tls: absolute(kafka.tls, ["ca", "cert", "key", "key_password_file"]),
+      sasl: absolute(kafka.sasl, ["password_file", "client_secret_file"]),
     },
     uploader: {
       ...absolute(uploader, ["move_to"]),
@@ -28,7 +29,7 @@ function absolute<Values extends object>(values: Values, keys: readonly (keyof V
   const result = { ...values };
   for (const key of keys) {
     const value = result[key];
-    if (typeof value === "string") Object.assign(result, { [key]: resolve(value) });
+    if (typeof value === "string" && value !== "") Object.assign(result, { [key]: resolve(value) });
   }
   return result;
 }

@@ -52,6 +52,8 @@ export interface TlsConfig {
   readonly cert: string | undefined;
   readonly key: string | undefined;
   readonly keyPassword: string | undefined;
+  /** Where that comes from; it is read again when the agent connects. */
+  readonly keyPasswordFile?: string | undefined;
   readonly ciphers: string | undefined;
   readonly verifyHostname: boolean;
 }
@@ -61,12 +63,16 @@ export type SaslConfig =
       readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
       readonly username: string;
       readonly password: string;
+      /** Where that comes from; it is read again when the agent connects. */
+      readonly passwordFile?: string | undefined;
     }
   | {
       readonly mechanism: "oauthbearer";
       readonly tokenUrl: string;
       readonly clientId: string;
       readonly clientSecret: string;
+      /** Where that comes from; it is read again when the agent connects. */
+      readonly clientSecretFile?: string | undefined;
       readonly scope: string | undefined;
       readonly extensions: string | undefined;
     }

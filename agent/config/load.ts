@@ -7,7 +7,7 @@
  * of them.
  */
 import { hostname } from "node:os";
-import { checkKafka } from "./check-kafka.ts";
+import { checkKafka, checkKafkaFiles } from "./check-kafka.ts";
 import { checkUploader } from "./check-uploader.ts";
 import { complete } from "./complete.ts";
 import type { Config } from "./config.ts";
@@ -55,6 +55,7 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
 
   const settings = complete(validated, checkedHostName(sources.hostName ?? hostname(), validated, problems));
   checkKafka(settings, problems);
+  await checkKafkaFiles(settings, problems);
   await checkUploader(settings, problems);
   if (settings.role === "downloader" && settings.downloader.output === undefined) {
     problems.add(["downloader", "output"], "required");

@@ -62,6 +62,7 @@ function kafkaConfig(kafka: Settings["kafka"]): KafkaConfig {
           cert: tls.cert,
           key: tls.key,
           keyPassword: tls.key_password || undefined,
+          keyPasswordFile: tls.key_password_file || undefined,
           ciphers: tls.ciphers || undefined,
           verifyHostname: tls.verify_hostname,
         },
@@ -80,11 +81,17 @@ function saslConfig(sasl: Settings["kafka"]["sasl"]): SaslConfig | undefined {
       tokenUrl: needed(sasl.token_url),
       clientId: needed(sasl.client_id),
       clientSecret: needed(sasl.client_secret),
+      clientSecretFile: sasl.client_secret_file || undefined,
       scope: sasl.scope || undefined,
       extensions: sasl.extensions || undefined,
     };
   }
-  return { mechanism, username: needed(sasl.username), password: needed(sasl.password) };
+  return {
+    mechanism,
+    username: needed(sasl.username),
+    password: needed(sasl.password),
+    passwordFile: sasl.password_file || undefined,
+  };
 }
 
 function uploaderConfig(uploader: Settings["uploader"]): UploaderConfig {

@@ -1,7 +1,7 @@
 import { allPaths } from "./keys.ts";
 import { isSecret, twinOf } from "./mask.ts";
 import type { Problems } from "./problems.ts";
-import { readTextFile } from "./read-file.ts";
+import { fileProblem, readTextFile } from "./read-file.ts";
 import { assign, get, type Section } from "./tree.ts";
 
 const largestBytes = 64 * 1024;
@@ -17,18 +17,19 @@ export function readSecretFiles(root: Section, problems: Problems): void {
       problems.add(path, `is given twice, also as ${twin.join(".")}`);
       continue;
     }
-    const secret = read(file);
-    if ("problem" in secret) problems.add(twin, secret.problem, file);
+    const secret = readSecretFile(file);
+    if ("problem" in secret) problems.add(twin, secret.problem);
     else assign(root, { path, value: secret.text });
   }
 }
 
-function read(file: string): { text: string } | { problem: string } {
+/** The secret in a file, or what is wrong with that file, which says its path. */
+export function readSecretFile(file: string): { text: string } | { problem: string } {
   try {
     const text = readTextFile(file, largestBytes).replace(/\r?\n$/, "");
-    return text === "" ? { problem: "is empty" } : { text };
+    return text === "" ? { problem: `${file}: is empty` } : { text };
   } catch (error) {
-    return { problem: `cannot be read, ${readError(error)}` };
+    return { problem: fileProblem(file, error) };
   }
 }
 

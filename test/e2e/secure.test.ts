@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
@@ -145,3 +145,31 @@ function complaints(agent: AgentProcess, reason: RegExp): string[] {
   expect(alarming.filter((line) => !reason.test(line))).toEqual([]);
   return alarming;
 }
+
+test.each([["run"], ["check"], ["doctor"]])(
+  "%s refuses files of kafka.tls that can't be used: all at once, a line each, exit 2",
+  async (command) => {
+    const scene = await openScene();
+    const inner = await scene.folder("certificates");
+    await chmod(inner, 0o755);
+    const closed = join(inner, "closed.key");
+    await writeFile(closed, "-", { mode: 0o600 });
+    const tls = { enabled: true, ca: join(inner, "no-ca.crt"), cert: inner, key: closed };
+    const config = await scene.configuration({
+      role: "downloader",
+      kafka: { tls },
+      downloader: { output: "/o" },
+    });
+    await chmod(config, 0o644);
+    const executable = await scene.executableForAll();
+    const launcher =
+      process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+    const agent = scene.agent([command, "--config", config], { executable, launcher });
+    expect(await agent.waitForExit()).toBe(2);
+    expect(agent.errors.trim().split("\n")).toEqual([
+      `kafka.tls.ca: ${tls.ca}: no such file`,
+      `kafka.tls.cert: ${inner}: is a folder`,
+      `kafka.tls.key: ${closed}: permission denied: give this user the right to read it`,
+    ]);
+  },
+);

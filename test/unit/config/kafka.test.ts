@@ -48,8 +48,8 @@ test("the ledger is another topic, also in the eyes of Kafka's metrics", async (
 });
 
 test("a client certificate needs its key, and the other way round", async () => {
-  expect(await of("tls: {enabled: true, cert: /c}")).toEqual(["kafka.tls.key: required with kafka.tls.cert"]);
-  expect(await of("tls: {enabled: true, key: /k}")).toEqual(["kafka.tls.cert: required with kafka.tls.key"]);
+  expect(await of("tls: {cert: /c}")).toEqual(["kafka.tls.key: required with kafka.tls.cert"]);
+  expect(await of("tls: {key: /k}")).toEqual(["kafka.tls.cert: required with kafka.tls.key"]);
 });
 
 test("a login says what it lacks", async () => {

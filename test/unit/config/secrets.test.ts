@@ -56,17 +56,13 @@ test("a later source's secret replaces the twin of an earlier one", async () => 
 
 test("a twin's file that cannot be read is one problem, with the reason", async () => {
   const of = (file: string) => problemsOf(`${BASE}kafka: {sasl: {${SASL}, password_file: ${file}}}`);
-  expect(await of("/nowhere")).toEqual([
-    "kafka.sasl.password_file: cannot be read, there is no such file (/nowhere)",
+  expect(await of("/nowhere")).toEqual(["kafka.sasl.password_file: /nowhere: no such file"]);
+  expect(await of(folder)).toEqual([`kafka.sasl.password_file: ${folder}: is a folder`]);
+  expect(await of(fileWith("\n"))).toEqual([
+    expect.stringMatching(/^kafka\.sasl\.password_file: .*: is empty$/),
   ]);
-  expect(await of(folder)).toEqual([
-    `kafka.sasl.password_file: cannot be read, it is a directory (${folder})`,
-  ]);
-  expect(await of(fileWith("\n"))).toEqual([expect.stringContaining("kafka.sasl.password_file: is empty")]);
   // It never ends.
-  expect(await of("/dev/zero")).toEqual([
-    "kafka.sasl.password_file: cannot be read, it is too large (/dev/zero)",
-  ]);
+  expect(await of("/dev/zero")).toEqual(["kafka.sasl.password_file: /dev/zero: is too large"]);
 });
 
 test("check never shows a secret", async () => {
