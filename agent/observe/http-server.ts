@@ -26,6 +26,9 @@ export function startHttp(config: HttpConfig, observer: Observer, log: Log): Htt
       hostname: listen.host,
       port: listen.port,
       development: false,
+      // Without `development` Bun shares the port with whoever of the same user asks for it too, another agent: requests
+      // would go to either.
+      reusePort: false,
       idleTimeout: idleSeconds,
       maxRequestBodySize: maxBodyBytes,
       fetch: (request) => answer({ observer, host: listen.host, token }, request),

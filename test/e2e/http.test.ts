@@ -312,3 +312,47 @@ function takePort(port: number): { stop(now: boolean): void } | undefined {
     return undefined;
   }
 }
+
+const sharedPort = [
+  ["127.0.0.1", "127.0.0.1"],
+  ["0.0.0.0", "127.0.0.1"],
+  ["127.0.0.1", "0.0.0.0"],
+  ["[::]", "127.0.0.1"],
+] as const;
+
+test.each(sharedPort)("a port that one agent has on %s is no other agent's on %s", async (first, second) => {
+  const scene = await openScene();
+  const port = freePort();
+  const holder = await withoutBrokers(scene, `${first}:${port}`);
+  await holder.waitForLine(/HTTP on /);
+  const other = await withoutBrokers(scene, `${second}:${port}`);
+  expect(await other.waitForExit(), other.report()).toBe(1);
+  expect(other.output).toMatch(/ERROR .*http\.listen: \S+ is taken by another program/);
+  expect(other.output).not.toContain("HTTP on");
+  expect(holder.isRunning).toBe(true);
+});
+
+test("of agents that start at the same moment one gets the port", async () => {
+  const scene = await openScene();
+  const listen = `127.0.0.1:${freePort()}`;
+  const agents = await Promise.all(Array.from({ length: 5 }, () => withoutBrokers(scene, listen)));
+  await waitUntil(
+    "all have tried",
+    () => agents.every(({ output, isRunning }) => !isRunning || output.includes("HTTP on")),
+    { detail: () => agents.map((agent) => agent.report()).join("\n") },
+  );
+  expect(agents.filter(({ isRunning }) => isRunning)).toHaveLength(1);
+  expect(agents.filter(({ output }) => output.includes("is taken by another program"))).toHaveLength(4);
+});
+
+/** An uploader that waits for its brokers for as long as the test lasts. */
+async function withoutBrokers(scene: Scene, listen: string): Promise<AgentProcess> {
+  const watch = await scene.folder("source");
+  return scene.uploader(watch, { kafka: { brokers: "127.0.0.1:1" }, settings: { http: { listen } } });
+}
+
+function freePort(): number {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+  server.stop(true);
+  return Number(server.port);
+}
