@@ -1,11 +1,11 @@
-// compile.ts ENTRY ADDON RUNTIME OUTFILE CRASH-POINTS: what scripts/build has gathered, made into one executable.
+// compile.ts ENTRY ADDON RUNTIME ARCH OUTFILE CRASH-POINTS: what scripts/build has gathered, made into one executable.
 import { appendFileSync, readFileSync } from "node:fs";
 import { addonTrailer } from "../agent/kafka/addon-bytes.ts";
 import { kafkaClient } from "./native/plugin.ts";
 
-const [entry, addon, runtime, outfile, crashPoints] = process.argv.slice(2);
-if (!entry || !addon || !runtime || !outfile || !crashPoints)
-  throw new Error("compile.ts ENTRY ADDON RUNTIME OUTFILE CRASH-POINTS");
+const [entry, addon, runtime, arch, outfile, crashPoints] = process.argv.slice(2);
+if (!entry || !addon || !runtime || !outfile || !crashPoints || (arch !== "x64" && arch !== "arm64"))
+  throw new Error("compile.ts ENTRY ADDON RUNTIME x64|arm64 OUTFILE CRASH-POINTS");
 
 const result = await Bun.build({
   entrypoints: [entry],
@@ -18,6 +18,8 @@ const result = await Bun.build({
   bytecode: true,
   minify: { whitespace: true, syntax: true, identifiers: false },
   compile: {
+    // Else `process.arch` in the code becomes the word for the machine that builds, and stays that wherever it runs.
+    target: `bun-linux-${arch}`,
     outfile,
     executablePath: runtime,
     // Collects earlier: lower peaks under load.

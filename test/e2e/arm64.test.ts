@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expectSameTree } from "../support/compare.ts";
 import { useScenes } from "../support/scene.ts";
@@ -23,3 +24,18 @@ test.skipIf(!canRun)("the executable for ARM64 sends files and receives them", a
   expect(await downloader.waitForExit(120_000), downloader.report()).toBe(0);
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
 });
+
+test.skipIf(!canRun)(
+  "code that asks for its architecture is told that of the machine it runs on",
+  async () => {
+    const folder = await (await openScene()).folder("build");
+    const [entry, outfile] = [join(folder, "entry.ts"), join(folder, "entry")];
+    await writeFile(entry, 'console.log(process.arch === "arm64" ? "ARM64" : "another", process.arch);');
+    const build = [join(import.meta.dir, "../../scripts/build"), "--target", "linux-arm64"];
+    expect(
+      await Bun.spawn([...build, "--entry", entry, "--outfile", outfile], { stderr: "ignore" }).exited,
+    ).toBe(0);
+    const told = Bun.spawn([emulator ?? "", outfile], { stdout: "pipe" });
+    expect(await told.stdout.text()).toBe("ARM64 arm64\n");
+  },
+);
