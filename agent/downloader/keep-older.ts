@@ -1,8 +1,8 @@
 /** `on_change: keep-both`: what stands where a newer version is about to stand gets a second name. */
 import type { Disk, Found } from "../lib/disk.ts";
 import { codeOf } from "../lib/errors.ts";
-import { versionedPath } from "../wire/path.ts";
-import type { OutputPaths } from "./output-path.ts";
+import { pathToBytes, versionedPath } from "../wire/path.ts";
+import { type OutputPaths, UnstorableError } from "./output-path.ts";
 import type { Publication, Store } from "./store.ts";
 
 interface KeepOptions {
@@ -35,7 +35,29 @@ export async function keepOlder(
   // Nobody knows which version it is, if another member had stored the one that is delivered again. Whatever has the name
   // already stays; the numbers that follow are no versions either.
   for (let number = isAgain ? 0 : keeps; ; number++)
-    if (await keepAs(options, target, older, versionedPath(target, number))) return;
+    if (await keepUnder(options, target, older, number)) return;
+}
+
+/** As long a name as there is anywhere, and where the output takes none of that length, one as long as the file's own. */
+async function keepUnder(
+  options: KeepOptions,
+  target: string,
+  older: Found,
+  number: number,
+): Promise<boolean> {
+  const [long, short] = [versionedPath(target, number), versionedPath(target, number, nameBytes(target))];
+  for (const second of new Set([long, short])) {
+    try {
+      return await keepAs(options, target, older, second);
+    } catch (error) {
+      if (codeOf(error) !== "ENAMETOOLONG") throw error;
+    }
+  }
+  throw new UnstorableError("the older version can't be kept beside it: its second name would be too long");
+}
+
+function nameBytes(path: string): number {
+  return pathToBytes(path.slice(path.lastIndexOf("/") + 1)).length;
 }
 
 /** Returns whether that is settled: not when something else has the name. */

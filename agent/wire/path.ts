@@ -71,10 +71,40 @@ export function pathToDisplay(text: string): string {
   );
 }
 
-/** The name that a version has beside another file of its path: `folder/name.~VERSION~.ext`. */
-export function versionedPath(path: string, version: number): string {
+/** A file's last characters from a dot on are kept as its extension when its name is shortened, up to so many bytes. */
+const maxExtensionBytes = 64;
+
+/**
+ * The name that a version has beside another file of its path: `folder/name.~VERSION~.ext`. Where that is too long for a
+ * name, the stem ends sooner, never inside a character.
+ *
+ * @param maxBytes how long a name may be
+ */
+export function versionedPath(path: string, version: number, maxBytes = maxSegmentBytes): string {
   const { dir, name, ext } = posix.parse(path);
-  return posix.join(dir, `${name}.~${version}~${ext}`);
+  const isExtension = byteLength(ext) <= maxExtensionBytes;
+  const ending = `.~${version}~${isExtension ? ext : ""}`;
+  const stem = isExtension ? name : `${name}${ext}`;
+  const whole = `${name}.~${version}~${ext}`;
+  const fits = byteLength(whole) <= maxBytes;
+  return posix.join(dir, fits ? whole : `${shortened(stem, maxBytes - byteLength(ending))}${ending}`);
+}
+
+/** The text of a path's first bytes, at least one character. */
+function shortened(text: string, maxBytes: number): string {
+  let short = "";
+  let left = maxBytes;
+  // As it is written canonically: an escape there is one byte, and no part of a character.
+  for (const [character] of pathToText(pathToBytes(text)).matchAll(/%[0-9A-F]{2}|./gsu)) {
+    left -= byteLength(character);
+    if (left < 0 && short !== "") break;
+    short += character;
+  }
+  return short;
+}
+
+function byteLength(text: string): number {
+  return pathToBytes(text).length;
 }
 
 function escapeText(text: string): string {

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** An output with these files, and a version on its way to `till/report.csv`. */
-async function prepare(name: string, standing: Record<string, string>) {
+async function prepare(name: string, standing: Record<string, string>, path = "report.csv") {
   const output = join(folder, name);
   await mkdir(join(output, "till"), { recursive: true });
   const at = (file: string) => join(output, "till", file);
@@ -24,8 +24,8 @@ async function prepare(name: string, standing: Record<string, string>) {
   const disk: Disk = localDisk();
   const store = new Store(output, new OpenFiles(disk));
   await store.open();
-  const id = { uploader: "till", path: "report.csv", version: 1_700_000_000_000_000 };
-  const publication = { ...id, size: 3, checksum: "", partial: "1-a", target: "till/report.csv" };
+  const id = { uploader: "till", path, version: 1_700_000_000_000_000 };
+  const publication = { ...id, size: 3, checksum: "", partial: "1-a", target: `till/${path}` };
   await writeFile(store.partialPath(publication), "new");
   const publish = async (keeps: number, used: Disk = disk) => {
     const options = { store, paths: new OutputPaths(used, output, 0o755), disk: used };
@@ -39,6 +39,14 @@ async function prepare(name: string, standing: Record<string, string>) {
   };
   return { disk, at, publish, contents };
 }
+
+/** As a file system whose names are shorter (eCryptfs has 143 bytes). */
+const withShortNames = (disk: Disk): Disk =>
+  linking(disk, (file, name) =>
+    (name.toString().split("/").at(-1) ?? "").length > 143
+      ? Promise.reject(Object.assign(new Error("ENAMETOOLONG"), { code: "ENAMETOOLONG" }))
+      : disk.link(file, name),
+  );
 
 /** With another way to give second names. */
 const linking = (disk: Disk, link: Disk["link"]): Disk =>
@@ -84,4 +92,35 @@ test.each([
   });
   expect(await publish(7, taken)).toEqual(["named"]);
   expect(await contents()).toEqual({ "report.csv": "new" });
+});
+
+test.each([
+  ["of all lengths that there are", 255, (disk: Disk) => disk],
+  ["of the lengths that its file system has", 143, withShortNames],
+])(
+  "an older file is kept under a shorter name where its own is as long as can be, %s",
+  async (_, length, as) => {
+    const names = ["x", "y"].map((end) => `${"é".repeat(60)}${"a".repeat(length - 125)}${end}.csv`);
+    const standing = Object.fromEntries(names.map((name) => [name, `old ${name.at(-5)}`]));
+    for (const [at, name] of names.entries()) {
+      const { disk, publish, contents } = await prepare(`long ${length} ${at}`, standing, name);
+      expect(await publish(1_600_000_000_000_000, as(disk))).toEqual(["named"]);
+      const found = await contents();
+      expect(found[name]).toBe("new");
+      const second = Object.keys(found).filter((one) => one.includes(".~1600000000000000~.csv"));
+      expect(second.map((one) => found[one])).toEqual([`old ${name.at(-5)}`]);
+    }
+  },
+);
+
+test("two files whose second names would be the same when shortened have two", async () => {
+  const name = `${"a".repeat(250)}b.csv`;
+  const taken = `${"a".repeat(232)}.~1600000000000000~.csv`;
+  const { publish, contents } = await prepare("same", { [name]: "old", [taken]: "another's" }, name);
+  expect(await publish(1_600_000_000_000_000)).toEqual(["named"]);
+  expect(await contents()).toEqual({
+    [name]: "new",
+    [taken]: "another's",
+    [`${"a".repeat(232)}.~1600000000000001~.csv`]: "old",
+  });
 });

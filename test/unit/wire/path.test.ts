@@ -127,3 +127,32 @@ test.each([
 ])("%s has the second name %s", (path, versioned) => {
   expect(versionedPath(path, 7)).toBe(versioned);
 });
+
+test("a second name is never too long: the stem ends sooner, between two characters, and keeps the extension", () => {
+  const bytes = (path: string) => pathToBytes(path.slice(path.lastIndexOf("/") + 1)).length;
+  const stems = ["a", "é", "日本", "🎬", "%E9", "%25", "e\u0301"];
+  for (const stem of stems)
+    for (const ext of ["", ".txt", ".日本"]) {
+      for (let count = 1; bytes(stem.repeat(count) + ext) <= 255; count++) {
+        const path = `folder/${stem.repeat(count)}${ext}`;
+        const second = versionedPath(path, 1_700_000_000_000_000);
+        expect(second).toEndWith(`.~1700000000000000~${ext}`);
+        expect(bytes(second)).toBeLessThanOrEqual(255);
+        expect(pathProblem(second)).toBeUndefined();
+        expect(pathToText(pathToBytes(second))).toBe(second);
+        expect(path).toStartWith(second.slice(0, second.indexOf(".~")));
+      }
+    }
+  expect(versionedPath(`${"a".repeat(236)}.txt`, 1_700_000_000_000_000)).toHaveLength(255);
+});
+
+test("what is all extension is shortened as a name without one", () => {
+  const second = versionedPath(`a.${"b".repeat(250)}`, 1_700_000_000_000_000);
+  expect(second).toHaveLength(255);
+  expect(second).toEndWith("b.~1700000000000000~");
+});
+
+test("a second name can be asked to be as short as a file system wants", () => {
+  const path = `${"a".repeat(139)}.txt`;
+  expect(versionedPath(path, 1_700_000_000_000_000, 143)).toBe(`${"a".repeat(120)}.~1700000000000000~.txt`);
+});
