@@ -80,8 +80,12 @@ export class Assembly {
   }
 
   /** Versions that wait for room. */
-  get parked(): ReadonlyMap<string, Parked> {
-    return this.#room.parked;
+  get parked(): Iterable<Parked> {
+    return this.#room.parked();
+  }
+
+  get parkedCount(): number {
+    return this.#room.parkedCount;
   }
 
   /** What has happened since the last snapshot. */
@@ -157,7 +161,8 @@ export class Assembly {
     const { ledger, retentionMs, now } = this.#options;
     for (const { id, placedAtMs } of this.#partials.values())
       if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.#room.parked.values()) if (ledger.isSettled(id)) this.#room.forget(id);
+    for (const id of this.#room.parked()) if (ledger.isSettled(id)) this.#room.forget(id);
+    this.#room.forgetSilent();
   }
 
   /** The version is tried once more, also if it has failed here. */

@@ -28,13 +28,13 @@ export class DownloadStatus implements StatusSource {
       incompleteFiles: () => assembly.unfinishedCount,
       waitingFiles: () => ledger.unsettledCount,
       consumerLagChunks: () => this.#lag,
-      parkedFiles: () => assembly.parked.size + unplaceable.newerCount,
+      parkedFiles: () => assembly.parkedCount + unplaceable.newerCount,
     });
   }
 
   report(): RoleReport {
     const { assembly, unplaceable, repair, ledger } = this.#parts;
-    const noRoom = listed(assembly.parked.values(), assembly.parked.size, (id) => ({
+    const noRoom = listed(assembly.parked, assembly.parkedCount, (id) => ({
       path: nameOf(id),
       reason: `no room for ${id.bytes} bytes`,
     }));
@@ -61,9 +61,14 @@ export class DownloadStatus implements StatusSource {
     };
   }
 
-  /** A pause is a trouble of `retry`, which says why. */
+  /** A pause of everything is a trouble of `retry`, which says why. */
   notReady(): readonly string[] {
-    return [];
+    const { parkedCount, parked } = this.#parts.assembly;
+    if (parkedCount === 0) return [];
+    let bytes = 0;
+    for (const version of parked) bytes += version.bytes;
+    const who = parkedCount === 1 ? "1 file waits" : `${parkedCount} files wait`;
+    return [`${who} for room, ${bytes} missing bytes: make room in the output, or lower downloader.min_free`];
   }
 
   get #lag(): number {

@@ -327,10 +327,10 @@ export class Session {
   }
 
   #lostCount(): number {
-    const { failedCount, parked } = this.#assembly;
+    const { failedCount, parkedCount } = this.#assembly;
     const { refusedCount, newerCount } = this.#unplaceable;
     const asked = [...this.#repair.needed()].length;
-    const here = failedCount + parked.size + this.#unstorableCount + refusedCount + newerCount;
+    const here = failedCount + parkedCount + this.#unstorableCount + refusedCount + newerCount;
     return here + this.#repair.failedCount + asked;
   }
 

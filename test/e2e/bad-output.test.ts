@@ -161,7 +161,30 @@ test("large files that do not fit together end one after the other, as they are 
   expect(downloader.output).toContain("parked: there is no room");
 });
 
-async function remount(folder: string, option: "ro" | "rw"): Promise<void> {
+test("a file that finds no room is waited for while smaller ones go on, and until it is there the agent is not ready", async () => {
+  const prepare = (output: string) => mount("tmpfs", output, "size=6m");
+  await using stage = await begin(prepare);
+  const { scene, source, output, downloader, http } = stage;
+  await writeLargeFile(join(source, "video.avi"), fileBytes);
+  await downloader.waitForLine(/video\.avi: parked: there is no room for 8388608 bytes/);
+  await http.waitForReadiness(false, /1 file waits for room, 8388608 missing bytes/);
+  await writeFile(join(source, "small.txt"), "small");
+  await downloader.waitForLine(/small\.txt: merge complete/);
+  await writeLargeFile(join(source, "another.avi"), fileBytes);
+  await http.waitForReadiness(false, /2 files wait for room, 16777216 missing bytes/);
+  downloader.signal("SIGTERM");
+  expect(await downloader.waitForExit()).toBe(0);
+
+  const once = await scene.downloader(output, { args: ["--once"], downloader: { min_free: "1MiB" } });
+  expect(await once.waitForExit()).toBe(1);
+  const again = await scene.downloader(output, { settings: anyPort, downloader: { min_free: "1MiB" } });
+  const later = await AgentHttp.of(again);
+  await later.waitForReadiness(false, /2 files wait for room, 16777216 missing bytes/);
+  await remount(output, "size=40m");
+  await expectAllArrives({ ...stage, downloader: again, http: later });
+});
+
+async function remount(folder: string, option: string): Promise<void> {
   const { code, errors } = await run(["mount", "-o", `remount,${option}`, folder]);
   if (code !== 0) throw new Error(errors);
 }
