@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
+import { leastMessageBytes } from "../wire/record-size.ts";
 import type { Problems } from "./problems.ts";
 import { fileProblem } from "./read-file.ts";
 import type { Settings } from "./schema.ts";
@@ -7,7 +8,7 @@ import { tlsFileProblems } from "./tls-files.ts";
 
 /** What the keys of `kafka` have to be to each other. */
 export function checkKafka({ kafka }: Settings, problems: Problems): void {
-  const { topic, ledger = "", tls, sasl } = kafka;
+  const { topic, ledger = "", tls, sasl, options } = kafka;
   // Kafka refuses a topic whose name differs from another only in . and _: their metrics would be one.
   if (plain(topic) === plain(ledger)) {
     problems.add(["kafka", "ledger"], "must be another topic than kafka.topic", ledger);
@@ -20,6 +21,27 @@ export function checkKafka({ kafka }: Settings, problems: Problems): void {
     problems.add(["kafka", "tls", "cert"], "required with kafka.tls.key");
   }
   checkSasl(sasl, problems);
+  checkLimits(options, problems);
+}
+
+/**
+ * Limits of the client's own that leave no room for a chunk beside its headers, or for a single record in its queue: it would
+ * refuse each, and the agent stand still.
+ */
+function checkLimits(options: Settings["kafka"]["options"], problems: Problems): void {
+  const limits = [
+    ["message.max.bytes", 1, leastMessageBytes],
+    ["queue.buffering.max.kbytes", 1024, leastMessageBytes],
+  ] as const;
+  for (const [name, unitBytes, leastBytes] of limits) {
+    const value = options[name];
+    if (value !== undefined && Number(value) * unitBytes < leastBytes)
+      problems.add(
+        ["kafka", "options", name],
+        `must be at least ${Math.ceil(leastBytes / unitBytes)}`,
+        value,
+      );
+  }
 }
 
 /** Whether the files that `kafka` names can be used. What is switched off is not looked at. */

@@ -8,7 +8,7 @@ import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Headers } from "../wire/chunk.ts";
 import { type ClientOptions, connect, disconnect, makeProducer, type Producer } from "./connect.ts";
-import { codes, kafkaError } from "./errors.ts";
+import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { makeLossWatch } from "./lost-client.ts";
 import { LossCounter, type LostConnections } from "./lost-connections.ts";
 import { producerProperties } from "./settings.ts";
@@ -44,6 +44,9 @@ export interface ProducerOptions extends ClientOptions {
   effects: Effects;
   signal: AbortSignal;
 }
+
+/** What was acknowledged leaves the client's queue a moment later. */
+const mostTriesAlone = 50;
 
 /** Until the topic's limit is known: the brokers' default for `max.message.bytes`. */
 export const defaultMessageBytes = 1_048_588;
@@ -94,7 +97,7 @@ export class RecordProducer {
    * does not take it; else `onDelivered` is called later, once.
    */
   async enqueue(record: OutgoingRecord, onDelivered: OnDelivered): Promise<void> {
-    for (;;) {
+    for (let triesAlone = 0; ; ) {
       if (this.#renewing) await this.#renewing;
       const id = this.#nextId++;
       this.#waiting.set(id, onDelivered);
@@ -106,6 +109,13 @@ export class RecordProducer {
         this.#waiting.delete(id);
         const reason = kafkaError(`producing to ${record.topic}`, error);
         if (reason.code !== codes.queueFull) throw reason;
+        // Nothing else is in the queue that could make room: it is larger than `queue.buffering.max.kbytes`.
+        if (this.#waiting.size === 0 && triesAlone++ >= mostTriesAlone)
+          throw new KafkaError(
+            `producing to ${record.topic}`,
+            codes.messageTooLarge,
+            "a record does not fit the client's queue",
+          );
         await pause(5);
       }
     }

@@ -4,6 +4,7 @@ import type { KafkaConfig } from "../config/config.ts";
 import { AgentError } from "../lib/errors.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
+import { leastMessageBytes } from "../wire/record-size.ts";
 import type { Client } from "./connect.ts";
 import { kafkaError } from "./errors.ts";
 import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
@@ -27,8 +28,6 @@ export interface Topics {
 }
 
 const requestTimeoutMs = 30_000;
-/** Less than this leaves no room for a chunk beside its headers (a path alone may take 4,000 bytes). */
-export const leastMessageBytes = 16_384;
 
 /**
  * Both topics, made when they are missing and `create_topics` allows it. Throws an `AgentError`: permanent when a

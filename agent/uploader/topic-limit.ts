@@ -1,7 +1,9 @@
 /** Keeps chunks and batches as large as the topic takes them now, which changes when somebody changes `max.message.bytes`. */
 import type { CurrentTopic } from "../kafka/current-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
+import { AgentError, ConfigurationError } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
+import { leastMessageBytes } from "../wire/record-size.ts";
 import type { ChunkSize } from "./chunk-size.ts";
 
 export interface TopicLimitOptions {
@@ -24,7 +26,9 @@ export class TopicLimit {
   }
 
   /**
-   * A record was refused as too large: smaller chunks, and smaller batches of small files. Throws an `AgentError`.
+   * A record was refused as too large: smaller chunks, and smaller batches of small files. Throws an `AgentError`: a
+   * retryable one when the topic takes too little for any chunk, which somebody may change; a `ConfigurationError` when
+   * nothing but `kafka.options` can be behind a refusal of the smallest chunks.
    *
    * @param triedBytes the limit that the record was made for
    */
@@ -34,7 +38,17 @@ export class TopicLimit {
     // The news of a record that was made before the last time.
     if (chunkSize.topicBytes < triedBytes) return;
     const { name, maxMessageBytes } = topic.value;
-    const limit = maxMessageBytes < triedBytes ? maxMessageBytes : Math.floor(triedBytes / 2);
+    if (maxMessageBytes < leastMessageBytes)
+      throw new AgentError(
+        `topic ${name}: max.message.bytes is ${maxMessageBytes}: it must be at least ${leastMessageBytes}`,
+        "retryable",
+      );
+    if (maxMessageBytes >= triedBytes && triedBytes <= leastMessageBytes)
+      throw new ConfigurationError(
+        `kafka.options: records of ${leastMessageBytes} bytes are refused as too large, though topic ${name} takes ${maxMessageBytes}: check message.max.bytes`,
+      );
+    const halved = Math.max(leastMessageBytes, Math.floor(triedBytes / 2));
+    const limit = maxMessageBytes < triedBytes ? maxMessageBytes : halved;
     this.#saidBytes = maxMessageBytes;
     chunkSize.limit(limit);
     log.warn(`topic ${name} takes no more than ${limit} bytes at a time now: chunks become smaller`);

@@ -59,7 +59,8 @@ export class VersionSender {
     this.#ranges = ranges;
     this.#bytes = lengthOf(ranges);
     this.#prefix = new AcknowledgedPrefix(resumedAt ?? 0);
-    this.#anythingSent = resumedAt !== undefined;
+    // An empty file has nothing to go on from: it is one record, which is to be acknowledged.
+    this.#anythingSent = resumedAt !== undefined && this.#bytes > 0;
     this.#size = source.fingerprint.size;
     this.#name = pathToDisplay(source.file.path);
     options.topicLimit.rise();
@@ -131,11 +132,12 @@ export class VersionSender {
       onRead();
       await this.#prefix.all();
     } catch (error) {
+      // First, as the rest may fail too: an empty file counts as sent only when its record is acknowledged. What was under
+      // way has ended by now, or will end without being waited for.
+      this.#anythingSent = this.#bytes > 0;
       if (error instanceof KafkaError && error.tooLarge) await topicLimit.shrink(this.#refusedBytes);
       else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh();
       else if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
-      // What was under way has ended by now, or will end without being waited for.
-      this.#anythingSent = this.#bytes > 0;
       throw error;
     }
   }
@@ -211,6 +213,8 @@ export class VersionSender {
     } catch (error) {
       leave();
       if (handedOver) chunkSize.ended(partition, length, false);
+      // The client itself can refuse it, before it is under way.
+      if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
       throw error;
     }
     return length;

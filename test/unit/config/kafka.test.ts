@@ -95,3 +95,10 @@ test("a layout is one of the two", async () => {
     ["downloader.layout: must be one of {uploader}/{path}, {path} ({path}/{uploader})"],
   );
 });
+
+test("a limit of the client's own that no chunk fits is refused", async () => {
+  expect(await of("options: { message.max.bytes: 1000, queue.buffering.max.kbytes: 8 }")).toEqual([
+    "kafka.options.message.max.bytes: must be at least 16384 (1000)",
+    "kafka.options.queue.buffering.max.kbytes: must be at least 16 (8)",
+  ]);
+});

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { ConfigurationError } from "../../../agent/lib/errors.ts";
 import { Log } from "../../../agent/observe/log.ts";
 import { ChunkSize } from "../../../agent/uploader/chunk-size.ts";
 import { TopicLimit } from "../../../agent/uploader/topic-limit.ts";
@@ -59,4 +60,21 @@ test("chunks become larger when the topic is said to take more than before, not 
   await topic.refresh();
   limit.rise();
   expect(chunkSize.topicBytes).toBe(2_000_000);
+});
+
+test("a refusal of who knows what leaves chunks that can carry something, and the smallest one's is a mistake in the set-up", async () => {
+  const { limit, chunkSize, batches } = prepare(1_000_000);
+  await limit.shrink(30_000);
+  expect([chunkSize.topicBytes, ...batches]).toEqual([16_384, 16_384]);
+  await expect(limit.shrink(16_384)).rejects.toBeInstanceOf(ConfigurationError);
+});
+
+test("a topic that takes too little for any chunk is waited for, and changes nothing", async () => {
+  const { limit, chunkSize, batches, real } = prepare(1_000_000);
+  real.maxMessageBytes = 1000;
+  await expect(limit.shrink(1_000_000)).rejects.toMatchObject({
+    severity: "retryable",
+    message: "topic streamsend: max.message.bytes is 1000: it must be at least 16384",
+  });
+  expect([chunkSize.topicBytes, ...batches]).toEqual([1_000_000]);
 });

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { lstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { codes, KafkaError } from "../../../agent/kafka/errors.ts";
 import type { OnDelivered, OutgoingRecord } from "../../../agent/kafka/producer.ts";
 import { AgentError } from "../../../agent/lib/errors.ts";
 import { Log } from "../../../agent/observe/log.ts";
@@ -21,8 +22,18 @@ afterEach(() => {
 
 const once = new Set(["broker"]);
 
+interface Given {
+  names: readonly string[];
+  bytes?: number;
+  /** What is done about a limit that was refused. */
+  shrink?: (triedBytes: number, chunkSize: ChunkSize) => void;
+  /** Refuses a record at once. */
+  refuse?: (record: OutgoingRecord) => Error | undefined;
+  renew?: () => Promise<void>;
+}
+
 /** Files of 2 MB in chunks of 400 kB, of which the window takes two; each stays under way until the test ends it. */
-async function prepare(names: readonly string[]) {
+async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Given) {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
   const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -37,13 +48,19 @@ async function prepare(names: readonly string[]) {
   const options = {
     config: { inFlightBytes: 1 << 20 },
     producer: {
-      enqueue: async ({ value }: OutgoingRecord, end: OnDelivered) => {
-        underWay.push({ bytes: value?.length ?? 0, end });
+      enqueue: async (record: OutgoingRecord, end: OnDelivered) => {
+        const refusal = refuse?.(record);
+        if (refusal) throw refusal;
+        underWay.push({ bytes: record.value?.length ?? 0, end });
       },
+      renew,
     },
     ledger: { uploader: "till" },
     topic: { value: { name: "topic", id: "id", partitions: 1 } },
-    topicLimit: { rise: () => undefined },
+    topicLimit: {
+      rise: () => undefined,
+      shrink: async (triedBytes: number) => shrink?.(triedBytes, chunkSize),
+    },
     window: new Window(1 << 20, undefined),
     chunkSize,
     log,
@@ -51,7 +68,7 @@ async function prepare(names: readonly string[]) {
     signal: new AbortController().signal,
   } as unknown as UploadOptions;
   const sendings = names.map(async (name) => {
-    writeFileSync(join(folder, name), Buffer.alloc(2_000_000));
+    writeFileSync(join(folder, name), Buffer.alloc(bytes));
     const stats = lstatSync(join(folder, name), { bigint: true });
     const source = await SourceFile.open({ file: watch.file(name), stats }, "md5");
     const target = {
@@ -62,7 +79,7 @@ async function prepare(names: readonly string[]) {
       algorithm: "md5" as const,
       checksum: () => source.checksum(),
     };
-    const sender = new VersionSender(options, source, target, [[0, 2_000_000]], undefined);
+    const sender = new VersionSender(options, source, target, [[0, bytes]], undefined);
     await sender.send(
       () => undefined,
       () => undefined,
@@ -73,7 +90,7 @@ async function prepare(names: readonly string[]) {
 }
 
 test("what waits for the window while the link turns out to carry less is sent in smaller chunks", async () => {
-  const { chunkSize, underWay, sent } = await prepare(["a.bin", "b.bin"]);
+  const { chunkSize, underWay, sent } = await prepare({ names: ["a.bin", "b.bin"] });
   while (underWay.length < 2) await Bun.sleep(1);
   const first = underWay.splice(0);
   expect(first.map(({ bytes }) => bytes)).toEqual([400_000, 400_000]);
@@ -93,4 +110,53 @@ test("what waits for the window while the link turns out to carry less is sent i
   await ended;
   expect(trustedBytes).toBeLessThan(400_000);
   expect(Math.max(...sizes)).toBe(trustedBytes);
+});
+
+test("an empty file whose record was refused is sent again, though what was to help has failed too", async () => {
+  let renewals = 0;
+  const renew = async () => {
+    if (renewals++ < 2) throw new AgentError("no broker can be reached", "retryable");
+  };
+  const { underWay, sent } = await prepare({ names: ["empty"], bytes: 0, renew });
+  let isSent = false;
+  const ended = sent.then(() => {
+    isSent = true;
+  });
+  for (let refusals = 0; refusals < 3; refusals++) {
+    while (underWay.length === 0 && !isSent) await Bun.sleep(1);
+    expect(isSent).toBe(false);
+    underWay.pop()?.end(new AgentError("the client is to be made anew", "fatal"), undefined);
+  }
+  while (underWay.length === 0 && !isSent) await Bun.sleep(1);
+  expect(isSent).toBe(false);
+  underWay.pop()?.end(undefined, { partition: 0, offset: 0, timestampMs: 0 });
+  await ended;
+});
+
+test("what the client refuses at once as too large is known by the limit that it was made for", async () => {
+  const tried: number[] = [];
+  const { underWay, sent } = await prepare({
+    names: ["a"],
+    bytes: 300_000,
+    shrink: (triedBytes, chunkSize) => {
+      tried.push(triedBytes);
+      chunkSize.limit(Math.floor(triedBytes / 2));
+    },
+    refuse: ({ value }) =>
+      (value?.length ?? 0) > 250_000
+        ? new KafkaError("producing", codes.messageTooLarge, "message size too large")
+        : undefined,
+  });
+  let isSent = false;
+  const ended = sent.then(() => {
+    isSent = true;
+  });
+  let offset = 0;
+  while (!isSent) {
+    await Bun.sleep(1);
+    for (const { end } of underWay.splice(0))
+      end(undefined, { partition: 0, offset: offset++, timestampMs: 0 });
+  }
+  await ended;
+  expect(tried).toEqual([1_048_588, 524_294, 262_147]);
 });
