@@ -4,6 +4,7 @@
  */
 import type { Log } from "../observe/log.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
+import { within } from "../wire/byte-ranges.ts";
 import type { DeliveredValue, Entry, FailedValue, FileValue, NeedsValue, ReceiptKey } from "../wire/entry.ts";
 import { type Request, Requests } from "./requests.ts";
 import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
@@ -73,11 +74,19 @@ export class Feedback {
     return this.#requests.paths();
   }
 
-  /** What groups ask for of the path's present version, which was sent whole; it may be gone since. */
+  /**
+   * What groups ask for of the path's present version, which was sent whole; it may be gone since. Who asks for nothing that
+   * is in the file gets no answer, and is forgotten.
+   */
   request(path: string): Request | undefined {
     const entry = this.#fileOf(path);
     const wasSent = entry?.state === "sent" || entry?.state === "gone";
-    return wasSent ? this.#requests.of(path, entry.version) : undefined;
+    const request = wasSent ? this.#requests.of(path, entry.version) : undefined;
+    if (!entry || !request) return undefined;
+    const ranges = within(request.ranges, entry.size);
+    if (ranges.length > 0) return { ...request, ranges };
+    this.dropRequest(request);
+    return undefined;
   }
 
   /** There is nothing to answer to it. */

@@ -9,7 +9,7 @@ export interface Request {
   path: string;
   version: number;
   groups: readonly string[];
-  /** As they were asked for; they may reach past the file's end. */
+  /** In order and apart. As they were asked for; what `Feedback` gives is within the file. */
   ranges: readonly ByteRange[];
   /** Of the newest of them, in the ledger. */
   offset: number;

@@ -199,8 +199,10 @@ export class UploaderLedger {
   }
 
   /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
-  #takeFile(path: string, value: FileValue | null, timestampMs: number): void {
+  #takeFile(path: string, read: FileValue | null, timestampMs: number): void {
     if (this.#claimOffset !== Number.POSITIVE_INFINITY) return;
+    // What is not said in full is not known: the file is sent again.
+    const value = read && isWhole(read) ? read : null;
     const before = this.file(path);
     if (value) this.#files.set(path, JSON.stringify(value));
     else this.#files.delete(path);
@@ -284,4 +286,10 @@ export class UploaderLedger {
       "permanent",
     );
   }
+}
+
+/** Whether an entry has what its state needs: a version that was sent has a content and a place. */
+function isWhole({ state, checksum, topic, partition, offset }: FileValue): boolean {
+  if (state !== "sent") return true;
+  return checksum !== undefined && topic !== undefined && partition !== undefined && offset !== undefined;
 }

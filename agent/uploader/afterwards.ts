@@ -6,6 +6,7 @@
 import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import type { GroupReceipt } from "../ledger/version-receipts.ts";
+import type { BoundedMap } from "../lib/bounded-map.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
@@ -26,7 +27,7 @@ export interface AfterwardsOptions {
   observer: Observer;
   signal: AbortSignal;
   /** Files that could not be sent or dealt with, and why. */
-  failed: Map<string, unknown>;
+  failed: BoundedMap<string, unknown>;
   /** Told when a path is no longer busy. */
   onFreed(path: string): void;
 }

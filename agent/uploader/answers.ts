@@ -3,24 +3,28 @@
  * path, never while the path is being sent, and ever more slowly for who asks ever again.
  */
 import type { Request } from "../ledger/requests.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
 import { messageOf } from "../lib/errors.ts";
 import { Fifo } from "../lib/fifo.ts";
 import { Later } from "../lib/later.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Lanes } from "./lanes.ts";
 import { type ResendOutcome, resend } from "./resend.ts";
 import { ResendPace } from "./resend-pace.ts";
-import type { UploadOptions } from "./upload-options.ts";
+import { isFatal, type UploadOptions } from "./upload-options.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 export interface AnswersOptions extends UploadOptions {
   candidates: Candidates;
   lanes: Lanes;
   /** Files that could not be sent, and why. */
-  failed: Map<string, unknown>;
+  failed: BoundedMap<string, unknown>;
   /** Told when a path is no longer busy. */
   onFreed(path: string): void;
+  /** Told of what no file can do anything about: see `isFatal`. */
+  onFatal(error: unknown): void;
 }
 
 /** Answers that wait for their turn in one lane, of one watch: one that does not answer holds up no other. */
@@ -30,6 +34,8 @@ interface Turns {
   paths: Fifo<string>;
   underWay: number;
 }
+
+const maxSaidGone = 10_000;
 
 /** What a path waits for: its turn, not to be busy, or its pace, which is this version's. */
 type WaitsFor = "turn" | "free" | { paceOf: number };
@@ -43,9 +49,13 @@ export class Answers {
   readonly #turns = new Map<object, readonly [small: Turns, large: Turns]>();
   readonly #underWay = new Set<string>();
   readonly #running = new Set<Promise<void>>();
+  /** Versions that are gone, and of which that was said. */
+  readonly #saidGone = new BoundedMap<string, number>(maxSaidGone);
+  readonly #warnings: RareWarnings;
 
   constructor(options: AnswersOptions) {
     this.#options = options;
+    this.#warnings = new RareWarnings(options.log);
   }
 
   /** Begins with what was asked for before. */
@@ -131,7 +141,7 @@ export class Answers {
   }
 
   async #answer(request: Request, file: WatchedFile | undefined, turns: Turns): Promise<void> {
-    const { candidates, lanes, ledger, signal, log, failed } = this.#options;
+    const { candidates, lanes, ledger, signal, log, failed, once, onFatal } = this.#options;
     const { path } = request;
     const leave = await lanes.enter(turns.small, turns.holder);
     let outcome: ResendOutcome | "failed" = "stopped";
@@ -142,9 +152,9 @@ export class Answers {
       else if (outcome === "changed") ledger.feedback.dropRequest(request);
     } catch (error) {
       outcome = "failed";
-      const name = pathToDisplay(path);
-      log.error(`${name}: can't be sent again: ${messageOf(error)}; tried again later`);
-      failed.set(path, error);
+      failed.set(path, messageOf(error));
+      if (isFatal(error, once)) onFatal(error);
+      else log.error(`${pathToDisplay(path)}: can't be sent again: ${messageOf(error)}; tried again later`);
     } finally {
       leave();
       this.#underWay.delete(path);
@@ -170,7 +180,14 @@ export class Answers {
     const { ledger, log, observer, failed } = this.#options;
     const { path, version, groups } = request;
     ledger.feedback.dropRequest(request);
-    const reason = `version ${version} is asked for again by group ${groups.join(", ")} but is gone`;
+    const by = groups.length === 1 ? `group ${groups[0]}` : `${groups.length} groups`;
+    const reason = `version ${version} is asked for again by ${by} but is gone`;
+    // Whoever may write requests can ask ever again.
+    if (this.#saidGone.get(path) === version) {
+      this.#warnings.warn("gone", `${pathToDisplay(path)}: ${reason}, as was said before`);
+      return;
+    }
+    this.#saidGone.set(path, version);
     log.error(`${pathToDisplay(path)}: ${reason}`, { path, version });
     observer.failed("failed", pathToDisplay(path), reason);
     failed.set(path, reason);

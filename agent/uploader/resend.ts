@@ -5,7 +5,7 @@
 import type { Request } from "../ledger/requests.ts";
 import { AgentError } from "../lib/errors.ts";
 import type { Moving } from "../observe/status.ts";
-import { lengthOf, within } from "../wire/byte-ranges.ts";
+import { lengthOf } from "../wire/byte-ranges.ts";
 import { type Algorithm, chunkKey, decodeFrom, encodeFrom } from "../wire/chunk.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
@@ -100,9 +100,8 @@ async function sendRanges(
   source: SourceFile,
 ): Promise<boolean> {
   const { ledger, observer, moving, log } = options;
-  const { path, version } = request;
+  const { path, version, ranges } = request;
   const name = pathToDisplay(path);
-  const ranges = within(request.ranges, entry.size);
   const bytes = lengthOf(ranges);
   const target = targetOf(options, path, entry, () => checksumOf(source, entry, bytes));
   const sender = new VersionSender(options, source, target, ranges, undefined);
@@ -156,7 +155,7 @@ function targetOf(
   const { id: topicId, partitions } = topic.value;
   const algorithm = algorithmOf(entry.checksum);
   const version = { version: entry.version, topicId, algorithm, checksum };
-  if (entry.topic !== topicId)
+  if (entry.topic !== topicId || entry.partition >= partitions)
     return { ...version, partition: partitionOf(chunkKey({ uploader, path }), partitions), from: undefined };
   return { ...version, partition: entry.partition, from: decodeFrom(entry.from ?? "") };
 }

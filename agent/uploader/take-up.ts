@@ -47,11 +47,13 @@ export function takeUp(
 ): Version {
   const { path } = source.file;
   const entry = ledger.file(path);
-  if (entry?.state === "sending" && entry.topic === topic.id && sameFingerprint(entry, source.fingerprint)) {
+  const { partition: begunIn = topic.partitions } = entry ?? {};
+  const isThere = entry?.state === "sending" && entry.topic === topic.id && begunIn < topic.partitions;
+  if (isThere && sameFingerprint(entry, source.fingerprint)) {
     return {
       version: entry.version,
       topicId: topic.id,
-      partition: entry.partition ?? 0,
+      partition: begunIn,
       from: decodeFrom(entry.from ?? ""),
       // At least the last byte is sent, so that it is known where the version ends in its partition.
       resumedAt: Math.max(0, Math.min(entry.acknowledged ?? 0, entry.size - 1)),

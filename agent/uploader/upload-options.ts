@@ -1,9 +1,10 @@
 /** What sending a version needs, and waiting for Kafka while it is sent. */
 import type { UploaderConfig } from "../config/config.ts";
 import type { CurrentTopic } from "../kafka/current-topic.ts";
+import { KafkaError } from "../kafka/errors.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
-import { AgentError } from "../lib/errors.ts";
+import { AgentError, ConfigurationError } from "../lib/errors.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -33,6 +34,11 @@ export interface UploadOptions {
   once: boolean;
   /** How long a stop waits for what is under way. */
   drainMs: number;
+}
+
+/** Whether it is no file's trouble but everybody's, and not waited for: a mistake in the set-up, with `once` a missing right. */
+export function isFatal(error: unknown, once: boolean): boolean {
+  return error instanceof ConfigurationError || (once && error instanceof KafkaError && isPermanent(error));
 }
 
 /** The agent is being stopped. */

@@ -1,6 +1,8 @@
 /** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
+
+import { BoundedMap } from "../lib/bounded-map.ts";
 import type { Disk } from "../lib/disk.ts";
-import { messageOf } from "../lib/errors.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
@@ -12,7 +14,7 @@ import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
 import { StalledLink } from "./stalled-link.ts";
 import { TopicLimit } from "./topic-limit.ts";
-import type { UploadOptions } from "./upload-options.ts";
+import { isFatal, type UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
 import { type Outcome, uploadVersion } from "./version-upload.ts";
 import type { WatchedFile } from "./watched-file.ts";
@@ -30,14 +32,23 @@ type RunOptions = Omit<UploadOptions, "moving" | "topicLimit"> & {
 
 /** Large files that wait for a place; more are found again by the next full look. */
 const maxWaitingLarge = 1000;
+/** Files that could not be sent are remembered, with why, up to so many; the others are only counted. */
+const maxFailed = 5000;
 
 /**
  * Runs until the signal fires, or with `once` until all that was there is acknowledged, and delivered if that decides on
- * the sources. Throws a permanent `AgentError` only.
+ * the sources. Throws a permanent `AgentError` only, for what no file can do anything about.
  */
 export async function runUploader(given: RunOptions): Promise<UploadResult> {
-  const options = { ...given, moving: new Set<{ progress: Moving }>(), topicLimit: new TopicLimit(given) };
-  const { ledger, signal, chunkSize, config, log, observer, producer } = options;
+  // What no file can do anything about ends all of it, as a signal does, and is thrown in the end.
+  const fatal = new AbortController();
+  const options = {
+    ...given,
+    signal: AbortSignal.any([given.signal, fatal.signal]),
+    moving: new Set<{ progress: Moving }>(),
+    topicLimit: new TopicLimit(given),
+  };
+  const { ledger, signal, chunkSize, config, log, observer, producer, once } = options;
   const candidates: Candidates = new Candidates({
     ...options,
     isDone: () => !afterwards.isBusy,
@@ -51,7 +62,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const running = new Set<Promise<void>>();
   const link = new StalledLink({ ...options, trust: chunkSize.link });
   producer.onLost = (lost) => void link.look(lost);
-  const failed = new Map<string, unknown>();
+  const failed = new BoundedMap<string, unknown>(maxFailed);
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
   const afterwards = new Afterwards({
     ...options,
@@ -65,6 +76,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     lanes,
     failed,
     onFreed: (path) => afterwards.freed(path),
+    onFatal: (error) => fatal.abort(error),
   });
   ledger.feedback.onNews = (news) => {
     if (news.kind === "needs") answers.add(news.path);
@@ -81,8 +93,10 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
       candidates.done(file, outcome === "changed");
       if (outcome === "sent" || outcome === "unchanged") afterwards.sent(file.path);
     } catch (error) {
-      failed.set(file.path, error);
+      if (isFatal(error, once)) fatal.abort(error);
+      failed.set(file.path, messageOf(error));
       candidates.release(file);
+      if (signal.aborted && error instanceof AgentError) return;
       const name = pathToDisplay(file.path);
       log.error(`${name}: can't be sent: ${messageOf(error)}; tried again at the next rescan`);
       observer.failed("failed", name, messageOf(error));
@@ -113,7 +127,8 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   await Promise.all(running);
   await Promise.all([answers.end(), afterwards.end()]);
   producer.onLost = undefined;
-  return { failedCount: failed.size };
+  fatal.signal.throwIfAborted();
+  return { failedCount: failed.count };
 }
 
 function note(observer: Observer, outcome: Outcome, { path }: WatchedFile): void {

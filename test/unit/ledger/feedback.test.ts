@@ -148,3 +148,28 @@ test("what was said before the start is known at its end, and failures are told 
   put({ ...sent(7), answered: 3 });
   expect(feedback.request("a")).toBeUndefined();
 });
+
+test("what is asked for at or past the end, of nothing, or backwards, is no request; of the rest what is in the file", () => {
+  const { feedback, put } = prepare(["hub"]);
+  put(sent(7));
+  const ask = (group: string, ranges: [number, number][]) =>
+    feedback.take(
+      {
+        key: { kind: "needs", group, uploader: "till", path: "a", version: 7 },
+        value: { format: 1, ranges, time: "" },
+      },
+      1,
+    );
+  feedback.endLoading();
+  for (const nothing of [[[5, 9]], [[7, 9]], [[3, 3]], [[4, 2]], []] as [number, number][][]) {
+    ask("hub", nothing);
+    expect(feedback.request("a")).toBeUndefined();
+    expect([...feedback.requested()]).toEqual([]);
+  }
+  ask("hub", [[5, 9]]);
+  ask("mirror", [
+    [3, 2],
+    [4, 9],
+  ]);
+  expect(feedback.request("a")).toMatchObject({ ranges: [[4, 5]] });
+});

@@ -106,3 +106,14 @@ test("what is gone is remembered as long as a chunk of it is in the log", async 
   expect([...ledger.paths()]).toEqual(["1", "2", "4"]);
   expect(asked).toEqual(["topic 0", "topic 1", "before 0", "topic 2"]);
 });
+
+test("a version that is said to be sent, without its checksum or its place, is not known", async () => {
+  const whole = { state: "sent", checksum: "md5:5d41402abc4b2a76b9719d911017c592", topic: "t", partition: 0 };
+  const entries = [
+    goneFile("whole", { ...whole, state: "sent", offset: 3 }),
+    goneFile("no checksum", { state: "sent", topic: "t", partition: 0, offset: 3 }),
+    goneFile("no place", { ...whole, state: "sent" }),
+  ];
+  const { ledger } = await openWith(entries);
+  expect([...ledger.paths()]).toEqual(["whole"]);
+});

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BoundedMap } from "../../../agent/lib/bounded-map.ts";
 import { Log } from "../../../agent/observe/log.ts";
 import { Answers, type AnswersOptions } from "../../../agent/uploader/answers.ts";
 import { FileAccess } from "../../../agent/uploader/file-access.ts";
@@ -21,13 +22,19 @@ function prepare(paths: readonly string[], parallel = 4) {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
   const log = new Log({ level: "error", format: "text", agent: "test" });
-  const silent = Object.assign(log, { error: () => undefined });
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  const silent = Object.assign(log, {
+    error: (message: string) => void errors.push(message),
+    warn: (message: string) => void warnings.push(message),
+  });
   const watch = new Watch(
     { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
     new FileAccess(folder, Number.POSITIVE_INFINITY, silent),
   );
   const asked = new Map(paths.map((path) => [path, 1]));
   const versions = new Map(paths.map((path) => [path, 1]));
+  const states = new Map<string, string>();
   const busy = new Set<string>();
   const writes = new Map<string, () => void>();
   let calls = 0;
@@ -45,7 +52,10 @@ function prepare(paths: readonly string[], parallel = 4) {
   const answers = new Answers({
     config: { parallel },
     ledger: {
-      file: counting((path: string) => ({ version: versions.get(path), state: "sent" })),
+      file: counting((path: string) => ({
+        version: versions.get(path),
+        state: states.get(path) ?? "sent",
+      })),
       put: (path: string) => {
         most = Math.max(most, writes.size + 1);
         return new Promise<void>((resolve) => writes.set(path, resolve));
@@ -68,8 +78,9 @@ function prepare(paths: readonly string[], parallel = 4) {
     observer: { metrics: { needs: () => undefined }, failed: () => undefined },
     signal: new AbortController().signal,
     log: silent,
-    failed: new Map(),
+    failed: new BoundedMap(1000),
     onFreed: () => undefined,
+    onFatal: () => undefined,
   } as unknown as AnswersOptions);
   /** Waits until one is under way, of whichever path or of this one, and lets it end. */
   const answer = async (path?: string) => {
@@ -83,7 +94,19 @@ function prepare(paths: readonly string[], parallel = 4) {
     end?.();
     return at;
   };
-  return { answers, asked, versions, busy, answer, under: writes, calls: () => calls, most: () => most };
+  return {
+    answers,
+    asked,
+    versions,
+    busy,
+    states,
+    answer,
+    under: writes,
+    calls: () => calls,
+    most: () => most,
+    errors,
+    warnings,
+  };
 }
 
 let lanes = new Lanes(4);
@@ -164,4 +187,19 @@ test("what is asked for of a path while it is answered is answered after that", 
   await answer("a");
   await answers.end();
   expect(asked.size).toBe(0);
+});
+
+test("that a version is gone is said once, however often it is asked for", async () => {
+  const { answers, asked, states, errors, warnings } = prepare(["a", "b"]);
+  for (const path of ["a", "b"]) states.set(path, "gone");
+  for (let times = 0; times < 5000; times++) {
+    asked.set("a", 1).set("b", 1);
+    for (const path of ["a", "b"]) answers.add(path);
+  }
+  await answers.end();
+  expect(errors).toEqual([
+    "a: version 1 is asked for again by group hub but is gone",
+    "b: version 1 is asked for again by group hub but is gone",
+  ]);
+  expect(warnings.length).toBeLessThan(5);
 });

@@ -1,0 +1,12 @@
+import { expect, test } from "bun:test";
+import { BoundedMap } from "../../../agent/lib/bounded-map.ts";
+
+test("the oldest entries are dropped when there are too many, and still counted", () => {
+  const map = new BoundedMap<number, string>(2);
+  for (const key of [1, 2, 3]) map.set(key, String(key));
+  expect([1, 2, 3].map((key) => map.get(key))).toEqual([undefined, "2", "3"]);
+  expect(map.count).toBe(3);
+  map.delete(3);
+  map.set(2, "again");
+  expect([map.get(2), map.count]).toEqual(["again", 2]);
+});
