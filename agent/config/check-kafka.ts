@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { leastMessageBytes } from "../wire/record-size.ts";
+import { leastMessageBytes } from "../lib/limits.ts";
 import type { Problems } from "./problems.ts";
 import { fileProblem } from "./read-file.ts";
 import type { Settings } from "./schema.ts";

@@ -2,9 +2,9 @@
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../config/config.ts";
 import { AgentError } from "../lib/errors.ts";
+import { leastMessageBytes } from "../lib/limits.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
-import { leastMessageBytes } from "../wire/record-size.ts";
 import type { Client } from "./connect.ts";
 import { kafkaError } from "./errors.ts";
 import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";

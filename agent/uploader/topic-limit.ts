@@ -2,8 +2,8 @@
 import type { CurrentTopic } from "../kafka/current-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
 import { AgentError, ConfigurationError } from "../lib/errors.ts";
+import { leastMessageBytes } from "../lib/limits.ts";
 import type { Log } from "../observe/log.ts";
-import { leastMessageBytes } from "../wire/record-size.ts";
 import type { ChunkSize } from "./chunk-size.ts";
 
 export interface TopicLimitOptions {

@@ -4,9 +4,6 @@
  */
 import { type Chunk, chunkKey, encodeChunk, type Headers } from "./chunk.ts";
 
-/** Less than this leaves no room for a chunk beside its headers (a path alone may take 4,000 bytes). */
-export const leastMessageBytes = 16_384;
-
 /** A record batch's own header. */
 const batchHeaderBytes = 61;
 /** Attributes (1), timestamp delta and offset delta of the only record of a batch (at most 10 and 1 bytes). */
