@@ -31,7 +31,7 @@ export async function dryRun(config: Config, log: Log, signal: AbortSignal): Pro
   });
   try {
     const topic = await describeTopic(await producer.client(), kafka.ledger);
-    const ledger = topic && new Ledger({ kafka, agentName, producer, topic, log, signal });
+    const ledger = topic && new Ledger({ kafka, agentName, producer, topic: { value: topic }, log, signal });
     const entries = ledger && (await UploaderLedger.open(config.name, ledger, undefined, log));
     await previewUpload(config.uploader, entries, log);
     await entries?.close();

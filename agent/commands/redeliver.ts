@@ -50,7 +50,7 @@ export async function redeliver(
     const topic = await describeTopic(await producer.client(), kafka.ledger);
     if (!topic)
       throw new AgentError(`topic ${kafka.ledger} is missing: nothing was delivered yet`, "permanent");
-    const ledger = new Ledger({ kafka, agentName, producer, topic, log, signal });
+    const ledger = new Ledger({ kafka, agentName, producer, topic: { value: topic }, log, signal });
     await takeBack(config.downloader, ledger, options, say);
   } finally {
     await producer.close(config.shutdownTimeoutMs);

@@ -93,9 +93,26 @@ async function runRole(
   observer.kafkaConnected = () => producer.isConnected;
   try {
     const topics = await retry(attempt, async () => prepareTopics(await producer.client(), kafka, log));
-    const ledger = new Ledger({ kafka, agentName, producer, topic: topics.ledger, log, signal });
+    const current = { kafka, producer, log, everyMs: topicLookMs[config.role] };
+    const followed = {
+      chunks: new CurrentTopic(current, topics, "chunks"),
+      ledger: new CurrentTopic(current, topics, "ledger"),
+    };
+    const ledger = new Ledger({ kafka, agentName, producer, topic: followed.ledger, log, signal });
     observer.phase = "reading the ledger";
-    const parts = { config, options, log, observer, signal, producer, topics, ledger, effects, attempt };
+    const parts = {
+      config,
+      options,
+      log,
+      observer,
+      signal,
+      producer,
+      topics,
+      followed,
+      ledger,
+      effects,
+      attempt,
+    };
     return config.role === "uploader"
       ? await runAsUploader({ ...parts, role: config.uploader })
       : await runAsDownloader({ ...parts, role: config.downloader });
@@ -113,6 +130,7 @@ interface Parts<Role> {
   signal: AbortSignal;
   producer: RecordProducer;
   topics: Topics;
+  followed: Record<keyof Topics, CurrentTopic>;
   ledger: Ledger;
   effects: Effects;
   attempt: RetryOptions & { giveUp: (error: unknown) => boolean };
@@ -131,8 +149,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
   await retry({ ...attempt, what: "claiming the name", giveUp }, () => entries.claim());
   const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
-  const current = { kafka: config.kafka, producer, log, everyMs: topicLookMs.uploader };
-  const topic = new CurrentTopic(current, topics.chunks);
+  const topic = parts.followed.chunks;
   const logStart = topic.logStart.bind(topic);
   await retry({ ...attempt, what: "tidying the ledger", giveUp }, () =>
     entries.forgetGone(retentionMs, logStart),
@@ -144,6 +161,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const following = Promise.all([
     follow,
     topic.follow(signal),
+    parts.followed.ledger.follow(signal),
     entries.keepTidy(retentionMs, logStart, signal),
   ]);
   try {
@@ -182,15 +200,18 @@ function countingGroups({ after, afterGroups }: UploaderConfig): readonly string
 }
 
 async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> {
-  const { config, role, options, log, observer, producer, topics, effects, attempt } = parts;
+  const { config, role, options, log, observer, effects, attempt } = parts;
   const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
     GroupLedger.open(role.group, parts.ledger),
   );
-  const current = { kafka: config.kafka, producer, log, everyMs: topicLookMs.downloader };
-  const topic = new CurrentTopic(current, topics.chunks);
+  const topic = parts.followed.chunks;
   const ended = new AbortController();
   const beside = AbortSignal.any([parts.signal, ended.signal]);
-  const following = Promise.all([topic.follow(beside), ledger.follow(beside, log)]);
+  const following = Promise.all([
+    topic.follow(beside),
+    parts.followed.ledger.follow(beside),
+    ledger.follow(beside, log),
+  ]);
   observer.phase = undefined;
   try {
     const result = await runDownloader({

@@ -7,7 +7,7 @@ import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { RecordProducer } from "./producer.ts";
 import { SharedLook } from "./shared-look.ts";
-import { describeTopic, prepareTopics, type Topic, watermarks } from "./topics.ts";
+import { describeTopic, prepareTopics, type Topic, type Topics, watermarks } from "./topics.ts";
 
 export interface CurrentTopicOptions {
   kafka: KafkaConfig;
@@ -20,11 +20,14 @@ export interface CurrentTopicOptions {
 export class CurrentTopic {
   readonly #options: CurrentTopicOptions;
   readonly #sharedLook = new SharedLook(() => this.refresh());
+  readonly #which: keyof Topics;
   #topic: Topic;
 
-  constructor(options: CurrentTopicOptions, topic: Topic) {
+  /** @param topics as they were found or made at the start */
+  constructor(options: CurrentTopicOptions, topics: Topics, which: keyof Topics) {
     this.#options = options;
-    this.#topic = topic;
+    this.#which = which;
+    this.#topic = topics[which];
   }
 
   get value(): Topic {
@@ -37,7 +40,7 @@ export class CurrentTopic {
     const { name, id } = this.#topic;
     const client = await producer.client();
     const found = await describeTopic(client, name);
-    this.#topic = found ?? (await prepareTopics(client, kafka, log)).chunks;
+    this.#topic = found ?? (await prepareTopics(client, kafka, log))[this.#which];
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
   }
 

@@ -3,6 +3,7 @@
  * writes entries and reads partitions; `uploader-ledger.ts` and `group-ledger.ts` are the two roles' views of it.
  */
 import type { KafkaConfig } from "../config/config.ts";
+import { KafkaError } from "../kafka/errors.ts";
 import { LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
 import type { Topic } from "../kafka/topics.ts";
@@ -33,7 +34,9 @@ const beginning = -2;
 
 /** The ledger, and reading it; `Ledger` and `LedgerReader` are the ones on Kafka. */
 export interface EntryLog {
-  partitions: number;
+  /** Another one: the ledger was deleted and made anew, and nothing of what was in it is there. */
+  readonly id: string;
+  readonly partitions: number;
   write(entry: Entry): Promise<{ offset: number }>;
   open(partitions: readonly number[]): Promise<EntryReader>;
 }
@@ -48,7 +51,8 @@ export interface LedgerOptions {
   kafka: KafkaConfig;
   agentName: string;
   producer: RecordProducer;
-  topic: Topic;
+  /** As it is now; a `CurrentTopic` where it is followed. */
+  topic: { readonly value: Topic; refresh?(): Promise<void> };
   log: Log;
   signal: AbortSignal;
 }
@@ -60,8 +64,12 @@ export class Ledger implements EntryLog {
     this.#options = options;
   }
 
+  get id(): string {
+    return this.#options.topic.value.id;
+  }
+
   get partitions(): number {
-    return this.#options.topic.partitions;
+    return this.#options.topic.value.partitions;
   }
 
   partitionOf(key: Entry["key"]): number {
@@ -75,7 +83,7 @@ export class Ledger implements EntryLog {
   async write(entry: Entry): Promise<Acknowledgement> {
     const { producer, topic, log, signal } = this.#options;
     const record = {
-      topic: topic.name,
+      topic: topic.value.name,
       partition: this.partitionOf(entry.key),
       key: encodeEntryKey(entry.key),
       value: entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value), "utf8"),
@@ -86,6 +94,8 @@ export class Ledger implements EntryLog {
         return await producer.send(record);
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
+        // It may be gone, and be made again by looking at it.
+        else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh?.();
         throw error;
       }
     });
@@ -95,7 +105,7 @@ export class Ledger implements EntryLog {
   async open(partitions: readonly number[]): Promise<LedgerReader> {
     const { topic } = this.#options;
     const from = partitions.map((partition) => ({ partition, offset: beginning }));
-    return new LedgerReader(await LogReader.open(this.#options, topic.name, from), partitions);
+    return new LedgerReader(await LogReader.open(this.#options, topic.value.name, from), partitions);
   }
 }
 

@@ -1,4 +1,41 @@
 /** Version numbers: ordered also on a device whose clock starts at 1970, see docs/protocol.md. */
+
+/** How far ahead of the brokers' time a number may be: an uploader's leased ones are, a little. */
+const aheadMs = 24 * 3600_000;
+
+/**
+ * Whether a version can have been given by an uploader that keeps the rules. One that can't is ignored wherever it comes from:
+ * nothing could ever be newer.
+ *
+ * @param brokerTimeMs the latest of the brokers' times that is known, milliseconds since 1970: see `BrokerTime`
+ */
+export function isPlausibleVersion(version: number, brokerTimeMs: number): boolean {
+  return Number.isSafeInteger(version) && version >= 0 && version <= (brokerTimeMs + aheadMs) * 1000;
+}
+
+/**
+ * The brokers' time as their records tell it. It never goes back: with a clock that is set back, numbers that were given
+ * before go on being good.
+ */
+export class BrokerTime {
+  #latestMs = 0;
+
+  /** The latest that was seen, milliseconds since 1970. */
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
+  /** @param timestampMs when the brokers appended a record; negative: not known */
+  note(timestampMs: number): void {
+    this.#latestMs = Math.max(this.#latestMs, timestampMs);
+  }
+
+  /** See `isPlausibleVersion`. */
+  isPlausible(version: number): boolean {
+    return isPlausibleVersion(version, this.#latestMs);
+  }
+}
+
 export class VersionClock {
   #highest: number;
   readonly #startedAt: number;

@@ -14,6 +14,7 @@ interface Follower {
 }
 
 export class MemoryLedger implements EntryLog {
+  readonly id = "ledger";
   readonly partitions = 1;
   readonly entries: Entry[];
   /** By whom is tested, not by the test. */

@@ -78,6 +78,7 @@ export class SimulatedLedger {
 
   for(process: Process): EntryLog {
     return {
+      id: "ledger",
       partitions: this.#partitions.length,
       write: (entry) => this.#write(process, entry),
       open: (partitions) => this.#open(process, partitions),

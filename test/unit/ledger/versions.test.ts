@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { VersionClock } from "../../../agent/ledger/versions.ts";
+import { BrokerTime, isPlausibleVersion, VersionClock } from "../../../agent/ledger/versions.ts";
 
 test("versions only grow, faster than the clock if need be", () => {
   const clock = new VersionClock(0, 1_000);
@@ -18,4 +18,25 @@ test("a ledger that knows a higher version than the brokers' time decides", () =
 
 test("after a lost ledger the brokers' time, in microseconds, orders new versions after the old ones", () => {
   expect(new VersionClock(0, 1_744_741_849_202).next()).toBeGreaterThanOrEqual(1_744_741_849_202_000);
+});
+
+test("a version further ahead of the brokers' time than a day is none, nor is one that no other could follow", () => {
+  const nowMs = 1_744_741_849_202;
+  const day = 24 * 3600_000;
+  expect(isPlausibleVersion(nowMs * 1000, nowMs)).toBe(true);
+  expect(isPlausibleVersion((nowMs + day) * 1000, nowMs)).toBe(true);
+  expect(isPlausibleVersion((nowMs + day) * 1000 + 1, nowMs)).toBe(false);
+  expect(isPlausibleVersion(Number.MAX_SAFE_INTEGER, nowMs)).toBe(false);
+  expect(isPlausibleVersion(Number.MAX_SAFE_INTEGER + 1, Number.MAX_SAFE_INTEGER)).toBe(false);
+});
+
+test("the brokers' time does not go back: what was given before their clock was set back is good afterwards", () => {
+  const time = new BrokerTime();
+  const [nowMs, day] = [1_744_741_849_202, 24 * 3600_000];
+  time.note(nowMs);
+  time.note(nowMs - 30 * day);
+  time.note(-1);
+  expect(time.latestMs).toBe(nowMs);
+  expect(time.isPlausible(nowMs * 1000)).toBe(true);
+  expect(time.isPlausible((nowMs + 2 * day) * 1000)).toBe(false);
 });
