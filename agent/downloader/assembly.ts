@@ -101,23 +101,32 @@ export class Assembly {
   /** Takes a record; resolves when the next one may come. Throws what a placement has thrown. */
   async take(record: IncomingRecord): Promise<void> {
     const decoded = decodeRecord(record.headers, record.value);
-    if (decoded.kind === "chunk") return this.#takeChunk(decoded, record);
+    if (decoded.kind === "chunk") return void (await this.#takeChunk(decoded, record));
     if (decoded.kind === "abandoned") return this.#abandon(decoded, decoded.reason);
     this.#options.unplaceable.take(decoded, record);
   }
 
-  /** Takes a record that is read again for the sake of one version of its file, and is of no interest otherwise. */
-  async takeOnly(record: IncomingRecord, version: number): Promise<void> {
+  /**
+   * Takes a record that is read again for the sake of one version of its file, and is of no interest otherwise. Returns
+   * whether it is a chunk of which something was missing.
+   */
+  async takeOnly(record: IncomingRecord, version: number): Promise<boolean> {
     const decoded = decodeRecord(record.headers, record.value);
     if (decoded.kind === "chunk" && decoded.version === version) return this.#takeChunk(decoded, record);
     if (decoded.kind === "newer" && decoded.id?.version === version)
       this.#options.unplaceable.take(decoded, record);
+    return false;
   }
 
   /** Whether every byte of the version is here: it is being verified, or about to be published. */
   isWhole(id: VersionId): boolean {
     const partial = this.#partials.get(chunkKey(id));
     return partial?.id.version === id.version && partial.complete;
+  }
+
+  /** Whether the partial is still being put together. */
+  has(partial: Partial): boolean {
+    return this.#isCurrent(partial);
   }
 
   /** Whether the version only waits for room. */
@@ -209,14 +218,15 @@ export class Assembly {
     }
   }
 
-  async #takeChunk(chunk: Chunk, record: IncomingRecord): Promise<void> {
+  /** Returns whether something of it was missing, and there is room for it. */
+  async #takeChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
     const { ledger, observer } = this.#options;
     // What has failed may come all the same, and is welcome then.
-    if (ledger.isDelivered(chunk)) return observer.metrics.chunk("duplicate");
-    if (this.#hopeless.get(chunkKey(chunk)) === chunk.version) return;
-    const partial = await this.#partialFor(chunk, record);
-    if (!partial) return;
-    if (!partial.wants(chunk)) return observer.metrics.chunk("duplicate");
+    const isDelivered = ledger.isDelivered(chunk);
+    if (!isDelivered && this.#hopeless.get(chunkKey(chunk)) === chunk.version) return false;
+    const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);
+    if (isDelivered || (partial && !partial.wants(chunk))) observer.metrics.chunk("duplicate");
+    if (!partial?.wants(chunk)) return false;
     const bytes = chunk.value.length;
     this.#placingBytes += bytes;
     this.#changes.placing(bytes);
@@ -228,6 +238,7 @@ export class Assembly {
     while (this.#placing.size >= maxPlacing || this.#placingBytes > maxPlacingBytes)
       await Promise.race(this.#placing);
     this.throwFailure();
+    return true;
   }
 
   /** The version's partial, begun if it is new; none for a version that is older than the one at hand, or has no room. */

@@ -7,10 +7,14 @@ import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 
+/** Why a version is read again: its chunks speak of earlier ones, or the ledger says that it was sent. */
+export type Reason = "gap" | "sent";
+
 /** A version to read again: in each of these partitions from an offset up to another, exclusive. */
 export interface Wanted {
   id: VersionId;
   parts: readonly Part[];
+  reason: Reason;
 }
 
 export interface Part {
@@ -23,10 +27,19 @@ export interface RecoveryOptions {
   /** Opens a reader of the topic beside the group's own. */
   open(from: readonly Position[]): Promise<RecordReader>;
   signal: AbortSignal;
-  /** Takes a record whose key is that of a wanted version, `version` says which; undefined: it was parked. */
-  take(record: IncomingRecord, version: number | undefined): Promise<void>;
+  /**
+   * Takes a record whose key is that of a wanted version, `version` says which; undefined: it was parked. Returns whether
+   * it was missing.
+   */
+  take(record: IncomingRecord, version: number | undefined): Promise<boolean>;
   /** Resolves when what was taken is on its way to the disk no more. */
   settled(): Promise<void>;
+  /** These versions are being read from now on. */
+  began(batch: Iterable<Wanted>): void;
+  /** They were read. @param brought files of which something was missing, and came */
+  ended(batch: Iterable<Wanted>, brought: ReadonlySet<string>, tookMs: number): void;
+  /** The monotonic clock, milliseconds. */
+  now(): number;
   /** Told what went wrong; the session ends then. */
   fail(error: unknown): void;
 }
@@ -42,6 +55,7 @@ const smallGap = 1000;
 export class Recoveries {
   readonly #options: RecoveryOptions;
   #waiting = new Map<string, Wanted>();
+  #isStarting = false;
   /** What is being read, a batch a reader. */
   readonly #running = new Map<Batch, Promise<void>>();
 
@@ -55,7 +69,7 @@ export class Recoveries {
     const parts = wanted.parts.filter(({ from, until }) => from < until);
     if (parts.length === 0) return false;
     this.#waiting.set(chunkKey(wanted.id), { ...wanted, parts });
-    this.#startNext();
+    this.#startSoon();
     return true;
   }
 
@@ -84,6 +98,16 @@ export class Recoveries {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
+  /** In a moment: what is begun together is read together. */
+  #startSoon(): void {
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    queueMicrotask(() => {
+      this.#isStarting = false;
+      this.#startNext();
+    });
+  }
+
   #startNext(): void {
     if (this.#waiting.size === 0 || this.#running.size >= maxSideBySide || this.#options.signal.aborted)
       return;
@@ -94,9 +118,14 @@ export class Recoveries {
   }
 
   #run(batch: Batch, parts: readonly Part[], only: Batch | undefined, whenRead?: () => void): void {
-    const running = this.#read(merge(parts), only)
+    const { signal, now, began, ended } = this.#options;
+    const beganMs = now();
+    const brought = new Set<string>();
+    began(batch.values());
+    const running = this.#read(merge(parts), only, brought)
       .then(() => {
-        if (!this.#options.signal.aborted) whenRead?.();
+        ended(batch.values(), brought, now() - beganMs);
+        if (!signal.aborted) whenRead?.();
       })
       .catch((error: unknown) => this.#options.fail(error))
       .finally(() => {
@@ -106,19 +135,23 @@ export class Recoveries {
     this.#running.set(batch, running);
   }
 
-  /** @param only the versions that are wanted; undefined: all there are */
-  async #read(parts: Part[][], only: Batch | undefined): Promise<void> {
+  /**
+   * @param only the versions that are wanted; undefined: all there are
+   * @param brought gets the files of which something came that was missing
+   */
+  async #read(parts: Part[][], only: Batch | undefined, brought: Set<string>): Promise<void> {
     // A reader goes forward only: where a partition has several parts that are far apart, one after the other.
     for (let round = 0; parts.some((ofOne) => ofOne[round]); round++)
       await this.#readParts(
         parts.flatMap((ofOne) => ofOne[round] ?? []),
         only,
+        brought,
       );
     await this.#options.settled();
   }
 
   /** @param parts one a partition at most */
-  async #readParts(parts: readonly Part[], only: Batch | undefined): Promise<void> {
+  async #readParts(parts: readonly Part[], only: Batch | undefined, brought: Set<string>): Promise<void> {
     const { open, take, signal } = this.#options;
     const until = new Map(parts.map((part) => [part.partition, part.until]));
     const reader = await open(parts.map(({ partition, from }) => ({ partition, offset: from })));
@@ -136,8 +169,9 @@ export class Recoveries {
           const end = until.get(partition) ?? 0;
           if (offset >= end - 1) until.delete(partition);
           if (offset >= end) continue;
-          const wanted = only?.get(key?.toString("utf8") ?? "");
-          if (wanted || !only) await take(event.record, wanted?.id.version);
+          const file = key?.toString("utf8") ?? "";
+          const wanted = only?.get(file);
+          if ((wanted || !only) && (await take(event.record, wanted?.id.version))) brought.add(file);
         }
       }
     } finally {

@@ -1,8 +1,11 @@
 /**
  * What was sent and never arrived whole, whatever swallowed it: expired retention, a corrupt chunk, a topic made again,
  * deleted partials, another member's disk. Found by comparing what the ledger knows as sent with what this member has
- * read past; got back in one order: from the log, then from its uploader by ranges, and if neither has it, it is
- * failed, with the reason.
+ * read past; got back in one order: from the log, then from its uploader by ranges, and if neither has it, or its uploader
+ * has not answered for `give_up`, it is failed, with the reason.
+ *
+ * An attempt at a version lives until the version is settled, or another member's: however long it is read, verified or
+ * waited for, the log is read for it once, and its uploader is asked a bounded number of times for what it has answered.
  */
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Sent } from "../ledger/unsettled.ts";
@@ -12,7 +15,8 @@ import { union } from "../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import type { Assembly } from "./assembly.ts";
-import type { Recoveries } from "./recoveries.ts";
+import type { Rereads } from "./rereads.ts";
+import { type Kind, UploaderLines } from "./uploader-lines.ts";
 import { fieldsOf, nameOf } from "./version-text.ts";
 
 type AssemblyToRepair = Pick<
@@ -31,7 +35,7 @@ type AssemblyToRepair = Pick<
 export interface RepairOptions {
   ledger: GroupLedger;
   assembly: AssemblyToRepair;
-  recoveries: Pick<Recoveries, "begin" | "isReading">;
+  rereads: Pick<Rereads, "readSent" | "isReading">;
   topic: { readonly id: string; readonly partitions: number };
   /** The next offset to read, of each partition that this member has. */
   positions: ReadonlyMap<number, number>;
@@ -45,6 +49,8 @@ export interface RepairOptions {
 interface Attempt {
   id: VersionId;
   step: "noticed" | "read" | "asked";
+  /** Whether it was missing at the last look, too. */
+  wasMissing: boolean;
   asks: number;
   /** Where the version was when it was asked for; the answer is elsewhere. */
   askedAt: string;
@@ -52,14 +58,24 @@ interface Attempt {
   askedAtMs: number;
 }
 
+/** What a version that is not settled waits for. */
+type State = "elsewhere" | "on its way" | "missing";
+
 const maxAsks = 3;
 /** A request without an answer may have got lost: an uploader remembers only so many until its next start. */
 const repeatMs = 3600_000;
 /** More gaps than this are asked for as one range: a request has to fit a record. */
 const maxRanges = 1000;
+/** Room is promised for so long to what was asked for and does not come. */
+const promiseMs = 60_000;
+
+const readAgain: Kind = { level: "info", others: "are read again from the log" };
+const askedFor: Kind = { level: "warn", others: "are asked for" };
+const lost: Kind = { level: "error", others: "have failed: see /api/status and the ledger" };
 
 export class Repair {
   readonly #options: RepairOptions;
+  readonly #lines: UploaderLines;
   readonly #attempts = new Map<string, Attempt>();
   /** What only waits for room, as of the last look. */
   #waiting: ReadonlySet<string> = new Set();
@@ -67,6 +83,7 @@ export class Repair {
 
   constructor(options: RepairOptions) {
     this.#options = options;
+    this.#lines = new UploaderLines(options.log, options.now);
   }
 
   /** Versions that are asked for and have not come yet. */
@@ -91,7 +108,7 @@ export class Repair {
 
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
   async check(): Promise<void> {
-    const { ledger, assembly, observer } = this.#options;
+    const { ledger, assembly } = this.#options;
     assembly.dropStale();
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
@@ -99,9 +116,14 @@ export class Repair {
     const steps: Promise<void>[] = [];
     const waiting = new Set<string>();
     let promisedBytes = 0;
-    for (const sent of [...this.#missing()]) {
+    for (const sent of [...ledger.unsettled()]) {
       const key = chunkKey(sent);
+      const state = this.#stateOf(sent);
+      if (state === "elsewhere") continue;
       seen.add(key);
+      const known = this.#attempts.get(key);
+      if (known) known.wasMissing &&= state === "missing";
+      if (state === "on its way") continue;
       const neededBytes = assembly.needsRoom(sent);
       if (!(await assembly.hasRoomFor(sent, neededBytes, promisedBytes))) {
         // Whatever was tried before is to be tried again, once there is room.
@@ -109,25 +131,18 @@ export class Repair {
         waiting.add(key);
         continue;
       }
-      promisedBytes += neededBytes;
-      const known = this.#attempts.get(key);
-      const attempt: Attempt =
-        known?.id.version === sent.version
-          ? known
-          : { id: sent, step: "noticed", asks: 0, askedAt: "", askedAtMs: 0 };
+      const attempt = known?.id.version === sent.version ? known : begin(sent);
       this.#attempts.set(key, attempt);
+      if (this.#mayCome(sent, attempt)) promisedBytes += neededBytes;
       // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
-      if (attempt === known) steps.push(this.#goOn(sent, attempt));
+      if (attempt.wasMissing) steps.push(this.#goOn(sent, attempt));
+      attempt.wasMissing = true;
     }
     // Side by side: of a topic that was made again there are thousands.
     await Promise.all(steps);
-    for (const [key, { id, step }] of this.#attempts) {
-      if (seen.has(key)) continue;
-      this.#attempts.delete(key);
-      if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
-        observer.metrics.recovery("needs");
-    }
+    this.#endAttempts(seen);
     this.#waiting = waiting;
+    this.#lines.flush();
     await this.tidy();
   }
 
@@ -137,44 +152,68 @@ export class Repair {
     await ledger.tidy((id) => positions.has(partitionOf(chunkKey(id), topic.partitions)));
   }
 
-  /** What this member has read past, and has not got whole. */
-  *#missing(): Generator<Sent> {
-    const { ledger, assembly, recoveries } = this.#options;
-    for (const sent of ledger.unsettled()) {
-      if (this.#isAhead(sent) || assembly.isWhole(sent) || assembly.isNewer(sent)) continue;
-      if (!recoveries.isReading(sent)) yield sent;
+  /** Writes the counts of lines that were held back. */
+  end(): void {
+    this.#lines.flush(true);
+  }
+
+  #endAttempts(alive: ReadonlySet<string>): void {
+    const { ledger, observer } = this.#options;
+    for (const [key, { id, step }] of this.#attempts) {
+      if (alive.has(key)) continue;
+      this.#attempts.delete(key);
+      if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
+        observer.metrics.recovery("needs");
     }
   }
 
-  /** Whether it is still to be read, or another member's business. */
-  #isAhead({ topic: topicId, partition, offset }: Sent): boolean {
-    const { topic, positions } = this.#options;
-    const isOfThisTopic = topicId === topic.id;
+  /** What this member has read past, and has not got whole. */
+  *#missing(): Generator<Sent> {
+    for (const sent of this.#options.ledger.unsettled()) if (this.#stateOf(sent) === "missing") yield sent;
+  }
+
+  #stateOf(sent: Sent): State {
+    const { assembly, rereads, topic, positions } = this.#options;
+    const isOfThisTopic = sent.topic === topic.id;
     // What was in a topic that is no more is shared out by where it was.
-    const position = positions.get(isOfThisTopic ? partition : partition % topic.partitions);
-    return position === undefined || (isOfThisTopic && position <= offset);
+    const position = positions.get(isOfThisTopic ? sent.partition : sent.partition % topic.partitions);
+    if (position === undefined || assembly.isNewer(sent)) return "elsewhere";
+    const isAhead = isOfThisTopic && position <= sent.offset;
+    return isAhead || assembly.isWhole(sent) || rereads.isReading(sent) ? "on its way" : "missing";
+  }
+
+  /** Whether room is to be kept for it: not for what its uploader was asked for and does not send. */
+  #mayCome(sent: Sent, attempt: Attempt): boolean {
+    return attempt.step !== "asked" || this.#options.now() - this.#heardAtMs(sent, attempt) < promiseMs;
+  }
+
+  /** An answer may take days on a slow link; as long as something of it comes, it is on its way. */
+  #heardAtMs(sent: Sent, { askedAtMs }: Attempt): number {
+    return Math.max(askedAtMs, this.#options.assembly.placedAtMs(sent));
   }
 
   async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
-    const { assembly, ledger, log, observer, now } = this.#options;
-    const name = nameOf(sent);
     if (attempt.step === "noticed") {
+      this.#options.assembly.retry(sent);
+      const answer = this.#options.rereads.readSent(sent);
+      if (answer === "later") return;
       attempt.step = "read";
-      assembly.retry(sent);
-      if (this.#readAgain(sent)) {
-        observer.metrics.recovery("log");
-        log.info(`${name}: not all of it has arrived: it is read again from the log`, fieldsOf(sent));
-        return;
+      if (answer === "reading") {
+        const what = `${nameOf(sent)}: not all of it has arrived: it is read again from the log`;
+        return this.#lines.say(readAgain, sent.uploader, what, fieldsOf(sent));
       }
     }
-    const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
     if (sent.gone)
       return this.#fail(sent, "its uploader no longer has it, and the topic does not hold all of it");
+    await this.#ask(sent, attempt);
+  }
+
+  async #ask(sent: Sent, attempt: Attempt): Promise<void> {
+    const { assembly, ledger, observer, now } = this.#options;
+    const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
     const isAnswered = attempt.askedAt !== place;
-    // An answer may take days on a slow link; as long as something of it comes, it is on its way.
-    const heardAtMs = Math.max(attempt.askedAtMs, assembly.placedAtMs(sent));
     // Another member may have taken the request back, as far as it knew.
-    const mayBeLost = now() - heardAtMs >= repeatMs || !ledger.isAsked(sent);
+    const mayBeLost = now() - this.#heardAtMs(sent, attempt) >= repeatMs || !ledger.isAsked(sent);
     if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
@@ -184,28 +223,22 @@ export class Repair {
     attempt.askedAtMs = now();
     if (isAnswered) attempt.asks++;
     const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
-    log.warn(`${name}: ${bytes} bytes are not in the log: asking its uploader to send them again`, {
-      ...fieldsOf(sent),
-      bytes,
-    });
+    const what = `${nameOf(sent)}: ${bytes} bytes are not in the log: asking its uploader to send them again`;
+    this.#lines.say(askedFor, sent.uploader, what, { ...fieldsOf(sent), bytes });
     observer.metrics.needs();
     await ledger.writeNeeds(sent, ranges);
   }
 
-  #readAgain(sent: Sent): boolean {
-    const { recoveries, topic } = this.#options;
-    const { partition, offset } = sent;
-    if (sent.topic !== topic.id) return false;
-    const from = sent.from?.offsets.find((one) => one.partition === partition)?.offset ?? offset;
-    return recoveries.begin({ id: sent, parts: [{ partition, from, until: offset + 1 }] });
-  }
-
   async #fail(sent: Sent, reason: string): Promise<void> {
-    const { assembly, ledger, log, observer } = this.#options;
+    const { assembly, ledger, observer } = this.#options;
     this.#failedCount++;
     observer.failed("failed", nameOf(sent), reason);
-    log.error(`${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
+    this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
     assembly.giveUp(sent);
     await ledger.writeFailed(sent, reason);
   }
+}
+
+function begin(id: VersionId): Attempt {
+  return { id, step: "noticed", wasMissing: false, asks: 0, askedAt: "", askedAtMs: 0 };
 }

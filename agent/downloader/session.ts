@@ -12,13 +12,12 @@ import { Assembly } from "./assembly.ts";
 import { DownloadStatus } from "./download-status.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
 import { OutputPaths } from "./output-path.ts";
-import type { Partial } from "./partial.ts";
 import { inLog, resolveStarts } from "./positions.ts";
 import { Recoveries } from "./recoveries.ts";
 import { Repair } from "./repair.ts";
+import { Rereads } from "./rereads.ts";
 import { partialName, type Store } from "./store.ts";
 import { UnplaceableRecords } from "./unplaceable.ts";
-import { fieldsOf, nameOf } from "./version-text.ts";
 
 export interface SessionOptions {
   config: DownloaderConfig;
@@ -74,6 +73,7 @@ export class Session {
   readonly #durablePoint: DurablePoint;
   readonly #unplaceable: UnplaceableRecords;
   readonly #recoveries: Recoveries;
+  readonly #rereads: Rereads;
   readonly #abort = new AbortController();
   #assembly!: Assembly;
   #repair!: Repair;
@@ -104,10 +104,14 @@ export class Session {
       signal: this.#abort.signal,
       take: (record, version) => this.#takeAgain(record, version),
       settled: () => this.#assembly.settled(),
+      began: (batch) => this.#rereads.began(batch),
+      ended: (batch, brought, tookMs) => this.#rereads.ended(batch, brought, tookMs),
+      now: options.now,
       fail: (error) => {
         this.#failure ??= error;
       },
     });
+    this.#rereads = new Rereads({ ...options, recoveries: this.#recoveries, topicId: topic.id });
   }
 
   /** Until the signal fires, or with `once` until the ends are reached. Throws what ends the session. */
@@ -146,6 +150,8 @@ export class Session {
       this.#abort.abort();
       await Promise.allSettled([this.#recoveries.ended(), this.#durablePointRunning]);
       await this.#assembly?.end();
+      this.#repair?.end();
+      this.#rereads.end();
     }
   }
 
@@ -161,7 +167,8 @@ export class Session {
       {
         ...this.#options,
         unplaceable: this.#unplaceable,
-        onGap: (partial, { partition, offset }) => this.#readAgain(partial, new Map([[partition, offset]])),
+        onGap: (partial, { partition, offset }) =>
+          this.#rereads.readGap(partial, new Map([[partition, offset]])),
       },
       partials,
     );
@@ -169,7 +176,7 @@ export class Session {
       ...this.#options,
       topic,
       assembly: this.#assembly,
-      recoveries: this.#recoveries,
+      rereads: this.#rereads,
       positions: this.#positions,
     });
     observer.source = new DownloadStatus(observer.metrics, {
@@ -195,27 +202,13 @@ export class Session {
     await this.#durablePoint.begin(starts);
     this.#gainedAtMs = this.#options.now();
     const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
-    for (const partial of this.#assembly.unfinished) if (partial.hasHole) this.#readAgain(partial, until);
+    for (const partial of this.#assembly.unfinished)
+      if (partial.hasHole) this.#rereads.readGap(partial, until);
     if (readsParked) {
       const parked = this.#unplaceable.unpark(until);
       this.#recoveries.readAll(parked, () => this.#unplaceable.unparked(parked));
     }
     return starts.map(({ partition, offset }) => ({ partition, offset }));
-  }
-
-  /** What of a version came before `until` (an offset, a partition) and is not here. */
-  #readAgain(partial: Partial, until: ReadonlyMap<number, number>): void {
-    const { topic, log, observer } = this.#options;
-    // Of another topic nothing can be read; once the version is sent whole, its uploader is asked.
-    if (!partial.from || partial.from.topic !== topic.id || this.#recoveries.isReading(partial.id)) return;
-    const parts = partial.from.offsets.map(({ partition, offset }) => ({
-      partition,
-      from: offset,
-      until: until.get(partition) ?? 0,
-    }));
-    if (!this.#recoveries.begin({ id: partial.id, parts })) return;
-    observer.metrics.recovery("log");
-    log.info(`${nameOf(partial.id)}: what is missing here is read again from the log`, fieldsOf(partial.id));
   }
 
   async #take(record: IncomingRecord): Promise<void> {
@@ -225,9 +218,10 @@ export class Session {
     this.#positions.set(record.partition, record.offset + 1);
   }
 
-  async #takeAgain(record: IncomingRecord, version: number | undefined): Promise<void> {
-    if (version === undefined) await this.#assembly.take(record);
-    else await this.#assembly.takeOnly(record, version);
+  async #takeAgain(record: IncomingRecord, version: number | undefined): Promise<boolean> {
+    if (version !== undefined) return this.#assembly.takeOnly(record, version);
+    await this.#assembly.take(record);
+    return false;
   }
 
   #release(partitions: readonly number[]): void {
@@ -315,6 +309,7 @@ export class Session {
       );
     }
     await this.#repair.check();
+    this.#rereads.goOn((partial) => this.#assembly.has(partial));
   }
 
   /** For `once`: everything was read to the ends, and nothing is being read again or verified. */
