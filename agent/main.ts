@@ -58,7 +58,7 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const since = parsed.values.get("since")?.at(-1);
     const [glob] = parsed.operands;
     const lines: string[] = [];
-    const options = { glob, sinceMs: since === undefined ? undefined : parseSince(since, Date.now()) };
+    const options = { glob, since: since === undefined ? undefined : parseSince(since) };
     await redeliver(loaded.config, options, (line) => lines.push(`${line}\n`));
     return print(lines.join(""));
   }

@@ -14,12 +14,13 @@ import { chunkKey } from "../wire/chunk.ts";
 import type { Entry } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { UsageError } from "./arguments.ts";
+import type { Since } from "./since.ts";
 
 export interface RedeliverOptions {
   /** On `UPLOADER/PATH`; undefined: all. */
   glob: string | undefined;
-  /** Only what was delivered since; milliseconds since 1970. */
-  sinceMs: number | undefined;
+  /** Only what was delivered since, by the brokers' clock. */
+  since: Since | undefined;
 }
 
 /** Entries that are written side by side. */
@@ -60,9 +61,10 @@ export async function redeliver(
 async function takeBack(
   { group }: DownloaderConfig,
   ledger: Ledger,
-  { glob, sinceMs }: RedeliverOptions,
+  { glob, since }: RedeliverOptions,
   say: (line: string) => void,
 ): Promise<void> {
+  const sinceMs = await beginOf(since, group, ledger);
   const pattern = new Bun.Glob(glob ?? "**");
   const isWanted = ({ id, timeMs }: Receipt) =>
     pattern.match(chunkKey(id)) && (sinceMs === undefined || timeMs >= sinceMs);
@@ -79,4 +81,12 @@ async function takeBack(
       `${pathToDisplay(chunkKey(id))}: version ${id.version} can't be had: its uploader no longer knows it`,
     );
   if (found.length === 0) say(`nothing of group ${group} to fetch again`);
+}
+
+/** In milliseconds since 1970 by the brokers' clock. They tell it with the acknowledgement of a record, as to `doctor`. */
+async function beginOf(since: Since | undefined, group: string, ledger: Ledger): Promise<number | undefined> {
+  if (since === undefined || "atMs" in since) return since?.atMs;
+  const nobodys = { kind: "needs", group, uploader: "-", path: "-", version: 0 } as const;
+  const { timestampMs } = await ledger.write({ key: nobodys, value: null });
+  return timestampMs - since.agoMs;
 }

@@ -1,7 +1,9 @@
 /** Is this machine's clock right, where that matters? */
+
 import type { Config } from "../config/config.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
 import type { Topics } from "../kafka/topics.ts";
+import { deviceNowMs } from "../lib/clock.ts";
 import { entryPartitionKey } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { about } from "./amounts.ts";
@@ -37,7 +39,7 @@ export async function examineClock(
       ),
     ];
   }
-  const before = Date.now();
+  const before = deviceNowMs();
   const { timestampMs } = await producer.send({
     topic: topics.ledger.name,
     partition: partitionOf(
@@ -47,7 +49,7 @@ export async function examineClock(
     key: `doctor/${config.name}`,
     value: null,
   });
-  return [judgeClock(config, (before + Date.now()) / 2 - timestampMs)];
+  return [judgeClock(config, (before + deviceNowMs()) / 2 - timestampMs)];
 }
 
 /** @param aheadMs how far this clock is ahead of the brokers' */

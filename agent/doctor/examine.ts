@@ -3,12 +3,14 @@
  * because of an earlier finding is said to be untried. Nothing is made or changed: rights are asked for, topics that are
  * missing are only validated, positions are read without joining the group.
  */
+
 import type { Config } from "../config/config.ts";
 import type { Client } from "../kafka/connect.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
 import { brokerAddresses, groupRights, inspectTopic, type TopicInspection } from "../kafka/inspect.ts";
 import { type NewTopic, newTopics, validateTopic } from "../kafka/new-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
+import { deviceNowMs } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { judgeBacklog, measureBacklog } from "./backlog.ts";
@@ -71,7 +73,7 @@ async function* examineCluster(config: Config, producer: RecordProducer, log: Lo
     const role = config.downloader;
     yield* attempt("backlog", async () => {
       const backlog = await measureBacklog(config, role, topics.chunks, log);
-      return judgeBacklog(config, topics.chunks, backlog, Date.now());
+      return judgeBacklog(config, topics.chunks, backlog, deviceNowMs());
     });
   }
   yield* attempt("clock", () => examineClock(config, topics, producer));

@@ -10,8 +10,10 @@
  *     .streamsend/parked.json              where records of a newer format are, to be read again
  *     .streamsend/quarantine/              failed verification, the newest few
  */
+
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { deviceNowMs } from "../lib/clock.ts";
 import { type Disk, replaceFile } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
 import {
@@ -157,7 +159,7 @@ export class Store {
       // The note's time: a complete file has its source's already.
       const changedMs = (await this.#disk.look(`${file}.json`))?.changedMs ?? 0;
       // A clock that was set back makes nothing younger than now.
-      partial.placedAtMs = nowMs - Math.max(0, Date.now() - changedMs);
+      partial.placedAtMs = nowMs - Math.max(0, deviceNowMs() - changedMs);
       found.push(partial);
     }
     for (const name of names) {

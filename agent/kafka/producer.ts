@@ -27,7 +27,7 @@ export interface OutgoingRecord {
 export interface Acknowledgement {
   partition: number;
   offset: number;
-  /** The log append time where the topic has that, else the time it was produced; milliseconds since 1970. */
+  /** The log append time where the topic has that, else the time it was produced; milliseconds since 1970; -1: not said. */
   timestampMs: number;
 }
 
@@ -203,7 +203,7 @@ export class RecordProducer {
       this.#waiting.delete(report.opaque);
       if (error) return onDelivered(kafkaError(`producing to ${report.topic}`, error), undefined);
       const { partition, offset } = report;
-      onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? Date.now() });
+      onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? -1 });
     });
     const counter = new LossCounter();
     const watch = makeLossWatch(this.#options, () => {

@@ -2,6 +2,7 @@
  * The downloaders' view of the ledger: what is known of it (`group-state.ts`), kept up by reading and following it, as other
  * members write too (`group-follower.ts`), and what this member writes.
  */
+import { timeNow } from "../lib/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { VersionId } from "../wire/chunk.ts";
 import type { DeliveredValue, Entry, StartValue } from "../wire/entry.ts";
@@ -69,7 +70,7 @@ export class GroupLedger extends GroupState {
     if (before !== undefined && before > version) return;
     const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
     const { size, checksum, mtime } = content;
-    const time = new Date().toISOString();
+    const time = timeNow();
     const value: DeliveredValue = {
       format: 1,
       size,
@@ -90,7 +91,7 @@ export class GroupLedger extends GroupState {
   async writeFailed(id: VersionId, reason: string): Promise<void> {
     const { uploader, path, version } = id;
     const key = { kind: "failed", group: this.group, uploader, path, version } as const;
-    const value = { format: 1, reason, time: new Date().toISOString() } as const;
+    const value = { format: 1, reason, time: timeNow() } as const;
     const { offset } = await this.#log.write({ key, value });
     this.noteFailed(id, offset);
   }
@@ -102,7 +103,7 @@ export class GroupLedger extends GroupState {
     const value = {
       format: 1 as const,
       ranges: ranges.map(([from, to]): [number, number] => [from, to]),
-      time: new Date().toISOString(),
+      time: timeNow(),
     };
     const { offset } = await this.#log.write({ key, value });
     this.noteAsked(id, offset);
@@ -126,8 +127,8 @@ export class GroupLedger extends GroupState {
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
   async writeStart(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const named = Object.fromEntries([...offsets].map(([partition, offset]) => [String(partition), offset]));
-    const value: StartValue = { format: 1, topic, offsets: named, time: new Date().toISOString() };
-    await this.#log.write({ key: { kind: "start", group: this.group }, value });
-    this.noteStart(value);
+    const value: StartValue = { format: 1, topic, offsets: named, time: timeNow() };
+    const { timestampMs } = await this.#log.write({ key: { kind: "start", group: this.group }, value });
+    this.noteStart(value, timestampMs);
   }
 }

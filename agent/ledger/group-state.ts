@@ -126,10 +126,10 @@ export class GroupState {
     return this.#asked.get(chunkKey(id))?.version === id.version;
   }
 
-  /** Notes where the group begins, as it was written here. */
-  noteStart(value: StartValue): void {
+  /** Notes where the group begins, as it was written here; by the brokers' clock, as versions are. */
+  noteStart(value: StartValue, timestampMs: number): void {
     this.#start = value;
-    this.#startedAtMs = Date.parse(value.time);
+    this.#startedAtMs = timestampMs;
   }
 
   /** Nothing is known for sure of versions up to this one: more are delivered than can be remembered. */

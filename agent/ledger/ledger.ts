@@ -37,7 +37,7 @@ export interface EntryLog {
   /** Another one: the ledger was deleted and made anew, and nothing of what was in it is there. */
   readonly id: string;
   readonly partitions: number;
-  write(entry: Entry): Promise<{ offset: number }>;
+  write(entry: Entry): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
   open(partitions: readonly number[]): Promise<EntryReader>;
 }
 

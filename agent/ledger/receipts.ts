@@ -6,7 +6,7 @@ import type { EntryLog } from "./ledger.ts";
 export interface Receipt {
   kind: "delivered" | "failed";
   id: VersionId;
-  /** By the downloader's clock, milliseconds since 1970. */
+  /** When it was written, by the brokers' clock, milliseconds since 1970. */
   timeMs: number;
 }
 
@@ -25,7 +25,7 @@ export async function findReceipts(
   const reader = await ledger.open(all);
   try {
     while (!reader.caughtUp) {
-      for (const { entry } of await reader.read()) {
+      for (const { entry, timestampMs: timeMs } of await reader.read()) {
         const { key, value } = entry;
         if (key.kind === "file") {
           const file = chunkKey(key);
@@ -34,7 +34,6 @@ export async function findReceipts(
         } else if ((key.kind === "delivered" || key.kind === "failed") && key.group === group) {
           const name = `${key.kind} ${key.version} ${chunkKey(key)}`;
           const { kind, uploader, path, version } = key;
-          const timeMs = value === null ? 0 : Date.parse((value as { time: string }).time);
           const receipt: Receipt = { kind, id: { uploader, path, version }, timeMs };
           if (value !== null && isWanted(receipt)) wanted.set(name, receipt);
           else wanted.delete(name);

@@ -175,6 +175,12 @@ export class UploaderLedger {
     }
   }
 
+  /** The time by the brokers' clock, milliseconds since 1970; `undefined` before the name is claimed, or where they tell none. */
+  get brokersNowMs(): number | undefined {
+    const { nowMs } = this.#versions;
+    return this.#claimOffset === Number.POSITIVE_INFINITY || nowMs < 0 ? undefined : nowMs;
+  }
+
   nextVersion(): number {
     return this.#versions.next();
   }

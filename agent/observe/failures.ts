@@ -1,4 +1,5 @@
 /** The files that failed at their last try, for the status and its number; those of all times are counted by the metrics. */
+import { timeNow } from "../lib/clock.ts";
 import { type Failure, type Listed, listed } from "./status.ts";
 
 /** More than anybody reads, some 2 MiB; the oldest are forgotten then. */
@@ -15,7 +16,7 @@ export class Failures {
 
   add(path: string, reason: string): void {
     this.#kept.delete(path);
-    this.#kept.set(path, { path, reason, time: new Date().toISOString() });
+    this.#kept.set(path, { path, reason, time: timeNow() });
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > maxKept && oldest !== undefined) this.#kept.delete(oldest);
   }

@@ -2,7 +2,9 @@
  * Log lines on standard output, as text or JSON. Lines are gathered for one turn of the event loop and written
  * together: with a line for every chunk, one write(2) each would cost more than the chunk.
  */
+
 import { writeSync } from "node:fs";
+import { deviceNowMs, timeNow } from "../lib/clock.ts";
 import { codeOf } from "../lib/errors.ts";
 import { Troubles } from "./troubles.ts";
 
@@ -89,7 +91,7 @@ export class Log {
   }
 
   #time(): string {
-    const nowMs = Date.now();
+    const nowMs = deviceNowMs();
     if (nowMs !== this.#stampMs) {
       this.#stampMs = nowMs;
       this.#stamp = localTime(new Date(nowMs));
@@ -98,7 +100,7 @@ export class Log {
   }
 
   #json(level: Level, message: string, fields: Fields | undefined): string {
-    const time = new Date().toISOString();
+    const time = timeNow();
     return `${JSON.stringify({ time, level, agent: this.#options.agent, message, ...fields })}\n`;
   }
 

@@ -2,10 +2,12 @@
  * The agent's numbers in Prometheus' format. All labels are words of the lists below, never texts from outside: the
  * number of series is fixed.
  */
+
 import Counter from "prom-client/lib/counter.js";
 import Gauge from "prom-client/lib/gauge.js";
 import Registry from "prom-client/lib/registry.js";
 import type { Role } from "../config/config.ts";
+import { deviceNowMs } from "../lib/clock.ts";
 
 /** What can become of a file. */
 const fileResults = {
@@ -118,7 +120,7 @@ export class Metrics {
   file(result: FileResult): void {
     this.#files.inc({ role: this.#role, result });
     const success = this.#role === "uploader" ? "sent" : "delivered";
-    if (result === success) this.#lastSuccess.set(Date.now() / 1000);
+    if (result === success) this.#lastSuccess.set(deviceNowMs() / 1000);
   }
 
   /** @param bytes of the file that came through with it; 0 for a chunk that had no effect */
@@ -188,7 +190,7 @@ export class Metrics {
     build.set({ version, role: this.#role }, 1);
     // Not prom-client's own set: half of it is made for Node's internals. These ask the kernel, never a disk.
     this.#gauge("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
-    const startSeconds = Date.now() / 1000 - process.uptime();
+    const startSeconds = deviceNowMs() / 1000 - process.uptime();
     this.#gauge("process_start_time_seconds", "When the process began.", () => startSeconds);
     new Counter({
       name: "process_cpu_seconds_total",

@@ -2,7 +2,9 @@
  * What a role tells while it works, for whoever looks from outside: counted for /metrics, remembered for /api/status, and
  * judged for /readyz. One per agent, made by the composition root; without HTTP nobody asks, and it costs next to nothing.
  */
+
 import type { Role } from "../config/config.ts";
+import { deviceNowMs, timeNow } from "../lib/clock.ts";
 import { Failures } from "./failures.ts";
 import { type FileResult, Metrics } from "./metrics.ts";
 import { Stalls } from "./stalls.ts";
@@ -37,7 +39,7 @@ const nothing: RoleReport = {
 
 export class Observer {
   readonly #options: ObserverOptions;
-  readonly #since = new Date();
+  readonly #since = new Date(deviceNowMs());
   readonly #failures = new Failures();
   readonly #last = new Map<Good, Success>();
   readonly #counts = new Map<Good, number>();
@@ -71,7 +73,7 @@ export class Observer {
   done(result: Good, path: string): void {
     this.metrics.file(result);
     this.#counts.set(result, (this.#counts.get(result) ?? 0) + 1);
-    this.#last.set(result, { path, time: new Date().toISOString() });
+    this.#last.set(result, { path, time: timeNow() });
     this.#failures.remove(path);
   }
 

@@ -1,3 +1,5 @@
+import { deviceNowMs } from "../lib/clock.ts";
+
 /** What goes wrong at present and is tried again until it works; `retry` notes it, /readyz and the status tell of it. */
 export interface Trouble {
   /** What is being tried. */
@@ -16,7 +18,7 @@ export class Troubles {
   }
 
   begin(what: string, reason: string): Trouble {
-    const trouble = { what, reason, since: new Date() };
+    const trouble = { what, reason, since: new Date(deviceNowMs()) };
     this.#open.add(trouble);
     return trouble;
   }

@@ -28,6 +28,9 @@ export function sameFingerprint(a: Fingerprint | FileValue, b: Fingerprint): boo
   return sameSizeAndTime(a, b) && a.ctime === b.ctime && a.inode === b.inode;
 }
 
-export function sameSizeAndTime(a: Fingerprint | FileValue, b: Fingerprint): boolean {
+export function sameSizeAndTime(
+  a: Pick<Fingerprint | FileValue, "size" | "mtime">,
+  b: Pick<Fingerprint, "size" | "mtime">,
+): boolean {
   return a.size === b.size && a.mtime === b.mtime;
 }

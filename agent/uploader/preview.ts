@@ -26,7 +26,7 @@ export async function previewUpload(
       const entry = ledger?.file(file.path);
       const fingerprint = fingerprintOf(stats);
       if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) continue;
-      if (isTooOld(fingerprint, config.maxAgeMs, Date.now())) continue;
+      if (isTooOld(fingerprint, config.maxAgeMs, undefined)) continue;
       files++;
       bytes += Number(stats.size);
       log.info(`${pathToDisplay(file.path)}: would be sent, ${stats.size} bytes`);

@@ -1,9 +1,11 @@
 /**
- * Files that are there and not finished yet: each waits until its size, times and inode have stood still for `settle`, by
- * the monotonic clock; longer each time if it changed while it was read, so that a file that is always rewritten does
- * not fill the topic.
+ * Files that are there and not finished yet. Each waits until its size and modification time have stood still for `settle`:
+ * two looks so far apart by the monotonic clock saw the same, and nothing was heard of it in between. What a file's times
+ * say of when they were set is never asked: they are another clock's. It waits longer each time it changed while it was
+ * read, so that a file that is always rewritten does not fill the topic.
  */
-import { type Fingerprint, sameFingerprint } from "./fingerprint.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
+import { type Fingerprint, sameSizeAndTime } from "./fingerprint.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 interface Waiting {
@@ -16,45 +18,62 @@ interface Waiting {
 
 /** A file that keeps changing settles twice as long each time, up to this many times. */
 const maxBackOff = 64;
+/** More files than this that keep changing are not told apart from others. */
+const maxBackedOff = 10_000;
 const postponeMs = 5000;
 
 export class Settling {
   readonly #settleMs: number;
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #backOff = new Map<string, number>();
+  readonly #nowMs: () => number;
+  /** By how long they wait, each in the order in which they began: whatever may have settled is in front. */
+  readonly #waiting = new Map<number, Map<string, Waiting>>();
+  /** How long each waits. */
+  readonly #waitOf = new Map<string, number>();
+  readonly #backOff = new BoundedMap<string, number>(maxBackedOff);
 
-  constructor(settleMs: number) {
+  /** @param nowMs a monotonic clock */
+  constructor(settleMs: number, nowMs: () => number = () => performance.now()) {
     this.#settleMs = settleMs;
+    this.#nowMs = nowMs;
   }
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#waitOf.size;
   }
 
   has(path: string): boolean {
-    return this.#waiting.has(path);
+    return this.#waitOf.has(path);
   }
 
   /** Whether the file, as it was just seen, has stood still for long enough; if not, it waits. */
   isStill(file: WatchedFile, fingerprint: Fingerprint): boolean {
-    const nowMs = performance.now();
-    const before = this.#waiting.get(file.path);
-    if (before && sameFingerprint(before.fingerprint, fingerprint))
+    const nowMs = this.#nowMs();
+    const before = this.#find(file.path);
+    if (before && sameSizeAndTime(before.fingerprint, fingerprint))
       return nowMs >= before.sinceMs + before.waitMs;
     const waitMs = this.#settleMs * (this.#backOff.get(file.path) ?? 1);
-    this.#waiting.set(file.path, { file, fingerprint, sinceMs: nowMs, waitMs });
-    return !before && stoodStill(fingerprint, waitMs);
+    this.#put({ file, fingerprint, sinceMs: nowMs, waitMs });
+    return waitMs === 0;
+  }
+
+  /** Something happened to it, whether its size and time tell or not: it has to stand still anew. */
+  touched(path: string): void {
+    const waiting = this.#find(path);
+    if (waiting) this.#put({ ...waiting, sinceMs: this.#nowMs() });
   }
 
   /** There is nothing to wait for any more. */
   forget(path: string): void {
-    this.#waiting.delete(path);
+    const waitMs = this.#waitOf.get(path);
+    if (waitMs === undefined) return;
+    this.#waitOf.delete(path);
+    this.#waiting.get(waitMs)?.delete(path);
   }
 
   /** It is looked at again a little later. */
   postpone(path: string): void {
-    const waiting = this.#waiting.get(path);
-    if (waiting) waiting.sinceMs = performance.now() + postponeMs - waiting.waitMs;
+    const waiting = this.#find(path);
+    if (waiting) this.#put({ ...waiting, sinceMs: this.#nowMs(), waitMs: postponeMs });
   }
 
   /** What became of a file: whether it changed while it was read. */
@@ -65,23 +84,36 @@ export class Settling {
 
   /** The files that may have settled by now. */
   *due(): Generator<WatchedFile> {
-    for (const { file, sinceMs, waitMs } of this.#waiting.values())
-      if (performance.now() >= sinceMs + waitMs) yield file;
+    for (const [waitMs, some] of this.#waiting) {
+      for (const { file, sinceMs } of some.values()) {
+        if (this.#nowMs() < sinceMs + waitMs) break;
+        yield file;
+      }
+    }
   }
 
   /** When the next one may have, by the monotonic clock. */
   get nextMs(): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { sinceMs, waitMs } of this.#waiting.values()) nextMs = Math.min(nextMs, sinceMs + waitMs);
+    for (const [waitMs, some] of this.#waiting) {
+      const [first] = some.values();
+      if (first) nextMs = Math.min(nextMs, first.sinceMs + waitMs);
+    }
     return nextMs;
   }
-}
 
-/**
- * Whether a file that is seen for the first time has stood still for long enough already, by its own times. If the
- * clock was set meanwhile this errs, and the state is compared again with each read.
- */
-function stoodStill(fingerprint: Fingerprint, waitMs: number): boolean {
-  const newest = Math.max(Number(fingerprint.mtime), Number(fingerprint.ctime)) / 1e6;
-  return Date.now() - newest >= waitMs;
+  #find(path: string): Waiting | undefined {
+    const waitMs = this.#waitOf.get(path);
+    return waitMs === undefined ? undefined : this.#waiting.get(waitMs)?.get(path);
+  }
+
+  /** As the last one of those that wait as long. */
+  #put(waiting: Waiting): void {
+    const { file, waitMs } = waiting;
+    this.forget(file.path);
+    const others = this.#waiting.get(waitMs);
+    if (others) others.set(file.path, waiting);
+    else this.#waiting.set(waitMs, new Map([[file.path, waiting]]));
+    this.#waitOf.set(file.path, waitMs);
+  }
 }

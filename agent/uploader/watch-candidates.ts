@@ -10,10 +10,10 @@ import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { pathProblem, pathToDisplay } from "../wire/path.ts";
-import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
+import { type Fingerprint, fingerprintOf, sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
 import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
 import { GoneFiles } from "./gone-files.ts";
-import { isTooOld } from "./max-age.ts";
+import { cameTooOld, isTooOld } from "./max-age.ts";
 import { type Found, isGone, look, type ScanReport, scan } from "./scan.ts";
 import { Settling } from "./settling.ts";
 import type { Watch, WatchedFile } from "./watched-file.ts";
@@ -43,8 +43,8 @@ export class WatchCandidates {
   readonly #watch: Watch;
   readonly #gone: GoneFiles;
   readonly #settling: Settling;
-  /** Files of before the start that are none of our business (`existing: false`), as they were then. */
-  readonly #leftAlone = new Map<string, Fingerprint>();
+  /** Files that are none of our business (`existing: false`, `max_age`), as they were when that was found out. */
+  readonly #leftAlone = new Map<string, Pick<Fingerprint, "size" | "mtime">>();
   readonly #refused = new Set<string>();
   #unreadable: string | undefined;
   /** Files that are being sent, and whether something happened to them meanwhile. */
@@ -52,8 +52,8 @@ export class WatchCandidates {
   #events = new Map<string, WatchedFile>();
   #wake: (() => void) | undefined;
   #rescanAtMs = 0;
+  /** Until a look has been complete: what it sees was there before anybody looked. */
   #firstLook = true;
-  readonly #startedAtMs = Date.now();
 
   constructor(watch: Watch, options: CandidatesOptions) {
     this.#watch = watch;
@@ -166,8 +166,10 @@ export class WatchCandidates {
       if (signal.aborted) return;
       this.#gone.found(found);
       leaveGarbage(garbageOf.look);
+      // It came, or something happened to it, since the folder is watched.
+      const isExpected = this.#events.has(found.file.path);
       const wasSettling = this.#settling.has(found.file.path);
-      const isReady = this.#isReady(found);
+      const isReady = this.#isReady(found, this.#firstLook && !isExpected && !wasSettling);
       // No event has told of it.
       const isNew = !wasSettling && (isReady || this.#settling.has(found.file.path));
       if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
@@ -175,8 +177,10 @@ export class WatchCandidates {
       if (this.#events.size > 0) yield* this.#lookAtEvents();
     }
     this.#unreadable = report.problem;
-    if (report.complete) await this.#gone.note();
-    this.#firstLook = false;
+    if (report.complete) {
+      await this.#gone.note();
+      this.#firstLook = false;
+    }
     this.#options.onLooked();
   }
 
@@ -187,7 +191,7 @@ export class WatchCandidates {
       if (this.#options.signal.aborted) return;
       const stats = await look(file.watch, file.relative, this.#options.log);
       if (!stats) this.#settling.forget(file.path);
-      else if (stats.isFile() && this.#isReady({ file, stats })) yield { file, stats };
+      else if (stats.isFile() && this.#isReady({ file, stats }, false)) yield { file, stats };
     }
   }
 
@@ -196,7 +200,7 @@ export class WatchCandidates {
       if (this.#options.signal.aborted) return;
       const stats = await look(file.watch, file.relative, this.#options.log);
       if (!stats?.isFile()) this.#settling.forget(file.path);
-      else if (this.#isReady({ file, stats })) yield { file, stats };
+      else if (this.#isReady({ file, stats }, false)) yield { file, stats };
     }
   }
 
@@ -213,17 +217,19 @@ export class WatchCandidates {
     this.#wake = undefined;
   }
 
-  /** Whether to send it now; if not yet, it is noted as settling. */
-  #isReady({ file, stats }: Found): boolean {
+  /**
+   * Whether to send it now; if not yet, it is noted as settling. The one place where a file becomes ready.
+   *
+   * @param wasThere it was there before anybody looked
+   */
+  #isReady({ file, stats }: Found, wasThere: boolean): boolean {
     if (this.#busy.has(file.path)) {
       this.#busy.set(file.path, true);
       return false;
     }
     if (this.#isRefused(file)) return false;
     const fingerprint = fingerprintOf(stats);
-    const { maxAgeMs } = this.#options.config;
-    const isOld = isTooOld(fingerprint, maxAgeMs, Date.now()) && !this.#isBack(file, fingerprint);
-    if (isOld || this.#isKnown(file, fingerprint)) {
+    if (this.#isKnown(file, fingerprint) || this.#isLeftAlone(file, fingerprint, wasThere)) {
       this.#settling.forget(file.path);
       return false;
     }
@@ -231,17 +237,30 @@ export class WatchCandidates {
   }
 
   #isKnown(file: WatchedFile, fingerprint: Fingerprint): boolean {
+    const entry = this.#options.ledger.file(file.path);
+    if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
+    this.#options.onSent(file.path);
+    return true;
+  }
+
+  /** Decided once for each state of a file: what is left alone is not sent because time goes by, nor the other way round. */
+  #isLeftAlone(file: WatchedFile, fingerprint: Fingerprint, wasThere: boolean): boolean {
+    const { path } = file;
+    const left = this.#leftAlone.get(path);
+    if (left !== undefined && sameSizeAndTime(left, fingerprint)) return true;
+    this.#leftAlone.delete(path);
+    if (!this.#isNoneOfOurs(file, fingerprint, wasThere)) return false;
+    this.#leftAlone.set(path, { size: fingerprint.size, mtime: fingerprint.mtime });
+    return true;
+  }
+
+  #isNoneOfOurs(file: WatchedFile, fingerprint: Fingerprint, wasThere: boolean): boolean {
     const { ledger, config } = this.#options;
-    const entry = ledger.file(file.path);
-    if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) {
-      this.#options.onSent(file.path);
-      return true;
-    }
-    if (config.existing) return false;
-    const wasThere = Number(fingerprint.ctime) / 1e6 < this.#startedAtMs;
-    if (this.#firstLook && wasThere && !entry) this.#leftAlone.set(file.path, fingerprint);
-    const left = this.#leftAlone.get(file.path);
-    return left !== undefined && sameFingerprint(left, fingerprint);
+    if (wasThere && !config.existing && !ledger.file(file.path)) return true;
+    const isOld = wasThere
+      ? isTooOld(fingerprint, config.maxAgeMs, ledger.brokersNowMs)
+      : cameTooOld(fingerprint, config.maxAgeMs);
+    return isOld && !this.#isBack(file, fingerprint);
   }
 
   /** Whether it was sent, noted as gone, and is there again just as it was: that is to be noted, however old it is. */

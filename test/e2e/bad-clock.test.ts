@@ -1,6 +1,6 @@
 /** Clocks that stand at 1970, in the future, or jump: nothing that matters may hang on the time of day. */
 import { describe, expect, test } from "bun:test";
-import { utimes, writeFile } from "node:fs/promises";
+import { appendFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { expectSameTree } from "../support/compare.ts";
@@ -107,4 +107,63 @@ test("a clock that is set back while nothing happens: the group keeps its member
   await writeTree(source, randomTree(21, { count: 3, levels: 1, maxBytes: 1000 }));
   await expectSameTree(source, join(output, "uploader"), agents);
   expect(downloader.output).not.toContain("WARN");
+});
+
+test.each([
+  { clock: "an hour ahead of the file system's", offset: () => 3600 },
+  { clock: "at 1970", offset: () => -Date.now() / 1000 + 5 },
+])("with a clock $clock a file that is being written is not taken for finished", async ({ offset }) => {
+  const { scene, source, faults } = await prepare();
+  await faults.setClock(offset());
+  const growing = join(source, "growing.txt");
+  await writeFile(growing, "begun\n");
+  const uploader = await scene.uploader(source, { env: faults.env, uploader: { settle: "3s" } });
+  await writeFile(join(source, "finished.txt"), "finished");
+  // It was first seen with the other one: for as long as a file settles, and longer.
+  await waitUntil("a finished file is sent", async () => {
+    await appendFile(growing, "more\n");
+    return uploader.output.includes("finished.txt: successfully processed");
+  });
+  expect(uploader.output).not.toMatch(/growing\.txt: \d+ bytes/);
+  await uploader.waitForLine(/growing\.txt: successfully processed/);
+  expect(uploader.messages.filter((message) => /growing\.txt: \d+ bytes/.test(message))).toHaveLength(1);
+});
+
+test.each([
+  { clock: "at 1970", offset: () => -Date.now() / 1000 + 5 },
+  { clock: "a year behind the file system's", offset: () => -yearSeconds },
+  { clock: "a year ahead of it", offset: () => yearSeconds },
+])(
+  "with a clock $clock and existing: false, what was there is left alone, what comes is sent",
+  async ({ offset }) => {
+    const { scene, source, faults } = await prepare();
+    await faults.setClock(offset());
+    await writeFile(join(source, "old.txt"), "old");
+    const settings = { env: faults.env, uploader: { existing: false, rescan: "1s" } };
+    const uploader = await scene.uploader(source, settings);
+    // When it has had its first look is not seen from outside: files are added until one is taken for new.
+    let added = 0;
+    await waitUntil(
+      "a new file is sent",
+      async () => {
+        await writeFile(join(source, `new-${added++}.txt`), "new");
+        return uploader.output.includes("successfully processed");
+      },
+      { detail: () => uploader.report() },
+    );
+    await writeFile(join(source, "last.txt"), "last");
+    await uploader.waitForLine(/last\.txt: successfully processed/);
+    expect(uploader.output.includes("old.txt")).toBe(false);
+  },
+);
+
+test("with a clock that is a year ahead max_age leaves no new file", async () => {
+  const { scene, source, faults } = await prepare();
+  await faults.setClock(yearSeconds);
+  await writeFile(join(source, "new.txt"), "new");
+  const settings = { env: faults.env, uploader: { max_age: "1h" } };
+  const uploader = await scene.uploader(source, settings);
+  await uploader.waitForLine(/new\.txt: successfully processed/);
+  await writeFile(join(source, "newer.txt"), "newer");
+  await uploader.waitForLine(/newer\.txt: successfully processed/);
 });

@@ -27,10 +27,10 @@ export class MemoryLedger implements EntryLog {
     this.entries = [...entries];
   }
 
-  async write(entry: Entry): Promise<{ offset: number }> {
+  async write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
     this.written.push(entry);
     this.#put([entry]);
-    return { offset: this.entries.length - 1 };
+    return { offset: this.entries.length - 1, timestampMs: 0 };
   }
 
   /** Somebody else writes; resolves when everyone who follows has read it. */

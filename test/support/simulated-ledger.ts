@@ -101,7 +101,7 @@ export class SimulatedLedger {
   }
 
   /** In order; a kill loses what the brokers have not got, or only the news that they have. */
-  #write(process: Process, entry: Entry): Promise<{ offset: number }> {
+  #write(process: Process, entry: Entry): Promise<{ offset: number; timestampMs: number }> {
     const key = encodeEntryKey(entry.key);
     const value = entry.value === null ? null : encodeEntryValue(entry.value);
     const partition = partitionOf(entryPartitionKey(entry.key), this.#partitions.length);
@@ -109,8 +109,9 @@ export class SimulatedLedger {
       this.#watcher(process, entry);
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
-      this.#partitions[partition]?.push({ offset, timestampMs: Date.now(), key, value });
-      return { offset };
+      const timestampMs = Date.now();
+      this.#partitions[partition]?.push({ offset, timestampMs, key, value });
+      return { offset, timestampMs };
     };
     const before = this.#queues.get(process) ?? Promise.resolve();
     const written = before.then(() => this.#turns.take(process, append));

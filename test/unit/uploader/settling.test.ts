@@ -6,51 +6,104 @@ import { Watch } from "../../../agent/uploader/watched-file.ts";
 
 const log = new Log({ level: "error", format: "text", agent: "test" });
 const config = { path: "/watch", as: "", include: ["**/*"], exclude: [], recursive: true };
-const file = new Watch(config, new FileAccess("/watch", 1, log)).file("a");
-const hourMs = 3600_000;
+const watch = new Watch(config, new FileAccess("/watch", 1, log));
+const file = watch.file("a");
+const settleMs = 1000;
 
-function changedAt(ms: number, size = 1) {
-  const time = String(BigInt(Math.floor(ms)) * 1_000_000n);
-  return { size, mtime: time, ctime: time, inode: "1" };
+/** With a clock that stands until it is set. */
+function prepare(settle = settleMs) {
+  const clock = { nowMs: 5000 };
+  return { clock, settling: new Settling(settle, () => clock.nowMs) };
 }
 
-test("a file that is first seen long after its last change is still, a fresh one waits", () => {
-  const settling = new Settling(hourMs);
-  expect(settling.isStill(file, changedAt(Date.now() - 2 * hourMs))).toBe(true);
-  settling.forget(file.path);
-  expect(settling.isStill(file, changedAt(Date.now()))).toBe(false);
-  expect(settling.has(file.path)).toBe(true);
+function seen(mtime: string, size = 1, ctime = mtime, inode = "1") {
+  return { size, mtime, ctime, inode };
+}
+
+test.each([
+  ["is old", "0"],
+  ["is of the far future", "9999999999000000000"],
+])("a file that is first seen waits, though its time says that it %s", (_, mtime) => {
+  const { clock, settling } = prepare();
+  expect(settling.isStill(file, seen(mtime))).toBe(false);
+  clock.nowMs += settleMs - 1;
+  expect(settling.isStill(file, seen(mtime))).toBe(false);
   expect([...settling.due()]).toEqual([]);
+  clock.nowMs += 1;
+  expect([...settling.due()]).toEqual([file]);
+  expect(settling.isStill(file, seen(mtime))).toBe(true);
 });
 
-test("a file that changes while it waits has to stand still anew, whatever its times say", () => {
-  const settling = new Settling(hourMs);
-  settling.isStill(file, changedAt(Date.now()));
-  expect(settling.isStill(file, changedAt(Date.now() - 2 * hourMs, 2))).toBe(false);
+test("a file whose size or time changes while it waits has to stand still anew", () => {
+  const { clock, settling } = prepare();
+  for (const state of [seen("1"), seen("2"), seen("2", 2), seen("1", 2)]) {
+    clock.nowMs += settleMs;
+    expect(settling.isStill(file, state)).toBe(false);
+  }
+  clock.nowMs += settleMs;
+  expect(settling.isStill(file, seen("1", 2))).toBe(true);
+});
+
+test("a change time or an inode that changes by itself keeps no file from settling", () => {
+  const { clock, settling } = prepare();
+  settling.isStill(file, seen("1", 1, "1", "1"));
+  clock.nowMs += settleMs;
+  expect(settling.isStill(file, seen("1", 1, "2", "2"))).toBe(true);
+});
+
+test("a file that something happens to has to stand still anew, though its size and time are the same", () => {
+  const { clock, settling } = prepare();
+  settling.isStill(file, seen("1"));
+  clock.nowMs += settleMs - 1;
+  settling.touched(file.path);
+  clock.nowMs += settleMs - 1;
+  expect(settling.isStill(file, seen("1"))).toBe(false);
+  clock.nowMs += 1;
+  expect(settling.isStill(file, seen("1"))).toBe(true);
+  settling.touched("another");
+  expect(settling.has("another")).toBe(false);
 });
 
 test("a file that changed while it was read waits twice as long each time, up to 64 times, until it was sent", () => {
-  const settling = new Settling(hourMs);
-  const waitHours = () => {
+  const { clock, settling } = prepare();
+  const wait = () => {
     settling.forget(file.path);
-    const beforeMs = performance.now();
-    settling.isStill(file, changedAt(Date.now()));
-    return Math.floor((settling.nextMs - beforeMs) / hourMs);
+    settling.isStill(file, seen("1"));
+    return (settling.nextMs - clock.nowMs) / settleMs;
   };
   const waits = Array.from({ length: 8 }, () => {
     settling.ended(file.path, true);
-    return waitHours();
+    return wait();
   });
   expect(waits).toEqual([2, 4, 8, 16, 32, 64, 64, 64]);
   settling.ended(file.path, false);
-  expect(waitHours()).toBe(1);
+  expect(wait()).toBe(1);
 });
 
-test("without a time to settle it is due at once, and postponed a little later", () => {
-  const settling = new Settling(0);
-  settling.isStill(file, changedAt(Date.now() + hourMs));
+test("those that wait for different times are due each in its time", () => {
+  const { clock, settling } = prepare();
+  const other = watch.file("b");
+  settling.ended("a", true);
+  settling.isStill(file, seen("1"));
+  settling.isStill(other, seen("1"));
+  expect(settling.nextMs).toBe(clock.nowMs + settleMs);
+  clock.nowMs += settleMs;
+  expect([...settling.due()]).toEqual([other]);
+  settling.forget("b");
+  expect(settling.nextMs).toBe(clock.nowMs + settleMs);
+  clock.nowMs += settleMs;
   expect([...settling.due()]).toEqual([file]);
-  expect(settling.isStill(file, changedAt(Date.now() + hourMs, 2))).toBe(false);
+  expect(settling.size).toBe(1);
+});
+
+test("without a time to settle it is ready at once, and postponed a little later", () => {
+  const { clock, settling } = prepare(0);
+  expect(settling.isStill(file, seen("1"))).toBe(true);
+  expect([...settling.due()]).toEqual([file]);
   settling.postpone(file.path);
   expect([...settling.due()]).toEqual([]);
+  expect(settling.isStill(file, seen("1"))).toBe(false);
+  clock.nowMs += 5000;
+  expect([...settling.due()]).toEqual([file]);
+  expect(settling.isStill(file, seen("1"))).toBe(true);
 });
