@@ -124,8 +124,12 @@ export class DurablePoint {
     const { store, ledger } = this.#options;
     const all = await store.publishing();
     const open = all.filter((publication) => !ledger.isDelivered(publication));
+    const unnamed = open.filter(({ named }) => named === undefined);
+    const named = open
+      .filter((publication) => publication.named !== undefined)
+      .map((publication): Named => ({ publication, state: "named" }));
     // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
-    for (const named of await nameAll(this.#options, open, true)) await this.#settle(named);
+    await this.#settleAll([...named, ...(await nameAll(this.#options, unnamed, true))]);
     if (all.length > 0) await store.writePublishing([]);
     return open.length;
   }
@@ -149,7 +153,7 @@ export class DurablePoint {
         `${store.partialPath(lost.publication)} was removed by another program`,
         "retryable",
       );
-    await Promise.all(results.map((named) => this.#settle(named)));
+    await this.#settleAll(results);
     await store.writePublishing([]);
     const named = new Set(
       results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
@@ -175,20 +179,34 @@ export class DurablePoint {
     };
   }
 
-  /** The log line and the receipt of a version that has its name, or can't have it. */
+  /**
+   * When the brokers refuse the receipts, they are owed however long that lasts: also if somebody takes the files out of the
+   * output meanwhile, or the agent is started again.
+   */
+  async #settleAll(results: readonly Named[]): Promise<void> {
+    try {
+      await Promise.all(results.map((named) => this.#settle(named)));
+    } catch (error) {
+      // What can't have its name is found again by its partial.
+      const owed = results.filter(({ state }) => state === "named").map(({ publication }) => publication);
+      await this.#options.store.writePublishing(owed.map((publication) => ({ ...publication, named: 1 })));
+      throw error;
+    }
+  }
+
+  /** The receipt of a version that has its name, or can't have it, and the log line. */
   async #settle(named: Named): Promise<void> {
     const { ledger, log, observer } = this.#options;
     const { publication } = named;
     const name = nameOf(publication);
     const fields = fieldsOf(publication);
     if (named.state === "unstorable") {
+      await ledger.writeFailed(publication, named.reason);
       log.error(`${name}: failed: ${named.reason}`, fields);
       observer.failed("failed", name, named.reason);
-      await ledger.writeFailed(publication, named.reason);
     }
     if (named.state !== "named") return;
-    const before = ledger.newestDelivered(publication);
-    ledger.noteDelivered(publication);
+    await ledger.writeDelivered(publication, publication, ledger.newestDelivered(publication));
     const [algorithm, digest] = publication.checksum.split(":");
     log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, {
       ...fields,
@@ -196,7 +214,6 @@ export class DurablePoint {
       checksum: publication.checksum,
     });
     observer.done("delivered", name);
-    await ledger.writeDelivered(publication, publication, before);
     leaveGarbage(garbageOf.publication);
   }
 

@@ -27,7 +27,7 @@ interface Limits {
   times: number;
 }
 
-const ofUploader: Limits = { leastMs: 10_000, mostMs: 10 * 60_000, times: 10 };
+const ofUploader: Limits = { leastMs: 10_000, mostMs: 120_000, times: 10 };
 /** Strangers can take any number of names. */
 const ofAll: Limits = { leastMs: 1000, mostMs: 60_000, times: 3 };
 /** So many uploaders' pauses are kept; of the others only the pause of all together counts. */

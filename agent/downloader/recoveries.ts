@@ -55,7 +55,6 @@ const smallGap = 1000;
 export class Recoveries {
   readonly #options: RecoveryOptions;
   #waiting = new Map<string, Wanted>();
-  #isStarting = false;
   /** What is being read, a batch a reader. */
   readonly #running = new Map<Batch, Promise<void>>();
 
@@ -63,13 +62,15 @@ export class Recoveries {
     this.#options = options;
   }
 
-  /** Reads the version again, unless it is being read or there is nowhere to read. Returns whether it is read. */
+  /**
+   * Has the version read again, from the next `start` on, unless it is being read or there is nowhere to read. Returns whether
+   * it is read.
+   */
   begin(wanted: Wanted): boolean {
     if (this.isReading(wanted.id)) return true;
     const parts = wanted.parts.filter(({ from, until }) => from < until);
     if (parts.length === 0) return false;
     this.#waiting.set(chunkKey(wanted.id), { ...wanted, parts });
-    this.#startSoon();
     return true;
   }
 
@@ -98,17 +99,8 @@ export class Recoveries {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
-  /** In a moment: what is begun together is read together. */
-  #startSoon(): void {
-    if (this.#isStarting) return;
-    this.#isStarting = true;
-    queueMicrotask(() => {
-      this.#isStarting = false;
-      this.#startNext();
-    });
-  }
-
-  #startNext(): void {
+  /** Starts reading what was begun since the last call: together, so that a thousand versions cost one reading. */
+  start(): void {
     if (this.#waiting.size === 0 || this.#running.size >= maxSideBySide || this.#options.signal.aborted)
       return;
     const batch = this.#waiting;
@@ -130,7 +122,7 @@ export class Recoveries {
       .catch((error: unknown) => this.#options.fail(error))
       .finally(() => {
         this.#running.delete(batch);
-        this.#startNext();
+        this.start();
       });
     this.#running.set(batch, running);
   }

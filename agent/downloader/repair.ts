@@ -15,6 +15,7 @@ import { union } from "../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import type { Assembly } from "./assembly.ts";
+import { LedgerWrites } from "./ledger-writes.ts";
 import type { Rereads } from "./rereads.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
 import { fieldsOf, nameOf } from "./version-text.ts";
@@ -41,6 +42,7 @@ export interface RepairOptions {
   positions: ReadonlyMap<number, number>;
   log: Log;
   observer: Observer;
+  once: boolean;
   /** The monotonic clock, milliseconds. */
   now(): number;
 }
@@ -76,6 +78,7 @@ const lost: Kind = { level: "error", others: "have failed: see /api/status and t
 export class Repair {
   readonly #options: RepairOptions;
   readonly #lines: UploaderLines;
+  readonly #writes: LedgerWrites;
   readonly #attempts = new Map<string, Attempt>();
   /** What only waits for room, as of the last look. */
   #waiting: ReadonlySet<string> = new Set();
@@ -84,6 +87,7 @@ export class Repair {
   constructor(options: RepairOptions) {
     this.#options = options;
     this.#lines = new UploaderLines(options.log, options.now);
+    this.#writes = new LedgerWrites(options);
   }
 
   /** Versions that are asked for and have not come yet. */
@@ -144,17 +148,20 @@ export class Repair {
     this.#waiting = waiting;
     this.#lines.flush();
     await this.tidy();
+    this.#writes.looked();
   }
 
   /** See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has. */
   async tidy(): Promise<void> {
     const { ledger, positions, topic } = this.#options;
-    await ledger.tidy((id) => positions.has(partitionOf(chunkKey(id), topic.partitions)));
+    const isOurs = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
+    if (ledger.hasMoot) await this.#writes.attempt(() => ledger.tidy(isOurs));
   }
 
   /** Writes the counts of lines that were held back. */
   end(): void {
     this.#lines.flush(true);
+    this.#writes.close();
   }
 
   #endAttempts(alive: ReadonlySet<string>): void {
@@ -218,6 +225,7 @@ export class Repair {
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
     const ranges = union(assembly.missingOf(sent), maxRanges);
+    if (!(await this.#writes.attempt(() => ledger.writeNeeds(sent, ranges)))) return;
     attempt.step = "asked";
     attempt.askedAt = place;
     attempt.askedAtMs = now();
@@ -226,16 +234,15 @@ export class Repair {
     const what = `${nameOf(sent)}: ${bytes} bytes are not in the log: asking its uploader to send them again`;
     this.#lines.say(askedFor, sent.uploader, what, { ...fieldsOf(sent), bytes });
     observer.metrics.needs();
-    await ledger.writeNeeds(sent, ranges);
   }
 
   async #fail(sent: Sent, reason: string): Promise<void> {
     const { assembly, ledger, observer } = this.#options;
+    if (!(await this.#writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
     this.#failedCount++;
     observer.failed("failed", nameOf(sent), reason);
     this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
     assembly.giveUp(sent);
-    await ledger.writeFailed(sent, reason);
   }
 }
 

@@ -141,6 +141,7 @@ export class Session {
         if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
         if (event.kind === "idle") await this.#skipExpiredIfDue();
         await this.#repairIfDue();
+        this.#recoveries.start();
         if (signal.aborted || (once && this.#isDone())) break;
       }
       await this.#makeDurable();

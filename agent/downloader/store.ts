@@ -64,6 +64,8 @@ const publication = fields(
     mtime: textLike(/^-?\d+$/),
     /** Of the partial: what has its name, and this, is the version itself. */
     inode: count,
+    /** It has its name, and only its receipt is owed. */
+    named: oneOf(1),
   },
 );
 const parkedRange = fields({ topic: text, partition: count, from: count, to: count, what: text });

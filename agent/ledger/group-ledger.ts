@@ -56,7 +56,8 @@ export class GroupLedger extends GroupState {
   }
 
   /**
-   * Writes the receipt and drops the ones that it makes moot. Resolves when the brokers have it; see `Ledger.write`.
+   * Writes the receipt and drops the ones that it makes moot. Resolves when the brokers have it, and only then is the
+   * version known as delivered; see `Ledger.write`.
    *
    * @param before the version that was delivered before
    */
@@ -78,7 +79,8 @@ export class GroupLedger extends GroupState {
       ...(mtime === undefined ? {} : { mtime }),
       time,
     };
-    const writes = [this.#log.write({ key, value })];
+    const noted = this.#log.write({ key, value }).then(() => this.noteDelivered(id));
+    const writes: Promise<unknown>[] = [noted];
     if (before !== undefined && before !== version)
       writes.push(this.#log.write({ key: { ...key, version: before }, value: null }));
     const failed = this.newestFailed(id);
@@ -121,7 +123,13 @@ export class GroupLedger extends GroupState {
     // What was dropped already may still be to be read.
     const others = this.isComplete ? this.takeMoot(isOurs, tidyCount) : [];
     const moot = [...this.takeMootRequests(), ...others];
-    await Promise.all(moot.map((key) => this.#log.write({ key, value: null } as Entry)));
+    try {
+      await Promise.all(moot.map((key) => this.#log.write({ key, value: null } as Entry)));
+    } catch (error) {
+      // They stand as before, and are found when the ledger is read again.
+      this.forgetsMoot();
+      throw error;
+    }
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */

@@ -173,6 +173,16 @@ export class GroupState {
     return moot;
   }
 
+  /** Whether there may be something to take back or to drop. */
+  get hasMoot(): boolean {
+    return this.#asked.size + this.#moot.size > 0;
+  }
+
+  /** What was taken to be dropped could not be: it is only known once the ledger was read again. */
+  forgetsMoot(): void {
+    this.#incomplete = true;
+  }
+
   /** Other receipts that are moot, of those that `isOurs`, so many at most: they are to be dropped. */
   takeMoot(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
     return this.#moot.take(isOurs, count);

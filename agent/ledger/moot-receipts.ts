@@ -11,6 +11,10 @@ export class MootReceipts {
   /** By key, with the offset of the ledger at which it was moot. */
   readonly #byKey = new Map<string, { key: Receipt; offset: number }>();
 
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   note(key: Receipt, offset: number): void {
     if (this.#byKey.size < maxMoot) this.#byKey.set(encodeEntryKey(key), { key, offset });
   }

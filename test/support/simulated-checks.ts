@@ -88,6 +88,11 @@ export class Checks implements DiskWatcher {
     this.#machines.set(process, machine);
   }
 
+  /** Whether it is a downloader's process. */
+  isMachines(process: Process): boolean {
+    return this.#machines.has(process);
+  }
+
   isDelivered(id: VersionId): boolean {
     return this.#delivered.has(versionName(id));
   }
@@ -158,7 +163,9 @@ export class Checks implements DiskWatcher {
   }
 
   asked(process: Process, path: string, content: string): void {
-    if (path !== `${storeFolder}/publishing.json.new` || content === "[]") return;
+    if (path !== `${storeFolder}/publishing.json.new`) return;
+    // What has its name already only waits for its receipt.
+    if ((JSON.parse(content) as { named?: 1 }[]).every(({ named }) => named !== undefined)) return;
     const confirmedAtMs = this.#machines.get(process)?.confirmedAtMs(process) ?? Number.NEGATIVE_INFINITY;
     if (this.#nowMs() - confirmedAtMs > membershipMs)
       this.violate(`${process.name} was about to publish without having asked whether it is a member`);

@@ -12,7 +12,7 @@ import type { Checks, Machine } from "./simulated-checks.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 import type { Member, SimulatedGroup } from "./simulated-group.ts";
 import type { Luck } from "./simulated-inode.ts";
-import type { SimulatedLedger } from "./simulated-ledger.ts";
+import { RefusedError, type SimulatedLedger } from "./simulated-ledger.ts";
 import { output } from "./simulated-truth.ts";
 import { Process, type Turns } from "./simulated-turns.ts";
 
@@ -217,5 +217,6 @@ class HeardLog extends Log {
 
 /** What the world may do to an agent; anything else is a mistake of its own. */
 function isExpected(error: unknown): boolean {
+  if (error instanceof RefusedError) return true;
   return error instanceof AgentError ? error.severity !== "permanent" : codeOf(error) !== undefined;
 }

@@ -125,6 +125,9 @@ const happenings = {
   callsFail: (world, a, b) => {
     machine(world, a).disk.failingCalls = 1 + (b % 3);
   },
+  ledgerRefuses: (world, _a, b) => {
+    world.ledger.refusedUntilMs = world.turns.nowMs + pick([3000, 20_000, 120_000], b);
+  },
   commitsFail: (world, _a, b) => {
     world.group.failingCommits = 1 + (b % 3);
   },

@@ -1,5 +1,6 @@
 /** The ledger in memory: entries as bytes in partitions, written in order, read from the beginning, compacted now and then. */
 import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
+import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey } from "../../agent/wire/chunk.ts";
 import {
   decodeEntry,
@@ -23,6 +24,13 @@ interface Stored {
 /** Told of each entry before it is there. */
 export type LedgerWatcher = (process: Process, entry: Entry) => void;
 
+/** The brokers deny somebody the right to write. */
+export class RefusedError extends AgentError {
+  constructor() {
+    super("writing to the ledger: the brokers deny this user the topic", "permanent");
+  }
+}
+
 /** A reader that has read everything asks again so often. */
 const idleMs = 2000;
 
@@ -34,10 +42,21 @@ export class SimulatedLedger {
   readonly #nextOffsets: number[];
   /** Where each reader is, by partition: what it has not read of tombstones stays. */
   readonly #readers = new Set<{ process: Process; positions: Map<number, number> }>();
+  /** Until then downloaders may not write. */
+  refusedUntilMs = 0;
+  readonly #mayBeRefused: (process: Process) => boolean;
   /** What each process has handed over and the brokers have not got: in order. */
   readonly #queues = new Map<Process, Promise<unknown>>();
 
-  constructor(partitions: number, turns: Turns, random: Random, watcher: LedgerWatcher) {
+  /** @param mayBeRefused whether it is a downloader's */
+  constructor(
+    partitions: number,
+    turns: Turns,
+    random: Random,
+    watcher: LedgerWatcher,
+    mayBeRefused: (process: Process) => boolean,
+  ) {
+    this.#mayBeRefused = mayBeRefused;
     this.#turns = turns;
     this.#random = random;
     this.#watcher = watcher;
@@ -106,6 +125,7 @@ export class SimulatedLedger {
     const value = entry.value === null ? null : encodeEntryValue(entry.value);
     const partition = partitionOf(entryPartitionKey(entry.key), this.#partitions.length);
     const append = () => {
+      if (this.#turns.nowMs < this.refusedUntilMs && this.#mayBeRefused(process)) throw new RefusedError();
       this.#watcher(process, entry);
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
@@ -114,7 +134,7 @@ export class SimulatedLedger {
       return { offset, timestampMs };
     };
     const before = this.#queues.get(process) ?? Promise.resolve();
-    const written = before.then(() => this.#turns.take(process, append));
+    const written = before.catch(() => undefined).then(() => this.#turns.take(process, append));
     this.#queues.set(process, written);
     return written.then((acknowledged) => this.#turns.take(process, () => acknowledged));
   }

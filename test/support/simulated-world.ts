@@ -87,10 +87,16 @@ export class World {
       },
       lies.group ?? {},
     );
-    this.ledger = new SimulatedLedger(2, turns, random, (process, entry) => {
-      this.trace(`${process.name}: writes ${JSON.stringify(entry)}`);
-      checks.entry(process, entry);
-    });
+    this.ledger = new SimulatedLedger(
+      2,
+      turns,
+      random,
+      (process, entry) => {
+        this.trace(`${process.name}: writes ${JSON.stringify(entry)}`);
+        checks.entry(process, entry);
+      },
+      (process) => checks.isMachines(process),
+    );
     this.hidesLog = lies.hidesLog ?? false;
     this.stopsClock = lies.stopsClock ?? false;
     this.config = {
@@ -162,6 +168,7 @@ export class World {
 
   #heal(): void {
     this.group.failingCommits = 0;
+    this.ledger.refusedUntilMs = 0;
     for (const uploader of this.uploaders) {
       uploader.damage = "none";
       uploader.missesRequests = 0;

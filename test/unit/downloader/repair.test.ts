@@ -73,6 +73,7 @@ async function prepare(paths: readonly string[] = ["video"]) {
       ...{ role: "downloader", name: "hub", version: "1", host: "hub" },
       troubles: new Troubles(),
     }),
+    once: false,
     now: () => world.nowMs,
   });
   const writtenOf = (kind: Entry["key"]["kind"]) => log.written.filter(({ key }) => key.kind === kind);
