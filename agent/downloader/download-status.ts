@@ -4,6 +4,7 @@ import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
 import type { Assembly } from "./assembly.ts";
+import type { GroupWait } from "./group-wait.ts";
 import type { Repair } from "./repair.ts";
 import type { UnplaceableRecords } from "./unplaceable.ts";
 import { nameOf } from "./version-text.ts";
@@ -15,6 +16,7 @@ export interface DownloadParts {
   ledger: GroupLedger;
   group: Group;
   positions: ReadonlyMap<number, number>;
+  groupWait: Pick<GroupWait, "reason">;
 }
 
 export class DownloadStatus implements StatusSource {
@@ -63,12 +65,17 @@ export class DownloadStatus implements StatusSource {
 
   /** A pause of everything is a trouble of `retry`, which says why. */
   notReady(): readonly string[] {
-    const { parkedCount, parked } = this.#parts.assembly;
-    if (parkedCount === 0) return [];
+    const { assembly, groupWait } = this.#parts;
+    const { parkedCount, parked } = assembly;
+    const reasons = groupWait.reason === undefined ? [] : [groupWait.reason];
+    if (parkedCount === 0) return reasons;
     let bytes = 0;
     for (const version of parked) bytes += version.bytes;
     const who = parkedCount === 1 ? "1 file waits" : `${parkedCount} files wait`;
-    return [`${who} for room, ${bytes} missing bytes: make room in the output, or lower downloader.min_free`];
+    return [
+      ...reasons,
+      `${who} for room, ${bytes} missing bytes: make room in the output, or lower downloader.min_free`,
+    ];
   }
 
   get #lag(): number {

@@ -5,6 +5,8 @@
  * membership) ends the session, and the next one starts from what is on disk and committed, exactly as after a
  * kill -9. There is no second way of recovery that would only be taken on bad days.
  */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import type { CommonConfig, DownloaderConfig } from "../config/config.ts";
 import type { CurrentTopic } from "../kafka/current-topic.ts";
 import { GroupConsumer } from "../kafka/group-consumer.ts";
@@ -12,12 +14,14 @@ import { LogReader } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
+import { codeOf } from "../lib/errors.ts";
 import { collectGarbage } from "../lib/garbage.ts";
 import { releaseNativeMemory } from "../lib/native-memory.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { OpenFiles } from "./open-files.ts";
+import type { Holder } from "./output-lock.ts";
 import { OutputMount } from "./output-mount.ts";
 import { type DownloadResult, Session } from "./session.ts";
 import { Store } from "./store.ts";
@@ -42,7 +46,8 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
   const { signal, log, disk, config } = options;
   const giveUp = (error: unknown) => options.once && isPermanent(error);
   const mount = new OutputMount(disk, config);
-  await mount.check();
+  // That a mount is required and is none is told at once; one that is stale, or whose driver is gone, may come back.
+  await retry({ what: "opening the output", signal, log, giveUp: isPermanent }, () => mount.check());
   let isFirst = true;
   return retry({ what: "downloading", signal, log, giveUp }, (works) => {
     const first = isFirst;
@@ -57,7 +62,7 @@ async function runSession(
   first: boolean,
   works: () => void,
 ): Promise<DownloadResult> {
-  const { common, config, disk, topic, effects, log } = options;
+  const { common, config, disk, topic, log } = options;
   await mount.check();
   if (!first) {
     // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
@@ -66,9 +71,29 @@ async function runSession(
     await topic.refresh();
   }
   const files = new OpenFiles(disk);
-  const store = new Store(config.output, files);
-  await store.open();
-  await store.require(config.minFreeBytes);
+  const store = new Store(config.output, files, holderOf(common.name, config.group));
+  try {
+    await store.open();
+    if (first && !store.isLocked)
+      log.warn(`output ${config.output} is on a file system without locks: let no other downloader have it`);
+    await store.require(config.minFreeBytes);
+    return await runOn(store, options, first, works);
+  } catch (error) {
+    // What the file system says of some file under way is about the output: what is about one file has ended that one.
+    throw codeOf(error) === undefined ? error : await store.explain(error);
+  } finally {
+    await files.closeAll();
+    await store.close();
+  }
+}
+
+async function runOn(
+  store: Store,
+  options: DownloaderOptions,
+  first: boolean,
+  works: () => void,
+): Promise<DownloadResult> {
+  const { common, config, topic, effects, log } = options;
   const client = { kafka: common.kafka, agentName: common.name, effects, log };
   const group = await GroupConsumer.open(client, config.group, store.name);
   const { id, name } = topic.value;
@@ -94,6 +119,9 @@ async function runSession(
     return await session.run();
   } finally {
     await group.close();
-    await files.closeAll();
   }
+}
+
+function holderOf(agent: string, group: string): Holder {
+  return { agent, host: hostname(), pid: process.pid, group, session: randomUUID().slice(0, 8) };
 }

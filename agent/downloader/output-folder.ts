@@ -1,6 +1,6 @@
 /** The output itself: there, the file system that it was, writable, and with room enough. It is never made. */
 import type { Disk, Found } from "../lib/disk.ts";
-import { AgentError } from "../lib/errors.ts";
+import { AgentError, codeOf, messageOf } from "../lib/errors.ts";
 
 export class OutputFolder {
   readonly #path: string;
@@ -62,8 +62,24 @@ export class OutputFolder {
       await attempt();
     } catch (error) {
       if (error instanceof AgentError) throw error;
-      throw new AgentError(`output ${this.#path} ${String(error)}`, "retryable", error);
+      throw await this.explain(error);
     }
+  }
+
+  /** What a failed call below the output means for all of it: whether it is inodes that are missing the system does not say. */
+  async explain(error: unknown): Promise<AgentError> {
+    const hasNoInode = codeOf(error) === "ENOSPC" && (await this.#hasNoInode());
+    const what = hasNoInode
+      ? "no inode is left, though there is space: delete files there, many small ones take them (ENOSPC)"
+      : messageOf(error);
+    return new AgentError(`output ${this.#path}: ${what}`, "retryable", error);
+  }
+
+  #hasNoInode(): Promise<boolean> {
+    return this.#disk.freeInodes(this.#path).then(
+      (free) => free === 0,
+      () => false,
+    );
   }
 
   async #look(): Promise<Found> {

@@ -5,7 +5,7 @@
 import { dirname } from "node:path";
 import type { DownloaderConfig } from "../config/config.ts";
 import type { Disk } from "../lib/disk.ts";
-import { AgentError } from "../lib/errors.ts";
+import { AgentError, messageOf } from "../lib/errors.ts";
 
 export class OutputMount {
   readonly #disk: Disk;
@@ -39,7 +39,11 @@ export class OutputMount {
       const parent = await this.#disk.look(dirname(this.#output));
       return output && parent && output.device !== parent.device;
     } catch (error) {
-      throw new AgentError(`output ${this.#output} can't be looked at: ${error}`, "retryable", error);
+      throw new AgentError(
+        `output ${this.#output} can't be looked at: ${messageOf(error)}`,
+        "retryable",
+        error,
+      );
     }
   }
 }

@@ -11,6 +11,7 @@ import type { Observer } from "../observe/observer.ts";
 import { Assembly } from "./assembly.ts";
 import { DownloadStatus } from "./download-status.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
+import { GroupWait } from "./group-wait.ts";
 import { OutputPaths } from "./output-path.ts";
 import { inLog, resolveStarts } from "./positions.ts";
 import { Recoveries } from "./recoveries.ts";
@@ -74,6 +75,7 @@ export class Session {
   readonly #unplaceable: UnplaceableRecords;
   readonly #recoveries: Recoveries;
   readonly #rereads: Rereads;
+  readonly #groupWait: GroupWait;
   readonly #abort = new AbortController();
   #assembly!: Assembly;
   #repair!: Repair;
@@ -99,6 +101,7 @@ export class Session {
     const paths = new OutputPaths(disk, config.output, config.dirMode);
     this.#durablePoint = new DurablePoint({ ...options, paths, topicId: topic.id });
     this.#unplaceable = new UnplaceableRecords(topic.id, options.log, options.observer);
+    this.#groupWait = new GroupWait({ ...options, name: config.group });
     this.#recoveries = new Recoveries({
       open: options.openReader,
       signal: this.#abort.signal,
@@ -126,6 +129,7 @@ export class Session {
         const waitMs = soon ? shortWaitMs : idleWaitMs;
         const event = await group.next(this.#lastBytes < smallBytes ? smallBatch : 1, waitMs);
         if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
+        this.#groupWait.look();
         if (event.kind === "records") for (const record of event.records) await this.#take(record);
         if (event.kind === "revoked") {
           // What was placed for them is the next owner's to publish.
@@ -186,6 +190,7 @@ export class Session {
       unplaceable: this.#unplaceable,
       repair: this.#repair,
       positions: this.#positions,
+      groupWait: this.#groupWait,
     });
   }
 
@@ -202,6 +207,7 @@ export class Session {
     }
     await this.#durablePoint.begin(starts);
     this.#gainedAtMs = this.#options.now();
+    this.#groupWait.answered(this.#positions.size);
     const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
     for (const partial of this.#assembly.unfinished)
       if (partial.hasHole) this.#rereads.readGap(partial, until);
@@ -230,6 +236,7 @@ export class Session {
       this.#positions.delete(partition);
       this.#ends.delete(partition);
     }
+    this.#groupWait.released(this.#positions.size);
     this.#durablePoint.release(partitions);
   }
 

@@ -3,7 +3,8 @@
  * on disk for good; the list of what is being published; what was parked; and a name, so that a group's position
  * tells which store it was committed from.
  *
- *     .streamsend/store                    this store's name
+ *     .streamsend/store                    this store's name, locked by the downloader that has it
+ *     .streamsend/holder/AGENT,HOST,...    a folder whose name says which downloader that is
  *     .streamsend/partial/VERSION-HASH     the file itself, growing
  *     .streamsend/partial/VERSION-HASH.json
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
@@ -31,6 +32,7 @@ import {
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { OutputFolder } from "./output-folder.ts";
+import { type Holder, OutputLock } from "./output-lock.ts";
 import { Partial, type PartialNote } from "./partial.ts";
 import { Quarantine } from "./quarantine.ts";
 
@@ -83,10 +85,12 @@ export class Store {
   readonly #partials: string;
   readonly #quarantine: Quarantine;
   readonly #outputFolder: OutputFolder;
+  readonly #lock: OutputLock;
   #name = "";
   #foldsCase = false;
 
-  constructor(output: string, files: OpenFiles) {
+  /** @param self who is to have it */
+  constructor(output: string, files: OpenFiles, self: Holder) {
     this.output = output;
     this.folder = join(output, ".streamsend");
     this.#disk = files.disk;
@@ -94,6 +98,13 @@ export class Store {
     this.#partials = join(this.folder, "partial");
     this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
     this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);
+    this.#lock = new OutputLock(
+      this.#disk,
+      output,
+      join(this.folder, "store"),
+      join(this.folder, "holder"),
+      self,
+    );
   }
 
   /** Tells this store from every other one. */
@@ -106,25 +117,45 @@ export class Store {
     return this.#foldsCase;
   }
 
-  /** Makes the folders where they are missing; never the output itself. Throws an `AgentError` that says what is wrong. */
+  /** Whether a second downloader is kept out: not where the file system knows no locks. */
+  get isLocked(): boolean {
+    return this.#lock.isReal;
+  }
+
+  /**
+   * Makes the folders where they are missing; never the output itself. It is this agent's alone until `close`. Throws an
+   * `AgentError` that says what is wrong.
+   */
   open(): Promise<void> {
     return this.#outputFolder.open(async () => {
       for (const folder of [this.folder, this.#partials, this.#quarantine.folder])
         await this.#makeFolder(folder);
       await this.#outputFolder.requireWritable();
+      this.#name = await this.#readName();
+      await this.#lock.take();
       // Half-written when a crash came.
       for (const name of await this.#disk.list(this.folder))
         if (name.endsWith(".new")) await this.#disk.remove(join(this.folder, name));
       // What is found here is built upon, also what a process before had no time to sync: a power cut could still take it.
       await this.#disk.sync([`${this.output}/.`, this.folder, this.#partials]);
       this.#foldsCase = (await this.#disk.look(join(this.output, ".STREAMSEND"))) !== undefined;
-      this.#name = await this.#readName();
     });
   }
 
   /** See `OutputFolder`. */
-  require(minFreeBytes: number): Promise<void> {
-    return this.#outputFolder.require(minFreeBytes);
+  explain(error: unknown): Promise<AgentError> {
+    return this.#outputFolder.explain(error);
+  }
+
+  /** Another may have it now. Also when it was not opened. */
+  close(): Promise<void> {
+    return this.#lock.release();
+  }
+
+  /** Throws a retryable `AgentError` when nothing can be stored; see `OutputFolder`. */
+  async require(minFreeBytes: number): Promise<void> {
+    await this.#outputFolder.require(minFreeBytes);
+    await this.#lock.require();
   }
 
   /** See `OutputFolder`. */

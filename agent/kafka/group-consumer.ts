@@ -6,9 +6,10 @@ import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
 import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
+import { describeGroup } from "./inspect.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
 import { makeLossWatch } from "./lost-client.ts";
-import { groupConsumerProperties } from "./settings.ts";
+import { agentOf, groupConsumerProperties } from "./settings.ts";
 import { onStatistics } from "./statistics.ts";
 import { watermarks } from "./topics.ts";
 
@@ -50,6 +51,8 @@ export interface Group {
   knownEnd(partition: number): number | undefined;
   /** Commits and waits for the answer. */
   commit(positions: readonly Position[], metadata: string): Promise<void>;
+  /** The group's other members, as people know them: `till-7 (10.0.0.7)`; those with partitions, if it is said which have any. */
+  others(): Promise<string[]>;
   /** Leaves the group and disconnects. What is owned should be durable and committed before. */
   close(): Promise<void>;
 }
@@ -60,13 +63,19 @@ export class GroupConsumer implements Group {
   readonly #right: string;
   readonly #effects: Effects;
   readonly #owned = new Set<number>();
+  readonly #instance: string;
+  readonly #group: string;
+  /** The client must not be disconnected under it. */
+  #asking: Promise<unknown> | undefined;
   #rebalances: GroupEvent[] = [];
   #isLost = false;
 
-  private constructor(consumer: Consumer, topic: string, group: string, effects: Effects) {
+  private constructor(consumer: Consumer, topic: string, group: string, instance: string, effects: Effects) {
     this.#consumer = consumer;
     this.#topic = topic;
     this.#right = memberRight(group);
+    this.#group = group;
+    this.#instance = instance;
     this.#effects = effects;
   }
 
@@ -85,7 +94,7 @@ export class GroupConsumer implements Group {
     };
     const consumer = await connect(makeConsumer, properties, kafka.topic, log);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    const member = new GroupConsumer(consumer, kafka.topic, group, effects);
+    const member = new GroupConsumer(consumer, kafka.topic, group, instance, effects);
     self = member;
     const watch = makeLossWatch(options, () => {
       member.#isLost = true;
@@ -100,7 +109,10 @@ export class GroupConsumer implements Group {
     const rebalance = this.#rebalances.shift();
     if (rebalance) return rebalance;
     this.#consumer.setDefaultConsumeTimeout(waitMs);
-    const records = await consume(this.#consumer, count, `reading ${this.#topic}`, this.#right);
+    const what = `reading ${this.#topic}`;
+    const records = await consume(this.#consumer, count, what, this.#right).catch((error: unknown) => {
+      throw explainReplaced(what, error);
+    });
     // What is read between a partition's revocation and its release is the next owner's.
     const own = records.filter((record) => this.#owned.has(record.partition));
     return own.length > 0 ? { kind: "records", records: own } : { kind: "idle" };
@@ -153,13 +165,25 @@ export class GroupConsumer implements Group {
     const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
     return new Promise<void>((resolve, reject) => {
       this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
-        if (error) reject(kafkaError(committing, error, this.#right));
+        if (error) reject(explainReplaced(committing, kafkaError(committing, error, this.#right)));
         else resolve();
       });
     });
   }
 
+  async others(): Promise<string[]> {
+    const asking = describeGroup(this.#consumer, this.#group, `looking up group ${this.#group}`);
+    this.#asking = asking.catch(() => undefined);
+    const others = (await asking)?.members.filter((one) => one.groupInstanceId !== this.#instance) ?? [];
+    const holders = others.filter(({ assignment }) => (assignment?.topicPartitions.length ?? 0) > 0);
+    const named = (holders.length > 0 ? holders : others).map(
+      ({ clientId, clientHost }) => `${agentOf(clientId)} (${clientHost.replace(/^\//, "")})`,
+    );
+    return named.sort();
+  }
+
   async close(): Promise<void> {
+    await this.#asking;
     // Under load the client can hang when it is disconnected in the middle of a rebalance: let go of it first.
     try {
       this.#consumer.unsubscribe();
@@ -194,6 +218,18 @@ export class GroupConsumer implements Group {
   #named(partitions: readonly number[]): TopicPartition[] {
     return partitions.map((partition) => ({ topic: this.#topic, partition }));
   }
+}
+
+/** What is fatal for a member is that another one has its name: that of the store, which is another downloader's too then. */
+function explainReplaced(what: string, error: unknown): unknown {
+  if (!(error instanceof KafkaError) || (error.code !== codes.fatal && error.code !== codes.fencedInstance))
+    return error;
+  return new KafkaError(
+    what,
+    error.code,
+    "another downloader has taken this one's place in the group: it has the same output, or a copy of its .streamsend",
+    error,
+  );
 }
 
 /** The right that a group's members need, for `kafkaError`. */

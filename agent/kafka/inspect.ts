@@ -58,7 +58,8 @@ export async function groupRights(
   }
 }
 
-function describeGroup(
+/** `undefined`: the brokers know no such group. Throws a `KafkaError`. */
+export function describeGroup(
   client: Client,
   group: string,
   what: string,

@@ -13,11 +13,18 @@ export function bareProperties(kafka: KafkaConfig, agentName: string): Propertie
   return { ...connectionProperties(kafka, agentName), ...kafka.options };
 }
 
+const clientPrefix = "streamsend-";
+
+/** The name of the agent that a client belongs to; of a stranger's the whole of what it calls itself. */
+export function agentOf(clientId: string): string {
+  return clientId.startsWith(clientPrefix) ? clientId.slice(clientPrefix.length) : clientId;
+}
+
 /** How to reach the brokers; the same for every client of the agent. */
 function connectionProperties(kafka: KafkaConfig, agentName: string): Properties {
   return {
     "bootstrap.servers": kafka.brokers.join(","),
-    "client.id": `streamsend-${agentName}`,
+    "client.id": `${clientPrefix}${agentName}`,
     // A request of 1 MB takes 63 s at 128 kbit/s; with the default of 60 s it would be sent for ever.
     "socket.timeout.ms": 300_000,
     "socket.keepalive.enable": true,

@@ -27,6 +27,17 @@ export interface Found {
   changedMs: number;
 }
 
+/** A lock on a file, or who else has that. */
+export interface FileLock {
+  /** What was said of whoever else has it; undefined: this process has. */
+  readonly takenBy: string | undefined;
+  /** Whether it is said who has it: there may have been no room for that. */
+  readonly isTold: boolean;
+  /** Whether the file system knows locks: where it knows none nobody is kept out. */
+  readonly isReal: boolean;
+  release(): Promise<void>;
+}
+
 /** All of it throws what the file system throws, with its `code`. */
 export interface Disk {
   /** For reading and writing, which its mode may forbid until then. @param make whether it is made if it is missing */
@@ -38,8 +49,17 @@ export interface Disk {
   readText(path: FilePath): Promise<string | undefined>;
   /** Bytes that are free for the agent on the file system of the path. */
   freeBytes(path: FilePath): Promise<number>;
+  /** Files that can still be made there; undefined: as many as there is space for. */
+  freeInodes(path: FilePath): Promise<number | undefined>;
   /** Whether the agent may make and rename entries of the folder. */
   mayChange(folder: FilePath): Promise<boolean>;
+  /**
+   * Locks a file until it is released or the process ends, however that comes. Neither changes the file.
+   *
+   * @param holders a folder that is made where it is missing; the name of the only entry there is what is said
+   * @param self says who has it, for whoever finds it locked
+   */
+  lock(path: FilePath, holders: string, self: string): Promise<FileLock>;
   /** Writes a small file whole; durable after a `sync`. */
   writeText(path: FilePath, text: string): Promise<void>;
   /** As far as the file system has such times. @param nanoseconds since 1970 */

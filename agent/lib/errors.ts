@@ -2,6 +2,8 @@
  * The one error that the agent throws on purpose: what was tried, on what, why it failed, and what to do next,
  * in a message that stands alone in a log line. `severity` is what `retry` obeys.
  */
+import { describeSystemError } from "./system-errors.ts";
+
 export type Severity = "permanent" | "retryable" | "fatal";
 
 export class AgentError extends Error {
@@ -23,9 +25,9 @@ export class ConfigurationError extends AgentError {
   }
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown; of a system's error what it means and what to do about it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? (describeSystemError(error) ?? error.message) : String(error);
 }
 
 /** The system's code of a failed call (`ENOENT`, `ENOSPC`), if it has one. */

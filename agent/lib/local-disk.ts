@@ -11,12 +11,15 @@ import {
   readdir,
   readFile,
   rename,
-  rm,
+  rmdir,
   statfs,
+  unlink,
 } from "node:fs/promises";
-import type { Disk, DiskFile, FilePath, Found } from "./disk.ts";
+import { join } from "node:path";
+import type { Disk, DiskFile, FileLock, FilePath, Found } from "./disk.ts";
 import type { Effects } from "./effects.ts";
 import { codeOf } from "./errors.ts";
+import { type LockState, lockFile } from "./file-lock.ts";
 import { setModificationTime } from "./file-times.ts";
 
 export type SyncFileSystem = (fd: number) => Promise<void>;
@@ -67,11 +70,39 @@ export class LocalDisk implements Disk {
     return bavail * bsize;
   }
 
+  async freeInodes(path: FilePath): Promise<number | undefined> {
+    const { files, ffree } = await statfs(path as string);
+    // btrfs and others have no number of them.
+    return files === 0 ? undefined : ffree;
+  }
+
   mayChange(folder: FilePath): Promise<boolean> {
     return access(folder, constants.W_OK | constants.X_OK).then(
       () => true,
       () => false,
     );
+  }
+
+  async lock(path: FilePath, holders: string, self: string): Promise<FileLock> {
+    for (;;) {
+      const { file, state } = await openLocked(path);
+      try {
+        if (state === "taken") {
+          const [takenBy = ""] = await readdir(holders).catch(() => []);
+          await file.close();
+          return { takenBy, isTold: false, isReal: true, release: async () => undefined };
+        }
+        // It may have been removed since it was opened: what others find there is another one then.
+        if ((await file.stat()).nlink > 0) {
+          const isTold = await tellHolder(holders, self);
+          return { takenBy: undefined, isTold, isReal: state === "locked", release: () => file.close() };
+        }
+        await file.close();
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    }
   }
 
   async writeText(path: FilePath, text: string): Promise<void> {
@@ -101,7 +132,7 @@ export class LocalDisk implements Disk {
   }
 
   remove(path: FilePath): Promise<void> {
-    return this.#effects.perform("remove", String(path), () => rm(path, { force: true }));
+    return this.#effects.perform("remove", String(path), () => orNothing(() => unlink(path)));
   }
 
   makeFolder(path: FilePath, mode: number): Promise<void> {
@@ -169,6 +200,38 @@ async function orNothing<T>(look: () => Promise<T>): Promise<T | undefined> {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
     throw error;
   }
+}
+
+/**
+ * Only for reading: a file that is open for writing would keep its file system from being made read-only. On NFS a lock takes
+ * one that is open for writing.
+ */
+async function openLocked(path: FilePath): Promise<{ file: FileHandle; state: LockState }> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const state = lockFile(file.fd);
+  if (state !== "unsupported") return { file, state };
+  const writable = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(() => undefined);
+  if (!writable) return { file, state };
+  await file.close();
+  return { file: writable, state: lockFile(writable.fd) };
+}
+
+/** By the name of a folder: no file is written, so that nothing of an output changes when an agent has only started. */
+async function tellHolder(holders: string, self: string): Promise<boolean> {
+  try {
+    await mkdir(holders, { mode: 0o700 }).catch(unless("EEXIST"));
+    for (const name of await readdir(holders)) if (name !== self) await rmdir(join(holders, name));
+    await mkdir(join(holders, self), { mode: 0o700 }).catch(unless("EEXIST"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function unless(code: string): (error: unknown) => void {
+  return (error) => {
+    if (codeOf(error) !== code) throw error;
+  };
 }
 
 async function withFile(

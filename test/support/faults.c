@@ -3,6 +3,7 @@
 //
 //   $FAULTS/fail-syncs   while it is there, each sync fails with EIO, and adds a byte to $FAULTS/failed
 //   $FAULTS/no-modes     the same for changes of modes, with EPERM as vfat says it
+//   $FAULTS/no-folders   the same for making folders, with EDQUOT
 //   $FAULTS/clock        seconds that the time of day is off, as text
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -51,6 +52,10 @@ int fchmod(int fd, mode_t mode) {
   static int (*real)(int, mode_t);
   if (!real) real = (int (*)(int, mode_t))dlsym(RTLD_NEXT, "fchmod");
   return fails("no-modes", EPERM) ? -1 : real(fd, mode);
+}
+
+int mkdir(const char* path, mode_t mode) {
+  return fails("no-folders", EDQUOT) ? -1 : mkdirat(AT_FDCWD, path, mode);
 }
 
 static int real_clock(clockid_t clock, struct timespec* now) {

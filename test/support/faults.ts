@@ -42,6 +42,15 @@ export class Faults {
     return writeFile(join(this.#folder, "no-modes"), "");
   }
 
+  /** From now on no folder can be made, as by a quota that is used up. */
+  refuseFolders(): Promise<void> {
+    return writeFile(join(this.#folder, "no-folders"), "");
+  }
+
+  endRefusingFolders(): Promise<void> {
+    return rm(join(this.#folder, "no-folders"));
+  }
+
   /** How many calls have failed. */
   async failedCalls(): Promise<number> {
     const file = join(this.#folder, "failed");

@@ -37,6 +37,12 @@ export class SimpleDisk implements AsyncDisposable {
     this.#folder = folder;
   }
 
+  /** Ends the driver: what is mounted is dead then. Not the kernel's own. */
+  async killDriver(): Promise<void> {
+    const { output } = await run(["fuser", this.#device]);
+    for (const pid of output.trim().split(/\s+/)) process.kill(Number(pid), "SIGKILL");
+  }
+
   /** Whoever uses it must have ended. */
   async unmount(): Promise<void> {
     const folder = this.#folder;

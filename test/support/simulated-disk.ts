@@ -2,7 +2,7 @@
  * A disk in memory that forgets in a power cut what was not synced, wholly or in part, and that fails when it is told
  * to. A machine has one; each process on it gets its own access, whose calls wait for their turns.
  */
-import type { Disk, DiskFile, FilePath, Found } from "../../agent/lib/disk.ts";
+import type { Disk, DiskFile, FileLock, FilePath, Found } from "../../agent/lib/disk.ts";
 import type { Random } from "./random.ts";
 import { SimulatedFileSystem, systemError } from "./simulated-file-system.ts";
 import type { Luck, SimulatedFile, SimulatedNode } from "./simulated-inode.ts";
@@ -38,6 +38,7 @@ export class SimulatedDisk {
   readonly #random: Random;
   readonly #watcher: DiskWatcher;
   readonly #lies: DiskLies;
+  readonly #locks = new Map<SimulatedFile, Process>();
   /** How many bytes there is room for. */
   capacity = Number.MAX_SAFE_INTEGER;
   /** So many of the next syncs fail. */
@@ -79,7 +80,9 @@ export class SimulatedDisk {
       readText: (path) =>
         call("read", path, (text) => (files.at(text) ? files.file(text).seen.bytes.toString() : undefined)),
       freeBytes: (path) => call("ask for room", path, () => Math.max(0, this.capacity - this.usedBytes)),
+      freeInodes: async () => undefined,
       mayChange: (path) => call("ask for rights", path, (text) => files.at(text)?.kind === "folder"),
+      lock: (path, holders, self) => call("lock", path, (text) => this.#lock(process, text, holders, self)),
       writeText: (path, content) => {
         this.#watcher.asked(process, path.toString(), content);
         return call("write", path, (text) => this.#writeText(text, content));
@@ -96,6 +99,19 @@ export class SimulatedDisk {
       remove: (path) => call("remove", path, (text) => this.#remove(text)),
       makeFolder: (path) => call("make folder", path, (text) => files.makeFolder(text)),
     };
+  }
+
+  #lock(process: Process, path: string, holders: string, self: string): FileLock {
+    const file = this.files.file(path);
+    const other = this.#locks.get(file);
+    if (other?.alive && other !== process)
+      return { takenBy: other.name, isTold: false, isReal: true, release: async () => undefined };
+    this.#locks.set(file, process);
+    if (!this.files.at(holders)) this.files.makeFolder(holders);
+    for (const name of this.files.folder(holders).entries.keys()) this.files.remove(`${holders}/${name}`);
+    this.files.makeFolder(`${holders}/${self}`);
+    const release = async () => void this.#locks.delete(file);
+    return { takenBy: undefined, isTold: true, isReal: true, release };
   }
 
   #open(path: string, process: Process): DiskFile {

@@ -4,6 +4,7 @@ import { OpenFiles } from "../../agent/downloader/open-files.ts";
 import { Session } from "../../agent/downloader/session.ts";
 import { Store } from "../../agent/downloader/store.ts";
 import { GroupLedger } from "../../agent/ledger/group-ledger.ts";
+import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
@@ -28,6 +29,17 @@ export interface DownloaderWorld {
   hidesLog: boolean;
   /** The agent's clock stands still. */
   stopsClock: boolean;
+}
+
+/** What a session gets from its process. */
+interface Given {
+  signal: AbortSignal;
+  log: Log;
+  observer: Observer;
+  ledger: GroupLedger;
+  now(): number;
+  isFirst: boolean;
+  works(): void;
 }
 
 const retentionMs = 7 * 24 * 3600_000;
@@ -129,26 +141,25 @@ export class SimulatedDownloader implements Machine {
     turns.kill(process);
   }
 
-  async #session(
-    process: Process,
-    given: {
-      signal: AbortSignal;
-      log: Log;
-      observer: Observer;
-      ledger: GroupLedger;
-      now(): number;
-      isFirst: boolean;
-      works(): void;
-    },
-  ): Promise<void> {
-    const { group: coordinator, turns, random, config, hidesLog } = this.#world;
-    const { topic } = coordinator;
-    this.sessions++;
+  async #session(process: Process, given: Given): Promise<void> {
+    const { config } = this.#world;
     const disk = this.disk.for(process);
     const files = new OpenFiles(disk);
-    const store = new Store(config.output, files);
-    await store.open();
-    await store.require(config.minFreeBytes);
+    const self = { agent: this.name, host: "", pid: 1, group: "", session: `${++this.sessions}` };
+    const store = new Store(config.output, files, self);
+    try {
+      await store.open();
+      await store.require(config.minFreeBytes);
+      await this.#sessionOn(store, disk, process, given);
+    } finally {
+      await files.closeAll();
+      await store.close();
+    }
+  }
+
+  async #sessionOn(store: Store, disk: Disk, process: Process, given: Given): Promise<void> {
+    const { group: coordinator, turns, random, config, hidesLog } = this.#world;
+    const { topic } = coordinator;
     const group = await coordinator.join(process, store.name);
     this.#member = group;
     const { id } = topic;
@@ -185,7 +196,6 @@ export class SimulatedDownloader implements Machine {
       await session.run();
     } finally {
       await group.close();
-      await files.closeAll();
     }
   }
 }

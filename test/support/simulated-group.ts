@@ -170,6 +170,10 @@ export class Member implements Group {
     return turns.take(this.process, () => ({ low: topic.low(partition), high: topic.high(partition) }));
   }
 
+  async others(): Promise<string[]> {
+    return [];
+  }
+
   knownEnd(partition: number): number {
     return this.#group.topic.high(partition);
   }

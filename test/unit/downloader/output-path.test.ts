@@ -67,3 +67,22 @@ test("what the system says about a name is told from what it says about the outp
   expect(unstorable(failure("EROFS"))).toBeUndefined();
   expect(unstorable(new Error("no code"))).toBeUndefined();
 });
+
+test.each([
+  ["EPERM", /immutable/],
+  ["EACCES", /no right to write/],
+  ["ENOTDIR", /a file stands where/],
+  ["EXDEV", /another file system/],
+  ["EBUSY", /is mounted/],
+])("of %s the reason is told, and not that the name can't be held", (code, reason) => {
+  const message = unstorable(Object.assign(new Error(code), { code }))?.message;
+  expect(message).toMatch(reason);
+  expect(message).not.toContain("hold this name");
+});
+
+test.each(["EDQUOT", "EIO", "ESTALE", "EMFILE", "ENFILE", "ENOTCONN", "EUCLEAN", "ENODEV", "ENOMEM"])(
+  "%s is about the output as a whole",
+  (code) => {
+    expect(unstorable(Object.assign(new Error(code), { code }))).toBeUndefined();
+  },
+);

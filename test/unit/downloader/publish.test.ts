@@ -9,11 +9,16 @@ import { Store } from "../../../agent/downloader/store.ts";
 import type { Disk } from "../../../agent/lib/disk.ts";
 import { localDisk } from "../../support/local-disk.ts";
 
+const self = { agent: "inbox", host: "here", pid: 1, group: "group", session: "1" };
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "publish-"));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const stores: Store[] = [];
+afterAll(async () => {
+  for (const store of stores) await store.close();
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** An output with these files, and a version on its way to `till/report.csv`. */
 async function prepare(name: string, standing: Record<string, string>, path = "report.csv") {
@@ -22,7 +27,8 @@ async function prepare(name: string, standing: Record<string, string>, path = "r
   const at = (file: string) => join(output, "till", file);
   for (const [file, content] of Object.entries(standing)) await writeFile(at(file), content);
   const disk: Disk = localDisk();
-  const store = new Store(output, new OpenFiles(disk));
+  const store = new Store(output, new OpenFiles(disk), self);
+  stores.push(store);
   await store.open();
   const id = { uploader: "till", path, version: 1_700_000_000_000_000 };
   const publication = { ...id, size: 3, checksum: "", partial: "1-a", target: `till/${path}` };
