@@ -1,17 +1,15 @@
 /** Can the brokers be reached, over TLS and with the login that are configured? */
-import { connect } from "node:net";
 import type { Config, KafkaConfig } from "../config/config.ts";
-import { hostAndPort } from "../kafka/address.ts";
+import { advertised } from "../kafka/client-watch.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
+import type { BrokerAddress } from "../kafka/inspect.ts";
+import { knockAtAll, listProblems } from "../kafka/knock.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { Effects } from "../lib/effects.ts";
-import { codeOf, messageOf } from "../lib/errors.ts";
-import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
+import type { Patience } from "./patience.ts";
 
-/** For one connection; a link that takes longer can't be worked with either. */
-const knockMs = 4000;
 /** For the handshakes and the login. */
 const loginMs = 6000;
 
@@ -20,10 +18,11 @@ export async function* reachBrokers(
   config: Config,
   log: Log,
   signal: AbortSignal,
+  patience: Patience,
 ): AsyncGenerator<Finding, RecordProducer | undefined> {
   const { kafka } = config;
   const problems = await knockAtAll(kafka.brokers);
-  const said = [...problems].map(([address, problem]) => `${address} (${problem})`).join(", ");
+  const said = listProblems(problems);
   if (problems.size === kafka.brokers.length) {
     yield fail(
       "brokers",
@@ -36,7 +35,8 @@ export async function* reachBrokers(
     yield warn("brokers", `not all of kafka.brokers can be reached: ${said}`, "start them, or take them out");
   }
   try {
-    const producer = await openProducer(config, log, signal);
+    const producer = await patience.wait(openProducer(config, log, signal), loginMs);
+    if (!producer) throw new KafkaError("connecting to Kafka", codes.timedOut, "no answer");
     yield* describeSecurity(kafka);
     return producer;
   } catch (error) {
@@ -46,54 +46,32 @@ export async function* reachBrokers(
   }
 }
 
-/** Every broker has to be reached from here, by the address that the brokers themselves give out. */
-export async function knockAtCluster(addresses: readonly string[]): Promise<Finding> {
-  const problems = await knockAtAll(addresses);
+/** Every broker has to be reached from here, by the address that the brokers themselves give out. `all`: none can be. */
+export async function knockAtCluster(
+  brokers: readonly BrokerAddress[],
+): Promise<{ findings: Finding[]; all: boolean }> {
+  const problems = await knockAtAll(brokers.map(({ address }) => address));
+  const said = brokers
+    .map(({ address }) => address)
+    .slice(0, 10)
+    .join(", ");
   if (problems.size === 0)
-    return ok("brokers", `${addresses.length} reached (${addresses.slice(0, 10).join(", ")})`);
-  const said = [...problems].map(([address, problem]) => `${address} (${problem})`).join(", ");
-  return fail(
-    "brokers",
-    `the cluster gives out addresses that can't be reached from here: ${said}`,
-    "check advertised.listeners of these brokers, name resolution and the firewall",
-  );
-}
-
-/** The addresses that do not answer, and why. */
-async function knockAtAll(addresses: readonly string[]): Promise<Map<string, string>> {
-  const answers = await Promise.all(
-    addresses.map(async (address) => [address, await knock(address)] as const),
-  );
-  return new Map(
-    answers.flatMap(([address, problem]) => (problem === undefined ? [] : [[address, problem]])),
-  );
-}
-
-function knock(address: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(hostAndPort(address));
-    const end = (problem?: string) => {
-      socket.destroy();
-      resolve(problem);
-    };
-    socket.setTimeout(knockMs, () => end(`no answer within ${knockMs / 1000} s`));
-    socket.once("connect", () => end());
-    socket.once("error", (error) => end(reasons[codeOf(error) ?? ""] ?? messageOf(error)));
+    return { findings: [ok("brokers", `${brokers.length} reached (${said})`)], all: false };
+  const findings = brokers.flatMap(({ id, address }) => {
+    const problem = problems.get(address);
+    return problem === undefined ? [] : [brokerFailure(advertised(id, address, problem))];
   });
+  return { findings, all: problems.size === brokers.length };
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the name server does not answer",
-  EHOSTUNREACH: "no way to this host",
-  ENETUNREACH: "no way to this network",
-  ETIMEDOUT: "no answer",
-};
+function brokerFailure(reason: string): Finding {
+  const { what, fix } = withFix(reason, "check kafka.brokers, that they run, and the firewall");
+  return fail("brokers", what, fix);
+}
 
-async function openProducer(config: Config, log: Log, signal: AbortSignal): Promise<RecordProducer> {
+function openProducer(config: Config, log: Log, signal: AbortSignal): Promise<RecordProducer> {
   const { kafka, name: agentName } = config;
-  const opening = RecordProducer.open({
+  return RecordProducer.open({
     kafka,
     agentName,
     queueBytes: 1 << 20,
@@ -102,13 +80,6 @@ async function openProducer(config: Config, log: Log, signal: AbortSignal): Prom
     log,
     signal,
   });
-  const late = pause(loginMs).then(() => {
-    throw new KafkaError("connecting to Kafka", codes.timedOut, "no answer");
-  });
-  // The one that loses has nobody to tell.
-  late.catch(() => undefined);
-  opening.catch(() => undefined);
-  return Promise.race([opening, late]);
 }
 
 function* describeSecurity(kafka: KafkaConfig): Generator<Finding> {
@@ -137,15 +108,25 @@ function* describeSecurity(kafka: KafkaConfig): Generator<Finding> {
 
 function explainFailure(error: KafkaError): Finding {
   const reason = error.message.replace(/^connecting to Kafka: /, "");
-  const [, what = reason, advice = "check kafka.brokers, kafka.tls and kafka.sasl"] =
-    /^(.*): (check .*)$/.exec(reason) ?? [];
   if (error.code === codes.authentication) {
-    return fail("login", what, advice === reason ? "set kafka.sasl.mechanism to one of theirs" : advice);
+    const { what, fix } = withFix(reason, "set kafka.sasl.mechanism to one of theirs");
+    return fail("login", what, fix);
   }
-  if (error.code === codes.ssl) return fail("TLS", what, advice);
+  if (error.code === codes.ssl) {
+    const { what, fix } = withFix(reason, "check kafka.brokers, kafka.tls and kafka.sasl");
+    return fail("TLS", what, fix);
+  }
+  if (/^(broker -?\d+ advertises|no broker can be reached: )/.test(reason)) return brokerFailure(reason);
   return fail(
     "brokers",
     "they can be reached, but answer nothing that this agent understands",
     "check that it is Kafka, the port, and whether it wants TLS (kafka.tls) or a login (kafka.sasl)",
   );
+}
+
+/** A reason of the agent ends with what to do. */
+function withFix(reason: string, otherwise: string): { what: string; fix: string } {
+  const [, what = reason, fix = otherwise] =
+    /^(.*?): ((?:check|set|renew|start|correct) .*)$/.exec(reason) ?? [];
+  return { what, fix };
 }

@@ -7,12 +7,14 @@
 import type { Config } from "../config/config.ts";
 import type { Client } from "../kafka/connect.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
-import { brokerAddresses, groupRights, inspectTopic, type TopicInspection } from "../kafka/inspect.ts";
+import { brokerAddresses, inspectGroup, inspectTopic, type TopicInspection } from "../kafka/inspect.ts";
 import { type NewTopic, newTopics, validateTopic } from "../kafka/new-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
+import type { Topics } from "../kafka/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
+import { count } from "./amounts.ts";
 import { judgeBacklog, measureBacklog } from "./backlog.ts";
 import { knockAtCluster, reachBrokers } from "./brokers.ts";
 import { examineClock } from "./clock.ts";
@@ -20,90 +22,131 @@ import { type Finding, fail, ok, untried } from "./finding.ts";
 import { giveRights, makeTopic } from "./fixes.ts";
 import { examineName } from "./name.ts";
 import { examineOutput } from "./output.ts";
-import { withPatience } from "./patience.ts";
-import { judgeRights, neededRights } from "./rights.ts";
+import { Patience } from "./patience.ts";
+import { judgeMembers, judgeRights, neededRights } from "./rights.ts";
 import { judgeChunks, judgeLedger } from "./topics.ts";
 import { examineWatches } from "./watches.ts";
 
-/** For a look that takes several requests, or reads a part of the ledger. */
-const requestsMs = 60_000;
+/** To let go of the brokers in order; the process ends anyhow. */
+const closeMs = 1000;
 
 /** Gives findings as they are made. Throws a `ConfigurationError` where the client refuses `kafka.options`. */
 export async function* examine(config: Config, log: Log, signal: AbortSignal): AsyncGenerator<Finding> {
-  const producer = yield* reachBrokers(config, log, signal);
+  const patience = new Patience();
+  // Beside the brokers: the one may take its time while the others do.
+  const files = collect(
+    config.role === "uploader"
+      ? examineWatches(config.uploader, patience)
+      : examineOutput(config.downloader, patience),
+  );
+  files.catch(() => undefined);
+  const producer = yield* reachBrokers(config, log, signal, patience);
   if (producer === undefined) {
     yield untried("topics, rights, limits, retention, clock", "there is no connection");
   } else {
-    try {
-      yield* examineCluster(config, producer, log);
-    } finally {
-      await producer.close(0);
-    }
+    yield* examineCluster({ config, producer, log, patience });
+    await patience.wait(producer.close(0), closeMs);
   }
-  if (config.role === "uploader") yield* examineWatches(config.uploader);
-  else yield* await examineOutput(config.downloader);
+  yield* await files;
 }
 
-async function* examineCluster(config: Config, producer: RecordProducer, log: Log): AsyncGenerator<Finding> {
+async function collect(findings: AsyncGenerator<Finding>): Promise<Finding[]> {
+  return Array.fromAsync(findings);
+}
+
+interface Parts {
+  config: Config;
+  producer: RecordProducer;
+  log: Log;
+  patience: Patience;
+}
+
+async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
+  const { config, producer, patience } = parts;
   const { kafka } = config;
   const client = await producer.client();
-  const addresses = await brokerAddresses(client, kafka.topic);
-  yield await knockAtCluster(addresses);
-  const chunkBytes = config.role === "uploader" ? config.uploader.chunkBytes : "auto";
-  const circumstances = {
-    kafka,
-    brokers: addresses.length,
-    ...(chunkBytes === "auto" ? {} : { chunkBytes }),
-  };
+  const addresses = await patience.wait(brokerAddresses(client, kafka.topic));
+  if (!addresses) {
+    yield fail("brokers", "they do not say who belongs to the cluster", "see the brokers' logs");
+    return;
+  }
+  const unreachable = await knockAtCluster(addresses);
+  yield* unreachable.findings;
+  if (unreachable.all) {
+    yield untried("topics, rights, limits, retention, clock", "no broker can be reached where it says it is");
+    return;
+  }
   const wanted = newTopics(kafka);
-  const chunks = yield* findTopic(config, client, wanted.chunks);
-  if (chunks) yield* judgeChunks(chunks, circumstances);
-  const ledger = yield* findTopic(config, client, wanted.ledger);
-  if (ledger) yield* judgeLedger(ledger, circumstances);
-  const denied = yield* examineRights(config, client, [chunks, ledger]);
-  if (!chunks || !ledger || denied) {
+  const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, client, topic));
+  const rights = examineGroupRights(config, client, patience);
+  rights.catch(() => undefined);
+  const [chunks, ledger] = await Promise.all(looks);
+  const circumstances = { kafka, brokers: addresses.length, ...chunkBytesOf(config) };
+  yield* chunks?.findings ?? [];
+  if (chunks?.topic) yield* judgeChunks(chunks.topic, circumstances);
+  yield* ledger?.findings ?? [];
+  if (ledger?.topic) yield* judgeLedger(ledger.topic, circumstances);
+  const onRights = [...judgeTopicRights(config, [chunks?.topic, ledger?.topic]), ...(await rights)];
+  yield* onRights;
+  const denied = onRights.some(({ level }) => level === "fail");
+  if (!chunks?.topic || !ledger?.topic || denied) {
     const why = denied ? "a right is missing" : "a topic is missing";
     yield untried(config.role === "uploader" ? "name, clock" : "backlog, clock", why);
     return;
   }
-  const topics = { chunks: chunks.topic, ledger: ledger.topic };
-  if (config.role === "uploader") {
-    yield* attempt(`name ${config.name}`, async () => [await examineName(config, topics.ledger, log)]);
-  } else {
-    const role = config.downloader;
-    yield* attempt("backlog", async () => {
-      const backlog = await measureBacklog(config, role, topics.chunks, log);
-      return judgeBacklog(config, topics.chunks, backlog, deviceNowMs());
-    });
-  }
-  yield* attempt("clock", () => examineClock(config, topics, producer));
+  yield* examineContents(parts, { chunks: chunks.topic.topic, ledger: ledger.topic.topic });
 }
 
-/** What the brokers tell of the topic; undefined where there is none, or no right to know. */
-async function* findTopic(
-  config: Config,
-  client: Client,
-  wanted: NewTopic,
-): AsyncGenerator<Finding, TopicInspection | undefined> {
+function chunkBytesOf(config: Config): { chunkBytes?: number } {
+  const chunkBytes = config.role === "uploader" ? config.uploader.chunkBytes : "auto";
+  return chunkBytes === "auto" ? {} : { chunkBytes };
+}
+
+/** What stands in the topics, as far as the role depends on it. */
+async function* examineContents(parts: Parts, topics: Topics): AsyncGenerator<Finding> {
+  const { config, producer, log, patience } = parts;
+  const looks = [attempt("clock", patience, () => examineClock(config, topics, producer))];
+  if (config.role === "uploader") {
+    const look = async () => [await examineName(config, topics.ledger, log)];
+    looks.unshift(attempt(`name ${config.name}`, patience, look));
+  } else {
+    const role = config.downloader;
+    const look = async () => {
+      const backlog = await measureBacklog(config, role, topics.chunks, log);
+      return judgeBacklog(config, topics.chunks, backlog, deviceNowMs());
+    };
+    looks.unshift(attempt("backlog", patience, look));
+  }
+  for (const findings of await Promise.all(looks)) yield* findings;
+}
+
+interface FoundTopic {
+  /** undefined: there is none, or no right to know. */
+  topic?: TopicInspection;
+  findings: Finding[];
+}
+
+/** What the brokers tell of the topic. */
+async function findTopic({ config, patience }: Parts, client: Client, wanted: NewTopic): Promise<FoundTopic> {
   const { kafka } = config;
   const subject = wanted.name === kafka.ledger ? `ledger ${wanted.name}` : `topic ${wanted.name}`;
-  try {
+  const look = async (): Promise<FoundTopic> => {
     const found = await inspectTopic(client, wanted.name);
-    if (found) return found;
+    if (found) return { topic: found, findings: [] };
     if (!kafka.createTopics) {
-      yield fail(subject, "is missing, and kafka.create_topics is false", makeTopic(kafka, wanted));
-      return undefined;
+      const text = "is missing, and kafka.create_topics is false";
+      return { findings: [fail(subject, text, makeTopic(kafka, wanted))] };
     }
     await validateTopic(client, wanted, kafka);
-    const partitions = `${wanted.partitions} partition${wanted.partitions === 1 ? "" : "s"}`;
-    yield ok(
-      subject,
-      `is missing; the agent will make it, with ${partitions}: the brokers would accept that`,
-    );
+    const text = `is missing; the agent will make it, with ${count(wanted.partitions, "partition")}: the brokers would accept that`;
+    return { findings: [ok(subject, text)] };
+  };
+  try {
+    const found = await patience.wait(look());
+    return found ?? { findings: [fail(subject, "the brokers do not answer", "see the lines on brokers")] };
   } catch (error) {
-    yield explain(config, subject, wanted, error);
+    return { findings: [explain(config, subject, wanted, error)] };
   }
-  return undefined;
 }
 
 function explain(config: Config, subject: string, wanted: NewTopic, error: unknown): Finding {
@@ -127,32 +170,39 @@ function explain(config: Config, subject: string, wanted: NewTopic, error: unkno
   return fail(subject, text, "correct kafka.replication, partitions and retention, or make it yourself");
 }
 
-/** Returns whether one is denied without which the role can't work. */
-async function* examineRights(
-  config: Config,
-  client: Client,
-  topics: readonly (TopicInspection | undefined)[],
-): AsyncGenerator<Finding, boolean> {
-  const findings: Finding[] = [];
-  for (const needed of neededRights(config)) {
-    if (needed.resource === "group") {
-      const judge = async () => judgeRights(config.kafka, needed, await groupRights(client, needed.name));
-      for await (const finding of attempt(`rights on group ${needed.name}`, judge)) findings.push(finding);
-      continue;
-    }
+function judgeTopicRights(config: Config, topics: readonly (TopicInspection | undefined)[]): Finding[] {
+  return neededRights(config).flatMap((needed) => {
     const found = topics.find((inspection) => inspection?.topic.name === needed.name);
-    if (found) findings.push(...judgeRights(config.kafka, needed, found.rights));
-  }
-  yield* findings;
-  return findings.some(({ level }) => level === "fail");
+    return needed.resource === "topic" && found ? judgeRights(config.kafka, needed, found.rights) : [];
+  });
+}
+
+async function examineGroupRights(config: Config, client: Client, patience: Patience): Promise<Finding[]> {
+  const looks = neededRights(config)
+    .filter(({ resource }) => resource === "group")
+    .map((needed) => {
+      const look = async () => {
+        const { rights, members } = await inspectGroup(client, needed.name);
+        return [
+          ...judgeRights(config.kafka, needed, rights),
+          ...judgeMembers(config.kafka, needed.name, members),
+        ];
+      };
+      return attempt(`rights on group ${needed.name}`, patience, look);
+    });
+  return (await Promise.all(looks)).flat();
 }
 
 /** A look that fails is a finding as well. */
-async function* attempt(subject: string, look: () => Promise<Finding[]>): AsyncGenerator<Finding> {
+async function attempt(
+  subject: string,
+  patience: Patience,
+  look: () => Promise<Finding[]>,
+): Promise<Finding[]> {
   try {
-    yield* (await withPatience(look(), requestsMs)) ?? [untried(subject, "the brokers take too long")];
+    return (await patience.wait(look())) ?? [untried(subject, "the brokers take too long")];
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
-    yield fail(subject, messageOf(error), "see the lines on rights and brokers");
+    return [fail(subject, messageOf(error), "see the lines on rights and brokers")];
   }
 }

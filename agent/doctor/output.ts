@@ -6,7 +6,7 @@ import type { DownloaderConfig } from "../config/config.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { aboutBytes } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
-import { withPatience } from "./patience.ts";
+import type { Patience } from "./patience.ts";
 
 /** statfs(2)'s types of file systems that do not keep what is written, or not by all its names. */
 const oddTypes: ReadonlyMap<number, string> = new Map([
@@ -14,11 +14,15 @@ const oddTypes: ReadonlyMap<number, string> = new Map([
   [0x794c7630, "overlayfs, as of a container: gone with it, unless a volume is mounted there"],
 ]);
 
-export async function examineOutput(downloader: DownloaderConfig): Promise<Finding[]> {
+export async function* examineOutput(
+  downloader: DownloaderConfig,
+  patience: Patience,
+): AsyncGenerator<Finding> {
   const subject = `output ${downloader.output}`;
-  const found = await withPatience(look(downloader, subject));
-  if (found !== undefined) return found;
-  return [fail(subject, "the file system does not answer", "see whether its server, or its disk, is there")];
+  const found = await patience.wait(look(downloader, subject));
+  if (found !== undefined) yield* found;
+  else
+    yield fail(subject, "the file system does not answer", "see whether its server, or its disk, is there");
 }
 
 async function look(downloader: DownloaderConfig, subject: string): Promise<Finding[]> {

@@ -1,6 +1,6 @@
 /** Has this user the rights that the role needs? As the brokers say; nothing is written or joined to find out. */
 import type { Config, KafkaConfig } from "../config/config.ts";
-import type { Operation } from "../kafka/inspect.ts";
+import type { GroupMember, Operation } from "../kafka/inspect.ts";
 import { readerGroup } from "../kafka/settings.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
 import { giveRights } from "./fixes.ts";
@@ -45,4 +45,19 @@ export function judgeRights(
   const text = `${[...missing, ...missed].join(", ")} denied to this user`;
   const fix = giveRights(kafka, resource, name, [...missing, ...missed]);
   return [missing.length > 0 ? fail(subject, text, fix) : warn(subject, text, fix)];
+}
+
+/** A group is shared by the downloaders of one topic; another pipeline in it holds both up at each rebalance. */
+export function judgeMembers(
+  { topic }: KafkaConfig,
+  group: string,
+  members: readonly GroupMember[],
+): Finding[] {
+  const strangers = members.filter(({ topics }) => topics.length > 0 && !topics.includes(topic));
+  if (strangers.length === 0) return [];
+  const said = strangers
+    .slice(0, 5)
+    .map(({ clientId, host, topics }) => `${clientId} on ${host} reads ${topics.slice(0, 3).join(", ")}`);
+  const text = `has members of another pipeline (${said.join("; ")})`;
+  return [warn(`group ${group}`, text, "give each pipeline a group of its own: set downloader.group")];
 }

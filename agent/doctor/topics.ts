@@ -72,8 +72,8 @@ function judgeBoth(found: TopicInspection, { kafka, brokers }: Circumstances, su
     const text = "its settings can't be read: whether they would lose data is not known";
     wrong.push(warn(subject, text, `give the right DESCRIBE_CONFIGS on topic ${topic.name}`));
   }
-  if (leaderless > 0) {
-    const text = `${leaderless} of ${topic.partitions} partitions have no leader`;
+  if (leaderless.length > 0) {
+    const text = `${leaderless.length} of ${topic.partitions} partitions have no leader`;
     wrong.push(fail(subject, text, "start the brokers that hold them"));
   }
   if (replicas === 1 && brokers > 1) {
@@ -86,14 +86,35 @@ function judgeBoth(found: TopicInspection, { kafka, brokers }: Circumstances, su
       ),
     );
   }
-  const insync = Number(topic.settings.get("min.insync.replicas") ?? 1);
-  if (insync > replicas) {
-    const text = `min.insync.replicas is ${insync}, with ${count(replicas, "replica")}: nothing could be written`;
-    wrong.push(fail(subject, text, setTopic(kafka, topic.name, `min.insync.replicas=${replicas}`)));
-  }
+  wrong.push(...judgeInSync(found, kafka, subject));
   if (topic.maxMessageBytes < leastMessageBytes) {
     const text = `max.message.bytes is ${topic.maxMessageBytes}, less than the ${leastMessageBytes} that are needed`;
     wrong.push(fail(subject, text, setTopic(kafka, topic.name, "max.message.bytes=1048588")));
+  }
+  return wrong;
+}
+
+/** Writes wait until as many replicas as min.insync.replicas are in sync. */
+function judgeInSync(found: TopicInspection, kafka: KafkaConfig, subject: string): Finding[] {
+  const { topic, replicas, behind } = found;
+  const wrong: Finding[] = [];
+  const least = Number(topic.settings.get("min.insync.replicas") ?? 1);
+  if (least > replicas) {
+    // Since then they take the number of replicas where there are fewer (KAFKA-15583).
+    const text = `min.insync.replicas is ${least}, with ${count(replicas, "replica")}: brokers before 3.7 would take no writes`;
+    wrong.push(warn(subject, text, setTopic(kafka, topic.name, `min.insync.replicas=${replicas}`)));
+  }
+  if (behind.length === 0) return wrong;
+  const out = [...new Set(behind.flatMap((partition) => partition.out))].toSorted((a, b) => a - b);
+  const fix = `start ${out.length === 1 ? "broker" : "brokers"} ${out.join(", ")}, or see why ${out.length === 1 ? "it lags" : "they lag"} behind`;
+  const tooFew = behind.filter((partition) => partition.inSync < Math.min(least, partition.replicas));
+  if (tooFew.length > 0) {
+    const inSync = Math.min(...tooFew.map((partition) => partition.inSync));
+    const text = `${tooFew.length} of ${count(topic.partitions, "partition")} can't be written to: ${count(inSync, "replica")} in sync, min.insync.replicas is ${least}`;
+    wrong.push(fail(subject, text, fix));
+  } else {
+    const text = `${behind.length} of ${count(topic.partitions, "partition")} are not in sync on all of their replicas`;
+    wrong.push(warn(subject, text, fix));
   }
   return wrong;
 }

@@ -6,33 +6,37 @@ import type { UploaderConfig, WatchConfig } from "../config/config.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { count } from "./amounts.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
-import { withPatience } from "./patience.ts";
+import type { Patience } from "./patience.ts";
 
-/** Looked at in each watch: enough to notice a mistake that was made for all of them. */
-const mostFolders = 5000;
+/** Opened in each watch: enough to notice a mistake that was made for all of them. */
 const mostFiles = 50;
+/** For counting the folders below a watch. */
+const surveyMs = 8000;
 
-export async function* examineWatches(uploader: UploaderConfig): AsyncGenerator<Finding> {
+export async function* examineWatches(uploader: UploaderConfig, patience: Patience): AsyncGenerator<Finding> {
   let folders = 0;
-  for (const watch of uploader.watch) {
+  let isAll = true;
+  const surveys = uploader.watch.map((watch) => patience.wait(survey(watch)));
+  for (const [at, watch] of uploader.watch.entries()) {
     const subject = `watch ${watch.path}`;
-    const found = await withPatience(survey(watch));
+    const found = await surveys[at];
     if (found === undefined) {
       const text = "the file system does not answer";
       yield fail(subject, text, "see whether its server, or its disk, is there; umount -l frees a dead one");
       continue;
     }
     folders += found.folders;
+    isAll &&= found.isAll;
     if (found.problem !== undefined) {
       yield fail(subject, found.problem.text, found.problem.fix);
       continue;
     }
-    const seen = found.isAll ? count(found.folders, "folder") : `${mostFolders} folders or more`;
+    const seen = `${count(found.folders, "folder")}${found.isAll ? "" : " or more"}`;
     const opened = found.opened === 0 ? "no file to try" : `${count(found.opened, "file")} opened`;
     yield ok(subject, `readable, ${seen}; ${opened}`);
     if (uploader.after === "delete" || uploader.after === "move") yield* examineRemoving(uploader, watch);
   }
-  yield* examineInotify(folders);
+  yield* examineInotify(folders, isAll);
 }
 
 interface Survey {
@@ -45,8 +49,10 @@ interface Survey {
 async function survey({ path, recursive }: WatchConfig): Promise<Survey> {
   const found: Survey = { folders: 0, isAll: true, opened: 0 };
   const waiting = [path];
+  const end = performance.now() + surveyMs;
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-    if (++found.folders > mostFolders) return { ...found, folders: mostFolders, isAll: false };
+    if (performance.now() > end) return { ...found, isAll: false };
+    found.folders++;
     try {
       if (folder === path && !(await stat(path)).isDirectory()) {
         return { ...found, problem: { text: "is no folder", fix: "name a folder in uploader.watch" } };
@@ -127,17 +133,24 @@ function isWritable(path: string): Promise<boolean> {
   );
 }
 
-async function* examineInotify(folders: number): AsyncGenerator<Finding> {
+async function* examineInotify(folders: number, isAll: boolean): AsyncGenerator<Finding> {
   const subject = "inotify";
   const limit = Number(
     await readFile("/proc/sys/fs/inotify/max_user_watches", "utf8").catch(() => Number.NaN),
   );
-  yield judgeInotify(subject, folders, limit);
+  yield judgeInotify(subject, folders, limit, isAll);
 }
 
-export function judgeInotify(subject: string, folders: number, limit: number): Finding {
+/** @param isAll whether all folders were counted; else there are more */
+export function judgeInotify(subject: string, folders: number, limit: number, isAll = true): Finding {
   if (Number.isNaN(limit)) return untried(subject, "this system does not say its limit");
-  if (folders <= limit / 2) return ok(subject, `${count(folders, "folder")} to watch, ${limit} allowed`);
-  const text = `${folders} folders to watch, ${limit} allowed to all programs of this user: some files would be found only by the rescan`;
-  return warn(subject, text, `sysctl -w fs.inotify.max_user_watches=${Math.max(524_288, 4 * folders)}`);
+  const needed = `${count(folders, "folder")}${isAll ? "" : " or more"} to watch`;
+  if (folders <= limit / 2) return ok(subject, `${needed}, ${limit} allowed`);
+  const fix = `sysctl -w fs.inotify.max_user_watches=${Math.max(524_288, 4 * folders)}`;
+  if (folders > limit) {
+    const text = `${needed}, ${limit} allowed to all programs of this user: files in the others are found only by the rescan`;
+    return warn(subject, text, fix);
+  }
+  const text = `${needed}, ${limit} allowed to all programs of this user: some files would be found only by the rescan`;
+  return warn(subject, text, fix);
 }

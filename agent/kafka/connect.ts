@@ -1,25 +1,19 @@
 /**
- * Making a client and getting it connected. The client's own `connect` says no more than "transport failure":
- * why a login or a TLS handshake failed stands only in its log events, which are read here.
+ * Making a client and getting it connected. The client's own `connect` says no more than "transport failure": why a login, a TLS
+ * handshake or an address failed is known to its watch (client-watch.ts).
  */
 import type { EventEmitter } from "node:events";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../config/config.ts";
-import { ConfigurationError, messageOf } from "../lib/errors.ts";
+import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { isForAnotherHost, speaksTls } from "./certificate-check.ts";
-import {
-  codes,
-  explainSecurity,
-  KafkaError,
-  kafkaError,
-  tlsUnknown,
-  tlsWanted,
-  unknownAuthority,
-  wrongHostName,
-} from "./errors.ts";
+import { bootstrapOf, ClientWatch, type Obstacle } from "./client-watch.ts";
+import { codes, KafkaError, kafkaError, tlsUnknown, tlsWanted } from "./errors.ts";
+import { fingerprintOfFiles, withFreshFiles } from "./fresh-files.ts";
+import { knockAtAll, listProblems } from "./knock.ts";
 import { speaksPlaintext } from "./plaintext-check.ts";
 import type { Properties } from "./settings.ts";
+import { speaksTls } from "./tls-look.ts";
 
 export type Producer = InstanceType<typeof RdKafka.Producer>;
 export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer>;
@@ -32,37 +26,70 @@ export interface ClientOptions {
   log: Log;
 }
 
+const connecting = "connecting to Kafka";
 const connectTimeoutMs = 30_000;
 const securityReasonMs = 200;
 
-/** Tries once. Throws a `KafkaError` that says why, permanent for a refused login, TLS or missing rights. */
+const watches = new WeakMap<Client, ClientWatch>();
+
+/** The watch of a client that `connect` gave. */
+export function watchOf(client: Client): ClientWatch | undefined {
+  return watches.get(client);
+}
+
+/**
+ * Tries once, with the files that the settings name as they are now. Throws an `AgentError` that says why, permanent for a
+ * refused login, TLS, a file that can't be used or missing rights.
+ *
+ * @param propertiesOf what the client is made with, from the configuration with the secrets of now
+ * @param topic whose metadata is asked for first
+ */
 export async function connect<C extends Client>(
   make: (properties: Properties) => C,
-  properties: Properties,
-  topic: string,
-  log: Log,
+  { kafka, log }: ClientOptions,
+  propertiesOf: (kafka: KafkaConfig) => Properties,
+  topic = kafka.topic,
 ): Promise<C> {
+  const properties = propertiesOf(withFreshFiles(kafka));
   const client = construct(make, properties);
-  const security = watchSecurity(client, log);
+  const watch = new ClientWatch(client, { log, properties, fingerprint: () => fingerprintOfFiles(kafka) });
   const polling = client instanceof RdKafka.Producer ? pollSoon(client) : undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      security.onFailure = reject;
+      let refused: KafkaError | undefined;
+      const fail = (error: unknown) => reject(refused ?? kafkaError(connecting, error));
+      watch.onRefused = (obstacle) => {
+        refused = refusal(obstacle);
+        reject(refused);
+      };
+      // An outage is the caller's to wait out and to say, not after the whole time for a connect. The reason, if a login or a
+      // TLS handshake is behind it, comes by another way and may be a moment later.
+      const events: EventEmitter = client;
+      events.on("event.error", (error: { code: number }) => {
+        if (error.code === codes.allBrokersDown) setTimeout(fail, securityReasonMs, error);
+      });
       client.connect({ allTopics: false, topic, timeout: connectTimeoutMs }, (error) => {
-        if (error) reject(security.failure ?? kafkaError("connecting to Kafka", error));
+        if (error) fail(error);
         else resolve();
       });
     });
-    security.onFailure = undefined;
+    watch.onRefused = undefined;
+    watches.set(client, watch);
     if (client instanceof RdKafka.Producer) client.setPollInBackground(true);
     return client;
   } catch (error) {
     // It can't be used again, and what it still waits for can take its time to end.
     void disconnect(client);
-    throw await refine(error, properties);
+    const reason = await refine(error, properties, watch);
+    watch.end();
+    throw reason;
   } finally {
     clearInterval(polling);
   }
+}
+
+function refusal({ kind, reason }: Obstacle): KafkaError {
+  return new KafkaError(connecting, kind === "kafka.sasl" ? codes.authentication : codes.ssl, reason);
 }
 
 /** A producer tells of an outage only while it is polled, and it can be polled a moment before it is connected. */
@@ -78,35 +105,45 @@ function pollSoon(producer: Producer): ReturnType<typeof setInterval> {
   return timer;
 }
 
-/** The client can't tell a wrong host name from an unknown authority, nor a port with TLS, or without, from a broker that hangs up. */
-async function refine(error: unknown, properties: Properties): Promise<unknown> {
+/** The client can't tell one broken certificate from another, nor a port with TLS, or without, from a broker that hangs up. */
+async function refine(error: unknown, properties: Properties, watch: ClientWatch): Promise<unknown> {
   if (!(error instanceof KafkaError)) return error;
-  const [broker = ""] = String(properties["bootstrap.servers"]).split(",");
+  const [broker = "", ...others] = bootstrapOf(properties);
   const isPlain = !String(properties["security.protocol"]).includes("ssl");
   if (isUnreachable(error)) {
-    if (isPlain && (await speaksTls(broker)))
-      return new KafkaError("connecting to Kafka", codes.ssl, tlsWanted, error);
+    if (isPlain && (await speaksTls(broker))) return new KafkaError(connecting, codes.ssl, tlsWanted, error);
     if (!isPlain && (await speaksPlaintext(broker)))
-      return new KafkaError("connecting to Kafka", codes.ssl, tlsUnknown, error);
+      return new KafkaError(connecting, codes.ssl, tlsUnknown, error);
   }
-  if (!error.message.endsWith(unknownAuthority)) return error;
-  const ca = properties["ssl.ca.location"];
-  const another = await isForAnotherHost(broker, ca === "probe" || ca === undefined ? undefined : String(ca));
-  return another ? new KafkaError("connecting to Kafka", codes.ssl, wrongHostName, error) : error;
+  const known = await watch.reason();
+  if (!isPlain && !known && isUnreachable(error)) {
+    const reason = await watch.explainTls(broker);
+    if (reason !== undefined) return new KafkaError(connecting, codes.ssl, reason, error);
+  }
+  if (known && known.kind !== "address") return refusal(known);
+  if (!isUnreachable(error)) return error;
+  if (known) return new KafkaError(connecting, codes.resolve, known.reason, error);
+  const problems = await knockAtAll([broker, ...others]);
+  if (problems.size === 0) return error;
+  return new KafkaError(connecting, error.code, `no broker can be reached: ${listProblems(problems)}`, error);
 }
 
 function isUnreachable({ code }: KafkaError): boolean {
-  return code === codes.allBrokersDown || code === codes.transport || code === codes.timedOut;
+  return unreachable.has(code);
 }
+
+const unreachable = new Set<number>([codes.allBrokersDown, codes.transport, codes.timedOut, codes.resolve]);
 
 function construct<C extends Client>(make: (properties: Properties) => C, properties: Properties): C {
   try {
     return make(properties);
   } catch (error) {
-    throw new ConfigurationError(
-      `kafka.options: the client refuses this configuration: ${messageOf(error)}`,
-      error,
-    );
+    const reason = messageOf(error);
+    // The files were good a moment ago: they are being changed.
+    if (/ssl\.(ca|certificate|key|keystore|crl)\.location/.test(reason))
+      throw new AgentError(`kafka.tls: the client can't use its files: ${reason}`, "permanent", error);
+    const setting = reason.includes("ssl.cipher.suites") ? "kafka.tls.ciphers" : "kafka.options";
+    throw new ConfigurationError(`${setting}: the client refuses this configuration: ${reason}`, error);
   }
 }
 
@@ -130,35 +167,4 @@ export function makeProducer(properties: Properties): Producer {
 
 export function makeConsumer(properties: Properties): Consumer {
   return new RdKafka.KafkaConsumer(properties as never);
-}
-
-interface SecurityWatch {
-  failure: KafkaError | undefined;
-  onFailure: ((failure: KafkaError) => void) | undefined;
-}
-
-/** Reads the client's log for the reasons that it gives nowhere else; goes on as long as the client lives. */
-function watchSecurity(client: Client, log: Log): SecurityWatch {
-  const watch: SecurityWatch = { failure: undefined, onFailure: undefined };
-  const notice = (line: string) => {
-    const found = explainSecurity(line);
-    if (!found || watch.failure?.code === found.code) return;
-    watch.failure = new KafkaError("connecting to Kafka", found.code, found.reason, line);
-    if (watch.onFailure) watch.onFailure(watch.failure);
-    else log.error(watch.failure.message);
-  };
-  const fail = (error: unknown) =>
-    watch.onFailure?.(watch.failure ?? kafkaError("connecting to Kafka", error));
-  const events: EventEmitter = client;
-  events.on("event.log", (event: { severity: number; fac: string; message: string }) => {
-    log.debug(`kafka client: ${event.fac}: ${event.message}`);
-    notice(event.message);
-  });
-  events.on("event.error", (error: RdKafka.LibrdKafkaError) => {
-    // While connecting, an outage is the caller's to wait out and to say, not after the whole time for a connect. The
-    // reason, if a login or a TLS handshake is behind it, comes by another way and may be a moment later.
-    if (error.code === codes.allBrokersDown) setTimeout(fail, securityReasonMs, error);
-    if (error.code === codes.authentication || error.code === codes.ssl) notice(error.message);
-  });
-  return watch;
 }

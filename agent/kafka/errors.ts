@@ -4,6 +4,7 @@
  * Codes: librdkafka's rd_kafka_resp_err_t, negative ones are local, others the Kafka protocol's.
  */
 import { AgentError, type Severity } from "../lib/errors.ts";
+import { errorTexts, isGeneric } from "./error-texts.ts";
 
 export const codes = {
   fatal: -150,
@@ -91,60 +92,65 @@ export function kafkaError(what: string, error: unknown, groupRight = "a right t
   return new KafkaError(what, code, reason, error);
 }
 
-export const unknownAuthority =
-  "the brokers' certificate is not signed by a known authority: check kafka.tls.ca";
 export const tlsWanted = "the brokers speak TLS on this port: check kafka.tls.enabled and kafka.brokers";
 export const tlsUnknown =
   "the brokers do not speak TLS on this port: check kafka.brokers and kafka.tls.enabled";
 
-export const wrongHostName =
+const unknownAuthority = "the brokers' certificate is not signed by a known authority: check kafka.tls.ca";
+const wrongHostName =
   "the brokers' certificate is for another host name: check kafka.brokers (or kafka.tls.verify_hostname)";
 
+/** What a line of the client's log says of a failed login or TLS handshake. */
+export interface SecurityProblem {
+  setting: "kafka.sasl" | "kafka.tls";
+  code: number;
+  /** One line, with what to do. */
+  reason: string;
+}
+
+const securityProblems: readonly (readonly [RegExp, SecurityProblem["setting"], string])[] = [
+  [
+    /sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i,
+    "kafka.sasl",
+    "the login was refused: check kafka.sasl.mechanism, username and password",
+  ],
+  [
+    /unsupported sasl mechanism|mechanism handshake failed/i,
+    "kafka.sasl",
+    "the brokers do not offer this kafka.sasl.mechanism",
+  ],
+  [/hostname mismatch|IP address mismatch|does not match/i, "kafka.tls", wrongHostName],
+  [
+    /certificate verify failed|unable to get (local )?issuer|self[- ]signed certificate/i,
+    "kafka.tls",
+    unknownAuthority,
+  ],
+  [
+    /certificate (required|expired|revoked)|bad certificate|unknown ca|certificate unknown|handshake failure|alert protocol version|unsupported protocol/i,
+    "kafka.tls",
+    "the brokers refused the TLS handshake: check kafka.tls.cert and kafka.tls.key",
+  ],
+  [
+    /ssl.*(wrong version number|unexpected message|packet length)|connecting to a PLAINTEXT/i,
+    "kafka.tls",
+    tlsUnknown,
+  ],
+];
+
 /** A one-line explanation of a failed TLS handshake or login from the client's log line, with what to do. */
-export function explainSecurity(line: string): { code: number; reason: string } | undefined {
+export function explainSecurity(line: string): SecurityProblem | undefined {
   // Without the broker's address: in `sasl_ssl://…: SSL handshake failed` only the latter is the reason.
   const logLine = line.replace(/\bsasl_(ssl|plaintext):\/\/\S+/gi, "");
   // A missing right: who lacks it has logged in.
   if (/authorization failed/i.test(logLine)) return undefined;
-  if (/sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i.test(logLine)) {
-    return {
-      code: codes.authentication,
-      reason: "the login was refused: check kafka.sasl.mechanism, username and password",
-    };
-  }
-  if (/unsupported sasl mechanism|mechanism handshake failed/i.test(logLine)) {
-    return { code: codes.authentication, reason: "the brokers do not offer this kafka.sasl.mechanism" };
-  }
-  if (/hostname mismatch|IP address mismatch|does not match/i.test(logLine)) {
-    return { code: codes.ssl, reason: wrongHostName };
-  }
-  if (/certificate verify failed|unable to get (local )?issuer|self[- ]signed certificate/i.test(logLine)) {
-    return {
-      code: codes.ssl,
-      reason: unknownAuthority,
-    };
-  }
-  if (
-    /(certificate required|bad certificate|unknown ca|certificate unknown|handshake failure)/i.test(logLine)
-  ) {
-    return {
-      code: codes.ssl,
-      reason: "the brokers refused the TLS handshake: check kafka.tls.cert and kafka.tls.key",
-    };
-  }
-  if (
-    /ssl.*(wrong version number|unexpected message|packet length)|connecting to a PLAINTEXT/i.test(logLine)
-  ) {
-    return {
-      code: codes.ssl,
-      reason: tlsUnknown,
-    };
-  }
-  return undefined;
+  const found = securityProblems.find(([pattern]) => pattern.test(logLine));
+  if (!found) return undefined;
+  const [, setting, reason] = found;
+  return { setting, code: setting === "kafka.sasl" ? codes.authentication : codes.ssl, reason };
 }
 
 function severityOf(code: number): Severity {
-  if (permanent.has(code)) return "permanent";
+  if (permanent.has(code) || errorTexts.get(code)?.permanent) return "permanent";
   return fatal.has(code) ? "fatal" : "retryable";
 }
 
@@ -166,8 +172,17 @@ function explain(code: number, error: unknown): string {
     case codes.resolve:
     case codes.timedOut:
       return "no broker can be reached";
-    default:
-      if (typeof error === "object" && error !== null && "message" in error) return String(error.message);
-      return `error ${code}`;
+    default: {
+      const known = errorTexts.get(code)?.says;
+      const words = wordsOf(error);
+      if (known === undefined) return words ?? `error ${code}`;
+      return words === undefined || isGeneric(words) ? known : `${known} (${words})`;
+    }
   }
+}
+
+function wordsOf(error: unknown): string | undefined {
+  return typeof error === "object" && error !== null && "message" in error
+    ? String(error.message)
+    : undefined;
 }

@@ -2,15 +2,15 @@
  * A member of a consumer group, as one stream of events: records, partitions gained, partitions to give up. The
  * group waits for the answer to the latter two, so a role can make what it has durable before it lets go.
  */
+import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
 import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { describeGroup } from "./inspect.ts";
 import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
-import { makeLossWatch } from "./lost-client.ts";
+import { watchForLoss } from "./lost-client.ts";
 import { agentOf, groupConsumerProperties } from "./settings.ts";
-import { onStatistics } from "./statistics.ts";
 import { watermarks } from "./topics.ts";
 
 /** Where a group stands in a partition, and what it noted there. */
@@ -85,22 +85,22 @@ export class GroupConsumer implements Group {
     group: string,
     instance: string,
   ): Promise<GroupConsumer> {
-    const { kafka, agentName, effects, log } = options;
+    const { agentName, effects } = options;
+    const { topic } = options.kafka;
     let self: GroupConsumer | undefined;
-    const properties = {
+    const propertiesOf = (kafka: KafkaConfig) => ({
       ...groupConsumerProperties(kafka, agentName, group, instance),
       rebalance_cb: ((error: { code: number } | undefined, partitions: TopicPartition[]) =>
         self?.onRebalance(error?.code, partitions)) as never,
-    };
-    const consumer = await connect(makeConsumer, properties, kafka.topic, log);
+    });
+    const consumer = await connect(makeConsumer, options, propertiesOf);
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    const member = new GroupConsumer(consumer, kafka.topic, group, instance, effects);
+    const member = new GroupConsumer(consumer, topic, group, instance, effects);
     self = member;
-    const watch = makeLossWatch(options, () => {
+    watchForLoss(consumer, options, () => {
       member.#isLost = true;
     });
-    onStatistics(consumer, log, (brokers) => watch.look(brokers));
-    consumer.subscribe([kafka.topic]);
+    consumer.subscribe([topic]);
     return member;
   }
 

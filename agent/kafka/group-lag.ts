@@ -15,9 +15,10 @@ export interface PartitionLag {
 
 /** Empty when the topic is missing. Throws a `KafkaError`. */
 export async function groupLag(options: ClientOptions, group: string): Promise<PartitionLag[]> {
-  const { kafka, agentName, log } = options;
-  const properties = groupConsumerProperties(kafka, agentName, group, undefined);
-  const consumer = await connect(makeConsumer, properties, kafka.topic, log);
+  const { kafka, agentName } = options;
+  const consumer = await connect(makeConsumer, options, (fresh) =>
+    groupConsumerProperties(fresh, agentName, group, undefined),
+  );
   try {
     const topic = await describeTopic(consumer, kafka.topic);
     const named = Array.from({ length: topic?.partitions ?? 0 }, (_, partition) => ({

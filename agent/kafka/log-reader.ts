@@ -2,9 +2,8 @@
 import type { Headers } from "../wire/chunk.ts";
 import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { makeLossWatch } from "./lost-client.ts";
+import { watchForLoss } from "./lost-client.ts";
 import { readerGroup, readerProperties } from "./settings.ts";
-import { onStatistics } from "./statistics.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {
@@ -95,20 +94,24 @@ export class LogReader implements RecordReader {
   }
 
   async #connect(): Promise<Consumer> {
-    const { kafka, agentName, log } = this.#options;
+    const { agentName } = this.#options;
     const topic = this.#topic;
     this.#requireOpen();
-    const consumer = await connect(makeConsumer, readerProperties(kafka, agentName), topic, log);
+    const consumer = await connect(
+      makeConsumer,
+      this.#options,
+      (kafka) => readerProperties(kafka, agentName),
+      topic,
+    );
     this.#consumer = consumer;
     if (this.#isClosed) await this.#disconnect();
     this.#requireOpen();
     consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
-    const watch = makeLossWatch(this.#options, () => {
+    watchForLoss(consumer, this.#options, () => {
       if (consumer === this.#consumer) this.#isLost = true;
     });
-    onStatistics(consumer, log, (brokers) => watch.look(brokers));
     return consumer;
   }
 

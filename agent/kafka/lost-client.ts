@@ -5,21 +5,46 @@
  */
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { type ClientOptions, connect, disconnect, makeProducer } from "./connect.ts";
+import { type Client, type ClientOptions, connect, disconnect, makeProducer, watchOf } from "./connect.ts";
 import { bareProperties } from "./settings.ts";
-import type { BrokerStatistics } from "./statistics.ts";
+import { type BrokerStatistics, onStatistics } from "./statistics.ts";
 
 /** So many looks in a row at which no broker is reached, and another client is tried: a minute. */
 const patience = 6;
 /** So many more, once another client got through: more than the longest wait between two connections. */
 const secondPatience = 3;
 
-/** Watches one client. `onLost` is called when it has reached no broker for a minute and more, and another client has. */
-export function makeLossWatch({ kafka, agentName, log }: ClientOptions, onLost: () => void): LossWatch {
+/**
+ * Watches a connected client for as long as it lives. `onLost` is called when it has to be made anew: it has reached no broker for
+ * a minute and more, and another client has, or it was refused, and what it logs in with is another one on disk by now.
+ *
+ * @param take called each time when the client says how its brokers are
+ */
+export function watchForLoss(
+  client: Client,
+  options: ClientOptions,
+  onLost: () => void,
+  take?: (brokers: BrokerStatistics) => void,
+): void {
+  const { agentName, log } = options;
   const connectAnother = async () => {
-    await disconnect(await connect(makeProducer, bareProperties(kafka, agentName), kafka.topic, log));
+    await disconnect(await connect(makeProducer, options, (kafka) => bareProperties(kafka, agentName)));
   };
-  return new LossWatch(connectAnother, log, onLost);
+  const loss = new LossWatch(connectAnother, log, onLost);
+  const watch = watchOf(client);
+  let isSaid = false;
+  if (watch) {
+    watch.onOutdated = (reason) => {
+      if (!isSaid) log.info(`a client is made anew: ${reason}`);
+      isSaid = true;
+      onLost();
+    };
+  }
+  onStatistics(client, log, (brokers) => {
+    take?.(brokers);
+    loss.look(brokers);
+    watch?.look(brokers);
+  });
 }
 
 export class LossWatch {

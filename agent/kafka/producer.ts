@@ -6,13 +6,15 @@
 import type { Effects } from "../lib/effects.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
+import type { Trouble } from "../observe/troubles.ts";
 import type { Headers } from "../wire/chunk.ts";
-import { type ClientOptions, connect, disconnect, makeProducer, type Producer } from "./connect.ts";
+import { type ClientOptions, connect, disconnect, makeProducer, type Producer, watchOf } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { makeLossWatch } from "./lost-client.ts";
+import { inspectTopic } from "./inspect.ts";
+import { watchForLoss } from "./lost-client.ts";
 import { LossCounter, type LostConnections } from "./lost-connections.ts";
 import { producerProperties } from "./settings.ts";
-import { onStatistics } from "./statistics.ts";
+import { Unacknowledged, type WaitingRecord } from "./unacknowledged.ts";
 
 export interface OutgoingRecord {
   topic: string;
@@ -64,7 +66,8 @@ export class RecordProducer {
   #clientBatchBytes = defaultMessageBytes;
   #nextId = 1;
   /** Records that wait for their acknowledgement. */
-  #waiting = new Map<number, OnDelivered>();
+  #waiting = new Map<number, WaitingRecord & { onDelivered: OnDelivered }>();
+  readonly #unacknowledged: Unacknowledged;
   #renewing: Promise<void> | undefined;
   #asking = false;
   #unreachable = false;
@@ -73,6 +76,8 @@ export class RecordProducer {
   private constructor(options: ProducerOptions, client: Producer) {
     this.#options = options;
     this.#client = client;
+    const inspect = async (topic: string) => inspectTopic(await this.client(), topic);
+    this.#unacknowledged = new Unacknowledged(inspect, options.log);
     this.#listen(client);
   }
 
@@ -100,7 +105,8 @@ export class RecordProducer {
     for (let triesAlone = 0; ; ) {
       if (this.#renewing) await this.#renewing;
       const id = this.#nextId++;
-      this.#waiting.set(id, onDelivered);
+      const { topic, partition } = record;
+      this.#waiting.set(id, { topic, partition, sinceMs: performance.now(), onDelivered });
       try {
         const headers = record.headers as Record<string, string | Buffer>[] | undefined;
         this.#client.produce(record.topic, record.partition, record.value, record.key, null, id, headers);
@@ -172,6 +178,7 @@ export class RecordProducer {
     // A renewal that was given up has said why to whoever asked for it.
     await this.#renewing?.catch(() => undefined);
     await disconnect(this.#client, flushMs);
+    this.#unacknowledged.end();
     this.#dropWaiting("the producer was closed");
   }
 
@@ -198,47 +205,63 @@ export class RecordProducer {
   #listen(client: Producer): void {
     const { log } = this.#options;
     client.on("delivery-report", (error, report) => {
-      const onDelivered = this.#waiting.get(report.opaque);
-      if (!onDelivered || client !== this.#client) return;
+      const waiting = this.#waiting.get(report.opaque);
+      if (!waiting || client !== this.#client) return;
+      const { onDelivered } = waiting;
       this.#waiting.delete(report.opaque);
       if (error) return onDelivered(kafkaError(`producing to ${report.topic}`, error), undefined);
       const { partition, offset } = report;
       onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? -1 });
     });
     const counter = new LossCounter();
-    const watch = makeLossWatch(this.#options, () => {
+    const onLost = () => {
       if (client !== this.#client || this.#isClosed) return;
       // The agent is being stopped when this fails: nothing else ends the wait for the brokers.
       this.renew("its client was lost").catch((error: unknown) => log.debug(messageOf(error)));
-    });
-    onStatistics(client, log, (brokers) => {
+    };
+    watchForLoss(client, this.#options, onLost, (brokers) => {
       if (client !== this.#client || this.#renewing) return;
       this.onLost?.(counter.lost(brokers));
-      watch.look(brokers);
+      // Where no broker can be reached, that is said already.
+      const [oldest] = this.#asking ? [] : this.#waiting.values();
+      void this.#unacknowledged.look(oldest);
     });
     client.on("event.error", (error) => {
       if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
     });
   }
 
-  /** The client goes on by itself; people want to know. */
+  /** The client goes on by itself; people want to know, and why, if its watch knows. */
   async #sayDown(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
-    const { log, signal, kafka } = this.#options;
     // The news can be old: of before the client was connected.
     if (!(await this.#isReachable())) {
-      const what = `no broker can be reached (${kafka.brokers.join(", ")})`;
-      const reason = "waiting until one can";
-      log.warn(`${what}: ${reason}`);
-      const trouble = log.troubles.begin(what, reason);
       this.#unreachable = true;
-      while (!(await this.#isReachable()) && !signal.aborted) await pause(1000, signal);
-      if (!signal.aborted) log.info("the brokers can be reached again");
+      await this.#waitForBrokers();
       this.#unreachable = false;
-      log.troubles.end(trouble);
     }
     this.#asking = false;
+  }
+
+  async #waitForBrokers(): Promise<void> {
+    const { log, signal, kafka } = this.#options;
+    const what = `no broker can be reached (${kafka.brokers.join(", ")})`;
+    let trouble: Trouble | undefined;
+    do {
+      const isExplained = await watchOf(this.#client)?.explain();
+      if (isExplained && trouble) {
+        log.troubles.end(trouble);
+        trouble = undefined;
+      } else if (!isExplained && !trouble && !signal.aborted) {
+        const reason = "waiting until one can";
+        log.warn(`${what}: ${reason}`);
+        trouble = log.troubles.begin(what, reason);
+      }
+      await pause(1000, signal);
+    } while (!signal.aborted && !(await this.#isReachable()));
+    if (!signal.aborted) log.info("the brokers can be reached again");
+    if (trouble) log.troubles.end(trouble);
   }
 
   #isReachable(): Promise<boolean> {
@@ -252,17 +275,17 @@ export class RecordProducer {
   #dropWaiting(reason: string): void {
     const dropped = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const onDelivered of dropped) onDelivered(new AgentError(reason, "retryable"), undefined);
+    for (const { onDelivered } of dropped) onDelivered(new AgentError(reason, "retryable"), undefined);
   }
 }
 
 function connectProducer(options: ProducerOptions, batchBytes: number): Promise<Producer> {
-  const { kafka, agentName, queueBytes, compression, log } = options;
+  const { agentName, queueBytes, compression } = options;
   // Twice the window, and room for ledger entries: the window bounds the memory, a full queue would only stutter.
   const limits = {
     batchBytes,
     queueBytes: 2 * queueBytes + (4 << 20),
     compression,
   };
-  return connect(makeProducer, producerProperties(kafka, agentName, limits), kafka.topic, log);
+  return connect(makeProducer, options, (kafka) => producerProperties(kafka, agentName, limits));
 }

@@ -11,7 +11,7 @@ export const statisticsEveryMs = 10_000;
 export type BrokerStatistics = Shaped<typeof statistics>["brokers"];
 
 const statistics = fields({
-  brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count })),
+  brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count }, { nodename: text })),
 });
 
 /** Hands on what a client says, for as long as it is connected. */

@@ -9,8 +9,19 @@ export interface Trouble {
   readonly since: Date;
 }
 
+/** One's part in a trouble that several have at once. */
+export interface SharedTrouble {
+  readonly reason: string;
+  /** Nobody had it before. */
+  readonly isFirst: boolean;
+  /** It is over for this one. Ending it once more does nothing. */
+  end(): void;
+}
+
 export class Troubles {
   readonly #open = new Set<Trouble>();
+  /** Those that are shared, and by how many. */
+  readonly #shared = new Map<string, { trouble: Trouble; sharers: number }>();
 
   /** The oldest first. */
   get open(): ReadonlySet<Trouble> {
@@ -26,5 +37,23 @@ export class Troubles {
   /** It is over. Ending it once more does nothing. */
   end(trouble: Trouble): void {
     this.#open.delete(trouble);
+  }
+
+  /** Begins a trouble that others may have too, several clients of one broker: it is one, and over with the last of them. */
+  share(what: string, reason: string): SharedTrouble {
+    const key = `${what}: ${reason}`;
+    const before = this.#shared.get(key);
+    const entry = before ?? { trouble: this.begin(what, reason), sharers: 0 };
+    this.#shared.set(key, entry);
+    entry.sharers++;
+    let isOver = false;
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      if (--entry.sharers > 0) return;
+      this.#shared.delete(key);
+      this.end(entry.trouble);
+    };
+    return { reason, isFirst: before === undefined, end };
   }
 }

@@ -1,11 +1,13 @@
 /** Two brokers, each partition at both of them: what one broker alone can't show. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
+import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { expectSameTree } from "../support/compare.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
 import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes(async () => first.bootstrap);
 /** Several, so that each broker leads some. */
@@ -63,4 +65,43 @@ test("doctor finds topics of one replica, and says what would be lost with one b
       new RegExp(`FAIL +${subject}: is kept once, in a cluster of 2 brokers.*; fix: `),
     );
   expect(await doctor.waitForExit()).toBe(1);
+});
+
+test("too few replicas in sync: the uploader says so while chunks wait, doctor finds it, and the file arrives later", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const kafka = { partitions, replication: 2 };
+  const uploader = await scene.uploader(source, { kafka, settings: anyPort });
+  const http = await AgentHttp.of(uploader);
+  await http.waitForReadiness(true);
+  const entity = ["--entity-type", "topics", "--entity-name", scene.topic];
+  const setting = ["--add-config", "min.insync.replicas=2"];
+  await first.tool("kafka.admin.ConfigCommand", "--alter", ...entity, ...setting);
+  await second.kill();
+  const { topic, ledger, brokers } = scene;
+  const config = await scene.configuration({
+    role: "uploader",
+    kafka: { brokers, topic, ledger, ledger_partitions: 4 },
+    uploader: { watch: [{ path: source }] },
+  });
+  try {
+    // Written only once the cluster has noticed: what is on its way to the dead one is another trouble.
+    const failures = async () => {
+      const doctor = scene.agent(["doctor", "--config", config]);
+      await doctor.waitForExit();
+      return doctor.output.split("\n").filter((line) => line.startsWith("FAIL"));
+    };
+    const tooFew =
+      /topic files-.*4 of 4 partitions can't be written to: 1 replica in sync, min\.insync\.replicas is 2; fix: start broker 2/;
+    await waitUntil("doctor finds it", async () => (await failures()).some((line) => tooFew.test(line)));
+    await writeLargeFile(join(source, "video.avi"), 1 << 20);
+    const said = /1 of 2 replicas in sync, min\.insync\.replicas is 2: start broker 2/;
+    await http.waitForReadiness(false, said);
+    await uploader.waitForLine(said);
+  } finally {
+    await second.restart();
+  }
+  const downloader = await scene.downloader(output, { kafka });
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  await http.waitForReadiness(true);
 });

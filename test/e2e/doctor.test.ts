@@ -233,16 +233,24 @@ describe("it finds a topic that", () => {
       {},
       /topic files-.*max\.message\.bytes is 1000.*; fix: .*max\.message\.bytes=/,
     ],
-    [
-      "takes no writes at all",
-      { "min.insync.replicas": "2" },
-      {},
-      /topic files-.*min\.insync\.replicas is 2.*; fix: .*min\.insync\.replicas=1/,
-    ],
   ])("%s", async (_, chunks, ledger, pattern) => {
     const scene = await openScene();
     await makeTopics(scene, chunks, ledger);
     await expectOneFailure(await uploaders(scene), pattern);
+  });
+
+  test("wants more replicas in sync than it has, which this broker does not mind: with a warning", async () => {
+    const scene = await openScene();
+    const plain = await makeTopics(scene, { "min.insync.replicas": "2" });
+    const agent = await uploaders(scene);
+    expect(await agent.waitForExit()).toBe(0);
+    expect(lines(agent, "warn")).toEqual([
+      expect.stringMatching(
+        /topic files-.*min\.insync\.replicas is 2, with 1 replica: brokers before 3\.7.*; fix: .*min\.insync\.replicas=1/,
+      ),
+    ]);
+    await plain.produce(scene.topic, [{ key: "", value: Buffer.from("x"), headers: [] }]);
+    expect(await plain.endOffsets(scene.topic)).toEqual([1]);
   });
 
   test("goes by the devices' clocks, and measures this one's", async () => {
@@ -278,6 +286,25 @@ describe("it finds a topic that", () => {
       expect.stringMatching(/ledger .*has 4 partitions, not 8.*; fix: set kafka\.ledger_partitions: 4/),
     ]);
   });
+});
+
+test("it finds another pipeline in the downloaders' group", async () => {
+  const scene = await openScene();
+  await makeTopics(scene);
+  const other = `other-${scene.topic}`;
+  const running = await scene.downloader(await scene.folder("output"), {
+    name: "stranger",
+    kafka: { topic: other, ledger: `${other}.ledger` },
+  });
+  await running.waitForLine(/made topic .*\.ledger/);
+  const said = async () => lines(await downloaders(scene), "warn");
+  let warnings = await said();
+  while (warnings.length === 0) warnings = await said();
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /group group-.*another pipeline \(streamsend-stranger on .* reads other-files-.*; fix: .*downloader\.group/,
+    ),
+  ]);
 });
 
 describe("it finds that a downloader", () => {

@@ -25,6 +25,8 @@ export interface Listener {
   protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
   /** What clients are told instead of the listener's own port: a proxy's. */
   advertisedPort?: number;
+  /** What clients are told instead of 127.0.0.1; with a port. */
+  advertisedHost?: string;
 }
 
 /** The broker that all tests share: the one of scripts/test, or one that ends with this process. */
@@ -46,8 +48,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const args = ["--with", String(process.pid), "--log-level", options.logLevel ?? "info"];
   if (options.join) args.push("--join", options.join.dir);
   for (const [key, value] of Object.entries(options.settings ?? {})) args.push("--set", `${key}=${value}`);
-  for (const { name, protocol, advertisedPort } of options.listeners ?? []) {
-    args.push("--listener", [name, protocol, ...(advertisedPort ? [advertisedPort] : [])].join(":"));
+  for (const { name, protocol, advertisedPort, advertisedHost } of options.listeners ?? []) {
+    const advertised = [advertisedPort, advertisedHost].filter((part) => part !== undefined);
+    args.push("--listener", [name, protocol, ...advertised].join(":"));
   }
   await kafka.restart(args);
   return kafka;

@@ -52,9 +52,10 @@ const tellers: readonly Teller[] = [
  * What needs no row: it says by itself which setting or argument is wrong, and what to do; or it is only ever a part of another
  * message; or of the tests' own executable.
  */
-const isWithoutRows = /^agent\/(?:config|doctor|wire|commands\/(?:arguments|since)|lib\/crash-points)\b/;
+const isWithoutRows =
+  /^agent\/(?:config|doctor|wire|kafka\/error-texts|commands\/(?:arguments|since)|lib\/crash-points)\b/;
 /** Where every text of four words and more is a message, or its reason. */
-const isAllMessages = /^agent\/kafka\/errors\.ts$/;
+const isAllMessages = /^agent\/kafka\/(?:errors|tls-look|client-watch|unacknowledged)\.ts$/;
 const root = new URL("../..", import.meta.url).pathname;
 
 export async function findMessages(): Promise<Found> {

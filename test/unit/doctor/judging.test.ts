@@ -6,7 +6,7 @@ import { judgeClock } from "../../../agent/doctor/clock.ts";
 import { fail, formatFinding, ok, summary, untried, warn } from "../../../agent/doctor/finding.ts";
 import { judgeName } from "../../../agent/doctor/name.ts";
 import { judgeSpace } from "../../../agent/doctor/output.ts";
-import { judgeRights, neededRights } from "../../../agent/doctor/rights.ts";
+import { judgeMembers, judgeRights, neededRights } from "../../../agent/doctor/rights.ts";
 import { judgeChunks, judgeLedger } from "../../../agent/doctor/topics.ts";
 import { judgeInotify } from "../../../agent/doctor/watches.ts";
 import type { TopicInspection } from "../../../agent/kafka/inspect.ts";
@@ -24,7 +24,7 @@ function found(settings: Record<string, string>, more: Partial<TopicInspection> 
     maxMessageBytes: 1_048_588,
     settings: new Map(Object.entries({ ...healthy, ...settings })),
   };
-  return { topic, replicas: 3, leaderless: 0, rights: new Set(), ...more };
+  return { topic, replicas: 3, leaderless: [], behind: [], rights: new Set(), ...more };
 }
 
 describe("a topic on a cluster of three", () => {
@@ -50,8 +50,25 @@ describe("a topic on a cluster of three", () => {
   });
 
   test("stops the agent while a partition has no leader", () => {
-    const [finding] = judgeChunks(found({}, { leaderless: 2 }), circumstances);
+    const [finding] = judgeChunks(found({}, { leaderless: [3, 5] }), circumstances);
     expect(finding).toMatchObject({ level: "fail", text: "2 of 64 partitions have no leader" });
+  });
+
+  test("can't be written to while fewer replicas are in sync than min.insync.replicas", () => {
+    const behind = [{ partition: 5, replicas: 3, inSync: 1, out: [2, 3] }];
+    const judge = (least: string) =>
+      judgeChunks(found({ "min.insync.replicas": least }, { behind }), circumstances);
+    expect(judge("2")).toEqual([
+      {
+        level: "fail",
+        subject: "topic files",
+        text: "1 of 64 partitions can't be written to: 1 replica in sync, min.insync.replicas is 2",
+        fix: "start brokers 2, 3, or see why they lag behind",
+      },
+    ]);
+    expect(judge("1")).toMatchObject([
+      { level: "warn", text: expect.stringContaining("1 of 64 partitions") },
+    ]);
   });
 
   test("is warned of when its settings can't be read", () => {
@@ -127,6 +144,14 @@ test("rights: what is needed is a failure, what is better a warning, and silence
   });
   expect(judgeRights(kafka, chunks, new Set())[0]?.level).toBe("fail");
   expect(judgeRights(kafka, chunks, undefined)[0]?.level).toBe("untried");
+});
+
+test("a member of a group that reads another topic is a stranger, one that reads ours or has nothing yet is none", () => {
+  const member = (...topics: string[]) => ({ clientId: "streamsend-b", host: "10.0.0.7", topics });
+  expect(judgeMembers(kafka, "inbox", [member(kafka.topic), member()])).toEqual([]);
+  expect(judgeMembers(kafka, "inbox", [member("other")])).toMatchObject([
+    { level: "warn", text: expect.stringContaining("streamsend-b on 10.0.0.7 reads other") },
+  ]);
 });
 
 test("folders near the limit of inotify are a warning, and an unknown limit is said to be unknown", () => {

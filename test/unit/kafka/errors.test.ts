@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { errorTexts } from "../../../agent/kafka/error-texts.ts";
 import { codes, explainSecurity, KafkaError, kafkaError } from "../../../agent/kafka/errors.ts";
 import { AgentError } from "../../../agent/lib/errors.ts";
 
@@ -60,6 +61,17 @@ describe("its message", () => {
         "connecting: no broker can be reached",
       );
     }
+  });
+
+  test("has a cure for what a person can cause, and the brokers' own words where they say more", () => {
+    expect(kafkaError("producing", 32).message).toMatch(/this device's clock.*set the clock/);
+    expect(kafkaError("joining", { code: 26, message: "Broker: Invalid session timeout" }).message).toBe(
+      "joining: the brokers allow no session.timeout.ms of this length: set one in kafka.options between their group.min.session.timeout.ms and group.max.session.timeout.ms",
+    );
+    const policy = kafkaError("making", { code: 44, message: "at most 12 partitions" });
+    expect(policy.message).toMatch(/a policy of the brokers.*\(at most 12 partitions\)$/);
+    expect(policy.severity).toBe("permanent");
+    for (const [, { says }] of errorTexts) expect(says).not.toContain("\n");
   });
 
   test("is never empty", () => {

@@ -7,12 +7,13 @@ const document = join(import.meta.dir, "../../../docs/operations.md");
 /** Their words are looked at where they come from. */
 const passedOn = [
   "agent/commands/run.ts: log.error(messageOf(error)",
-  "agent/kafka/connect.ts: log.error(watch.failure.message",
-  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", codes.ssl, tlsWanted',
-  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", codes.ssl, tlsUnknown',
-  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", codes.ssl, wrongHostName',
+  'agent/kafka/connect.ts: new KafkaError(connecting, kind === "kafka.sasl" ? codes.authentication : codes.ssl, reason',
+  "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsWanted",
+  "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsUnknown",
+  "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, reason",
+  "agent/kafka/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
+  'agent/kafka/fresh-files.ts: new AgentError(problems.join("; ")',
   "agent/downloader/uploader-lines.ts: log[kind.level](message",
-  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", found.code, found.reason',
 ];
 
 test("each message that says that something is wrong has a row in the table of messages", async () => {

@@ -1,0 +1,231 @@
+/** What keeps agents from the brokers is named as it is: in the log, on /readyz, by `--once` and by doctor. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AgentHttp, anyPort } from "../support/agent-http.ts";
+import { type Certificates, makeCertificates, makeDated, makeNamed } from "../support/certificates.ts";
+import { expectSameTree } from "../support/compare.ts";
+import { type Kafka, startKafka } from "../support/kafka.ts";
+import { type Scene, type Settings, useScenes } from "../support/scene.ts";
+import { waitUntil } from "../support/wait.ts";
+
+const openScene = useScenes(async () => kafka.bootstrap);
+let folder: string;
+let certificates: Certificates;
+let kafka: Kafka;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "streamsend-certificates-"));
+  certificates = await makeCertificates(folder);
+  const keystores = {
+    good: certificates.broker,
+    late: await makeDated(folder, "late", ["20200101", "20210101"]),
+    early: await makeDated(folder, "early", ["20900101", "20910101"]),
+    named: await makeNamed(folder, "named", "DNS:kafka.example.com"),
+  };
+  const settings: Record<string, string | number> = {
+    "listener.name.good.ssl.client.auth": "required",
+    "listener.name.good.ssl.truststore.type": "PEM",
+    "listener.name.good.ssl.truststore.location": certificates.ca,
+    // One broker's own checks of its certificates do not matter here.
+    "ssl.allow.dn.changes": "true",
+  };
+  for (const [name, path] of Object.entries(keystores)) {
+    settings[`listener.name.${name}.ssl.keystore.type`] = "PEM";
+    settings[`listener.name.${name}.ssl.keystore.location`] = path;
+  }
+  kafka = await startKafka({
+    listeners: [
+      ...Object.keys(keystores).map((name) => ({ name: name.toUpperCase(), protocol: "SSL" as const })),
+      { name: "UNKNOWN", protocol: "PLAINTEXT", advertisedPort: 9092, advertisedHost: "broker.invalid" },
+      { name: "NOBODY", protocol: "PLAINTEXT", advertisedPort: 1 },
+    ],
+    settings,
+  });
+});
+
+afterAll(async () => {
+  await kafka.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function doctor(scene: Scene, kafkaSettings: Settings) {
+  const config = await scene.configuration({
+    role: "uploader",
+    kafka: kafkaSettings,
+    uploader: { watch: [{ path: await scene.folder("source") }] },
+  });
+  const began = performance.now();
+  const agent = scene.agent(["doctor", "--config", config]);
+  expect(await agent.waitForExit()).toBe(1);
+  const tookMs = performance.now() - began;
+  return { agent, tookMs, failures: agent.output.split("\n").filter((line) => line.startsWith("FAIL")) };
+}
+
+function tls(more: Settings = {}): Settings {
+  return { enabled: true, ca: certificates.ca, ...more };
+}
+
+/** [what is wrong, on which listener, kafka.tls, what is to be said] */
+const mistakes: [string, string, () => Settings, RegExp][] = [
+  [
+    "a broker's certificate that has expired",
+    "LATE",
+    tls,
+    /certificate of .* expired on 2021-01-01T00:00:00Z.*renew/,
+  ],
+  [
+    "a broker's certificate that is not valid yet",
+    "EARLY",
+    tls,
+    /not valid before 2090-01-01T00:00:00Z.*this device's clock says.*set the clock/,
+  ],
+  [
+    "a broker's certificate for another name",
+    "NAMED",
+    tls,
+    /another host name: for DNS:kafka\.example\.com, not for 127\.0\.0\.1/,
+  ],
+  [
+    "an authority that is not known",
+    "LATE",
+    () => tls({ ca: certificates.otherCa }),
+    /not signed by a known authority.*"The company's authority".*kafka\.tls\.ca/,
+  ],
+  ["no certificate where one is wanted", "GOOD", tls, /they want a client certificate.*kafka\.tls\.cert/],
+  [
+    "a certificate of ours that has expired",
+    "GOOD",
+    () => tls({ cert: join(folder, "late.crt"), key: join(folder, "late.key") }),
+    /this agent's certificate expired on 2021-01-01.*kafka\.tls\.cert/,
+  ],
+  [
+    "a certificate of ours that another authority signed",
+    "GOOD",
+    () => tls({ cert: certificates.otherCa, key: join(folder, "other.key") }),
+    /this agent's certificate.*kafka\.tls\.cert/,
+  ],
+];
+
+test.each(mistakes)(
+  "%s ends --once in one line with exit 1, and doctor names it",
+  async (_, name, own, line) => {
+    const scene = await openScene();
+    const settings = { brokers: kafka.listener(name), tls: own() };
+    const uploader = await scene.uploader(await scene.folder("source"), {
+      kafka: settings,
+      args: ["--once"],
+    });
+    expect(await uploader.waitForExit()).toBe(1);
+    const alarming = uploader.output.split("\n").filter((text) => /\b(ERROR|WARN)\b/.test(text));
+    expect(alarming).toEqual([expect.stringMatching(line)]);
+    const { failures } = await doctor(scene, settings);
+    expect(failures).toEqual([expect.stringMatching(/TLS: .*; fix: /)]);
+    expect(failures[0]?.replace("; fix:", ":")).toMatch(line);
+  },
+);
+
+describe("an address that the brokers give out wrongly", () => {
+  test.each([
+    ["can't be resolved", "UNKNOWN", /broker 1 advertises broker\.invalid:9092, which can't be resolved/],
+    ["leads to nobody", "NOBODY", /broker 1 advertises 127\.0\.0\.1:1, which can't be reached.*refused/],
+  ])("and that %s is named by the agent and, in time, by doctor", async (_, name, line) => {
+    const scene = await openScene();
+    const settings = { brokers: kafka.listener(name) };
+    const agent = await scene.uploader(await scene.folder("source"), { kafka: settings, settings: anyPort });
+    await (await AgentHttp.of(agent)).waitForReadiness(false, line);
+    await agent.waitForLine(line);
+    const { failures, tookMs } = await doctor(scene, settings);
+    expect(failures).toEqual([expect.stringMatching(line)]);
+    expect(failures[0]).toContain("advertised.listeners");
+    expect(tookMs).toBeLessThan(15_000);
+  });
+});
+
+describe("what was changed on disk is read again by agents that run", () => {
+  const users = (password: string) =>
+    `listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_till="${password}";`;
+
+  test("a password: refused with the old one they say so, and go on with the new one", async () => {
+    const own = await startKafka({
+      listeners: [{ name: "LOGIN", protocol: "SASL_PLAINTEXT" }],
+      settings: {
+        "sasl.enabled.mechanisms": "PLAIN",
+        "connection.failed.authentication.delay.ms": 10,
+        ...Object.fromEntries([users("first").split(/=(.*)/s).slice(0, 2)]),
+      },
+    });
+    try {
+      const scene = await openScene();
+      const secret = join(await scene.folder("secrets"), "password");
+      await writeFile(secret, "first\n");
+      const sasl = { mechanism: "plain", username: "till", password_file: secret };
+      const settings = { brokers: own.listener("LOGIN"), sasl };
+      await expectToGoOn(scene, settings, /kafka\.sasl: the login was refused/, {
+        before: async () => {
+          await own.halt();
+          await own.restart(["--set", users("second")]);
+        },
+        mend: () => writeFile(secret, "second\n"),
+      });
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("the authorities: a broker with a certificate of another one is refused, until that one is in the file", async () => {
+    const keystore = join(folder, "changing.pem");
+    await copyFile(certificates.broker, keystore);
+    const own = await startKafka({
+      listeners: [{ name: "TLS", protocol: "SSL" }],
+      settings: { "ssl.keystore.type": "PEM", "ssl.keystore.location": keystore },
+    });
+    try {
+      const scene = await openScene();
+      const ca = join(await scene.folder("secrets"), "ca.crt");
+      await copyFile(certificates.ca, ca);
+      const settings = { brokers: own.listener("TLS"), tls: { enabled: true, ca } };
+      await expectToGoOn(scene, settings, /kafka\.tls: .*not signed by a known authority/, {
+        before: async () => {
+          await copyFile(await makeNamed(folder, "renewed", "IP:127.0.0.1", "other"), keystore);
+          await own.halt();
+          await own.restart();
+        },
+        mend: () => copyFile(certificates.otherCa, ca),
+      });
+    } finally {
+      await own.stop();
+    }
+  });
+});
+
+/** Both roles work, are refused after `before`, say why in one line, and work again after `mend`, without a restart. */
+async function expectToGoOn(
+  scene: Scene,
+  settings: Settings,
+  refusal: RegExp,
+  { before, mend }: { before(): Promise<void>; mend(): Promise<void> },
+): Promise<void> {
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  await writeFile(join(source, "a.txt"), "a");
+  const options = { kafka: settings, settings: anyPort };
+  const agents = [await scene.uploader(source, options), await scene.downloader(output, options)];
+  await expectSameTree(source, join(output, "uploader"), agents);
+  await before();
+  const https = await Promise.all(agents.map((agent) => AgentHttp.of(agent)));
+  for (const http of https) {
+    // Nothing else is said to be the reason.
+    const areRefusals = async () => {
+      const reasons = await http.waitForReadiness(false, refusal);
+      return reasons.every((reason) => refusal.test(reason));
+    };
+    await waitUntil("the refusal is all that is said", areRefusals);
+  }
+  await writeFile(join(source, "b.txt"), "b");
+  await mend();
+  await expectSameTree(source, join(output, "uploader"), agents);
+  for (const http of https) await http.waitForReadiness(true);
+  for (const agent of agents)
+    expect(agent.messages.filter((message) => refusal.test(message)).length).toBe(1);
+}
