@@ -8,6 +8,7 @@ import { AgentError, codeOf } from "../lib/errors.ts";
 import type { Algorithm, Chunk, From, VersionId } from "../wire/chunk.ts";
 import { Coverage, type Interval } from "./coverage.ts";
 import type { OpenFiles } from "./open-files.ts";
+import { runsOf } from "./zero-runs.ts";
 
 /** What is kept of an unfinished version beside its bytes. */
 export interface PartialNote extends VersionId {
@@ -160,9 +161,7 @@ export class Partial {
     const gaps = this.#coverage.missing(chunk.offset, end);
     // Made once: if something removes it later, what was written is gone, and a new file would have holes.
     const written = this.#files.with(this.file, first, async (handle) => {
-      for (const [from, to] of gaps) {
-        await handle.write(chunk.value.subarray(from - chunk.offset, to - chunk.offset), from);
-      }
+      for (const [from, to] of gaps) await this.#write(handle, chunk, from, to);
     });
     // In the meantime: the write is another thread's work.
     if (gaps.length === 1 && gaps[0]?.[0] === chunk.offset && gaps[0][1] === end) this.#hashPassing(chunk);
@@ -171,6 +170,15 @@ export class Partial {
     this.#coverage.add(chunk.offset, end);
     this.#followPrefix();
     return { first, final: this.complete && !wasComplete, totalBytes: this.#coverage.total };
+  }
+
+  /** What is missing of a chunk; many zeros at the end of what is there become a hole. */
+  async #write(handle: DiskFile, chunk: Chunk, from: number, to: number): Promise<void> {
+    const bytes = chunk.value.subarray(from - chunk.offset, to - chunk.offset);
+    for (const run of runsOf(bytes, from)) {
+      if (run.isZero && (await handle.extend(run.from, run.to))) continue;
+      await handle.write(bytes.subarray(run.from - from, run.to - from), run.from);
+    }
   }
 
   #hashPassing(chunk: Chunk): void {

@@ -10,6 +10,11 @@ export interface DiskFile {
   read(buffer: Buffer, length: number, position: number): Promise<number>;
   /** Writes all of the bytes. */
   write(bytes: Buffer, position: number): Promise<void>;
+  /**
+   * Puts zeros from there to there, without space for them where the file system has holes. Returns whether it did: not when
+   * the file already has something there.
+   */
+  extend(from: number, to: number): Promise<boolean>;
   /** As far as the file system has modes. */
   chmod(mode: number): Promise<void>;
   close(): Promise<void>;

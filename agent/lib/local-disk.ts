@@ -166,6 +166,12 @@ class LocalFile implements DiskFile {
     }
   }
 
+  async extend(from: number, to: number): Promise<boolean> {
+    const isEnd = (await this.#handle.stat()).size <= from;
+    if (isEnd) await this.#handle.truncate(to);
+    return isEnd;
+  }
+
   chmod(mode: number): Promise<void> {
     return whereThereAreModes(this.#handle.chmod(mode));
   }

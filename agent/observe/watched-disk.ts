@@ -9,6 +9,7 @@ export function watchDisk(disk: Disk, stalls: Stalls, where: string): Disk {
   const watchFile = (file: DiskFile): DiskFile => ({
     read: (...args) => reading(file.read(...args)),
     write: (...args) => writing(file.write(...args)),
+    extend: (...args) => writing(file.extend(...args)),
     chmod: (mode) => writing(file.chmod(mode)),
     close: () => writing(file.close()),
   });

@@ -135,6 +135,16 @@ export class SimulatedDisk {
           file.change({ kind: "mtime", mtime: wallNs() });
         });
       },
+      extend: (from, to) =>
+        call(`extend to ${to}`, () => {
+          const end = file.seen.bytes.length;
+          if (end > from) return false;
+          this.#watcher.changing(this, file);
+          this.#requireRoom(path, to - end);
+          file.change({ kind: "write", bytes: Buffer.alloc(to - end), at: end });
+          file.change({ kind: "mtime", mtime: wallNs() });
+          return true;
+        }),
       chmod: (mode) => call("chmod", () => file.change({ kind: "mode", mode })),
       close: () => this.#turns.take(process, () => undefined),
     };

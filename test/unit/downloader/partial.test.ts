@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OpenFiles } from "../../../agent/downloader/open-files.ts";
@@ -111,4 +111,37 @@ test("the finished file gets its mode, and its modification time to the nanoseco
   const stats = await stat(partial.file, { bigint: true });
   expect(stats.mtimeNs).toBe(1744741849202123456n);
   expect(Number(stats.mode) & 0o777).toBe(0o640);
+});
+
+test("zeros become a hole at the end of what is there, and the checksum is that of the bytes", async () => {
+  const content = Buffer.alloc(8 << 20);
+  content.fill("data", 3 << 20, (3 << 20) + 5000);
+  const partial = begin("sparse", content);
+  for (let at = 0; at < content.length; at += 900_001)
+    await partial.place(chunkOf(content, at, Math.min(content.length, at + 900_001)));
+  expect(await partial.computedChecksum()).toBe(md5(content));
+  expect((await readFile(partial.file)).equals(content)).toBe(true);
+  const { size, blocks } = await stat(partial.file);
+  expect(size).toBe(content.length);
+  expect(blocks * 512).toBeLessThan(100_000);
+});
+
+test("zeros are written where a process before has left something that no note speaks of", async () => {
+  const content = Buffer.alloc(2 << 20);
+  const note = begin("left", content).note();
+  await writeFile(join(folder, "left"), Buffer.alloc(3 << 19, "left"));
+  const after = begin("left", content, { ...note, coverage: [[0, 0]] });
+  await after.place(chunkOf(content, 1 << 20, 2 << 20));
+  await after.place(chunkOf(content, 0, 1 << 20));
+  expect(await after.computedChecksum()).toBe(md5(content));
+  expect((await readFile(after.file)).equals(content)).toBe(true);
+});
+
+test("zeros that come before what is there already are written", async () => {
+  const content = Buffer.alloc(3 << 20);
+  const partial = begin("before", content);
+  await partial.place(chunkOf(content, 2 << 20, 3 << 20));
+  await partial.place(chunkOf(content, 0, 2 << 20));
+  expect((await readFile(partial.file)).equals(content)).toBe(true);
+  expect(await partial.computedChecksum()).toBe(md5(content));
 });
