@@ -7,6 +7,7 @@ import { version } from "../package.json" with { type: "json" };
 import { type Arguments, parseArguments, UsageError } from "./commands/arguments.ts";
 import { commandHelp, programHelp } from "./commands/help.ts";
 import { commandsNotYet } from "./config/not-yet.ts";
+import { printable, printableLines } from "./lib/printable.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -22,7 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof UsageError) return complain(usage(error), EXIT_USAGE);
     const { ConfigError } = await import("./config/problems.ts");
-    if (error instanceof ConfigError) return complain(error.problems.join("\n"), EXIT_USAGE);
+    if (error instanceof ConfigError) return complain(error.problems.map(printable).join("\n"), EXIT_USAGE);
     return complain(describe(error), EXIT_FAILED);
   }
 }
@@ -59,7 +60,7 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const [glob] = parsed.operands;
     const lines: string[] = [];
     const options = { glob, since: since === undefined ? undefined : parseSince(since) };
-    await redeliver(loaded.config, options, (line) => lines.push(`${line}\n`));
+    await redeliver(loaded.config, options, (line) => lines.push(`${printable(line)}\n`));
     return print(lines.join(""));
   }
   const { run } = await import("./commands/run.ts");
@@ -95,12 +96,13 @@ function complain(text: string, exitCode: number): number {
 
 function usage({ message, command }: UsageError): string {
   const help = command === undefined ? "streamsend-agent --help" : `streamsend-agent ${command} --help`;
-  return `streamsend-agent: ${message} (see ${help})`;
+  return printable(`streamsend-agent: ${message} (see ${help})`);
 }
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `streamsend-agent: ${String(error)}`;
-  return `streamsend-agent: ${showStacks ? (error.stack ?? error.message) : error.message}`;
+  if (!(error instanceof Error)) return printable(`streamsend-agent: ${String(error)}`);
+  if (showStacks && error.stack !== undefined) return printableLines(`streamsend-agent: ${error.stack}`);
+  return printable(`streamsend-agent: ${error.message}`);
 }
 
 /** A mistake of ours ends the process with one line; a reader of our output that has gone is no mistake. */

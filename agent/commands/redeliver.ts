@@ -12,7 +12,7 @@ import { AgentError } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";
 import { chunkKey } from "../wire/chunk.ts";
 import type { Entry } from "../wire/entry.ts";
-import { pathToDisplay } from "../wire/path.ts";
+import { pathToDisplay, pathToGlobName } from "../wire/path.ts";
 import { UsageError } from "./arguments.ts";
 import type { Since } from "./since.ts";
 
@@ -67,7 +67,7 @@ async function takeBack(
   const sinceMs = await beginOf(since, group, ledger);
   const pattern = new Bun.Glob(glob ?? "**");
   const isWanted = ({ id, timeMs }: Receipt) =>
-    pattern.match(chunkKey(id)) && (sinceMs === undefined || timeMs >= sinceMs);
+    pattern.match(pathToGlobName(chunkKey(id))) && (sinceMs === undefined || timeMs >= sinceMs);
   const { found, forgotten } = await findReceipts(ledger, group, isWanted);
   for (let at = 0; at < found.length; at += entriesAtATime) {
     const some = found.slice(at, at + entriesAtATime);

@@ -24,6 +24,7 @@ import { ChunkSize } from "../uploader/chunk-size.ts";
 import { runUploader } from "../uploader/uploader.ts";
 import { Window } from "../uploader/window.ts";
 import { dryRun } from "./dry-run.ts";
+import { ignoreOtherSignals } from "./signals.ts";
 import { describeStart } from "./start-line.ts";
 
 export interface RunOptions {
@@ -40,6 +41,7 @@ const topicLookMs = { uploader: 60_000, downloader: 10_000 };
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
 export async function run(config: Config, options: RunOptions): Promise<number> {
   const log = new Log({ level: config.log.level, format: config.log.format, agent: config.name });
+  ignoreOtherSignals(log);
   const { role, name } = config;
   const observer = new Observer({ role, name, version, host: hostname(), troubles: log.troubles });
   const stop = listenForStop(config, log, observer);
@@ -237,7 +239,7 @@ function syncFileSystem(fd: number): Promise<void> {
   });
 }
 
-/** The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second ends at once. */
+/** The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second, or SIGQUIT, ends at once. */
 function listenForStop(config: Config, log: Log, observer: Observer): { signal: AbortSignal; end(): void } {
   const stop = new AbortController();
   const end = new AbortController();
@@ -258,5 +260,6 @@ function listenForStop(config: Config, log: Log, observer: Observer): { signal: 
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  process.on("SIGQUIT", () => exitNow(failed));
   return { signal: stop.signal, end: () => end.abort() };
 }

@@ -1,6 +1,7 @@
 /** A status report as text for a terminal. */
+import { printable } from "../lib/printable.ts";
 import { count, fields, list, type Shape, type Shaped, ShapeError, text } from "../lib/shape.ts";
-import { escapeControls } from "../observe/log.ts";
+import { LocalTime } from "../observe/local-time.ts";
 
 const yesOrNo: Shape<boolean> = (value) => value === true;
 const listOf = <Item>(item: Shape<Item>) => fields({ count, items: list(item) });
@@ -63,7 +64,7 @@ function format(status: Shaped<typeof report>): string {
       ({ path, reason, time }) => `${path}: ${reason} (${localTime(time)})`,
     ),
   ];
-  return lines.map((line) => `${escapeControls(line)}\n`).join("");
+  return lines.map((line) => `${printable(line)}\n`).join("");
 }
 
 function row(name: string, value: string): string {
@@ -90,5 +91,7 @@ function describeDone({ count, last }: Shaped<typeof doneFields>): string {
 function localTime(iso: string): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) throw new ShapeError("is no time");
-  return time.toLocaleString("sv-SE");
+  const [, year, month, day, clock] =
+    /^(\d{4})(\d\d)(\d\d) ([\d:]{8})/.exec(new LocalTime().text(time.getTime())) ?? [];
+  return `${year}-${month}-${day} ${clock}`;
 }

@@ -1,5 +1,5 @@
 /** What the doctor says: a line each, and the fix where something is wrong. */
-import { escapeControls } from "../observe/log.ts";
+import { printable } from "../lib/printable.ts";
 
 /** fail: it would stop the role or lose data; warn: it may; untried: nobody knows, and why. */
 export type Level = "ok" | "warn" | "fail" | "untried";
@@ -34,7 +34,7 @@ const marks: Record<Level, string> = { ok: "ok", warn: "warn", fail: "FAIL", unt
 /** One line, whatever names are in it. */
 export function formatFinding({ level, subject, text, fix }: Finding): string {
   const advice = fix === undefined ? "" : `; fix: ${fix}`;
-  return escapeControls(`${marks[level].padEnd(5)} ${subject}: ${text}${advice}`);
+  return printable(`${marks[level].padEnd(5)} ${subject}: ${text}${advice}`);
 }
 
 /** The line at the end. */

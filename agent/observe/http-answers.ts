@@ -2,6 +2,8 @@
  * What the agent answers over HTTP. Everything comes from memory: a disk or a broker that hangs must not keep anybody from
  * finding that out.
  */
+
+import { printableJson } from "../lib/printable.ts";
 import { carriesToken, challenge, isRebound } from "./http-access.ts";
 import type { Observer } from "./observer.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
@@ -69,7 +71,7 @@ async function metrics({ metrics }: Observer): Promise<Response> {
 }
 
 function json(value: unknown, status: number): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
+  return new Response(`${printableJson(JSON.stringify(value))}\n`, {
     status,
     headers: { "Content-Type": "application/json" },
   });

@@ -6,6 +6,8 @@
 import { writeSync } from "node:fs";
 import { deviceNowMs, timeNow } from "../lib/clock.ts";
 import { codeOf } from "../lib/errors.ts";
+import { printable, printableJson } from "../lib/printable.ts";
+import { LocalTime } from "./local-time.ts";
 import { Troubles } from "./troubles.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
@@ -21,8 +23,6 @@ export interface LogOptions {
 const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 /** A reader that has stopped reading may cost this much memory, then lines are counted and dropped. */
 const maxPendingBytes = 1 << 20;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
-const controls = /[\x00-\x1f\x7f]/g;
 
 export class Log {
   readonly #options: LogOptions;
@@ -36,6 +36,7 @@ export class Log {
   /** The last line's time, as text: at full speed many lines are of one millisecond. */
   #stamp = "";
   #stampMs = 0;
+  readonly #localTime = new LocalTime();
 
   constructor(options: LogOptions) {
     this.#options = options;
@@ -87,21 +88,22 @@ export class Log {
   }
 
   #text(level: Level, message: string): string {
-    return `[${this.#time()}] ${level.toUpperCase()} [${this.#options.agent}] ${escapeControls(message)}\n`;
+    return `[${this.#time()}] ${level.toUpperCase()} [${this.#options.agent}] ${printable(message)}\n`;
   }
 
   #time(): string {
     const nowMs = deviceNowMs();
     if (nowMs !== this.#stampMs) {
       this.#stampMs = nowMs;
-      this.#stamp = localTime(new Date(nowMs));
+      this.#stamp = this.#localTime.text(nowMs);
     }
     return this.#stamp;
   }
 
   #json(level: Level, message: string, fields: Fields | undefined): string {
     const time = timeNow();
-    return `${JSON.stringify({ time, level, agent: this.#options.agent, message, ...fields })}\n`;
+    const line = JSON.stringify({ time, level, agent: this.#options.agent, message, ...fields });
+    return `${printableJson(line)}\n`;
   }
 
   #take(): string {
@@ -127,17 +129,4 @@ export class Log {
     this.#pendingBytes += rest.length;
     this.#timer ??= setTimeout(() => this.flush(), 20);
   }
-}
-
-/** Control characters as `\xNN`: a name is not to play with the terminal. */
-export function escapeControls(message: string): string {
-  return message.replace(controls, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
-
-/** `20250415 20:30:49.202`, local time. */
-function localTime(at: Date): string {
-  const two = (n: number) => String(n).padStart(2, "0");
-  const day = `${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}`;
-  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  return `${day} ${time}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }

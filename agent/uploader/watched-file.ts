@@ -1,6 +1,6 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
 import type { WatchConfig } from "../config/config.ts";
-import { pathProblem, pathToNative, pathToText } from "../wire/path.ts";
+import { pathProblem, pathToGlobName, pathToNative, pathToText } from "../wire/path.ts";
 import type { FileAccess } from "./file-access.ts";
 import { WatchDevice } from "./watch-device.ts";
 
@@ -58,7 +58,8 @@ export class Watch {
   wants(relative: string): boolean {
     if (isHidden(relative)) return false;
     if (!this.config.recursive && relative.includes("/")) return false;
-    const matches = (glob: Bun.Glob) => glob.match(relative);
+    const name = pathToGlobName(relative);
+    const matches = (glob: Bun.Glob) => glob.match(name);
     return (this.#includesAll || this.#include.some(matches)) && !this.#exclude.some(matches);
   }
 

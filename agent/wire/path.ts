@@ -64,6 +64,15 @@ export function pathProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** A path as globs see it, which is as people do: nothing is escaped, and a byte that is no UTF-8 is U+FFFD, one character. */
+export function pathToGlobName(text: string): string {
+  if (!text.includes("%")) return text;
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => {
+    const byte = Number.parseInt(hex, 16);
+    return byte < 0x80 ? String.fromCharCode(byte) : "\ufffd";
+  });
+}
+
 /** A path for a log line: as it is, control characters and bytes that are no UTF-8 as `\xNN`. */
 export function pathToDisplay(text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
-import { md5sum } from "../support/compare.ts";
+import { expectSameTree, md5sum } from "../support/compare.ts";
 import { Random } from "../support/random.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 
@@ -92,4 +92,36 @@ test("at start one line says what the agent is about to do", async () => {
   const [opening = ""] = downloader.messages;
   for (const part of ["downloader", "hub", scene.brokers, scene.topic, "output"])
     expect(opening).toContain(part);
+});
+
+/** A new line in another encoding, an escape, a text turned around, a separator, something that is not seen. */
+const commands = ["\u0085", "\u009b31m", "\x1b", "\u202e", "\u2067", "\u2028", "\u200f", "\ufeff"];
+
+test.each(["text", "json"])("nothing in a name commands who reads the log, as %s", async (format) => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const names = commands.map((command, at) => `${at}-${command}-gpj.exe`);
+  for (const name of names) await writeFile(join(source, name), name);
+  const settings = { log: { format } };
+  const uploader = await scene.uploader(source, { settings, args: ["--once"] });
+  expect(await uploader.waitForExit()).toBe(0);
+  const downloader = await scene.downloader(output, { settings, args: ["--once"] });
+  expect(await downloader.waitForExit()).toBe(0);
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  for (const { output: log } of [uploader, downloader]) {
+    for (const command of commands) expect(log).not.toContain(command);
+    expect(log).toContain("\\u202e-gpj.exe");
+  }
+});
+
+test("times are local whatever way TZ says it", async () => {
+  const scene = await openScene();
+  const hourOf = async (TZ: string) => {
+    const uploader = await scene.uploader(await scene.folder("source"), { env: { TZ }, args: ["--once"] });
+    expect(await uploader.waitForExit()).toBe(0);
+    return Number(uploader.output.slice(10, 12));
+  };
+  const utc = new Date().getUTCHours();
+  for (const TZ of ["<+09>-9", "Asia/Tokyo", ":Asia/Tokyo", "/usr/share/zoneinfo/Asia/Tokyo"])
+    expect((((await hourOf(TZ)) - utc + 24) % 24) - 9).toBeOneOf([0, 1]);
 });
