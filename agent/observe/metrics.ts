@@ -41,6 +41,8 @@ export interface Gauges {
   /** Known and not begun. */
   waitingFiles(): number;
   kafkaConnected(): boolean;
+  /** What /readyz says. */
+  ready(): boolean;
   /** Chunks between the downloader's position and the topic's end. */
   consumerLagChunks(): number;
   /** Versions that there is no room for, or that only a newer agent understands. */
@@ -164,6 +166,9 @@ export class Metrics {
     );
     this.#gauge("streamsend_kafka_connected", "1: the brokers can be reached.", () =>
       Number(gauges.kafkaConnected?.() ?? false),
+    );
+    this.#gauge("streamsend_ready", "1: the agent does its work, see /readyz.", () =>
+      Number(gauges.ready?.() ?? false),
     );
     this.#gauge(
       "streamsend_consumer_lag_chunks",

@@ -56,6 +56,7 @@ export class Observer {
     this.metrics = new Metrics(options.role, options.version);
     this.metrics.observe({
       kafkaConnected: () => this.#kafkaConnected(),
+      ready: () => this.notReady().length === 0,
       failedFiles: () => this.#failures.count,
     });
   }
