@@ -127,6 +127,8 @@ export interface DownloaderConfig {
   /** As for chmod(2): 0o644. */
   readonly fileMode: number;
   readonly dirMode: number;
+  /** What an uploader owes that has not answered for so long is failed. */
+  readonly giveUpMs: number;
 }
 
 export interface EncryptionConfig {

@@ -40,6 +40,7 @@ export function resolveConfig(settings: CompleteSettings, httpListenIsDefault: b
       requireMount: downloader.require_mount,
       fileMode: downloader.file_mode,
       dirMode: downloader.dir_mode,
+      giveUpMs: downloader.give_up,
     },
   });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, flag, mode, path, size, someText } from "./values.ts";
+import { choice, duration, flag, mode, path, size, someText } from "./values.ts";
 
 export const downloader = z.strictObject({
   output: path().optional().describe("Where files go; the directory has to exist. The role needs it."),
@@ -29,4 +29,9 @@ export const downloader = z.strictObject({
   dir_mode: mode(0o700, "must let the owner read, write and enter (0700)")
     .prefault("0755")
     .describe("Permissions of folders that are made, octal."),
+  give_up: duration(1000, Number.MAX_SAFE_INTEGER)
+    .prefault("30d")
+    .describe(
+      "An uploader that has not answered for so long: what it owes is failed, and comes back with it.",
+    ),
 });

@@ -78,6 +78,10 @@ export class DownloadStatus implements StatusSource {
     ];
   }
 
+  waits(): readonly string[] {
+    return this.#parts.repair.waits();
+  }
+
   get #lag(): number {
     const { group, positions } = this.#parts;
     let lag = 0;

@@ -7,7 +7,9 @@
  * An attempt at a version lives until the version is settled, or another member's: however long it is read, verified or
  * waited for, the log is read for it once, and its uploader is asked a bounded number of times for what it has answered.
  */
+import { nameSome } from "../ledger/group-follower.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
+import { notAnswered } from "../ledger/silence.ts";
 import type { Sent } from "../ledger/unsettled.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -43,6 +45,8 @@ export interface RepairOptions {
   log: Log;
   observer: Observer;
   once: boolean;
+  /** An uploader that has not answered for so long: what it owes has failed, until it writes something. */
+  giveUpMs: number;
   /** The monotonic clock, milliseconds. */
   now(): number;
 }
@@ -66,8 +70,12 @@ type State = "elsewhere" | "on its way" | "missing";
 const maxAsks = 3;
 /** A request without an answer may have got lost: an uploader remembers only so many until its next start. */
 const repeatMs = 3600_000;
+/** So often at least an uploader is asked before it is taken for gone. */
+const asksBeforeGivingUp = 4;
 /** More gaps than this are asked for as one range: a request has to fit a record. */
 const maxRanges = 1000;
+/** Uploaders that are told one by one. */
+const maxNamed = 10;
 /** Room is promised for so long to what was asked for and does not come. */
 const promiseMs = 60_000;
 
@@ -108,6 +116,27 @@ export class Repair {
       if (attempt?.id.version !== sent.version || attempt.step !== "asked") return true;
     }
     return false;
+  }
+
+  /** What files wait for, as of the last look; for people. */
+  waits(): string[] {
+    const asked = new Map<string, number>();
+    let readCount = 0;
+    for (const { id, step } of this.#attempts.values()) {
+      if (step === "asked") asked.set(id.uploader, (asked.get(id.uploader) ?? 0) + 1);
+      else readCount++;
+    }
+    const most = [...asked].sort(([, a], [, b]) => b - a);
+    const lines = most
+      .slice(0, maxNamed)
+      .map(([name, count]) => `${count} files wait for their uploader ${name}`);
+    const others = most.slice(maxNamed).reduce((sum, [, count]) => sum + count, 0);
+    if (others > 0) lines.push(`${others} files wait for ${most.length - maxNamed} other uploaders`);
+    if (readCount > 0) lines.push(`${readCount} files are looked for in the log`);
+    const overflowing = [...this.#options.ledger.overflowing()];
+    if (overflowing.length > 0)
+      lines.push(`more files of ${nameSome(overflowing)} are missing than are worked on at a time`);
+    return lines;
   }
 
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
@@ -216,11 +245,13 @@ export class Repair {
   }
 
   async #ask(sent: Sent, attempt: Attempt): Promise<void> {
-    const { assembly, ledger, observer, now } = this.#options;
+    const { assembly, ledger, observer, now, giveUpMs } = this.#options;
     const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
     const isAnswered = attempt.askedAt !== place;
+    if (attempt.step === "asked" && !isAnswered && (await this.#failUnanswered(sent))) return;
     // Another member may have taken the request back, as far as it knew.
-    const mayBeLost = now() - this.#heardAtMs(sent, attempt) >= repeatMs || !ledger.isAsked(sent);
+    const patienceMs = Math.min(repeatMs, giveUpMs / asksBeforeGivingUp);
+    const mayBeLost = now() - this.#heardAtMs(sent, attempt) >= patienceMs || !ledger.isAsked(sent);
     if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
@@ -234,6 +265,18 @@ export class Repair {
     const what = `${nameOf(sent)}: ${bytes} bytes are not in the log: asking its uploader to send them again`;
     this.#lines.say(askedFor, sent.uploader, what, { ...fieldsOf(sent), bytes });
     observer.metrics.needs();
+  }
+
+  /** Returns whether its uploader has not answered for too long. */
+  async #failUnanswered(sent: Sent): Promise<boolean> {
+    const silence = this.#options.ledger.silenceOf(sent);
+    if (!silence || silence.lastsMs < this.#options.giveUpMs) return false;
+    const since = new Date(silence.sinceMs).toISOString();
+    await this.#fail(
+      sent,
+      `${notAnswered} ${since}: its uploader may be gone; what it owes comes back with it`,
+    );
+    return true;
   }
 
   async #fail(sent: Sent, reason: string): Promise<void> {

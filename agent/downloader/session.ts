@@ -162,7 +162,7 @@ export class Session {
 
   /** What the last session, or the last process, left in the store. */
   async #restore(): Promise<void> {
-    const { store, now, observer, topic } = this.#options;
+    const { store, now, observer, topic, config } = this.#options;
     const interrupted = await this.#durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
     const partials = await store.partials(now());
@@ -179,6 +179,7 @@ export class Session {
     );
     this.#repair = new Repair({
       ...this.#options,
+      giveUpMs: config.giveUpMs,
       topic,
       assembly: this.#assembly,
       rereads: this.#rereads,

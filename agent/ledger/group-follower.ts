@@ -19,6 +19,8 @@ export class GroupFollower {
   #readMs = 0;
   /** Up to this version it was said that it is not known any more what was delivered. */
   #saidFloor = 0;
+  /** Of these uploaders it was said that not all that is missing is worked on. */
+  #saidOverflow = "";
 
   /** @param now the monotonic clock, milliseconds */
   constructor(state: GroupState, log: EntryLog, now: () => number) {
@@ -44,6 +46,7 @@ export class GroupFollower {
         if (this.#isRereadDue()) await this.#readOnce();
         for (const logged of (await this.#reader?.read()) ?? []) this.#state.take(logged);
         this.#sayFloor(log);
+        this.#sayOverflow(log);
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -109,4 +112,25 @@ export class GroupFollower {
       { since },
     );
   }
+
+  /** Once for the same uploaders. */
+  #sayOverflow(log: Log): void {
+    const uploaders = [...this.#state.overflowing()].sort();
+    const all = uploaders.join(" ");
+    if (all === this.#saidOverflow) return;
+    this.#saidOverflow = all;
+    if (uploaders.length > 0)
+      log.warn(
+        `more files of ${nameSome(uploaders)} are missing than are worked on at a time: the others follow when these are settled`,
+      );
+  }
+}
+
+const namedUploaders = 5;
+
+/** Some of them, and how many others. */
+export function nameSome(uploaders: readonly string[]): string {
+  const named = uploaders.slice(0, namedUploaders).join(", ");
+  const others = uploaders.length - namedUploaders;
+  return others > 0 ? `${named} and ${others} other uploaders` : named;
 }

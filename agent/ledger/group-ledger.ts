@@ -6,6 +6,7 @@ import { timeNow } from "../lib/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { VersionId } from "../wire/chunk.ts";
 import type { DeliveredValue, Entry, StartValue } from "../wire/entry.ts";
+import { partitionOf } from "../wire/numbers.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
@@ -19,7 +20,7 @@ export class GroupLedger extends GroupState {
   readonly #follower: GroupFollower;
 
   private constructor(group: string, log: EntryLog, now: () => number, delivered: DeliveredIndex) {
-    super(group, delivered);
+    super(group, delivered, now);
     this.#log = log;
     this.#follower = new GroupFollower(this, log, now);
   }
@@ -94,8 +95,17 @@ export class GroupLedger extends GroupState {
     const { uploader, path, version } = id;
     const key = { kind: "failed", group: this.group, uploader, path, version } as const;
     const value = { format: 1, reason, time: timeNow() } as const;
-    const { offset } = await this.#log.write({ key, value });
-    this.noteFailed(id, offset);
+    const { offset, timestampMs } = await this.#log.write({ key, value });
+    this.stamp(this.#partitionOf(id), offset, timestampMs);
+    this.noteFailed(id, offset, reason);
+  }
+
+  /**
+   * Since when the uploader has not answered the request for the version, and for how long that is, by the brokers' clock, in
+   * milliseconds; `undefined` when it is not asked for.
+   */
+  silenceOf(id: VersionId): { sinceMs: number; lastsMs: number } | undefined {
+    return this.silence(id, this.#partitionOf(id));
   }
 
   /** Asks the uploader for ranges of a version, `[from, to)` in bytes. See `Ledger.write`. */
@@ -106,9 +116,12 @@ export class GroupLedger extends GroupState {
       format: 1 as const,
       ranges: ranges.map(([from, to]): [number, number] => [from, to]),
       time: timeNow(),
+      // A request that is repeated is as old as the first.
+      since: this.askedSinceMs(id),
     };
-    const { offset } = await this.#log.write({ key, value });
-    this.noteAsked(id, offset);
+    const { offset, timestampMs } = await this.#log.write({ key, value });
+    this.stamp(this.#partitionOf(id), offset, timestampMs);
+    this.noteAsked(id, offset, value.since ?? timestampMs);
   }
 
   /**
@@ -138,5 +151,10 @@ export class GroupLedger extends GroupState {
     const value: StartValue = { format: 1, topic, offsets: named, time: timeNow() };
     const { timestampMs } = await this.#log.write({ key: { kind: "start", group: this.group }, value });
     this.noteStart(value, timestampMs);
+  }
+
+  /** Of the ledger, where the uploader's entries are. */
+  #partitionOf({ uploader }: VersionId): number {
+    return partitionOf(uploader, this.#log.partitions);
   }
 }

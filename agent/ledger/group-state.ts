@@ -7,7 +7,9 @@ import { chunkKey, decodeFrom, type VersionId } from "../wire/chunk.ts";
 import {
   type Entry,
   encodeEntryKey,
+  type FailedValue,
   type FileValue,
+  type NeedsValue,
   type ReceiptKey,
   type ReceiptKind,
   type StartValue,
@@ -16,7 +18,17 @@ import { pathProblem } from "../wire/path.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
 import type { LoggedEntry } from "./ledger.ts";
 import { MootReceipts } from "./moot-receipts.ts";
+import { notAnswered, Silence } from "./silence.ts";
 import { type Sent, Unsettled } from "./unsettled.ts";
+
+/** A request that stands in the ledger. */
+interface Asked extends VersionId {
+  /** Since when, by the brokers' clock, milliseconds since 1970. */
+  sinceMs: number;
+}
+
+/** So many silent uploaders are told apart; what others owe comes back when the ledger is read again after they have. */
+const maxSilent = 10_000;
 
 export class GroupState {
   readonly group: string;
@@ -30,7 +42,12 @@ export class GroupState {
   /** While the ledger is read again: what will be in its place; nobody sees half of it. */
   #loading: Unsettled | undefined;
   /** Requests that stand in the ledger, by path. */
-  readonly #asked = new Map<string, VersionId>();
+  readonly #asked = new Map<string, Asked>();
+  readonly #silence: Silence;
+  /** Versions that have failed as their uploader did not answer, until it writes something. */
+  readonly #silenced = new DeliveredIndex();
+  /** Uploaders that have such versions, and the ledger offset after the newest of these receipts. */
+  readonly #silentUploaders = new Map<string, number>();
   /** Versions whose `delivered` was taken back: they were stored once, and older ones stay settled. */
   readonly #again = new DeliveredIndex();
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
@@ -43,9 +60,13 @@ export class GroupState {
   #hasReceipts = false;
   #incomplete = false;
 
-  /** @param delivered what it remembers with, empty */
-  constructor(group: string, delivered: DeliveredIndex) {
+  /**
+   * @param delivered what it remembers with, empty
+   * @param now the monotonic clock, milliseconds
+   */
+  constructor(group: string, delivered: DeliveredIndex, now: () => number) {
     this.group = group;
+    this.#silence = new Silence(now);
     this.#delivered = delivered;
   }
 
@@ -67,6 +88,11 @@ export class GroupState {
   /** How many those are, about. */
   get unsettledCount(): number {
     return this.#unsettled.size;
+  }
+
+  /** Uploaders of which more is unsettled than is worked on at a time. */
+  overflowing(): Iterable<string> {
+    return this.#unsettled.overflowing();
   }
 
   /** The newest version of the file that the group has delivered. */
@@ -99,11 +125,19 @@ export class GroupState {
   }
 
   /** Notes that a version has failed, by its receipt at this offset of the ledger. */
-  noteFailed(id: VersionId, offset: number): void {
+  noteFailed(id: VersionId, offset: number, reason: string): void {
+    const file = chunkKey(id);
     // What was read before may be read again, and what this member has written may not be read yet: the offset decides.
-    this.#failed.set(chunkKey(id), id.version);
-    this.#failedAt.set(chunkKey(id), offset + 1);
-    if (this.#isFailed(id)) this.#settle(id);
+    this.#failed.set(file, id.version);
+    this.#failedAt.set(file, offset + 1);
+    const isSilence = reason.startsWith(notAnswered);
+    if (isSilence) this.#silenced.set(file, id.version);
+    else if (this.#silenced.get(file) === id.version) this.#silenced.forget(file);
+    if (!this.#isFailed(id)) return;
+    this.#settle(id);
+    const silentAt = this.#silentUploaders.get(id.uploader);
+    if (isSilence && (silentAt !== undefined || this.#silentUploaders.size < maxSilent))
+      this.#silentUploaders.set(id.uploader, Math.max(silentAt ?? 0, offset + 1));
   }
 
   /** The newest version of the file that has failed, whether that counts or not. */
@@ -111,14 +145,38 @@ export class GroupState {
     return this.#failed.get(chunkKey(id));
   }
 
-  /** Notes a request, by its offset in the ledger. */
-  noteAsked({ uploader, path, version }: VersionId, offset: number): void {
-    const id = { uploader, path, version };
+  /** Notes a request, by its offset in the ledger. @param sinceMs since when it stands, by the brokers' clock */
+  noteAsked({ uploader, path, version }: VersionId, offset: number, sinceMs: number): void {
+    const id = { uploader, path, version, sinceMs };
     const known = this.#asked.get(chunkKey(id)) ?? id;
     const [older, newer] = known.version < version ? [known, id] : [id, known];
     this.#asked.set(chunkKey(id), newer);
     if (older.version < newer.version)
-      this.#moot.note({ kind: "needs", group: this.group, ...older }, offset);
+      this.#moot.note({ kind: "needs", group: this.group, uploader, path, version: older.version }, offset);
+  }
+
+  /** Since when the version is asked for, by the brokers' clock, milliseconds since 1970; `undefined`: it is not. */
+  askedSinceMs(id: VersionId): number | undefined {
+    const asked = this.#asked.get(chunkKey(id));
+    return asked?.version === id.version ? asked.sinceMs : undefined;
+  }
+
+  /**
+   * Since when the uploader has not answered the request for the version, and for how long that is, by the brokers' clock, in
+   * milliseconds; `undefined` when it is not asked for.
+   *
+   * @param partition of the ledger, the uploader's
+   */
+  protected silence(id: VersionId, partition: number): { sinceMs: number; lastsMs: number } | undefined {
+    const askedMs = this.askedSinceMs(id);
+    if (askedMs === undefined) return undefined;
+    const sinceMs = this.#silence.since(id.uploader, askedMs);
+    return { sinceMs, lastsMs: this.#silence.brokerTimeMs(partition) - sinceMs };
+  }
+
+  /** The ledger has taken something of this member. */
+  protected stamp(partition: number, offset: number, timestampMs: number): void {
+    this.#silence.stamp(partition, offset, timestampMs);
   }
 
   /** Whether a request for the version stands in the ledger, as far as that was read. */
@@ -161,14 +219,14 @@ export class GroupState {
 
   /** Requests that are settled, or that a newer version has made moot: they are to be taken back. */
   takeMootRequests(): ReceiptKey<"needs">[] {
-    const { overflowed } = this.#unsettled;
     const moot: ReceiptKey<"needs">[] = [];
     for (const [name, id] of this.#asked) {
       // What is not there may only not have fitted, or be too old to be known here, but not to the member that has asked.
-      const mayBeMissing = overflowed || id.version <= this.floor;
+      const mayBeMissing = this.#unsettled.overflowed(id.uploader) || id.version <= this.floor;
       if (this.#unsettled.has(id) || (mayBeMissing && !this.isSettled(id))) continue;
       this.#asked.delete(name);
-      moot.push({ kind: "needs", group: this.group, ...id });
+      const { uploader, path, version } = id;
+      moot.push({ kind: "needs", group: this.group, uploader, path, version });
     }
     return moot;
   }
@@ -189,8 +247,11 @@ export class GroupState {
   }
 
   /** Takes an entry as it is read. */
-  take({ entry, offset, timestampMs }: LoggedEntry): void {
+  take(logged: LoggedEntry): void {
+    const { entry, offset, timestampMs } = logged;
     const { key, value } = entry;
+    const heard = this.#silence.note(logged);
+    if (heard !== undefined) this.#endSilence(heard, offset);
     if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset, timestampMs);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") {
@@ -200,12 +261,19 @@ export class GroupState {
     }
     this.#moot.read(key, offset);
     if (key.kind === "needs") {
-      if (value !== null) this.noteAsked(key, offset);
+      if (value !== null) this.noteAsked(key, offset, (value as NeedsValue).since ?? timestampMs);
       else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
     } else if (value === null) this.#takeBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
     else if (key.kind === "delivered") this.noteDelivered(key);
-    else this.noteFailed(key, offset);
+    else this.noteFailed(key, offset, (value as FailedValue).reason);
+  }
+
+  /** The uploader writes again: what it owes was passed over as failed, and is found by reading the ledger once more. */
+  #endSilence(uploader: string, offset: number): void {
+    if (offset < (this.#silentUploaders.get(uploader) ?? Number.POSITIVE_INFINITY)) return;
+    this.#silentUploaders.delete(uploader);
+    this.#incomplete = true;
   }
 
   #settle(id: VersionId): void {
@@ -218,7 +286,10 @@ export class GroupState {
     const file = chunkKey(id);
     // First: it is asked of every entry at a start, and hardly any has failed.
     if (this.#failed.get(file) !== id.version) return false;
-    return (this.#sentAgainAt.get(file) ?? 0) <= (this.#failedAt.get(file) ?? 0);
+    const failedAt = this.#failedAt.get(file) ?? 0;
+    if (this.#silenced.get(file) === id.version && this.#silence.isHeardFrom(id.uploader, failedAt))
+      return false;
+    return (this.#sentAgainAt.get(file) ?? 0) <= failedAt;
   }
 
   #takeFile(
@@ -262,7 +333,8 @@ export class GroupState {
     }
     for (const index of [this.#delivered, this.#again]) if (isBefore(index.get(file))) index.forget(file);
     if (isBefore(versions.failed))
-      for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt]) index.forget(file);
+      for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt, this.#silenced])
+        index.forget(file);
     if (isBefore(versions.needs)) this.#asked.delete(file);
   }
 

@@ -1,10 +1,9 @@
 /**
  * What uploaders have sent and the group has neither delivered nor failed: the newest version of each path. Bounded, and
- * so is each uploader's share: one that is gone for good must not take the place of all others. What does not fit is
- * found when the ledger is read again.
+ * shared out fairly: when it is full, whoever has least gets the place of one of whoever has most, so that uploaders that are
+ * gone for good take no place from the others. What does not fit is found when the ledger is read again.
  */
 import type { From, VersionId } from "../wire/chunk.ts";
-import { chunkKey } from "../wire/chunk.ts";
 
 /** A version that was sent whole, and where. */
 export interface Sent extends VersionId {
@@ -21,62 +20,134 @@ export interface Sent extends VersionId {
   gone: boolean;
 }
 
+interface Share {
+  readonly uploader: string;
+  readonly byPath: Map<string, Sent>;
+  /** It has more than fits. */
+  hasMore: boolean;
+}
+
 export const maxUnsettled = 10_000;
 const maxOfUploader = 2000;
-/** With so few left of a full share it is time to look for more. */
-const fewOfUploader = 200;
+/** With less than this part of a full share left it is time to look for more. */
+const fewOfShare = 0.1;
 
 export class Unsettled {
-  readonly #byPath = new Map<string, Sent>();
-  /** How many of each uploader are here, and whether it has more. */
-  readonly #shares = new Map<string, { count: number; hasMore: boolean }>();
+  readonly #shares = new Map<string, Share>();
+  /** Shares by how many are in them: the largest is found at once. */
+  readonly #bySize: Set<Share>[] = [];
+  #largest = 0;
+  #size = 0;
+  /** There are more uploaders than are told apart. */
+  #isCrowded = false;
 
   get size(): number {
-    return this.#byPath.size;
+    return this.#size;
   }
 
-  /** Whether there was more than fits: something may be missing here. */
-  get overflowed(): boolean {
-    return [...this.#shares.values()].some(({ hasMore }) => hasMore);
+  /** Whether there was more of the uploader than fits: something of it may be missing here. */
+  overflowed(uploader: string): boolean {
+    return this.#shares.get(uploader)?.hasMore ?? this.#isCrowded;
+  }
+
+  /** The uploaders of which there was more than fits. */
+  *overflowing(): Generator<string> {
+    for (const { uploader, hasMore } of this.#shares.values()) if (hasMore) yield uploader;
   }
 
   /** Whether something that did not fit would by now. */
   get mayTakeMore(): boolean {
-    if (this.#byPath.size >= maxUnsettled) return false;
-    return [...this.#shares.values()].some(({ count, hasMore }) => hasMore && count < fewOfUploader);
+    const fair = Math.min(maxOfUploader, maxUnsettled / Math.max(1, this.#shares.size));
+    for (const { byPath, hasMore } of this.#shares.values())
+      if (hasMore && byPath.size < fewOfShare * fair && this.#hasPlaceFor(byPath.size)) return true;
+    return false;
   }
 
-  values(): Iterable<Sent> {
-    return this.#byPath.values();
+  /** The uploaders take turns: none comes only after all of another's. */
+  *values(): Generator<Sent> {
+    let turns = [...this.#shares.values()].map(({ byPath }) => byPath.values());
+    while (turns.length > 0) {
+      const left: typeof turns = [];
+      for (const turn of turns) {
+        const { value, done } = turn.next();
+        if (done) continue;
+        yield value;
+        left.push(turn);
+      }
+      turns = left;
+    }
   }
 
   /** The version of its path, replacing an older one. */
   put(sent: Sent): void {
-    const key = chunkKey(sent);
-    const share = this.#shares.get(sent.uploader) ?? { count: 0, hasMore: false };
-    this.#shares.set(sent.uploader, share);
-    if (!this.#byPath.has(key)) {
-      if (this.#byPath.size >= maxUnsettled || share.count >= maxOfUploader) {
-        share.hasMore = true;
-        return;
-      }
-      share.count++;
+    const share = this.#shareOf(sent.uploader);
+    if (!share) return;
+    if (share.byPath.has(sent.path)) share.byPath.set(sent.path, sent);
+    else if (share.byPath.size >= maxOfUploader || !this.#hasPlaceFor(share.byPath.size))
+      share.hasMore = true;
+    else {
+      if (this.#size >= maxUnsettled) this.#takeFromLargest();
+      this.#change(share, () => share.byPath.set(sent.path, sent));
     }
-    this.#byPath.set(key, sent);
   }
 
   /** This version or a newer one of its path is delivered, failed, or superseded. */
-  settle(id: VersionId): void {
-    const known = this.#byPath.get(chunkKey(id));
-    if (!known || known.version > id.version) return;
-    this.#byPath.delete(chunkKey(id));
-    const share = this.#shares.get(id.uploader);
-    if (!share) return;
-    share.count--;
-    if (share.count === 0 && !share.hasMore) this.#shares.delete(id.uploader);
+  settle({ uploader, path, version }: VersionId): void {
+    const share = this.#shares.get(uploader);
+    const known = share?.byPath.get(path);
+    if (!share || !known || known.version > version) return;
+    this.#change(share, () => share.byPath.delete(path));
+    if (share.byPath.size > 0 || share.hasMore) return;
+    this.#shares.delete(uploader);
+    this.#bySize[0]?.delete(share);
   }
 
-  has(id: VersionId): boolean {
-    return this.#byPath.get(chunkKey(id))?.version === id.version;
+  has({ uploader, path, version }: VersionId): boolean {
+    return this.#shares.get(uploader)?.byPath.get(path)?.version === version;
+  }
+
+  #shareOf(uploader: string): Share | undefined {
+    const known = this.#shares.get(uploader);
+    if (known) return known;
+    if (this.#shares.size >= maxUnsettled) {
+      this.#isCrowded = true;
+      return undefined;
+    }
+    const share: Share = { uploader, byPath: new Map(), hasMore: false };
+    this.#shares.set(uploader, share);
+    this.#bucket(0).add(share);
+    return share;
+  }
+
+  /** @param count how many the uploader has */
+  #hasPlaceFor(count: number): boolean {
+    return this.#size < maxUnsettled || count + 1 < this.#largest;
+  }
+
+  #takeFromLargest(): void {
+    const [share] = this.#bucket(this.#largest);
+    const [oldest] = share?.byPath.keys() ?? [];
+    if (!share || oldest === undefined) return;
+    this.#change(share, () => share.byPath.delete(oldest));
+    share.hasMore = true;
+  }
+
+  #change(share: Share, change: () => void): void {
+    const before = share.byPath.size;
+    change();
+    const after = share.byPath.size;
+    this.#size += after - before;
+    this.#bucket(before).delete(share);
+    this.#bucket(after).add(share);
+    this.#largest = Math.max(this.#largest, after);
+    while (this.#largest > 0 && this.#bucket(this.#largest).size === 0) this.#largest--;
+  }
+
+  #bucket(size: number): Set<Share> {
+    const known = this.#bySize[size];
+    if (known) return known;
+    const made = new Set<Share>();
+    this.#bySize[size] = made;
+    return made;
   }
 }

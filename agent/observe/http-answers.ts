@@ -63,7 +63,8 @@ function readOnly(request: Question, find: () => Response | Promise<Response>): 
 function readiness(observer: Observer): Response {
   const reasons = observer.notReady();
   const ready = reasons.length === 0;
-  return json({ ready, reasons }, ready ? 200 : 503);
+  const waits = observer.waits();
+  return json({ ready, reasons, ...(waits.length > 0 ? { waits } : {}) }, ready ? 200 : 503);
 }
 
 async function metrics({ metrics }: Observer): Promise<Response> {

@@ -94,6 +94,11 @@ export class Observer {
     return [...reasons, ...this.stalls.reasons(), ...(this.source?.notReady() ?? [])];
   }
 
+  /** What files wait for while the agent is at work. */
+  waits(): readonly string[] {
+    return this.source?.waits?.() ?? [];
+  }
+
   report(): StatusReport {
     const { role, name, version, host } = this.#options;
     const reasons = this.notReady();

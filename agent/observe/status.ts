@@ -47,6 +47,8 @@ export interface StatusSource {
   report(): RoleReport;
   /** Why it does no work for now, besides the troubles of `retry`: "paused: no space"; empty: it works. */
   notReady(): readonly string[];
+  /** What files wait for while the others go on: no reason not to be ready. */
+  waits?(): readonly string[];
 }
 
 /** A file that failed at its last try. */

@@ -41,7 +41,7 @@ const fileValue = fields(
 
 const deliveredValue = fields({ format, size: count, checksum, time: text }, { mtime: nanoseconds });
 const failedValue = fields({ format, reason: text, time: text });
-const needsValue = fields({ format, ranges: list(pair(count)), time: text });
+const needsValue = fields({ format, ranges: list(pair(count)), time: text }, { since: count });
 const startValue = fields({ format, topic: text, offsets: mapOf(count), time: text });
 
 /** Who holds an uploader's name. */

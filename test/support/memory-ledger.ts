@@ -19,6 +19,9 @@ export class MemoryLedger implements EntryLog {
   readonly entries: Entry[];
   /** By whom is tested, not by the test. */
   readonly written: Entry[] = [];
+  /** By the broker's clock, milliseconds since 1970: when what comes now is written. */
+  brokerTimeMs = 0;
+  readonly #timestampsMs: number[] = [];
   /** How often it was read from the beginning. */
   opened = 0;
   #readers: Reader[] = [];
@@ -30,7 +33,7 @@ export class MemoryLedger implements EntryLog {
   async write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
     this.written.push(entry);
     this.#put([entry]);
-    return { offset: this.entries.length - 1, timestampMs: 0 };
+    return { offset: this.entries.length - 1, timestampMs: this.brokerTimeMs };
   }
 
   /** Somebody else writes; resolves when everyone who follows has read it. */
@@ -85,7 +88,7 @@ export class MemoryLedger implements EntryLog {
         entry,
         partition: 0,
         offset: from + at,
-        timestampMs: 0,
+        timestampMs: this.#timestampsMs[from + at] ?? 0,
       }));
     };
     return {
@@ -100,7 +103,10 @@ export class MemoryLedger implements EntryLog {
   }
 
   #put(entries: readonly Entry[]): void {
-    this.entries.push(...entries);
+    for (const entry of entries) {
+      this.#timestampsMs[this.entries.length] = this.brokerTimeMs;
+      this.entries.push(entry);
+    }
     this.#wake();
   }
 

@@ -50,6 +50,8 @@ export class SimulatedUploader {
   damage: Damage = "none";
   /** So many of the next requests are lost on it, until its next start. */
   missesRequests = 0;
+  /** Whether that has happened since its start. */
+  hasMissed = false;
 
   constructor(name: string, world: UploaderWorld) {
     this.name = name;
@@ -122,12 +124,19 @@ export class SimulatedUploader {
     this.#asked = new Map();
     this.#hasRead = false;
     this.missesRequests = 0;
+    this.hasMissed = false;
+    void this.#claim(this.#process);
     void this.#follow(this.#process);
   }
 
   /** Looks at each file again, as a rescan does. */
   rescan(): void {
     for (const path of new Set([...this.#sources.keys(), ...this.#entries.keys()])) this.#tend(path);
+  }
+
+  async #claim(process: Process): Promise<void> {
+    const name = { format: 1, instance: "1", host: "", state: "held", highest: 0 } as const;
+    await this.#world.ledger.for(process).write({ key: { kind: "name", uploader: this.name }, value: name });
   }
 
   async #follow(process: Process): Promise<void> {
@@ -149,8 +158,10 @@ export class SimulatedUploader {
     }
     if (key.kind !== "needs" || key.uploader !== this.name) return;
     if (value === null) this.#asked.delete(key.path);
-    else if (this.missesRequests > 0) this.missesRequests--;
-    else this.#asked.set(key.path, { version: key.version, ranges: (value as NeedsValue).ranges });
+    else if (this.missesRequests > 0) {
+      this.missesRequests--;
+      this.hasMissed = true;
+    } else this.#asked.set(key.path, { version: key.version, ranges: (value as NeedsValue).ranges });
     this.#tend(key.path);
   }
 

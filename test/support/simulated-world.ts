@@ -1,6 +1,7 @@
 /** A whole simulated world: uploaders, brokers, machines with downloaders, and what may happen to them. */
 import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
+import { notAnswered } from "../../agent/ledger/silence.ts";
 import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
 import type { Entry, FileValue, StartValue } from "../../agent/wire/entry.ts";
 import { Random } from "./random.ts";
@@ -43,6 +44,8 @@ const lookMs = 2000;
 const startMarginMs = 10_000;
 const startMs = Date.parse("2026-01-01T00:00:00Z");
 const minFreeBytes = 50;
+/** An uploader that is away for so long is given up until it comes back. */
+const giveUpMs = 7200_000;
 
 export class World {
   readonly turns: Turns;
@@ -110,6 +113,7 @@ export class World {
       requireMount: false,
       fileMode: 0o644,
       dirMode: 0o755,
+      giveUpMs,
     };
     this.uploaders = ["till-1", "till-2"].map((name) => new SimulatedUploader(name, this));
     this.downloaders = Array.from({ length: machines }, (_, at) => {
@@ -245,6 +249,8 @@ export class World {
   #isObtainable(version: TrueVersion, entry: FileValue): boolean {
     const isInTheWay = /stands where|a folder has this name/.test(this.checks.failure(version) ?? "");
     if (version.lied || isInTheWay) return false;
+    const missed = this.uploaders.some(({ name, hasMissed }) => name === version.uploader && hasMissed);
+    if (missed && this.checks.failure(version)?.startsWith(notAnswered)) return false;
     const records = this.topic.records(entry.partition ?? 0, 0, this.topic.high(entry.partition ?? 0));
     const isThere = Buffer.alloc(version.content.length + 1);
     for (const { record } of records) {

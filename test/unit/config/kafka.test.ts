@@ -87,6 +87,7 @@ test("a downloader needs an output, and its defaults are those of the documentat
     requireMount: false,
     fileMode: 0o644,
     dirMode: 0o755,
+    giveUpMs: 30 * 24 * 3600_000,
   });
 });
 

@@ -74,6 +74,7 @@ async function prepare(paths: readonly string[] = ["video"]) {
       troubles: new Troubles(),
     }),
     once: false,
+    giveUpMs: 30 * 24 * 3600_000,
     now: () => world.nowMs,
   });
   const writtenOf = (kind: Entry["key"]["kind"]) => log.written.filter(({ key }) => key.kind === kind);
