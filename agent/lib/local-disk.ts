@@ -31,6 +31,11 @@ const ownerOnly = 0o600;
 export class LocalDisk implements Disk {
   readonly #effects: Effects;
   readonly #syncFileSystem: SyncFileSystem;
+  /**
+   * Descriptors of what is locked: open since before the first write. Linux tells each descriptor once of what it could not
+   * write back on its file system since that was opened; syncfs(2).
+   */
+  readonly #held = new Set<{ fd: number; device: number }>();
 
   /** @param syncFileSystem syncfs(2), for the file system that the descriptor is on */
   constructor(effects: Effects, syncFileSystem: SyncFileSystem) {
@@ -94,8 +99,7 @@ export class LocalDisk implements Disk {
         }
         // It may have been removed since it was opened: what others find there is another one then.
         if ((await file.stat()).nlink > 0) {
-          const isTold = await tellHolder(holders, self);
-          return { takenBy: undefined, isTold, isReal: state === "locked", release: () => file.close() };
+          return await this.#hold(file, state === "locked", await tellHolder(holders, self));
         }
         await file.close();
       } catch (error) {
@@ -103,6 +107,16 @@ export class LocalDisk implements Disk {
         throw error;
       }
     }
+  }
+
+  async #hold(file: FileHandle, isReal: boolean, isTold: boolean): Promise<FileLock> {
+    const held = { fd: file.fd, device: (await file.stat()).dev };
+    this.#held.add(held);
+    const release = async () => {
+      this.#held.delete(held);
+      await file.close();
+    };
+    return { takenBy: undefined, isTold, isReal, release };
   }
 
   async writeText(path: FilePath, text: string): Promise<void> {
@@ -120,7 +134,14 @@ export class LocalDisk implements Disk {
     if (first === undefined) return;
     if (paths.length <= fewFiles) {
       for (const path of paths) await this.#sync(path, (file) => file.sync());
-    } else await this.#sync(first, (file) => this.#syncFileSystem(file.fd));
+      return;
+    }
+    await this.#sync(first, async (file) => {
+      const { dev } = await file.stat();
+      // One that is opened only now would not be told of what failed before, if somebody else was.
+      const held = [...this.#held].find(({ device }) => device === dev);
+      await this.#syncFileSystem(held?.fd ?? file.fd);
+    });
   }
 
   rename(from: FilePath, to: FilePath): Promise<void> {

@@ -1,5 +1,13 @@
 import { afterEach, expect, test } from "bun:test";
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Effects } from "../../../agent/lib/effects.ts";
@@ -45,4 +53,28 @@ test("a file that can't be made is refused for the reason that counts", async ()
   const { folder } = prepare(0o555);
   const refused = await disk.open(join(folder, "other"), true).catch((error: unknown) => codeOf(error));
   expect(refused).toBe("EACCES");
+});
+
+test("many files are synced by a descriptor that was open before they were written to, as long as there is one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
+  folders.push(folder);
+  const synced: string[] = [];
+  const watched = new LocalDisk(new Effects(), async (fd) => {
+    synced.push(readlinkSync(`/proc/self/fd/${fd}`));
+  });
+  const store = join(folder, "store");
+  writeFileSync(store, "name");
+  const lock = await watched.lock(store, join(folder, "holder"), "me");
+  const files = Array.from({ length: 9 }, (_, at) => join(folder, `${at}`));
+  for (const file of files) writeFileSync(file, "written");
+  await watched.sync(files);
+  await lock.release();
+  await watched.sync(files);
+  expect(synced).toEqual([store, join(folder, "0")]);
+});
+
+test.skipIf(!isRoot)("what can't be removed says why, by the system's own name for it", async () => {
+  const { folder, file } = prepare(0o555);
+  expect(await disk.remove(file).catch((error: unknown) => codeOf(error))).toBe("EACCES");
+  await disk.remove(join(folder, "nothing"));
 });
