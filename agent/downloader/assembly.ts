@@ -9,7 +9,9 @@ import type { Sent } from "../ledger/unsettled.ts";
 import { codeOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
 import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
+import { BegunVersions } from "./begun.ts";
 import { Changes } from "./changes.ts";
 import type { Interval } from "./coverage.ts";
 import type { Finished } from "./durable-point.ts";
@@ -42,8 +44,8 @@ const maxHopeless = 1000;
 
 export class Assembly {
   readonly #options: AssemblyOptions;
-  /** By file, the newest version of each that was begun. */
-  readonly #partials = new Map<string, Partial>();
+  /** Of each file the newest version that was begun. */
+  readonly #partials = new BegunVersions<Partial>();
   readonly #placing = new Set<Promise<void>>();
   #placingBytes = 0;
   #failure: unknown;
@@ -51,6 +53,7 @@ export class Assembly {
   readonly #verifying = new Set<Promise<void>>();
   readonly #verification: Verification;
   readonly #room: Room;
+  readonly #warnings: RareWarnings;
   /** By file, versions that failed here for good: their chunks may go on coming. */
   readonly #hopeless = new Map<string, number>();
   #failedCount = 0;
@@ -58,7 +61,8 @@ export class Assembly {
   constructor(options: AssemblyOptions, restored: readonly Partial[]) {
     this.#options = options;
     this.#verification = new Verification(options.store, options.log);
-    this.#room = new Room(options, () => this.#partials.values());
+    this.#room = new Room(options, () => this.#partials);
+    this.#warnings = new RareWarnings(options.log);
     for (const partial of restored) {
       this.#restore(partial);
       options.observer.metrics.recovery("restored");
@@ -67,11 +71,11 @@ export class Assembly {
 
   /** Unfinished versions. */
   get unfinished(): Iterable<Partial> {
-    return this.#partials.values();
+    return this.#partials;
   }
 
   get unfinishedCount(): number {
-    return this.#partials.size;
+    return this.#partials.count;
   }
 
   /** Bytes that came and are not written yet. */
@@ -168,7 +172,7 @@ export class Assembly {
   /** Forgets what another member has delivered meanwhile, and what has stood still until its chunks expired. */
   dropStale(): void {
     const { ledger, retentionMs, now } = this.#options;
-    for (const { id, placedAtMs } of this.#partials.values())
+    for (const { id, placedAtMs } of this.#partials)
       if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
     for (const id of this.#room.parked()) if (ledger.isSettled(id)) this.#room.forget(id);
     this.#room.forgetSilent();
@@ -206,7 +210,7 @@ export class Assembly {
 
   /** Ends what still runs: the files are another session's from now on. */
   async end(): Promise<void> {
-    for (const partial of this.#partials.values()) partial.stop();
+    for (const partial of this.#partials) partial.stop();
     await Promise.all([...this.#placing, ...this.#verifying]);
   }
 
@@ -265,10 +269,24 @@ export class Assembly {
     const partial = this.#options.store.partial(note);
     // The version was given up a moment ago, and its bytes are about to be removed: what comes now is got back later.
     if (this.#changes.isDropping(partial)) return undefined;
-    this.#partials.set(key, partial);
+    this.#partials.set(partial);
     this.#room.take(chunk);
+    this.#putAside(partial);
     if (chunk.offset > 0) this.#options.onGap(partial, record);
     return partial;
+  }
+
+  /** See `BegunVersions`. */
+  #putAside(spared: Partial): void {
+    const aside = this.#partials.putAside(spared);
+    for (const partial of aside) this.#changes.dropped(partial);
+    const [first] = aside;
+    if (!first) return;
+    const why = "too many files are under way at a time";
+    this.#warnings.warn(
+      "aside",
+      `${nameOf(first.id)}: put aside: ${why}; it is read again when it was sent whole`,
+    );
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
@@ -278,6 +296,7 @@ export class Assembly {
     if (!this.#isCurrent(partial)) return;
     if (!placed) return this.#fail(partial, "it is larger than the output's file system takes");
     this.#changes.placed(partial);
+    this.#partials.changed(partial);
     this.#options.observer.metrics.chunk("placed", chunk.value.length);
     this.#logChunk(chunk, placed);
     if (placed.final) this.#track(this.#verifying, this.#verify(partial));
@@ -357,7 +376,8 @@ export class Assembly {
       return;
     }
     if (other) this.#changes.dropped(other);
-    this.#partials.set(key, partial);
+    this.#partials.set(partial);
+    this.#putAside(partial);
     if (partial.complete) this.#track(this.#verifying, this.#verify(partial));
   }
 

@@ -21,6 +21,11 @@ export class Changes {
     return this.#finished.length + this.#changed.size + this.#dropped.length > 0;
   }
 
+  /** Versions that were given up, and are still on the disk. */
+  get droppedCount(): number {
+    return this.#dropped.length;
+  }
+
   /** Verified versions that wait for the durable point. */
   get finishedCount(): number {
     return this.#finished.length;

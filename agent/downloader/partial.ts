@@ -38,6 +38,11 @@ export class UnreadableError extends AgentError {
   }
 }
 
+/** A version without its name: as it was measured, sixty thousand of them. */
+const baseBytes = 3200;
+/** So many parts of a file may be there with gaps between them. */
+const maxIntervals = 1000;
+
 export class Partial {
   readonly id: VersionId;
   readonly size: number;
@@ -89,6 +94,19 @@ export class Partial {
     return first !== undefined && (ranges.length > 1 || first[1] < this.size || this.checksum !== undefined);
   }
 
+  get placedBytes(): number {
+    return this.#coverage.total;
+  }
+
+  /** About, with all that hangs on it. */
+  get memoryBytes(): number {
+    const { uploader, path } = this.id;
+    const places = this.from?.offsets.length ?? 0;
+    return (
+      baseBytes + 4 * (uploader.length + path.length) + 100 * (places + this.#coverage.intervals().length)
+    );
+  }
+
   get bytesMissing(): number {
     return this.size - this.#coverage.total;
   }
@@ -105,10 +123,18 @@ export class Partial {
     };
   }
 
-  /** Whether the chunk would change anything. */
+  /** Whether the chunk would change anything; not where it would leave too many gaps: read in order none is left. */
   wants(chunk: Chunk): boolean {
+    if (this.#coverage.intervals().length >= maxIntervals && this.#isApart(chunk)) return false;
     const gaps = this.#coverage.missing(chunk.offset, chunk.offset + chunk.value.length);
     return gaps.length > 0 || (chunk.checksum !== undefined && this.checksum === undefined);
+  }
+
+  /** Whether it touches nothing of what is there. */
+  #isApart({ offset, value }: Chunk): boolean {
+    const [from, to] = [offset - 1, offset + value.length + 1];
+    const [gap] = this.#coverage.missing(from, to);
+    return offset > 0 && gap?.[0] === from && gap[1] === to;
   }
 
   /** Writes a chunk where it belongs. Throws what the file system throws. */

@@ -242,9 +242,10 @@ export class Session {
   }
 
   #isDue(idle: boolean): boolean {
-    const { finishedCount, placedBytes, any } = this.#assembly.changes;
+    const { finishedCount, droppedCount, placedBytes, any } = this.#assembly.changes;
     const sinceMs = this.#options.now() - this.#lastDurablePointMs;
-    if (placedBytes >= durablePointBytes || finishedCount >= publishCount) return true;
+    if (placedBytes >= durablePointBytes || Math.max(finishedCount, droppedCount) >= publishCount)
+      return true;
     if (finishedCount > 0 && (idle || sinceMs >= publishMs)) return true;
     const hasChanges = any || this.#unplaceable.hasChanges;
     return sinceMs >= durablePointMs && (hasChanges || this.#durablePoint.isBehind(this.#positions));

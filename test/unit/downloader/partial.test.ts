@@ -145,3 +145,20 @@ test("zeros that come before what is there already are written", async () => {
   expect((await readFile(partial.file)).equals(content)).toBe(true);
   expect(await partial.computedChecksum()).toBe(md5(content));
 });
+
+test("a version that comes in more pieces than can be remembered takes those that go on where something is", async () => {
+  const content = Buffer.alloc(20_000, "x");
+  const partial = begin("pieces", content);
+  for (let at = 0; at < content.length; at += 2) {
+    const chunk = chunkOf(content, at, at + 1);
+    if (partial.wants(chunk)) await partial.place(chunk);
+  }
+  expect(partial.note().coverage).toHaveLength(1000);
+  expect(partial.wants(chunkOf(content, 15_000, 15_001))).toBe(false);
+  for (let at = 0; at < content.length; at += 500) {
+    const chunk = chunkOf(content, at, at + 500);
+    expect(partial.wants(chunk)).toBe(true);
+    await partial.place(chunk);
+  }
+  expect(await partial.computedChecksum()).toBe(md5(content));
+});
