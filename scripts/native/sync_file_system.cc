@@ -7,28 +7,11 @@
 // of writing back is still reported to this caller (Linux reports it once for each open file).
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
-#include <string>
 #include "nan.h"
+#include "system_error.h"
 
 namespace {
-
-// The names that syncfs(2) and fcntl(2) can give. (strerrorname_np would need a newer C library.)
-std::string error_name(int number) {
-  switch (number) {
-    case EBADF: return "EBADF";
-    case EDQUOT: return "EDQUOT";
-    case EIO: return "EIO";
-    case EMFILE: return "EMFILE";
-    case ENOSPC: return "ENOSPC";
-    default: return "errno " + std::to_string(number);
-  }
-}
-
-void set(v8::Local<v8::Value> error, const char* key, v8::Local<v8::Value> value) {
-  Nan::Set(error.As<v8::Object>(), Nan::New(key).ToLocalChecked(), value);
-}
 
 class SyncFileSystem : public Nan::AsyncWorker {
  public:
@@ -48,11 +31,7 @@ class SyncFileSystem : public Nan::AsyncWorker {
       callback->Call(1, &none);
       return;
     }
-    std::string name = error_name(error_);
-    v8::Local<v8::Value> error = Nan::Error((name + ": " + strerror(error_) + ", syncfs").c_str());
-    set(error, "code", Nan::New(name).ToLocalChecked());
-    set(error, "errno", Nan::New(-error_));
-    set(error, "syscall", Nan::New("syncfs").ToLocalChecked());
+    v8::Local<v8::Value> error = system_error::make(error_, "syncfs");
     callback->Call(1, &error);
   }
 

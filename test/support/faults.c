@@ -5,14 +5,21 @@
 //   $FAULTS/no-modes     the same for changes of modes, with EPERM as vfat says it
 //   $FAULTS/no-folders   the same for making folders, with EDQUOT
 //   $FAULTS/clock        seconds that the time of day is off, as text
+//   $FAULTS/no-openat2, no-renameat2, no-leases
+//                        what these calls fail with, a number as text
+//   $FAULTS/before-rename, after-rename
+//                        a file that takes the old name just before something is renamed below a folder, or just after
+//   $FAULTS/inodes       while it is there, every file has another inode number each 50 ms
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <threads.h>
 #include <time.h>
@@ -58,10 +65,83 @@ int mkdir(const char* path, mode_t mode) {
   return fails("no-folders", EDQUOT) ? -1 : mkdirat(AT_FDCWD, path, mode);
 }
 
+static int number_in(const char* name) {
+  char path[4096];
+  int number = 0;
+  FILE* file = at(path, sizeof path, name) ? fopen(path, "r") : NULL;
+  if (file && fscanf(file, "%d", &number) != 1) number = 0;
+  if (file) fclose(file);
+  return number;
+}
+
+static void take_name(const char* what, int folder, const char* name) {
+  char path[4096];
+  int before = errno;
+  if (at(path, sizeof path, what)) renameat(AT_FDCWD, path, folder, name);
+  errno = before;
+}
+
+long syscall(long number, ...) {
+  static long (*real)(long, ...);
+  if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+  va_list given;
+  va_start(given, number);
+  long a = va_arg(given, long), b = va_arg(given, long), c = va_arg(given, long);
+  long d = va_arg(given, long), e = va_arg(given, long), f = va_arg(given, long);
+  va_end(given);
+  int error = number == SYS_openat2     ? number_in("no-openat2")
+              : number == SYS_renameat2 ? number_in("no-renameat2")
+                                        : 0;
+  if (number == SYS_renameat2) take_name("before-rename", (int)a, (const char*)b);
+  if (error != 0) errno = error;
+  long result = error != 0 ? -1 : real(number, a, b, c, d, e, f);
+  if (number == SYS_renameat2 && result == 0) take_name("after-rename", (int)a, (const char*)b);
+  return result;
+}
+
+#define FCNTL(name)                                                        \
+  int name(int fd, int command, ...) {                                     \
+    static int (*real)(int, int, ...);                                     \
+    if (!real) real = (int (*)(int, int, ...))dlsym(RTLD_NEXT, #name);     \
+    va_list given;                                                         \
+    va_start(given, command);                                              \
+    long argument = va_arg(given, long);                                   \
+    va_end(given);                                                         \
+    int error = command == F_SETLEASE ? number_in("no-leases") : 0;        \
+    if (error != 0) errno = error;                                         \
+    return error != 0 ? -1 : real(fd, command, argument);                  \
+  }
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
 static int real_clock(clockid_t clock, struct timespec* now) {
   static int (*real)(clockid_t, struct timespec*);
   if (!real) real = (int (*)(clockid_t, struct timespec*))dlsym(RTLD_NEXT, "clock_gettime");
   return real(clock, now);
+}
+
+static void number_anew(struct stat* found) {
+  char path[4096];
+  struct timespec now;
+  if (!S_ISREG(found->st_mode) || !at(path, sizeof path, "inodes") || access(path, F_OK) != 0) return;
+  real_clock(CLOCK_MONOTONIC, &now);
+  found->st_ino += (unsigned long)(now.tv_sec * 20 + now.tv_nsec / 50000000) << 32;
+}
+
+int fstat(int fd, struct stat* found) {
+  static int (*real)(int, struct stat*);
+  if (!real) real = (int (*)(int, struct stat*))dlsym(RTLD_NEXT, "fstat");
+  int result = real(fd, found);
+  if (result == 0) number_anew(found);
+  return result;
+}
+
+int fstatat(int folder, const char* restrict name, struct stat* restrict found, int flags) {
+  static int (*real)(int, const char*, struct stat*, int);
+  if (!real) real = (int (*)(int, const char*, struct stat*, int))dlsym(RTLD_NEXT, "fstatat");
+  int result = real(folder, name, found, flags);
+  if (result == 0) number_anew(found);
+  return result;
 }
 
 static time_t offset(void) {

@@ -51,6 +51,21 @@ export class Faults {
     return rm(join(this.#folder, "no-folders"));
   }
 
+  /** What a system without one of these calls answers it with, a number of errno(3). */
+  refuse(call: "openat2" | "renameat2" | "leases", error: number): Promise<void> {
+    return writeFile(join(this.#folder, `no-${call}`), String(error));
+  }
+
+  /** A file of this content takes the old name of the next that is renamed, just before it is or just after. */
+  takeNameOnRename(when: "before" | "after", content: string): Promise<void> {
+    return writeFile(join(this.#folder, `${when}-rename`), content);
+  }
+
+  /** From now on the inode numbers of files change on their own. */
+  numberAnew(): Promise<void> {
+    return writeFile(join(this.#folder, "inodes"), "");
+  }
+
   /** How many calls have failed. */
   async failedCalls(): Promise<number> {
     const file = join(this.#folder, "failed");

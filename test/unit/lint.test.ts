@@ -30,10 +30,12 @@ const forbidden = [
   "const text = Date();",
   "const nowMs = performance.timeOrigin + performance.now();",
   "const isOld = deviceNowMs() - file.mtimeMs > ageMs;",
+  "native.removeBelow(root, relative, expected, true, answer);",
+  "this.#native.moveBelow(root, relative, expected, true, to, name, answer);",
 ];
 const allowed = {
   "agent/lib/local-disk.ts": 'import { rename, rm } from "node:fs/promises";',
-  "agent/uploader/source-file.ts": 'import { lstat, open } from "node:fs/promises";',
+  "agent/lib/files-below.ts": 'import { close, read } from "node:fs";',
   "agent/observe/log.ts": 'import { writeSync } from "node:fs";',
   "agent/kafka/producer.ts": "client.produce(topic, 0, value);",
   "agent/downloader/constants.ts": 'import { constants, type Stats } from "node:fs";',
