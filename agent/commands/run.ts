@@ -14,6 +14,7 @@ import { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { effectsOfBuild } from "../lib/crash-points.ts";
 import type { Effects } from "../lib/effects.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
+import { FilesBelow } from "../lib/files-below.ts";
 import { LocalDisk } from "../lib/local-disk.ts";
 import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
 import { type HttpServer, startHttp } from "../observe/http-server.ts";
@@ -21,6 +22,7 @@ import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
 import { watchDisk } from "../observe/watched-disk.ts";
 import { ChunkSize } from "../uploader/chunk-size.ts";
+import { Gate } from "../uploader/gate.ts";
 import { runUploader } from "../uploader/uploader.ts";
 import { Window } from "../uploader/window.ts";
 import { dryRun } from "./dry-run.ts";
@@ -174,7 +176,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
       producer,
       ledger: entries,
       topic,
-      disk: new LocalDisk(parts.effects, syncFileSystem),
+      gate: new Gate(new FilesBelow(native, parts.effects)),
       ledgerBytes: topics.ledger.maxMessageBytes,
       window: new Window(role.inFlightBytes, role.rateBytesPerSecond),
       chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),

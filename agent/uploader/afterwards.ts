@@ -7,7 +7,6 @@ import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import type { GroupReceipt } from "../ledger/version-receipts.ts";
 import type { BoundedMap } from "../lib/bounded-map.ts";
-import type { Disk } from "../lib/disk.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -15,6 +14,7 @@ import { RareWarnings } from "../observe/rare-warnings.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { Candidates } from "./candidates.ts";
+import type { Gate } from "./gate.ts";
 import { deleteSource, moveSource, type Taken } from "./take-away.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
@@ -22,7 +22,7 @@ export interface AfterwardsOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
   candidates: Candidates;
-  disk: Pick<Disk, "look" | "link" | "rename" | "remove" | "makeFolder">;
+  gate: Gate;
   log: Log;
   observer: Observer;
   signal: AbortSignal;
@@ -132,47 +132,52 @@ export class Afterwards {
       this.#waiting.add(path);
       return;
     }
+    let taken: Taken;
     try {
-      const taken = await file.watch.access.run(() => this.#takeAway(file, entry));
-      // What is another version, or gone, is for the next look to find.
-      if (taken.state === "other") return;
-      if (taken.state !== "gone") return this.#sayReplaced(path, taken);
-      const done = taken.target === undefined ? "deleted" : `moved to ${pathToDisplay(taken.target)}`;
-      const why = config.afterWhen === "delivered" ? "delivered" : "acknowledged by the brokers";
-      log.info(`${name}: ${done}, as it is ${why}`, { path, version: entry.version });
-      observer.done(config.after === "move" ? "moved" : "deleted", name);
-      failed.delete(path);
+      taken = await this.#takeAway(file, entry);
+    } catch (error) {
+      return this.#sayTrouble(path, messageOf(error));
+    }
+    if (taken.state === "open") return this.#sayTrouble(path, "a program has it open for writing");
+    failed.delete(path);
+    // What is another version, or gone, is for the next look to find.
+    if (taken.state === "other") return;
+    if (taken.state !== "gone") return this.#sayReplaced(path, taken);
+    const done = taken.target === undefined ? "deleted" : `moved to ${pathToDisplay(taken.target)}`;
+    const why = config.afterWhen === "delivered" ? "delivered" : "acknowledged by the brokers";
+    log.info(`${name}: ${done}, as it is ${why}`, { path, version: entry.version });
+    observer.done(config.after === "move" ? "moved" : "deleted", name);
+    try {
       await ledger.put(path, { ...entry, state: "gone" });
     } catch (error) {
-      // The entry is written at the next start, when the file is not found.
+      // It is noted by the next full look, or at the next start, which do not find the file.
       if (signal.aborted && error instanceof AgentError) return;
-      this.#sayTrouble(path, error);
+      this.#warnings.warn("note", `${name}: ${done}, but that can't be noted yet: ${messageOf(error)}`);
     }
   }
 
   #takeAway(file: WatchedFile, entry: FileValue): Promise<Taken> {
-    const { config, disk } = this.#options;
+    const { config, gate } = this.#options;
     const { moveTo } = config;
-    if (config.after === "move" && moveTo !== undefined) return moveSource(disk, file, entry, moveTo);
-    return deleteSource(disk, file, entry);
+    if (config.after === "move" && moveTo !== undefined) return moveSource(gate, file, entry, moveTo);
+    return deleteSource(gate, file, entry);
   }
 
-  /** Another program was in between: what was moved is not what was sent. */
+  /** Another program was in between: what was moved is not what was sent, or not any more. */
   #sayReplaced(path: string, taken: Extract<Taken, { state: "putBack" | "misplaced" }>): void {
     const { log, observer, failed } = this.#options;
     const name = pathToDisplay(path);
-    const what = "another file took its place as it was being moved away";
+    const what = "it was changed or replaced as it was being moved away";
     if (taken.state === "misplaced") {
-      const reason = `${what}, and a third one that of the second, which is at ${pathToDisplay(taken.target)} now and was not sent`;
+      const reason = `${what}, and its name was taken: what was not sent is at ${pathToDisplay(taken.target)} now`;
       log.error(`${name}: ${reason}`, { path });
       observer.failed("failed", name, reason);
       failed.set(path, reason);
     } else this.#warnings.warn("replaced", `${name}: ${what}; it was put back`);
   }
 
-  #sayTrouble(path: string, error: unknown): void {
+  #sayTrouble(path: string, reason: string): void {
     const { config, failed } = this.#options;
-    const reason = messageOf(error);
     const said = failed.get(path);
     failed.set(path, reason);
     if (said === reason) return;

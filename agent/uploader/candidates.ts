@@ -70,6 +70,11 @@ export class Candidates {
     return this.#of(file)?.begin(file.path) ?? false;
   }
 
+  /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
+  settleAgain(found: Found): void {
+    this.#of(found.file)?.settleAgain(found);
+  }
+
   /** @param changed it changed while it was read, and is to stand still for longer this time */
   done(file: WatchedFile, changed: boolean): void {
     this.#of(file)?.done(file, changed);

@@ -4,6 +4,7 @@
  * each mount (vfat), and ctime changes with a rename.
  */
 import type { BigIntStats } from "node:fs";
+import type { FileState } from "../lib/files-below.ts";
 import type { FileValue } from "../wire/entry.ts";
 
 export interface Fingerprint {
@@ -15,6 +16,9 @@ export interface Fingerprint {
   inode: string;
 }
 
+/** The ledger writes 20 digits of nanoseconds: until the year 5138. */
+const latestTime = 99_999_999_999_999_999_999n;
+
 export function fingerprintOf(stats: BigIntStats): Fingerprint {
   return {
     size: Number(stats.size),
@@ -22,6 +26,20 @@ export function fingerprintOf(stats: BigIntStats): Fingerprint {
     ctime: String(stats.ctimeNs),
     inode: String(stats.ino),
   };
+}
+
+/** Why a file of this size and time can't be a version: the records can't hold the numbers. `undefined`: it can. */
+export function numbersProblem({ size, mtimeNs }: BigIntStats): string | undefined {
+  if (size > BigInt(Number.MAX_SAFE_INTEGER))
+    return `its size of ${size} bytes is more than a version can have (2^53 - 1)`;
+  if (mtimeNs > latestTime || mtimeNs < -latestTime)
+    return "its modification time is further away than a version's can be";
+  return undefined;
+}
+
+/** The same of a file that was looked at or opened by its descriptor. */
+export function fingerprintOfState({ size, mtime, ctime, inode }: FileState): Fingerprint {
+  return { size: Number(size), mtime: String(mtime), ctime: String(ctime), inode: String(inode) };
 }
 
 export function sameFingerprint(a: Fingerprint | FileValue, b: Fingerprint): boolean {

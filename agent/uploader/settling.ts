@@ -21,6 +21,7 @@ const maxBackOff = 64;
 /** More files than this that keep changing are not told apart from others. */
 const maxBackedOff = 10_000;
 const postponeMs = 5000;
+const leastAgainMs = 1000;
 
 export class Settling {
   readonly #settleMs: number;
@@ -60,6 +61,12 @@ export class Settling {
   touched(path: string): void {
     const waiting = this.#find(path);
     if (waiting) this.#put({ ...waiting, sinceMs: this.#nowMs() });
+  }
+
+  /** It stood still and is not finished all the same: it waits once more, and not less than a look a second takes. */
+  again(file: WatchedFile, fingerprint: Fingerprint): void {
+    const waitMs = Math.max(leastAgainMs, this.#settleMs);
+    this.#put({ file, fingerprint, sinceMs: this.#nowMs(), waitMs });
   }
 
   /** There is nothing to wait for any more. */

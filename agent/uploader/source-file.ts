@@ -1,14 +1,17 @@
 /**
  * A file while it is read: chunks into one reused buffer, a running checksum over what was read in order, and with each
  * read the question whether it still is the file that was taken up.
+ *
+ * All of it is read by one descriptor, and only if that is the file that was looked at. Its size and modification time say
+ * whether it has changed. A ctime or an inode number that changes alone (`chmod`, `ln`; network file systems number anew)
+ * is no reason to give it up: then the content is read once more, and has to be what was read before.
  */
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open } from "node:fs/promises";
-import { AgentError, codeOf } from "../lib/errors.ts";
+import { AgentError } from "../lib/errors.ts";
+import { type FileState, isRegularFile, type OpenedFile } from "../lib/files-below.ts";
 import { leaveGarbage } from "../lib/garbage.ts";
 import type { Algorithm } from "../wire/chunk.ts";
-import { type Fingerprint, fingerprintOf, sameFingerprint } from "./fingerprint.ts";
-import type { Found } from "./scan.ts";
+import { type Fingerprint, fingerprintOfState, sameSizeAndTime } from "./fingerprint.ts";
+import type { Gate } from "./gate.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 /** The file is no longer what it was when it was taken up. */
@@ -19,42 +22,68 @@ export class ChangedError extends AgentError {
   }
 }
 
-/** Without following a link, and without waiting for the other end of a pipe. */
-const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const hashStepBytes = 1 << 20;
 
 export class SourceFile {
   readonly file: WatchedFile;
-  readonly fingerprint: Fingerprint;
-  #handle: FileHandle | undefined;
+  readonly #gate: Gate;
+  readonly #first: OpenedFile;
+  #fingerprint: Fingerprint;
+  /** The descriptor's file when it was last looked at. */
+  #opened: FileState;
+  #fd: number | undefined;
+  /** Calls that use the descriptor: its number must not become another file's under them. */
+  readonly #uses = new Set<Promise<unknown>>();
   readonly #algorithm: Algorithm;
   readonly #hasher: Bun.CryptoHasher;
   #hashedTo = 0;
   #hashing: Promise<void> | undefined;
   #closed = false;
   #digest: string | undefined;
+  /** Something but size and modification time was another one: the content is to be read once more. */
+  #isInDoubt = false;
   #buffer = Buffer.alloc(0);
 
-  private constructor(found: Found, handle: FileHandle, algorithm: Algorithm) {
-    this.file = found.file;
-    this.fingerprint = fingerprintOf(found.stats);
-    this.#handle = handle;
+  private constructor(gate: Gate, file: WatchedFile, opened: OpenedFile, algorithm: Algorithm) {
+    this.file = file;
+    this.#gate = gate;
+    this.#first = opened;
+    this.#opened = opened.state;
+    this.#fingerprint = fingerprintOfState(opened.state);
+    this.#fd = opened.fd;
     this.#algorithm = algorithm;
     this.#hasher = new Bun.CryptoHasher(algorithm);
   }
 
-  /** Throws what the file system throws. */
-  static async open(found: Found, algorithm: Algorithm): Promise<SourceFile> {
-    return new SourceFile(found, await openFile(found.file), algorithm);
+  /** `undefined`: there is no file that may be sent. Throws what the file system throws. */
+  static async open(gate: Gate, file: WatchedFile, algorithm: Algorithm): Promise<SourceFile | undefined> {
+    const opened = await gate.open(file);
+    return opened && new SourceFile(gate, file, opened, algorithm);
   }
 
-  /** Gives the handle and the buffer back until something is read again, if ever. */
+  /** As it was opened, or as it was before its content was read once more. */
+  get fingerprint(): Fingerprint {
+    return this.#fingerprint;
+  }
+
+  /** Whether what was read is to be read once more before it can be said that it belongs together: `checksum` does that. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt;
+  }
+
+  /** Whether somebody had it open for writing when it was opened here, as far as the system tells. */
+  isOpenForWriting(): Promise<boolean> {
+    return this.#gate.isOpenForWriting(this.file, this.#first);
+  }
+
+  /** Gives the descriptor and the buffer back until something is read again, if ever. */
   async rest(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = undefined;
+    const fd = this.#fd;
+    this.#fd = undefined;
     leaveGarbage(this.#buffer.length);
     this.#buffer = Buffer.alloc(0);
-    if (handle) await this.file.watch.access.run(() => handle.close());
+    await Promise.allSettled(this.#uses);
+    if (fd !== undefined) await this.#gate.close(this.file, fd);
   }
 
   /** Ends what goes on beside the reading, too. */
@@ -69,16 +98,18 @@ export class SourceFile {
    * the file system throws.
    */
   async compareState(): Promise<void> {
-    const { watch, relative } = this.file;
-    const stats = await watch.access
-      .run(() => lstat(watch.native(relative), { bigint: true }))
-      .catch((error: unknown) => {
-        if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR") throw error;
-      });
-    if (!stats) throw new ChangedError("it is gone");
-    if (!stats.isFile() || !sameFingerprint(fingerprintOf(stats), this.fingerprint)) {
-      throw new ChangedError("it changed while it was read");
-    }
+    const fd = this.#fd;
+    const { there, opened } = await this.#use(this.#gate.look(this.file, fd));
+    if (!there) throw new ChangedError("it is gone");
+    if (!isRegularFile(there)) throw new ChangedError("it was replaced while it was read");
+    this.#compare(there);
+    if (fd === undefined) return;
+    this.#compare(opened);
+    // A number that the open file itself had not before says nothing.
+    const isNumberedAnew = !isSameFile(opened, this.#opened);
+    if (!isNumberedAnew && !isSameFile(there, opened))
+      throw new ChangedError("it was replaced while it was read");
+    if (isNumberedAnew || opened.ctime !== this.#opened.ctime) this.#doubt(opened);
   }
 
   /**
@@ -109,19 +140,40 @@ export class SourceFile {
     await this.#hashing;
   }
 
-  /** `md5:…` or `sha256:…` of the whole file; reads what was not read in order. Throws like `read`. */
+  /**
+   * `md5:…` or `sha256:…` of the whole file; reads what was not read in order, and all of it once more where it is in doubt
+   * that what was read belongs together. Throws like `read`.
+   */
   async checksum(): Promise<string> {
-    if (this.#hashedTo < this.fingerprint.size) this.hashBeside();
+    if (this.#hashedTo < this.#fingerprint.size) this.hashBeside();
     await this.#hashing;
     this.#digest ??= this.#hasher.digest("hex");
+    if (this.#isInDoubt) await this.#readOnceMore(this.#digest);
     return `${this.#algorithm}:${this.#digest}`;
   }
 
   /** Whether the whole content has this checksum, of whichever kind. Throws like `read`. */
   async hasChecksum(checksum: string): Promise<boolean> {
     const algorithm = checksum.startsWith("sha256:") ? "sha256" : "md5";
+    return checksum === `${algorithm}:${await this.#hashAll(algorithm)}`;
+  }
+
+  /**
+   * Two readings that are alike, one wholly after the other: the content was this one between them. What happens
+   * meanwhile to anything but size and modification time does not matter, and is for the next look at the file to find.
+   */
+  async #readOnceMore(digest: string): Promise<void> {
+    const before = fingerprintOfState(this.#opened);
+    if ((await this.#hashAll(this.#algorithm)) !== digest) {
+      throw new ChangedError("its content changed while it was read, though not its size and time");
+    }
+    this.#fingerprint = before;
+    this.#isInDoubt = false;
+  }
+
+  async #hashAll(algorithm: Algorithm): Promise<string> {
     const hasher = new Bun.CryptoHasher(algorithm);
-    const { size } = this.fingerprint;
+    const { size } = this.#fingerprint;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
     for (let offset = 0; offset < size; offset += buffer.length) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
@@ -130,11 +182,11 @@ export class SourceFile {
     }
     leaveGarbage(buffer.length);
     await this.compareState();
-    return checksum === `${algorithm}:${hasher.digest("hex")}`;
+    return hasher.digest("hex");
   }
 
   async #hashRest(): Promise<void> {
-    const { size } = this.fingerprint;
+    const { size } = this.#fingerprint;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
     while (this.#hashedTo < size && !this.#closed) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - this.#hashedTo));
@@ -147,18 +199,47 @@ export class SourceFile {
   }
 
   async #fill(bytes: Buffer, offset: number): Promise<void> {
-    this.#handle ??= await openFile(this.file);
     for (let at = 0; at < bytes.length; ) {
-      const handle = this.#handle;
-      const { bytesRead } = await this.file.watch.access.run(() =>
-        handle.read(bytes, at, bytes.length - at, offset + at),
-      );
-      if (bytesRead === 0) throw new ChangedError("it became shorter while it was read");
-      at += bytesRead;
+      const fd = this.#fd ?? (await this.#openAgain());
+      const count = await this.#use(this.#gate.read(this.file, fd, bytes, at, offset + at));
+      if (count === 0) throw new ChangedError("it became shorter while it was read");
+      at += count;
     }
+  }
+
+  async #openAgain(): Promise<number> {
+    const opened = await this.#gate.open(this.file);
+    if (!opened) throw new ChangedError("it is gone");
+    if (opened.fd === undefined) throw new ChangedError("another program keeps it from being read");
+    // Beside the reading it may have been opened again for the checksum.
+    if (this.#fd !== undefined) await this.#gate.close(this.file, opened.fd);
+    this.#fd ??= opened.fd;
+    this.#compare(opened.state);
+    if (!isSameFile(opened.state, this.#opened) || opened.state.ctime !== this.#opened.ctime)
+      this.#doubt(opened.state);
+    return this.#fd;
+  }
+
+  async #use<T>(call: Promise<T>): Promise<T> {
+    this.#uses.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#uses.delete(call);
+    }
+  }
+
+  #compare(state: FileState): void {
+    if (!sameSizeAndTime(fingerprintOfState(state), this.#fingerprint))
+      throw new ChangedError("it changed while it was read");
+  }
+
+  #doubt(state: FileState): void {
+    this.#opened = state;
+    this.#isInDoubt = true;
   }
 }
 
-function openFile(file: WatchedFile): Promise<FileHandle> {
-  return file.watch.access.run(() => open(file.watch.native(file.relative), openFlags));
+function isSameFile(a: FileState, b: FileState): boolean {
+  return a.device === b.device && a.inode === b.inode;
 }

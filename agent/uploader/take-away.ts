@@ -1,38 +1,30 @@
 /**
  * Taking a source away once it was sent: deleted, or moved out of its watch into the same folders below `move_to`, never
- * over what is there. It is looked at immediately before. No call of the file system does both at once, so another program
- * can still replace it in between: a file that was moved is looked at once more and put back if it is another one; for
- * what is deleted there is nothing to look at.
+ * over what is there. It is compared and taken away in one call (`lib/files-below.ts`), and not while somebody has it open
+ * for writing. What was moved is looked at once more, and put back if it has become something else in between.
  */
-import { lstat, realpath } from "node:fs/promises";
-import type { Disk, FilePath } from "../lib/disk.ts";
-import { AgentError, codeOf } from "../lib/errors.ts";
+import { AgentError } from "../lib/errors.ts";
+import type { Outcome, Place } from "../lib/files-below.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { pathToBytes, pathToText, versionedPath } from "../wire/path.ts";
-import { type Fingerprint, fingerprintOf, sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
-import { lookBelowNow } from "./scan.ts";
+import type { Gate } from "./gate.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
-type TakingDisk = Pick<Disk, "look" | "link" | "rename" | "remove" | "makeFolder">;
-
 /**
- * gone: it was taken away; where to, as text, if it was moved. other: another version stands there, or nothing. putBack:
- * what was moved had just taken its place, and is back. misplaced: it could not be put back, and is where it was moved to.
+ * gone: it was taken away; where to, as text, if it was moved. other: another version stands there, or nothing. open:
+ * somebody has it open for writing. putBack: what was moved had just changed or been replaced, and is back. misplaced: it
+ * could not be put back, and is where it was moved to.
  */
 export type Taken =
   | { state: "gone"; target: string | undefined }
   | { state: "other" }
+  | { state: "open" }
   | { state: "putBack" }
   | { state: "misplaced"; target: string };
 
-const folderMode = 0o755;
-const slash = Buffer.from("/");
-
 /** Deletes the file if it is what the entry says. Throws what the file system throws. */
-export async function deleteSource(disk: TakingDisk, file: WatchedFile, entry: FileValue): Promise<Taken> {
-  if (!(await isStill(file, entry))) return { state: "other" };
-  await disk.remove(file.watch.native(file.relative));
-  return { state: "gone", target: undefined };
+export async function deleteSource(gate: Gate, file: WatchedFile, entry: FileValue): Promise<Taken> {
+  return takenBy(await gate.delete(file, entry), undefined);
 }
 
 /**
@@ -42,79 +34,43 @@ export async function deleteSource(disk: TakingDisk, file: WatchedFile, entry: F
  * @param moveTo made if it is missing
  */
 export async function moveSource(
-  disk: TakingDisk,
+  gate: Gate,
   file: WatchedFile,
   entry: FileValue,
   moveTo: string,
 ): Promise<Taken> {
-  const source = file.watch.native(file.relative);
-  const target = await freeTarget(disk, file.path, entry.version, moveTo);
-  if (!(await isStill(file, entry))) return { state: "other" };
-  await disk.rename(source, target);
-  const moved = await lookAt(target);
-  // Whoever takes files from there may have been as fast.
-  if (!moved || (moved.inode === entry.inode && sameSizeAndTime(entry, moved)))
-    return { state: "gone", target: pathToText(target) };
-  if (await putBack(disk, target, source)) return { state: "putBack" };
-  return { state: "misplaced", target: pathToText(target) };
-}
-
-async function isStill({ watch, relative }: WatchedFile, entry: FileValue): Promise<boolean> {
-  const stats = await lookBelowNow(watch, relative);
-  return stats?.isFile() === true && sameFingerprint(entry, fingerprintOf(stats));
-}
-
-async function lookAt(path: FilePath): Promise<Fingerprint | undefined> {
-  try {
-    return fingerprintOf(await lstat(path, { bigint: true }));
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-async function freeTarget(disk: TakingDisk, path: string, version: number, moveTo: string): Promise<Buffer> {
-  if (!(await disk.look(moveTo))) await makeFolder(disk, moveTo);
-  const root = Buffer.from(await realpath(moveTo));
-  const below = (text: string) => Buffer.concat([root, slash, pathToBytes(text)]);
-  const segments = path.split("/");
-  for (let depth = 1; depth < segments.length; depth++) {
-    const folder = below(segments.slice(0, depth).join("/"));
-    const found = await disk.look(folder);
-    if (!found) await makeFolder(disk, folder);
-    else if (found.kind !== "folder")
-      throw new AgentError(`${pathToText(folder)} is in the way: no folder`, "retryable");
-  }
-  for (const name of [path, versionedPath(path, version)]) {
-    const target = below(name);
-    if (!(await disk.look(target))) return target;
+  for (const path of [file.path, versionedPath(file.path, entry.version)]) {
+    const to = { root: Buffer.from(moveTo), relative: pathToBytes(path) };
+    let outcome = await gate.move(file, entry, to);
+    if (outcome === "noFolder") {
+      await makeFolders(gate, file, to, path);
+      outcome = await gate.move(file, entry, to);
+    }
+    if (outcome !== "taken") return takenBy(outcome, below(moveTo, path));
   }
   throw new AgentError(
-    `${pathToText(below(path))} is there already, and so is this version of it`,
+    `${below(moveTo, file.path)} is there already, and so is this version of it`,
     "retryable",
   );
 }
 
-/** Returns whether its name was free. */
-async function putBack(disk: TakingDisk, target: FilePath, source: FilePath): Promise<boolean> {
-  try {
-    // Unlike a rename it never replaces what has come there meanwhile.
-    await disk.link(target, source);
-  } catch {
-    if (await disk.look(source)) return false;
-    // A file system without second names.
-    await disk.rename(target, source);
-    return true;
-  }
-  await disk.remove(target);
-  return true;
+function takenBy(outcome: Outcome, target: string | undefined): Taken {
+  if (outcome === "done") return { state: "gone", target };
+  if (outcome === "open" || outcome === "putBack") return { state: outcome };
+  if (outcome === "misplaced") return { state: "misplaced", target: target ?? "" };
+  if (outcome === "noFolder")
+    throw new AgentError(`${target}: its folder was taken away as it was made`, "retryable");
+  return { state: "other" };
 }
 
-async function makeFolder(disk: TakingDisk, folder: FilePath): Promise<void> {
-  try {
-    await disk.makeFolder(folder, folderMode);
-  } catch (error) {
-    // Another file of the same folder was a moment earlier.
-    if (codeOf(error) !== "EEXIST") throw error;
-  }
+async function makeFolders(gate: Gate, file: WatchedFile, to: Place, path: string): Promise<void> {
+  const depth = await gate.makeFolders(file, to);
+  if (depth === 0) return;
+  const folder = path.split("/").slice(0, depth).join("/");
+  throw new AgentError(`${below(to.root.toString(), folder)} is in the way: no folder`, "retryable");
+}
+
+/** As text. */
+function below(moveTo: string, path: string): string {
+  return `${pathToText(Buffer.from(moveTo))}/${path}`;
 }

@@ -10,6 +10,7 @@ import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
 import type { ChunkSize } from "./chunk-size.ts";
+import type { Gate } from "./gate.ts";
 import { ChangedError } from "./source-file.ts";
 import type { TopicLimit } from "./topic-limit.ts";
 import type { Window } from "./window.ts";
@@ -22,6 +23,7 @@ export interface UploadOptions {
   topicLimit: TopicLimit;
   window: Window;
   chunkSize: ChunkSize;
+  gate: Gate;
   log: Log;
   observer: Observer;
   /** The versions under way; each adds itself when it is taken up. */

@@ -1,7 +1,6 @@
 /** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
 
 import { BoundedMap } from "../lib/bounded-map.ts";
-import type { Disk } from "../lib/disk.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -14,6 +13,7 @@ import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
 import { StalledLink } from "./stalled-link.ts";
 import { TopicLimit } from "./topic-limit.ts";
+import { UnfinishedFiles, unfinishedReason } from "./unfinished-files.ts";
 import { isFatal, type UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
 import { type Outcome, uploadVersion } from "./version-upload.ts";
@@ -25,7 +25,6 @@ export interface UploadResult {
 }
 
 type RunOptions = Omit<UploadOptions, "moving" | "topicLimit"> & {
-  disk: Disk;
   /** The ledger's `max.message.bytes`. */
   ledgerBytes: number;
 };
@@ -49,10 +48,12 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     topicLimit: new TopicLimit(given),
   };
   const { ledger, signal, chunkSize, config, log, observer, producer, once } = options;
+  const failed = new BoundedMap<string, unknown>(maxFailed);
   const candidates: Candidates = new Candidates({
     ...options,
     isDone: () => !afterwards.isBusy,
     onSent: (path) => afterwards.sent(path),
+    onRefused: (path, reason) => failed.set(path, reason),
     onLooked: () => afterwards.looked(),
   });
   const lanes = new Lanes(config.parallel);
@@ -62,7 +63,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const running = new Set<Promise<void>>();
   const link = new StalledLink({ ...options, trust: chunkSize.link });
   producer.onLost = (lost) => void link.look(lost);
-  const failed = new BoundedMap<string, unknown>(maxFailed);
+  const unfinished = new UnfinishedFiles(log, options.once);
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
   const afterwards = new Afterwards({
     ...options,
@@ -83,23 +84,35 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     else afterwards.receipt(news.receipt);
   };
 
+  const sayFailed = (file: WatchedFile, error: unknown): void => {
+    const reason = messageOf(error);
+    failed.set(file.path, reason);
+    candidates.release(file);
+    if (signal.aborted && error instanceof AgentError) return;
+    const name = pathToDisplay(file.path);
+    log.error(`${name}: can't be sent: ${reason}; tried again at the next rescan`);
+    observer.failed("failed", name, reason);
+  };
+
+  const settleAgain = (found: Found): void => {
+    if (unfinished.isToBeAskedAgain(found.file)) candidates.settleAgain(found);
+    else sayFailed(found.file, unfinishedReason);
+  };
+
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
     const { file } = found;
     const leave = await place;
     try {
       const outcome = signal.aborted ? "stopped" : await uploadVersion(options, found, leave);
+      if (outcome === "open") return settleAgain(found);
+      unfinished.end(file.path);
       failed.delete(file.path);
       note(observer, outcome, file);
       candidates.done(file, outcome === "changed");
       if (outcome === "sent" || outcome === "unchanged") afterwards.sent(file.path);
     } catch (error) {
       if (isFatal(error, once)) fatal.abort(error);
-      failed.set(file.path, messageOf(error));
-      candidates.release(file);
-      if (signal.aborted && error instanceof AgentError) return;
-      const name = pathToDisplay(file.path);
-      log.error(`${name}: can't be sent: ${messageOf(error)}; tried again at the next rescan`);
-      observer.failed("failed", name, messageOf(error));
+      sayFailed(file, error);
     } finally {
       leave();
       answers.freed(file.path);

@@ -9,6 +9,7 @@ import { chunkKey, encodeAbandoned, encodeFrom } from "../wire/chunk.ts";
 import type { FileValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { fingerprintOf, sameSizeAndTime } from "./fingerprint.ts";
 import type { Found } from "./scan.ts";
 import { ChangedError, SourceFile } from "./source-file.ts";
 import { isSentAlready, takeUp } from "./take-up.ts";
@@ -16,10 +17,11 @@ import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } fr
 import { type Target, VersionSender } from "./version-sender.ts";
 
 /**
- * sent: acknowledged and noted. unchanged: only looked different. changed: given up, settle again. stopped: the signal
+ * sent: acknowledged and noted. unchanged: only looked different. changed: given up, settle again. open: somebody has it
+ * open for writing, it is not finished. gone: there is no such file any more, or a link is on the way. stopped: the signal
  * fired, it goes on at the next start.
  */
-export type Outcome = "sent" | "unchanged" | "changed" | "stopped";
+export type Outcome = "sent" | "unchanged" | "changed" | "open" | "gone" | "stopped";
 
 /**
  * Sends a file as it was found. `onRead` is called when the reading is over and only acknowledgements are waited for.
@@ -30,8 +32,12 @@ export async function uploadVersion(
   found: Found,
   onRead: () => void,
 ): Promise<Outcome> {
-  const source = await SourceFile.open(found, options.config.checksum);
+  const source = await SourceFile.open(options.gate, found.file, options.config.checksum);
+  if (!source) return "gone";
   try {
+    // It waited for a place, maybe for long.
+    if (!sameSizeAndTime(fingerprintOf(found.stats), source.fingerprint)) return "changed";
+    if (await source.isOpenForWriting()) return "open";
     if (await isSentAlready(source, options)) return "unchanged";
     for (;;) {
       const outcome = await sendAsVersion(options, source, onRead);

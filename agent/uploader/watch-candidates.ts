@@ -5,12 +5,19 @@
  */
 import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { pathProblem, pathToDisplay } from "../wire/path.ts";
-import { type Fingerprint, fingerprintOf, sameFingerprint, sameSizeAndTime } from "./fingerprint.ts";
+import {
+  type Fingerprint,
+  fingerprintOf,
+  numbersProblem,
+  sameFingerprint,
+  sameSizeAndTime,
+} from "./fingerprint.ts";
 import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
 import { GoneFiles } from "./gone-files.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
@@ -29,12 +36,16 @@ export interface CandidatesOptions {
   isDone(): boolean;
   /** Told of each file that stands there as the version that the ledger has as sent. */
   onSent(path: string): void;
+  /** Told of each file that can't be sent as it is, once, and why. */
+  onRefused(path: string, reason: string): void;
   /** Told when a full look is over. */
   onLooked(): void;
 }
 
 /** More events than this at once, and a full look is cheaper than each of them. */
 const maxEvents = 10_000;
+/** More refused ones than this are said again at each look. */
+const maxRefused = 10_000;
 /** After events were lost, and so that a burst of new folders is one look. */
 const soonMs = 500;
 
@@ -45,7 +56,8 @@ export class WatchCandidates {
   readonly #settling: Settling;
   /** Files that are none of our business (`existing: false`, `max_age`), as they were when that was found out. */
   readonly #leftAlone = new Map<string, Pick<Fingerprint, "size" | "mtime">>();
-  readonly #refused = new Set<string>();
+  /** Files that can't be sent as they are, and why. */
+  readonly #refused = new BoundedMap<string, string>(maxRefused);
   #unreadable: string | undefined;
   /** Files that are being sent, and whether something happened to them meanwhile. */
   readonly #busy = new Map<string, boolean>();
@@ -123,6 +135,15 @@ export class WatchCandidates {
     this.#busy.delete(file.path);
     this.#settling.ended(file.path, changed);
     if (changed || touched) this.#addEvent(file);
+    else this.wake();
+  }
+
+  /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
+  settleAgain({ file, stats }: Found): void {
+    const touched = this.#busy.get(file.path) === true;
+    this.#busy.delete(file.path);
+    this.#settling.again(file, fingerprintOf(stats));
+    if (touched) this.#addEvent(file);
     else this.wake();
   }
 
@@ -227,7 +248,10 @@ export class WatchCandidates {
       this.#busy.set(file.path, true);
       return false;
     }
-    if (this.#isRefused(file)) return false;
+    if (this.#isRefused({ file, stats })) {
+      this.#settling.forget(file.path);
+      return false;
+    }
     const fingerprint = fingerprintOf(stats);
     if (this.#isKnown(file, fingerprint) || this.#isLeftAlone(file, fingerprint, wasThere)) {
       this.#settling.forget(file.path);
@@ -269,14 +293,20 @@ export class WatchCandidates {
     return entry?.state === "gone" && entry.checksum !== undefined && sameFingerprint(entry, fingerprint);
   }
 
-  #isRefused(file: WatchedFile): boolean {
-    const problem = pathProblem(file.path);
-    if (problem === undefined) return false;
-    if (!this.#refused.has(file.path)) {
-      this.#refused.add(file.path);
-      const name = pathToDisplay(file.path);
-      this.#options.log.error(`${name}: can't be sent: its path ${problem}`);
-      this.#options.observer.failed("refused", name, `its path ${problem}`);
+  #isRefused({ file, stats }: Found): boolean {
+    const { path } = file;
+    const problem = pathProblem(path);
+    const reason = problem === undefined ? numbersProblem(stats) : `its path ${problem}`;
+    if (reason === undefined) {
+      this.#refused.delete(path);
+      return false;
+    }
+    if (this.#refused.get(path) !== reason) {
+      this.#refused.set(path, reason);
+      const name = pathToDisplay(path);
+      this.#options.log.error(`${name}: can't be sent: ${reason}`);
+      this.#options.observer.failed("refused", name, reason);
+      this.#options.onRefused(path, reason);
     }
     return true;
   }

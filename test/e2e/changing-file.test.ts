@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { appendFile, rename, truncate, unlink } from "node:fs/promises";
+import { appendFile, chmod, link, rename, stat, truncate, unlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { differences, leftovers, md5sum } from "../support/compare.ts";
+import { Faults } from "../support/faults.ts";
 import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
@@ -50,6 +51,51 @@ test.each<[string, (file: string) => Promise<void>]>([
     "the partial of the old version is gone",
     async () => (await leftovers(output)).length === 0,
   );
+});
+
+test.each<[string, (file: string, faults: Faults) => Promise<unknown>]>([
+  ["has its mode changed", (file) => chmod(file, modes.next().value)],
+  ["gets and loses second names", (file) => link(file, `${file}.part`).then(() => unlink(`${file}.part`))],
+  ["is numbered anew by its file system", (_, faults) => faults.numberAnew()],
+])("a file that %s all the time arrives, as the version that was begun", async (_, change) => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  const faults = await Faults.make(await scene.folder("faults"));
+  const file = join(source, "video.avi");
+  await writeLargeFile(file, fileBytes);
+  const watch = [{ path: source, exclude: ["*.part"] }];
+  const uploader = await scene.uploader(source, { uploader: { ...slowly, watch }, env: faults.env });
+  const downloader = await scene.downloader(output);
+  await uploader.waitForLine(/video\.avi: \(00003 of 00048\) chunk uploaded/);
+  await waitUntil(
+    "it is sent",
+    () => change(file, faults).then(() => uploader.output.includes("video.avi: successfully processed")),
+    { detail: () => uploader.report() },
+  );
+  await downloader.waitForLine(/video\.avi: merge complete/);
+  expect(await md5sum(join(output, "uploader/video.avi"))).toBe(await md5sum(file));
+  expect(uploader.output).not.toContain("given up");
+  const records = await (await scene.kafka()).readAll(scene.topic);
+  expect(new Set(records.map((record) => headerOf(record, "version"))).size).toBe(1);
+});
+
+test("a change that hides behind the old time is no part of the version that was begun", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  const file = join(source, "video.avi");
+  await writeLargeFile(file, fileBytes);
+  const { atime, mtime } = await stat(file);
+  await utimes(file, atime, mtime);
+  const uploader = await scene.uploader(source, { uploader: slowly });
+  const downloader = await scene.downloader(output);
+  await uploader.waitForLine(/video\.avi: \(00010 of 00048\) chunk uploaded/);
+  await overwrite(file);
+  await utimes(file, atime, mtime);
+  await uploader.waitForLine(/video\.avi: given up: /);
+  await downloader.waitForLine(/video\.avi: merge complete/);
+  expect(await md5sum(join(output, "uploader/video.avi"))).toBe(await md5sum(file));
 });
 
 test("a file that vanishes while it is read holds nothing up", async () => {
@@ -110,6 +156,10 @@ test("a file that keeps growing is sent when it stands still", async () => {
   expect(await md5sum(join(output, "uploader/log.txt"))).toBe(await md5sum(file));
   expect(uploader.messages.filter((message) => message.startsWith("log.txt: 1400 bytes"))).toHaveLength(1);
 });
+
+const modes = (function* () {
+  for (;;) yield* [0o600, 0o644];
+})();
 
 async function overwrite(file: string): Promise<void> {
   const child = Bun.spawn([

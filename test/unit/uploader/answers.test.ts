@@ -8,6 +8,7 @@ import { Answers, type AnswersOptions } from "../../../agent/uploader/answers.ts
 import { FileAccess } from "../../../agent/uploader/file-access.ts";
 import { Lanes } from "../../../agent/uploader/lanes.ts";
 import { Watch } from "../../../agent/uploader/watched-file.ts";
+import { makeGate } from "../../support/gate.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -75,6 +76,7 @@ function prepare(paths: readonly string[], parallel = 4) {
       done: ({ path }: { path: string }) => busy.delete(path),
     },
     lanes,
+    gate: makeGate(),
     observer: { metrics: { needs: () => undefined }, failed: () => undefined },
     signal: new AbortController().signal,
     log: silent,

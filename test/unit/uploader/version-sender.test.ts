@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { lstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codes, KafkaError } from "../../../agent/kafka/errors.ts";
@@ -14,6 +14,7 @@ import type { UploadOptions } from "../../../agent/uploader/upload-options.ts";
 import { VersionSender } from "../../../agent/uploader/version-sender.ts";
 import { Watch } from "../../../agent/uploader/watched-file.ts";
 import { Window } from "../../../agent/uploader/window.ts";
+import { makeGate } from "../../support/gate.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -21,6 +22,7 @@ afterEach(() => {
 });
 
 const once = new Set(["broker"]);
+const gate = makeGate();
 
 interface Given {
   names: readonly string[];
@@ -69,8 +71,8 @@ async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Give
   } as unknown as UploadOptions;
   const sendings = names.map(async (name) => {
     writeFileSync(join(folder, name), Buffer.alloc(bytes));
-    const stats = lstatSync(join(folder, name), { bigint: true });
-    const source = await SourceFile.open({ file: watch.file(name), stats }, "md5");
+    const source = await SourceFile.open(gate, watch.file(name), "md5");
+    if (!source) throw new Error("it is gone");
     const target = {
       version: 1,
       topicId: "id",
