@@ -9,6 +9,7 @@ import type { Log } from "../observe/log.ts";
 import type { SharedTrouble } from "../observe/troubles.ts";
 import { explainSecurity } from "./errors.ts";
 import { knock } from "./knock.ts";
+import { offeredMechanisms } from "./protocol-look.ts";
 import type { Properties } from "./settings.ts";
 import type { BrokerStatistics } from "./statistics.ts";
 import { explainHandshake, type TlsProperties } from "./tls-look.ts";
@@ -143,7 +144,7 @@ export class ClientWatch {
 
   /** Undefined: it is none any more, or an outage of all brokers. */
   async #explain({ kind, address, id, reason }: Obstacle): Promise<string | undefined> {
-    if (kind === "kafka.sasl") return reason;
+    if (kind === "kafka.sasl") return (await this.explainLogin(address)) ?? reason;
     if (kind === "kafka.tls") return (await this.explainTls(address)) ?? reason;
     const others = bootstrapOf(this.#watched.properties).filter((other) => other !== address);
     const [problem, ...answers] = await Promise.all([address, ...others].map(knock));
@@ -160,6 +161,25 @@ export class ClientWatch {
       this.#watched.log.debug(`looking at the certificate of ${address}: ${messageOf(error)}`);
       return undefined;
     }
+  }
+
+  /** What the broker says of how it wants clients to log in, where the client does it otherwise; undefined: it does not, or nothing. */
+  async explainLogin(address: string): Promise<string | undefined> {
+    const { properties } = this.#watched;
+    const protocol = String(properties["security.protocol"]);
+    const own = protocol.startsWith("sasl_")
+      ? String(properties["sasl.mechanisms"]).toUpperCase()
+      : undefined;
+    const offered = await offeredMechanisms(address, protocol.endsWith("ssl"));
+    if (offered === undefined) return undefined;
+    if (offered === "none")
+      return own === undefined
+        ? undefined
+        : `${address} takes no logins: check kafka.brokers, or leave kafka.sasl out`;
+    const choice = offered.join(", ");
+    if (own === undefined) return `${address} wants a login (${choice}): set kafka.sasl.mechanism`;
+    if (offered.includes(own)) return undefined;
+    return `the brokers do not offer this kafka.sasl.mechanism: set it to one of theirs (${choice})`;
   }
 
   #isOutdated(): boolean {

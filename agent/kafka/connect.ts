@@ -11,7 +11,7 @@ import { bootstrapOf, ClientWatch, type Obstacle } from "./client-watch.ts";
 import { codes, KafkaError, kafkaError, tlsUnknown, tlsWanted } from "./errors.ts";
 import { fingerprintOfFiles, withFreshFiles } from "./fresh-files.ts";
 import { knockAtAll, listProblems } from "./knock.ts";
-import { speaksPlaintext } from "./plaintext-check.ts";
+import { speaksPlaintext } from "./protocol-look.ts";
 import type { Properties } from "./settings.ts";
 import { speaksTls } from "./tls-look.ts";
 
@@ -69,8 +69,10 @@ export async function connect<C extends Client>(
         if (error.code === codes.allBrokersDown) setTimeout(fail, securityReasonMs, error);
       });
       client.connect({ allTopics: false, topic, timeout: connectTimeoutMs }, (error) => {
-        if (error) fail(error);
-        else resolve();
+        if (!error) resolve();
+        // What the client itself, made only now, says of its configuration.
+        else if (error.code === codes.state) reject(refusedConfiguration(error));
+        else fail(error);
       });
     });
     watch.onRefused = undefined;
@@ -122,6 +124,8 @@ async function refine(error: unknown, properties: Properties, watch: ClientWatch
   }
   if (known && known.kind !== "address") return refusal(known);
   if (!isUnreachable(error)) return error;
+  const login = await watch.explainLogin(broker);
+  if (login !== undefined) return new KafkaError(connecting, codes.authentication, login, error);
   if (known) return new KafkaError(connecting, codes.resolve, known.reason, error);
   const problems = await knockAtAll([broker, ...others]);
   if (problems.size === 0) return error;
@@ -138,13 +142,17 @@ function construct<C extends Client>(make: (properties: Properties) => C, proper
   try {
     return make(properties);
   } catch (error) {
-    const reason = messageOf(error);
-    // The files were good a moment ago: they are being changed.
-    if (/ssl\.(ca|certificate|key|keystore|crl)\.location/.test(reason))
-      throw new AgentError(`kafka.tls: the client can't use its files: ${reason}`, "permanent", error);
-    const setting = reason.includes("ssl.cipher.suites") ? "kafka.tls.ciphers" : "kafka.options";
-    throw new ConfigurationError(`${setting}: the client refuses this configuration: ${reason}`, error);
+    throw refusedConfiguration(error);
   }
+}
+
+function refusedConfiguration(error: unknown): AgentError {
+  const reason = messageOf(error);
+  // The files were good a moment ago: they are being changed.
+  if (/ssl\.(ca|certificate|key|keystore|crl)\.location/.test(reason))
+    return new AgentError(`kafka.tls: the client can't use its files: ${reason}`, "permanent", error);
+  const setting = reason.includes("ssl.cipher.suites") ? "kafka.tls.ciphers" : "kafka.options";
+  return new ConfigurationError(`${setting}: the client refuses this configuration: ${reason}`, error);
 }
 
 /** Closes a client; resolves when it is closed, or after the time a close may take. Never throws. */

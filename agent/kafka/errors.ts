@@ -18,6 +18,7 @@ export const codes = {
   timedOut: -185,
   assignPartitions: -175,
   revokePartitions: -174,
+  state: -172,
   partitionEof: -191,
   unknownTopicLocal: -188,
   unknownPartitionLocal: -190,
@@ -110,14 +111,14 @@ export interface SecurityProblem {
 
 const securityProblems: readonly (readonly [RegExp, SecurityProblem["setting"], string])[] = [
   [
-    /sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i,
-    "kafka.sasl",
-    "the login was refused: check kafka.sasl.mechanism, username and password",
-  ],
-  [
     /unsupported sasl mechanism|mechanism handshake failed/i,
     "kafka.sasl",
     "the brokers do not offer this kafka.sasl.mechanism",
+  ],
+  [
+    /sasl authentication error|authentication failure|SASL.*(fail|error|invalid)/i,
+    "kafka.sasl",
+    "the login was refused: check kafka.sasl.mechanism, username and password",
   ],
   [/hostname mismatch|IP address mismatch|does not match/i, "kafka.tls", wrongHostName],
   [

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { type Certificates, makeCertificates, makeDated, makeNamed } from "../support/certificates.ts";
 import { expectSameTree } from "../support/compare.ts";
+import { Faults } from "../support/faults.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
 import { type Scene, type Settings, useScenes } from "../support/scene.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -28,8 +29,11 @@ beforeAll(async () => {
     "listener.name.good.ssl.client.auth": "required",
     "listener.name.good.ssl.truststore.type": "PEM",
     "listener.name.good.ssl.truststore.location": certificates.ca,
-    // One broker's own checks of its certificates do not matter here.
-    "ssl.allow.dn.changes": "true",
+    "sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.login.plain.sasl.jaas.config":
+      'org.apache.kafka.common.security.plain.PlainLoginModule required user_till="correct";',
+    "connection.failed.authentication.delay.ms": 10,
+    "group.max.session.timeout.ms": 10_000,
   };
   for (const [name, path] of Object.entries(keystores)) {
     settings[`listener.name.${name}.ssl.keystore.type`] = "PEM";
@@ -40,6 +44,7 @@ beforeAll(async () => {
       ...Object.keys(keystores).map((name) => ({ name: name.toUpperCase(), protocol: "SSL" as const })),
       { name: "UNKNOWN", protocol: "PLAINTEXT", advertisedPort: 9092, advertisedHost: "broker.invalid" },
       { name: "NOBODY", protocol: "PLAINTEXT", advertisedPort: 1 },
+      { name: "LOGIN", protocol: "SASL_PLAINTEXT" },
     ],
     settings,
   });
@@ -125,6 +130,74 @@ test.each(mistakes)(
     expect(failures[0]?.replace("; fix:", ":")).toMatch(line);
   },
 );
+
+test.each<[string, () => Settings, RegExp]>([
+  [
+    "no login where one is wanted",
+    () => ({ brokers: kafka.listener("LOGIN") }),
+    /wants a login \(PLAIN\): set kafka\.sasl/,
+  ],
+  [
+    "a login where none is wanted",
+    () => ({ brokers: kafka.bootstrap, sasl: { mechanism: "plain", username: "till", password: "correct" } }),
+    /takes no logins: check kafka\.brokers, or leave kafka\.sasl out/,
+  ],
+  [
+    "a mechanism that is not offered",
+    () => ({
+      brokers: kafka.listener("LOGIN"),
+      sasl: { mechanism: "scram-sha-512", username: "till", password: "correct" },
+    }),
+    /do not offer this kafka\.sasl\.mechanism: set it to one of theirs \(PLAIN\)/,
+  ],
+])("%s ends --once in one line with exit 1, and doctor names it", async (_, own, line) => {
+  const scene = await openScene();
+  const uploader = await scene.uploader(await scene.folder("source"), { kafka: own(), args: ["--once"] });
+  expect(await uploader.waitForExit()).toBe(1);
+  const alarming = uploader.output.split("\n").filter((text) => /\b(ERROR|WARN)\b/.test(text));
+  expect(alarming).toEqual([expect.stringMatching(line)]);
+  const { failures } = await doctor(scene, own());
+  expect(failures.map((failure) => failure.replace("; fix:", ":"))).toEqual([expect.stringMatching(line)]);
+});
+
+describe("what the brokers refuse is said with the cure, and on /readyz, when", () => {
+  test("they allow no session of this length", async () => {
+    const scene = await openScene();
+    const output = await scene.folder("output");
+    const downloader = await scene.downloader(output, { settings: anyPort });
+    const line = /set one in kafka\.options between their group\.min\.session\.timeout\.ms/;
+    await (await AgentHttp.of(downloader)).waitForReadiness(false, line);
+    expect(downloader.output).not.toContain("Invalid session timeout");
+    const once = await scene.downloader(await scene.folder("output"), { args: ["--once"] });
+    expect(await once.waitForExit()).toBe(1);
+    expect(once.output).toMatch(line);
+  });
+
+  test("they take no records of this device's time, until that is right", async () => {
+    const scene = await openScene();
+    const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+    await writeFile(join(source, "a.txt"), "a");
+    const byDevices = { "message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": "3600000" };
+    await (await scene.kafka()).createTopic(scene.topic, 1, byDevices);
+    const faults = await Faults.make(await scene.folder("faults"));
+    await faults.setClock(30 * 86_400);
+    const uploader = await scene.uploader(source, { settings: anyPort, env: faults.env });
+    const line = /this device's clock.*set the clock/;
+    await (await AgentHttp.of(uploader)).waitForReadiness(false, line);
+    await faults.setClock(0);
+    const options = { "session.timeout.ms": 10_000 };
+    const downloader = await scene.downloader(output, { kafka: { options } });
+    await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  });
+
+  test("they make no topic as it is asked for", async () => {
+    const scene = await openScene();
+    const kafka = { replication: 3 };
+    const uploader = await scene.uploader(await scene.folder("source"), { kafka, args: ["--once"] });
+    expect(await uploader.waitForExit()).toBe(1);
+    expect(uploader.output).toMatch(/making topic .*fewer brokers than copies.*set kafka\.replication/);
+  });
+});
 
 describe("an address that the brokers give out wrongly", () => {
   test.each([

@@ -9,6 +9,7 @@ const passedOn = [
   "agent/commands/run.ts: log.error(messageOf(error)",
   'agent/kafka/connect.ts: new KafkaError(connecting, kind === "kafka.sasl" ? codes.authentication : codes.ssl, reason',
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsWanted",
+  "agent/kafka/connect.ts: new KafkaError(connecting, codes.authentication, login",
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsUnknown",
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, reason",
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",

@@ -1,0 +1,74 @@
+/**
+ * What a port speaks, asked in the Kafka protocol itself (https://kafka.apache.org/protocol), as the client can't tell: a broker
+ * that is greeted in TLS where it speaks none may just hang up, as one that is about to stop does; and so does one that wants a
+ * login, or wants none.
+ */
+import { connect, type Socket } from "node:net";
+import { connect as connectSecurely } from "node:tls";
+import { hostAndPort } from "./address.ts";
+
+const answerMs = 5000;
+const correlation = 1;
+/** ApiVersions, version 0: the one request that needs no login. Size, key, version, correlation, no client id. */
+const apiVersions = Buffer.from("0000000a0012000000000001ffff", "hex");
+/** SaslHandshake, version 1, for PLAIN: key 17. A port with logins says which it offers; one without refuses it. */
+const saslHandshake = Buffer.from("000000110011000100000001ffff0005504c41494e", "hex");
+const illegalSaslState = 34;
+
+/** Whether a broker, `host:port`, answers without TLS. false also when that can't be found out. */
+export async function speaksPlaintext(broker: string): Promise<boolean> {
+  const { host, port } = hostAndPort(broker);
+  return (await ask(connect(port, host), "connect", apiVersions)) !== undefined;
+}
+
+/**
+ * The mechanisms of login that a broker, `host:port`, offers, in Kafka's spelling; "none": it wants no login there; undefined:
+ * that can't be found out.
+ */
+export async function offeredMechanisms(
+  broker: string,
+  isTls: boolean,
+): Promise<string[] | "none" | undefined> {
+  const { host, port } = hostAndPort(broker);
+  // Nobody's secret is told here, and what is wrong with a certificate is said elsewhere.
+  const answer = isTls
+    ? await ask(connectSecurely({ host, port, rejectUnauthorized: false }), "secureConnect", saslHandshake)
+    : await ask(connect(port, host), "connect", saslHandshake);
+  if (answer === undefined || answer.length < 10) return undefined;
+  const error = answer.readInt16BE(8);
+  if (error === illegalSaslState) return "none";
+  const offered: string[] = [];
+  let at = 14;
+  for (let left = answer.readInt32BE(10); left > 0 && at + 2 <= answer.length; left--) {
+    const length = answer.readInt16BE(at);
+    offered.push(answer.toString("utf8", at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return offered;
+}
+
+/** The whole answer, from its size on. */
+function ask(
+  socket: Socket,
+  ready: "connect" | "secureConnect",
+  request: Buffer,
+): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    let answer = Buffer.alloc(0);
+    const end = (result?: Buffer) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(result);
+    };
+    const timer = setTimeout(end, answerMs);
+    socket.once("error", () => end());
+    socket.once("close", () => end());
+    socket.once(ready, () => socket.write(request));
+    socket.on("data", (bytes: Buffer) => {
+      answer = Buffer.concat([answer, bytes]);
+      if (answer.length < 8) return;
+      if (answer.readInt32BE(4) !== correlation || answer.readInt32BE(0) > 65_536) end();
+      else if (answer.length >= 4 + answer.readInt32BE(0)) end(answer);
+    });
+  });
+}
