@@ -1,5 +1,6 @@
 /** One agent of the run: an executable that is killed, stopped and started again under the same name, and what its log says. */
 import { writeFileSync } from "node:fs";
+import type { Faults } from "../../test/support/faults.ts";
 import type { Link } from "../../test/support/toxiproxy.ts";
 import { waitUntil } from "../../test/support/wait.ts";
 import { peakBytes } from "../bench-parts/process.ts";
@@ -15,11 +16,13 @@ export interface AgentOptions {
   /** Its way to the broker. */
   link: Link;
   executable: string;
-  /** Where it serves its metrics. */
-  httpPort: number;
+  /** Where it serves its metrics; the second is for one that is started beside the first. */
+  httpPorts: readonly [number, number];
   /** Path of its two files, the configuration and the log. */
   base: string;
   settings: Settings;
+  /** What its own machine does to it. */
+  faults: Faults;
   onLine(agent: ChaosAgent, line: LogLine): void;
   /** It ended, and nobody had killed it. */
   onEnd(agent: ChaosAgent, how: string): void;
@@ -33,6 +36,7 @@ export class ChaosAgent {
   readonly name: string;
   readonly role: AgentRole;
   readonly link: Link;
+  readonly faults: Faults;
   readonly #options: AgentOptions;
   readonly metrics: RecoveryMetrics;
   readonly #log: LogFile;
@@ -44,13 +48,15 @@ export class ChaosAgent {
   #lastChunkMs = 0;
   #peakBytes = 0;
   #generation = 0;
+  #httpPortAt = 0;
 
   constructor(options: AgentOptions) {
     this.#options = options;
     this.name = options.name;
     this.role = options.role;
     this.link = options.link;
-    this.metrics = new RecoveryMetrics(options.httpPort);
+    this.faults = options.faults;
+    this.metrics = new RecoveryMetrics(this.#httpPort);
     this.#log = new LogFile(`${options.base}.log`);
     writeFileSync(`${options.base}.yaml`, JSON.stringify(options.settings)); // JSON is YAML
   }
@@ -86,10 +92,14 @@ export class ChaosAgent {
   /** What it says of itself when it is asked. */
   async status(): Promise<string> {
     const signal = AbortSignal.timeout(statusMs);
-    return fetch(`http://127.0.0.1:${this.#options.httpPort}/api/status`, { signal }).then(
+    return fetch(`http://127.0.0.1:${this.#httpPort}/api/status`, { signal }).then(
       (response) => response.text(),
       (error: unknown) => `no answer: ${error}`,
     );
+  }
+
+  get #httpPort(): number {
+    return this.#options.httpPorts[this.#httpPortAt % 2] as number;
   }
 
   isSending(path: string): boolean {
@@ -104,9 +114,10 @@ export class ChaosAgent {
     this.#begun.clear();
     this.metrics.restarted();
     this.#expectEnd = false;
-    const { executable, base } = this.#options;
-    const child = Bun.spawn([executable, "--config", `${base}.yaml`], {
-      env: { PATH: process.env.PATH ?? "", TZ: "UTC", TMPDIR: process.env.TMPDIR ?? "/tmp" },
+    const { executable, base, faults } = this.#options;
+    const listen = `http.listen=127.0.0.1:${this.#httpPort}`;
+    const child = Bun.spawn([executable, "--config", `${base}.yaml`, "--set", listen], {
+      env: { PATH: process.env.PATH ?? "", TZ: "UTC", TMPDIR: process.env.TMPDIR ?? "/tmp", ...faults.env },
       stdin: "ignore",
       stdout: this.#log.descriptor,
       stderr: this.#log.descriptor,
@@ -127,6 +138,22 @@ export class ChaosAgent {
     this.#process?.kill("SIGKILL");
     await this.#process?.exited;
     this.readLog();
+  }
+
+  /** Freezes its process, and starts another one in its place; gives the frozen one. */
+  usurp(): Bun.Subprocess | undefined {
+    const frozen = this.#process;
+    if (!frozen || !this.isRunning) return undefined;
+    this.#lookAtMemory();
+    this.disturbed();
+    // Its last words and what it had begun are as after a kill.
+    this.#killedAtMs.push(Date.now());
+    frozen.kill("SIGSTOP");
+    // The frozen one keeps its port.
+    this.#httpPortAt++;
+    this.metrics.port = this.#httpPort;
+    this.start();
+    return frozen;
   }
 
   freeze(): void {

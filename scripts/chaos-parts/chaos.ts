@@ -8,7 +8,8 @@ import { Counters } from "./counters.ts";
 import { FaultPlan } from "./fault-plan.ts";
 import { faults } from "./faults.ts";
 import { Findings } from "./findings.ts";
-import { Generator } from "./generator.ts";
+import { Generator, type Source } from "./generator.ts";
+import { openWriters } from "./generator-draw.ts";
 import { Journal } from "./journal.ts";
 import { reasonOf } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
@@ -17,6 +18,7 @@ import { sabotage } from "./sabotage.ts";
 import { settle } from "./settle.ts";
 import { SourcesWatcher } from "./sources-watcher.ts";
 import { groups, Stage } from "./stage.ts";
+import { SwappedFolders } from "./swapped-folders.ts";
 import { Tidy } from "./tidy.ts";
 import { Truth } from "./truth.ts";
 import { mebibytes, memoryGoals, type Results } from "./verdict.ts";
@@ -32,6 +34,8 @@ const patienceMs = 15 * 60_000;
 /** With something broken on purpose nobody has to wait as long to see it. */
 const sabotageStuckMs = 20_000;
 const maxExcerpts = 30;
+/** Longer than the uploaders' `settle`, which is a second. */
+const openWriterMs = 2500;
 
 export async function runChaos(options: ChaosOptions, say: (line: string) => void): Promise<Results> {
   const journal = new Journal();
@@ -69,6 +73,7 @@ class Run {
   readonly #sourcesWatcher: SourcesWatcher;
   readonly #generator: Generator;
   readonly #plan: FaultPlan;
+  readonly #swapped: SwappedFolders;
   readonly #contents: Contents;
   readonly #begun = new Set<string>();
   readonly #tooLarge = new Set<string>();
@@ -119,7 +124,18 @@ class Run {
       sources: stage.sources,
       staging: stage.staging,
       largestFirst: true,
+      openWriterMs:
+        options.with.includes(openWriters) && !without.includes(openWriters) ? openWriterMs : undefined,
+      takenFromWriter: (key) =>
+        findings.add("lost", key, "its source was taken away while somebody was writing to it"),
       removing: (path, act) => this.#sourcesWatcher.removing(path, act),
+    });
+    this.#swapped = new SwappedFolders({
+      truth,
+      contents: this.#contents,
+      journal,
+      findings,
+      staging: stage.staging,
     });
     const scene = {
       stage,
@@ -128,12 +144,16 @@ class Run {
         journal.general(`${what} was killed${inFlight ? " with chunks in flight" : ""}`);
       },
       storeDeleted: (disk: string) => counters.storeDeleted(disk),
+      ledgerLost: () => counters.ledgerLost(),
+      swapFolder: (uploader: string, waitMs: number) =>
+        this.#swapped.swap(stage.sources.find((source) => source.uploader === uploader) as Source, waitMs),
+      misbehaved: (agent: string, why: string) => findings.add("agent", agent, why),
       groupsHaveBegun: () => groups.every((group) => this.#begun.has(group)),
       say: (text: string) => journal.general(text),
     };
     // What is broken on purpose has to be what is found.
     const left = options.sabotage === undefined ? without : faults.map(({ name }) => name);
-    this.#plan = new FaultPlan(new Random(seed + 1), scene, left);
+    this.#plan = new FaultPlan(new Random(seed + 1), scene, left, options.with);
   }
 
   async run(): Promise<Results> {
@@ -201,6 +221,7 @@ class Run {
       }
     }
     await this.#watcher.settled();
+    this.#swapped.check();
     const repeated = this.#explainRepetitions();
     const compared = await this.#watcher.compareAll();
     this.#sayMore();
@@ -238,6 +259,7 @@ class Run {
         uploaderKilled:
           this.#stage.uploaders.find((agent) => agent.name === name)?.wasKilledSince(state.sinceMs) ?? false,
         storeDeleted: this.#counters.wasStoreDeleted(disk.name, firstMs, lastMs),
+        ledgerLost: this.#counters.wasLedgerLost(state.sinceMs, lastMs),
       });
       if (reason === undefined)
         this.#findings.add(

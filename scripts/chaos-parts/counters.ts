@@ -12,6 +12,7 @@ export class Counters {
   readonly #sent = new Set<string>();
   readonly #merged = new Map<string, Set<number>>();
   readonly #storesDeleted: { disk: string; atMs: number }[] = [];
+  readonly #ledgerLostMs: number[] = [];
   #kills = 0;
   #killsInFlight = 0;
   #moves = 0;
@@ -67,6 +68,15 @@ export class Counters {
 
   wasStoreDeleted(disk: string, fromMs: number, toMs: number): boolean {
     return this.#storesDeleted.some((one) => one.disk === disk && one.atMs >= fromMs && one.atMs <= toMs);
+  }
+
+  ledgerLost(): void {
+    this.#ledgerLostMs.push(Date.now());
+  }
+
+  /** Whether what the ledger knew was lost at that time. */
+  wasLedgerLost(fromMs: number, toMs: number): boolean {
+    return this.#ledgerLostMs.some((atMs) => atMs >= fromMs && atMs <= toMs);
   }
 
   /** Whether the uploader has said that the brokers have all of this content. */

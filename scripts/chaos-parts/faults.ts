@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { run } from "../../test/support/compare.ts";
 import { waitUntil } from "../../test/support/wait.ts";
 import type { ChaosAgent } from "./agent.ts";
+import { deleteLedger, renewCluster, takeRights } from "./cluster-faults.ts";
 import type { Stage, StageDisk } from "./stage.ts";
 
 /** What the seed says of one fault; each kind takes of it what it needs. */
@@ -20,6 +21,12 @@ export interface FaultScene {
   /** Notes a kill; inFlight: chunks were under way. */
   killed(what: string, inFlight: boolean): void;
   storeDeleted(disk: string): void;
+  /** What the ledger knew is gone, or about to be. */
+  ledgerLost(): void;
+  /** Puts a folder into an uploader's source, and swaps it for a link and back. */
+  swapFolder(uploader: string, waitMs: number): Promise<void>;
+  /** Something that an agent does and must not, or does not and must. */
+  misbehaved(agent: string, why: string): void;
   /** Whether each group has begun. What expires before that is none of its business. */
   groupsHaveBegun(): boolean;
   say(text: string): void;
@@ -29,6 +36,8 @@ export interface Fault {
   name: string;
   /** How often it comes, against the others. */
   weight: number;
+  /** Not done unless it is asked for. */
+  isOptional?: boolean;
   /** What it is done to: only one fault at a time is on each. Undefined: not possible here. */
   target(stage: Stage, draw: FaultDraw): string | undefined;
   /** Does it, and mends it. */
@@ -86,7 +95,25 @@ export const faults: readonly Fault[] = [
   { name: "delete-store", weight: 3, target: downloader, run: deleteStore },
   { name: "fill-disk", weight: 4, target: smallDisk, run: fillDisk },
   { name: "cut-log", weight: 1, target: () => broker, run: cutLog },
+  { name: "jump-clock", weight: 6, target: clockOf, run: jumpClock },
+  { name: "take-rights", weight: 2, target: () => "rights", run: takeRights },
+  {
+    name: "swap-folder",
+    weight: 4,
+    isOptional: true,
+    target: (stage, draw) => inTheSource(uploader(stage, draw)),
+    run: ({ swapFolder }, target, draw) =>
+      swapFolder(target.split(" ").at(-1) ?? "", 200 + draw.duration * 2),
+  },
+  { name: "usurp-name", weight: 2, isOptional: true, target: uploader, run: usurpName },
+  { name: "delete-ledger", weight: 1, isOptional: true, target: () => broker, run: deleteLedger },
+  { name: "renew-cluster", weight: 1, isOptional: true, target: () => broker, run: renewCluster },
 ];
+
+/** Seconds that a clock is off; the devices are those without a battery, too. */
+const clockJumps = [-55 * 365 * 86_400, -86_400, -30, -3, 3, 30, 86_400, 10 * 365 * 86_400];
+/** A holder of a name that wakes up has to see within this that it is another's. */
+const usurpedMs = 60_000;
 
 function uploader({ uploaders }: Stage, { target }: FaultDraw): string | undefined {
   return uploaders[target % uploaders.length]?.name;
@@ -103,6 +130,14 @@ function anyAgent({ agents }: Stage, { target }: FaultDraw): string | undefined 
 function smallDisk({ disks, noSmallDisks }: Stage, { target }: FaultDraw): string | undefined {
   const small = noSmallDisks === undefined ? disks.filter((disk) => disk.small) : [];
   return small[target % Math.max(1, small.length)]?.name;
+}
+
+function clockOf(stage: Stage, draw: FaultDraw): string | undefined {
+  return `clock of ${anyAgent(stage, draw)}`;
+}
+
+function inTheSource(name: string | undefined): string {
+  return `folder of ${name}`;
 }
 
 function agentOf(stage: Stage, name: string): ChaosAgent {
@@ -228,4 +263,39 @@ async function cutLog({ stage, groupsHaveBegun, say }: FaultScene): Promise<void
     file,
   ]);
   say(code === 0 ? "the log was cut at its end" : `the log could not be cut: ${errors.trim().slice(0, 200)}`);
+}
+
+/** The clock of a device, which is nobody else's. */
+async function jumpClock({ stage, say }: FaultScene, target: string, draw: FaultDraw): Promise<void> {
+  const agent = agentOf(stage, target.split(" ").at(-1) ?? "");
+  const seconds = clockJumps[draw.extent % clockJumps.length] ?? 0;
+  await agent.faults.setClock(seconds);
+  say(`${agent.name}: its clock is ${seconds} s off`);
+  await Bun.sleep(1000 + draw.duration * 20);
+  await agent.faults.setClock(0);
+}
+
+/** An agent is frozen, another one of its name is started, and the first wakes up: it has to end by itself. */
+async function usurpName(
+  { stage, misbehaved, say }: FaultScene,
+  target: string,
+  draw: FaultDraw,
+): Promise<void> {
+  const agent = agentOf(stage, target);
+  if (draw.extent < 800) await aim(() => agent.isInFlight);
+  const frozen = agent.usurp();
+  if (!frozen) return;
+  await Bun.sleep(1000 + draw.duration * 20);
+  say(`${target}: the first one wakes up`);
+  frozen.kill("SIGCONT");
+  const isOver = () => frozen.exitCode !== null || frozen.signalCode !== null;
+  const ended = await waitUntil("it ends", isOver, { timeoutMs: usurpedMs }).catch(() => false);
+  if (ended && frozen.exitCode === 1) return;
+  if (!ended) frozen.kill("SIGKILL");
+  misbehaved(
+    target,
+    ended
+      ? `as the former holder of a name it ended with ${frozen.exitCode ?? frozen.signalCode}`
+      : "it goes on although its name is another's",
+  );
 }

@@ -1,6 +1,15 @@
 /** What was found wrong, by kind. A run is good when none of them is there. */
 
-export const findingKinds = ["lost", "corrupt", "half", "older", "duplicated", "stuck", "agent"] as const;
+export const findingKinds = [
+  "lost",
+  "corrupt",
+  "half",
+  "older",
+  "duplicated",
+  "outside",
+  "stuck",
+  "agent",
+] as const;
 export type FindingKind = (typeof findingKinds)[number];
 
 /** In the order of the summary. */
@@ -10,6 +19,7 @@ export const findingTitles: Readonly<Record<FindingKind, string>> = {
   half: "half-published (under its name before it was whole)",
   older: "older after newer on one disk",
   duplicated: "duplicated (published twice on one disk for no reason)",
+  outside: "outside (taken from where nothing is watched)",
   stuck: "stuck (under way, and nothing moves any more)",
   agent: "agents that ended by themselves",
 };

@@ -9,18 +9,23 @@ export type Operation =
   | "truncate"
   | "touch"
   | "grow"
+  | "hold"
   | "rename"
   | "remove";
 
+/** The name of what `hold` does, for the command line: it is only done when it is asked for. */
+export const openWriters = "open-writers";
+
 /** How often each is chosen, of 100. */
 const weights: readonly (readonly [Operation, number])[] = [
-  ["create", 50],
+  ["create", 48],
   ["replace", 14],
   ["overwrite", 4],
   ["append", 5],
   ["truncate", 3],
   ["touch", 3],
   ["grow", 2],
+  ["hold", 2],
   ["rename", 8],
   ["remove", 11],
 ];

@@ -3,7 +3,18 @@
  * it. Files come by a rename from outside the watch, or change by single system calls, so at every moment each path has a content that is
  * on record.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { Random } from "../../test/support/random.ts";
 import type { Contents } from "./contents.ts";
@@ -26,6 +37,10 @@ export interface GeneratorOptions {
   staging: string;
   /** Whether it begins with the largest file. */
   largestFirst: boolean;
+  /** How long writers that keep a file open pause, milliseconds; undefined: there are none. */
+  openWriterMs: number | undefined;
+  /** An agent took a file away from somebody who was writing to it. */
+  takenFromWriter(key: string): void;
   /** Does what takes a name away, so that it is known who did it. */
   removing(path: string, act: () => void): void;
 }
@@ -99,7 +114,9 @@ export class Generator {
     try {
       if (draw.operation === "replace")
         await this.#write(target.source, target.key.slice(target.source.uploader.length + 1), draw);
-      else if (draw.operation === "grow") await this.#grow(target, draw);
+      else if (draw.operation === "hold" && this.#options.openWriterMs !== undefined)
+        await this.#hold(target, draw);
+      else if (draw.operation === "grow" || draw.operation === "hold") await this.#grow(target, draw);
       else if (draw.operation === "rename") this.#rename(target, draw);
       else if (draw.operation === "remove") this.#remove(target);
       else this.#change(target, draw);
@@ -143,6 +160,34 @@ export class Generator {
     for (let part = 0; part < draw.parts; part++) {
       this.#change(file, { ...draw, operation: "append" });
       await Bun.sleep(draw.pauseMs / 2);
+    }
+  }
+
+  /** Appends through one descriptor, with pauses that are longer than an uploader waits for a file to settle. */
+  async #hold(file: Standing, draw: Draw): Promise<void> {
+    const { contents, truth, journal, takenFromWriter, openWriterMs = 0 } = this.#options;
+    const { key, path } = file;
+    const descriptor = openSync(path, "a");
+    const { ino } = fstatSync(descriptor);
+    try {
+      for (let part = 0; part < 2; part++) {
+        await Bun.sleep(openWriterMs + draw.pauseMs);
+        if (statSync(path, { throwIfNoEntry: false })?.ino !== ino) return takenFromWriter(key);
+        contents.overwrite(
+          `/proc/self/fd/${descriptor}`,
+          fstatSync(descriptor).size,
+          1 + (draw.bytes % 50_000),
+        );
+        const content = contentOf(path);
+        truth.wrote(key, content, Date.now());
+        journal.ofFile(
+          key,
+          `generator: a writer that has it open adds to it, now ${content.size} bytes, md5 ${content.md5}`,
+        );
+      }
+      file.kept = draw.kept;
+    } finally {
+      closeSync(descriptor);
     }
   }
 
@@ -206,7 +251,7 @@ export class Generator {
 }
 
 function fits({ path }: Standing, operation: Operation): boolean {
-  if (!["overwrite", "append", "truncate", "grow"].includes(operation)) return true;
+  if (!["overwrite", "append", "truncate", "grow", "hold"].includes(operation)) return true;
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats !== undefined && stats.size <= changeableBytes && (operation !== "truncate" || stats.size > 0);
 }

@@ -37,6 +37,8 @@ export interface Again {
   uploaderKilled: boolean;
   /** What the downloader remembers was deleted since the first publication. */
   storeDeleted: boolean;
+  /** What the ledger knew was lost between the content's writing and its last publication. */
+  ledgerLost: boolean;
 }
 
 /**
@@ -45,6 +47,7 @@ export interface Again {
  */
 export function reasonOf(again: Again): string | undefined {
   if (again.versions >= again.times && again.uploaderKilled) return "sent again after a kill of the uploader";
+  if (again.ledgerLost) return "the ledger was lost in between";
   if (again.storeDeleted) return "the downloader's memory was deleted in between";
   return undefined;
 }

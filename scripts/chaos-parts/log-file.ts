@@ -12,6 +12,8 @@ export interface LogLine {
   checksum: string | undefined;
 }
 
+const clockDoubtMs = 1500;
+
 export class LogFile {
   readonly descriptor: number;
   readonly #buffer = Buffer.alloc(1 << 16);
@@ -44,7 +46,7 @@ function parse(line: string): LogLine {
   const found = fieldsOf(line);
   const text = (name: string) => (typeof found[name] === "string" ? (found[name] as string) : undefined);
   return {
-    atMs: Date.parse(text("time") ?? "") || Date.now(),
+    atMs: plausible(Date.parse(text("time") ?? "")),
     level: text("level") ?? "",
     message: text("message") ?? line,
     path: text("path"),
@@ -52,6 +54,12 @@ function parse(line: string): LogLine {
     version: typeof found.version === "number" ? found.version : undefined,
     checksum: text("checksum")?.replace(/^[a-z0-9]+:/, ""),
   };
+}
+
+/** The agent's own time is more exact than that of the look, but its clock may be off. */
+function plausible(atMs: number): number {
+  const nowMs = Date.now();
+  return Math.abs(atMs - nowMs) < clockDoubtMs ? atMs : nowMs;
 }
 
 function fieldsOf(line: string): Record<string, unknown> {

@@ -3,6 +3,7 @@
 import { rmSync } from "node:fs";
 import { runChaos } from "./chaos.ts";
 import { faults } from "./faults.ts";
+import { openWriters } from "./generator-draw.ts";
 import { type ChaosOptions, parseOptions } from "./options.ts";
 import { disksIn } from "./stage.ts";
 import { exitCodeOf, summaryOf } from "./verdict.ts";
@@ -21,10 +22,7 @@ process.exit(exitCodeOf(results));
 
 function readOptions(): ChaosOptions {
   try {
-    return parseOptions(
-      process.argv.slice(2),
-      faults.map(({ name }) => name),
-    );
+    return parseOptions(process.argv.slice(2), [...faults.map(({ name }) => name), openWriters]);
   } catch (error) {
     console.error(`scripts/chaos: ${error instanceof Error ? error.message : error}`);
     process.exit(2);

@@ -3,14 +3,14 @@
 const timeoutMs = 1000;
 
 export class RecoveryMetrics {
-  readonly #url: string;
+  /** Where the agent serves its metrics, on this machine. */
+  port: number;
   #before = new Map<string, number>();
   #now = new Map<string, number>();
   #asking = false;
 
-  /** @param port where the agent serves its metrics, on this machine */
   constructor(port: number) {
-    this.#url = `http://127.0.0.1:${port}/metrics`;
+    this.port = port;
   }
 
   /** How often the agent and those before it have taken a way, as far as was seen. */
@@ -30,7 +30,9 @@ export class RecoveryMetrics {
     this.#asking = true;
     const current = this.#now;
     try {
-      const response = await fetch(this.#url, { signal: AbortSignal.timeout(timeoutMs) });
+      const response = await fetch(`http://127.0.0.1:${this.port}/metrics`, {
+        signal: AbortSignal.timeout(timeoutMs),
+      });
       for (const [way, count] of recoveriesIn(await response.text())) current.set(way, count);
     } catch {
       // No answer.

@@ -2,9 +2,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../test/support/compare.ts";
+import { Faults } from "../../test/support/faults.ts";
 import { type Kafka, startKafkaBehind } from "../../test/support/kafka.ts";
 import { type Link, Toxiproxy } from "../../test/support/toxiproxy.ts";
 import { type AgentRole, ChaosAgent, type Settings } from "./agent.ts";
+import { giveRights, ledger, topic } from "./cluster-faults.ts";
 import type { Source } from "./generator.ts";
 import type { LogLine } from "./log-file.ts";
 import type { ChaosOptions } from "./options.ts";
@@ -32,7 +34,6 @@ export interface StageEvents {
 }
 
 export const groups = ["inbox", "mirror"] as const;
-const topic = "streamsend";
 /** Two of one group, who share the work, and one that mirrors everything. */
 const plannedDisks = [
   { name: "inbox-1", group: "inbox", small: false },
@@ -45,6 +46,9 @@ const minFreeBytes = 32 << 20;
 /** A member that is stopped for longer loses its partitions. The agent takes a commit of up to 10 s ago for membership. */
 const sessionMs = 12_000;
 const brokerSettings = {
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  // Whatever no right is written down for; of the topics there are some.
+  "allow.everyone.if.no.acl.found": "true",
   // A long run sends more than the disk should have to hold; what is this far behind has been read by everybody.
   "log.retention.bytes": 512 << 20,
   "log.segment.bytes": 64 << 20,
@@ -91,9 +95,12 @@ export class Stage {
     const links = new Map<string, Link>();
     for (const name of names) links.set(name, await proxy.open(name));
     const kafka = await startKafkaBehind([...links.values()], { settings: brokerSettings });
+    await giveRights(kafka);
+    const faults = new Map<string, Faults>();
+    for (const name of names) faults.set(name, await Faults.make(newFolder(folder, "faults", name)));
 
     const agent = (role: AgentRole, name: string, settings: Settings) => {
-      const httpPort = freePort();
+      const [httpPort, otherPort] = [freePort(), freePort()];
       const link = links.get(name) as Link;
       const shared = sharedSettings(role, name, link.port, httpPort);
       const { kafka: kafkaSettings, ...ofRole } = settings;
@@ -102,9 +109,10 @@ export class Stage {
         name,
         role,
         link,
-        httpPort,
+        httpPorts: [httpPort, otherPort],
         executable: options.executable,
         base: join(folder, name),
+        faults: faults.get(name) as Faults,
         settings: all,
         ...events,
       });
@@ -197,7 +205,7 @@ function sharedSettings(role: AgentRole, name: string, port: number, httpPort: n
   return {
     role,
     name,
-    kafka: { brokers: [`127.0.0.1:${port}`], topic, partitions: 6, ledger_partitions: 4 },
+    kafka: { brokers: [`127.0.0.1:${port}`], topic, ledger, partitions: 6, ledger_partitions: 4 },
     http: { listen: `127.0.0.1:${httpPort}` },
     log: { format: "json", level: "debug" },
   };

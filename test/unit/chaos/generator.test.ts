@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Contents } from "../../../scripts/chaos-parts/contents.ts";
@@ -50,6 +59,8 @@ test("what the generator leaves at each path is what its record says, by checksu
     sources: [source],
     staging,
     largestFirst: false,
+    openWriterMs: undefined,
+    takenFromWriter: () => undefined,
     removing: (_, act) => act(),
   });
   const over = new AbortController();
@@ -77,3 +88,47 @@ test("what the generator leaves at each path is what its record says, by checksu
   expect(files).toHaveLength(standing.length);
   expect(existsSync(staging) && readdirSync(staging)).toEqual([]);
 });
+
+test("a writer that keeps a file open notices that it is taken away, and adds to it on record otherwise", async () => {
+  const source = { uploader: "till-1", folder: join(root, "source") };
+  const staging = join(root, "staging");
+  for (const folder of [source.folder, staging]) mkdirSync(folder);
+  const truth = new Truth([]);
+  const taken: string[] = [];
+  const journal = new Journal();
+  const generator = new Generator({
+    random: new Random(31506),
+    truth,
+    contents: new Contents(5),
+    journal,
+    sources: [source],
+    staging,
+    largestFirst: false,
+    openWriterMs: 1,
+    takenFromWriter: (key) => taken.push(key),
+    removing: (_, act) => act(),
+  });
+  const over = new AbortController();
+  const running = generator.run(over.signal);
+  const held = () =>
+    [...truth.records].map(({ key }) => key).filter((key) => journal.excerpt(key).includes("has it open"));
+  const openNow = () =>
+    readdirSync("/proc/self/fd")
+      .map((fd) => readlinkOrNothing(`/proc/self/fd/${fd}`))
+      .filter((path) => path.startsWith(`${source.folder}/`));
+  await waitUntil("a writer has added to a file", () => held().length > 0);
+  const path = await waitUntil("a file is held open", () => openNow()[0]);
+  rmSync(path);
+  await waitUntil("the writer notices", () => taken.length > 0);
+  expect(taken[0]).toBe(`till-1/${path.slice(source.folder.length + 1)}`);
+  over.abort();
+  await running;
+}, 120_000);
+
+function readlinkOrNothing(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}

@@ -16,11 +16,12 @@ test("what nobody has under way is lost, what somebody has is stuck", () => {
 });
 
 test("a repetition has a reason only as a further version after a kill, or when the memory of it was deleted", () => {
-  const again = { times: 2, versions: 2, uploaderKilled: true, storeDeleted: false };
+  const again = { times: 2, versions: 2, uploaderKilled: true, storeDeleted: false, ledgerLost: false };
   expect(reasonOf(again)).toBeDefined();
   expect(reasonOf({ ...again, uploaderKilled: false })).toBeUndefined();
   expect(reasonOf({ ...again, versions: 1 })).toBeUndefined();
   expect(reasonOf({ ...again, versions: 1, storeDeleted: true })).toBeDefined();
+  expect(reasonOf({ ...again, uploaderKilled: false, ledgerLost: true })).toBeDefined();
 });
 
 test("a file that changes under its name, or has a size that its path never had, is half-published", () => {
