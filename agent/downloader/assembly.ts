@@ -104,6 +104,7 @@ export class Assembly {
 
   /** Takes a record; resolves when the next one may come. Throws what a placement has thrown. */
   async take(record: IncomingRecord): Promise<void> {
+    if (record.skipped !== undefined) return this.#options.unplaceable.skip(record.skipped, record);
     const decoded = decodeRecord(record.headers, record.value);
     if (decoded.kind === "chunk") return void (await this.#takeChunk(decoded, record));
     if (decoded.kind === "abandoned") return this.#abandon(decoded, decoded.reason);

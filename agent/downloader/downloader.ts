@@ -95,8 +95,8 @@ async function runOn(
 ): Promise<DownloadResult> {
   const { common, config, topic, effects, log } = options;
   const client = { kafka: common.kafka, agentName: common.name, effects, log };
-  const group = await GroupConsumer.open(client, config.group, store.name);
-  const { id, name } = topic.value;
+  const { id, name, maxMessageBytes } = topic.value;
+  const group = await GroupConsumer.open({ ...client, maxMessageBytes }, config.group, store.name);
   const session = new Session({
     ...options,
     topic: {
@@ -110,7 +110,8 @@ async function runOn(
     logChunks: common.log.chunks,
     store,
     group,
-    openReader: (from) => LogReader.open(client, name, from),
+    openReader: (from) =>
+      LogReader.open({ ...client, maxMessageBytes: topic.value.maxMessageBytes }, name, from),
     readsParked: first,
     now: () => performance.now(),
     works,

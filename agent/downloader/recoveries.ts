@@ -3,7 +3,7 @@
  * chunk, or when there is room at last. A version's `from` says where its first chunk can be. All that wait are read in
  * one go, so a thousand lost partials cost one reading of the log and not a thousand.
  */
-import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
+import { bytesOf, type IncomingRecord, type Position, type RecordReader } from "../kafka/log-reader.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 
@@ -155,9 +155,9 @@ export class Recoveries {
             until.delete(event.partition);
             continue;
           }
-          const { partition, offset, key, value } = event.record;
+          const { partition, offset, key } = event.record;
           // Also what nobody wants has been in memory.
-          leaveGarbage((value?.length ?? 0) + garbageOf.record);
+          leaveGarbage(bytesOf(event.record) + garbageOf.record);
           const end = until.get(partition) ?? 0;
           if (offset >= end - 1) until.delete(partition);
           if (offset >= end) continue;

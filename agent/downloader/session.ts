@@ -1,7 +1,7 @@
 /** The downloader's pipeline: consume, place, verify, publish, deliver, commit; and beside it, what is missing is got back. */
 import type { DownloaderConfig } from "../config/config.ts";
 import type { Group } from "../kafka/group-consumer.ts";
-import type { IncomingRecord, Position, RecordReader } from "../kafka/log-reader.ts";
+import { bytesOf, type IncomingRecord, type Position, type RecordReader } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
@@ -221,7 +221,7 @@ export class Session {
 
   async #take(record: IncomingRecord): Promise<void> {
     await this.#assembly.take(record);
-    this.#lastBytes = record.value?.length ?? 0;
+    this.#lastBytes = bytesOf(record);
     leaveGarbage(this.#lastBytes + garbageOf.record);
     this.#positions.set(record.partition, record.offset + 1);
   }

@@ -20,6 +20,8 @@ export const codes = {
   revokePartitions: -174,
   state: -172,
   partitionEof: -191,
+  badCompression: -198,
+  badMessage: -199,
   unknownTopicLocal: -188,
   unknownPartitionLocal: -190,
   unknownTopic: 3,

@@ -5,10 +5,10 @@
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
-import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
 import { describeGroup } from "./inspect.ts";
-import { consume, type IncomingRecord, type Position } from "./log-reader.ts";
+import { consume, type IncomingRecord, type Position, type ReaderOptions } from "./log-reader.ts";
 import { watchForLoss } from "./lost-client.ts";
 import { agentOf, groupConsumerProperties } from "./settings.ts";
 import { watermarks } from "./topics.ts";
@@ -81,15 +81,15 @@ export class GroupConsumer implements Group {
 
   /** Connects and joins the group as `instance`, which no other member may be. Throws a `KafkaError`. */
   static async open(
-    options: ClientOptions & { effects: Effects },
+    options: ReaderOptions & { effects: Effects },
     group: string,
     instance: string,
   ): Promise<GroupConsumer> {
-    const { agentName, effects } = options;
+    const { agentName, effects, maxMessageBytes } = options;
     const { topic } = options.kafka;
     let self: GroupConsumer | undefined;
     const propertiesOf = (kafka: KafkaConfig) => ({
-      ...groupConsumerProperties(kafka, agentName, group, instance),
+      ...groupConsumerProperties(kafka, agentName, group, instance, maxMessageBytes),
       rebalance_cb: ((error: { code: number } | undefined, partitions: TopicPartition[]) =>
         self?.onRebalance(error?.code, partitions)) as never,
     });

@@ -14,6 +14,23 @@ export interface IncomingRecord {
   value: Buffer | null;
   headers: Headers | undefined;
   timestampMs: number;
+  /**
+   * Why nothing can be had of it: a batch that takes too much once it is decompressed, or is damaged. It stands for all of
+   * the batch, and its offset is that of the batch's last record.
+   */
+  skipped?: string;
+}
+
+/** Bytes of all that it brought. */
+export function bytesOf({ key, value, headers }: IncomingRecord): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const header of headers ?? []) for (const name in header) bytes += header[name]?.length ?? 0;
+  return bytes;
+}
+
+export interface ReaderOptions extends ClientOptions {
+  /** The topic's `max.message.bytes`, where it is known. */
+  maxMessageBytes?: number;
 }
 
 export interface Position {
@@ -43,7 +60,7 @@ export interface RecordReader {
 }
 
 export class LogReader implements RecordReader {
-  readonly #options: ClientOptions;
+  readonly #options: ReaderOptions;
   readonly #topic: string;
   readonly #groupRight: string;
   /** The next offset to read, by partition. */
@@ -55,7 +72,7 @@ export class LogReader implements RecordReader {
   #lastBytes = 0;
   #ended: number[] = [];
 
-  private constructor(options: ClientOptions, topic: string, from: readonly Position[]) {
+  private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
     this.#topic = topic;
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
@@ -64,7 +81,7 @@ export class LogReader implements RecordReader {
   }
 
   /** Connects and begins at the positions; -2 as an offset is the beginning. Throws a `KafkaError`. */
-  static async open(options: ClientOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
+  static async open(options: ReaderOptions, topic: string, from: readonly Position[]): Promise<LogReader> {
     const reader = new LogReader(options, topic, from);
     await reader.#connect();
     return reader;
@@ -94,13 +111,13 @@ export class LogReader implements RecordReader {
   }
 
   async #connect(): Promise<Consumer> {
-    const { agentName } = this.#options;
+    const { agentName, maxMessageBytes } = this.#options;
     const topic = this.#topic;
     this.#requireOpen();
     const consumer = await connect(
       makeConsumer,
       this.#options,
-      (kafka) => readerProperties(kafka, agentName),
+      (kafka) => readerProperties(kafka, agentName, maxMessageBytes),
       topic,
     );
     this.#consumer = consumer;
@@ -155,8 +172,32 @@ function toIncoming(message: {
   value: Buffer | null;
   headers?: Headers;
   timestamp?: number;
+  skipped?: number;
 }): IncomingRecord {
-  const { topic, partition, offset, key, value, headers } = message;
+  const { topic, partition, offset, key, value, headers, skipped } = message;
   const keyBytes = Buffer.isBuffer(key) ? key : typeof key === "string" ? Buffer.from(key) : null;
-  return { topic, partition, offset, key: keyBytes, value, headers, timestampMs: message.timestamp ?? -1 };
+  const record = {
+    topic,
+    partition,
+    offset,
+    key: keyBytes,
+    value,
+    headers,
+    timestampMs: message.timestamp ?? -1,
+  };
+  return skipped === undefined ? record : { ...record, skipped: reasonToSkip(skipped) };
+}
+
+/** @param code the client's error number */
+function reasonToSkip(code: number): string {
+  switch (code) {
+    case codes.batchTooLarge:
+      return "it takes too much memory once it is decompressed";
+    case codes.badCompression:
+      return "it can't be decompressed";
+    case codes.badMessage:
+      return "it is damaged";
+    default:
+      return "its format is unknown";
+  }
 }

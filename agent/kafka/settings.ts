@@ -68,9 +68,13 @@ export function producerProperties(
   };
 }
 
+/** What was compressed when the topic's limit was eight times Kafka's default can be read when it is that again. */
+const leastBatchBytes = 8 << 20;
+
 /**
  * A member of the downloaders' group.
  *
+ * @param maxMessageBytes the topic's `max.message.bytes`, see `consumerProperties`
  * @param instance tells this member from every other one, also after a restart; undefined: it never joins
  */
 export function groupConsumerProperties(
@@ -78,9 +82,10 @@ export function groupConsumerProperties(
   agentName: string,
   group: string,
   instance: string | undefined,
+  maxMessageBytes = 0,
 ): Properties {
   return {
-    ...consumerProperties(kafka, agentName),
+    ...consumerProperties(kafka, agentName, maxMessageBytes),
     "group.id": group,
     // A static member: killed and started again it has its partitions back at once, not after the session's time.
     ...(instance === undefined ? {} : { "group.instance.id": instance }),
@@ -92,10 +97,14 @@ export function groupConsumerProperties(
   };
 }
 
-/** A reader of partitions that it names itself; it joins no group and commits nothing. */
-export function readerProperties(kafka: KafkaConfig, agentName: string): Properties {
+/**
+ * A reader of partitions that it names itself; it joins no group and commits nothing.
+ *
+ * @param maxMessageBytes the topic's `max.message.bytes`, see `consumerProperties`
+ */
+export function readerProperties(kafka: KafkaConfig, agentName: string, maxMessageBytes = 0): Properties {
   return {
-    ...consumerProperties(kafka, agentName),
+    ...consumerProperties(kafka, agentName, maxMessageBytes),
     "group.id": readerGroup(agentName),
     "enable.partition.eof": true,
     // Several of them beside the group's own: a quarter of its queue.
@@ -109,7 +118,11 @@ export function readerGroup(agentName: string): string {
   return `streamsend-reader-${agentName}`;
 }
 
-function consumerProperties(kafka: KafkaConfig, agentName: string): Properties {
+/**
+ * @param maxMessageBytes the topic's `max.message.bytes`: no agent writes a batch that is larger than that before it is
+ *   compressed, so what is larger once it is decompressed is not ours, but may be a bomb
+ */
+function consumerProperties(kafka: KafkaConfig, agentName: string, maxMessageBytes: number): Properties {
   return {
     ...connectionProperties(kafka, agentName),
     "enable.auto.commit": false,
@@ -129,6 +142,8 @@ function consumerProperties(kafka: KafkaConfig, agentName: string): Properties {
     "fetch.max.bytes": 2_097_152,
     "fetch.queue.backoff.ms": 2,
     "fetch.wait.max.ms": 500,
+    // Decompressed; the client skips a batch beyond it and tells of it (`upstream-fixes.patch`).
+    "fetch.batch.max.bytes": Math.max(leastBatchBytes, maxMessageBytes),
     // CRC-32C of the batches: a broken disk or network card on the way is noticed before our own checks.
     "check.crcs": true,
   };

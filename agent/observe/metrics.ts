@@ -18,7 +18,7 @@ const fileResults = {
 /** What can become of a chunk. */
 const chunkResults = {
   uploader: ["sent", "failed"],
-  downloader: ["placed", "duplicate", "corrupt", "broken", "foreign", "refused", "newer"],
+  downloader: ["placed", "duplicate", "corrupt", "broken", "foreign", "refused", "newer", "unreadable"],
 } as const;
 
 /**
@@ -28,6 +28,10 @@ const chunkResults = {
  */
 const ways = ["log", "needs", "interrupted", "restored", "resumed", "topic", "rescan"] as const;
 
+/** Records of the ledger that were skipped: no entry by the protocol's rules; a batch that can't be read. */
+const ledgerResults = ["broken", "unreadable"] as const;
+
+export type LedgerResult = (typeof ledgerResults)[number];
 export type FileResult = (typeof fileResults)[Role][number];
 export type ChunkResult = (typeof chunkResults)[Role][number];
 export type RecoveryWay = (typeof ways)[number];
@@ -58,6 +62,7 @@ export class Metrics {
   readonly #files: Counter<"role" | "result">;
   readonly #bytes: Counter<"role">;
   readonly #chunks: Counter<"role" | "result">;
+  readonly #ledgerRecords: Counter<"result">;
   readonly #recoveries: Counter<"way">;
   readonly #gaps: Counter;
   readonly #needs: Counter;
@@ -84,6 +89,12 @@ export class Metrics {
       labelNames: ["role", "result"],
       registers,
     });
+    this.#ledgerRecords = new Counter({
+      name: "streamsend_ledger_skipped_total",
+      help: "Records of the ledger, or batches of them, that were skipped, by why.",
+      labelNames: ["result"],
+      registers,
+    });
     this.#recoveries = new Counter({
       name: "streamsend_recoveries_total",
       help: "Versions that went on after an interruption, by the way they took.",
@@ -108,6 +119,7 @@ export class Metrics {
     // From the start, so that a first failure is an increase.
     for (const result of fileResults[role]) this.#files.inc({ role, result }, 0);
     for (const result of chunkResults[role]) this.#chunks.inc({ role, result }, 0);
+    for (const result of ledgerResults) this.#ledgerRecords.inc({ result }, 0);
     for (const way of ways) this.#recoveries.inc({ way }, 0);
     this.#bytes.inc({ role }, 0);
     this.#addRoleGauges();
@@ -129,6 +141,10 @@ export class Metrics {
   chunk(result: ChunkResult, bytes = 0): void {
     this.#chunks.inc({ role: this.#role, result });
     this.#bytes.inc({ role: this.#role }, bytes);
+  }
+
+  ledgerRecord(result: LedgerResult): void {
+    this.#ledgerRecords.inc({ result });
   }
 
   recovery(way: RecoveryWay): void {

@@ -8,6 +8,6 @@
 
 class ClientLock : private NodeKafka::Connection {
  public:
-  static uv_rwlock_t& of(NodeKafka::Connection* client) { return client->*(&ClientLock::m_connection_lock); }
+  static uv_rwlock_t& of(NodeKafka::Connection* client) { return (client->*(&ClientLock::m_shared))->lock; }
 };
 #endif

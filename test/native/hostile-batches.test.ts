@@ -1,0 +1,191 @@
+/** Batches that would take too much memory, or can't be read: the consumer gets past them, and tells of them. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { type Kafka, startKafka } from "../support/kafka.ts";
+import { waitUntil } from "../support/wait.ts";
+import {
+  type Consumer,
+  call,
+  connectConsumer,
+  connectProducer,
+  consume,
+  createTopic,
+  disconnect,
+  errorCode,
+  type Producer,
+  type Properties,
+  produceAll,
+} from "./client.ts";
+
+const MiB = 1 << 20;
+const tooLarge = 18; // RECORD_LIST_TOO_LARGE
+const badMessage = -199; // ERR__BAD_MSG
+
+let kafka: Kafka;
+let bootstrap: string;
+let producer: Producer;
+let consumer: Consumer;
+let topic: string;
+
+beforeAll(async () => {
+  kafka = await startKafka();
+  bootstrap = kafka.bootstrap;
+  producer = await connectProducer(bootstrap);
+});
+
+beforeEach(async () => {
+  topic = crypto.randomUUID();
+  await createTopic(producer, topic);
+  consumer = await connectConsumer(bootstrap, { "fetch.batch.max.bytes": 8 * MiB, "check.crcs": true });
+});
+
+afterEach(() => disconnect(consumer));
+afterAll(async () => {
+  await disconnect(producer);
+  await kafka.stop();
+});
+
+interface Read {
+  offset: number;
+  skipped?: number;
+  value: Buffer | null;
+  headers?: unknown[];
+}
+
+/** All that comes up to the record at this offset. */
+async function readTo(last: number): Promise<Read[]> {
+  consumer.assign([{ topic, partition: 0, offset: 0 }]);
+  const all: Read[] = [];
+  await waitUntil(`the record at ${last}`, async () => {
+    all.push(...((await consume(consumer, 10)) as Read[]));
+    return all.some(({ offset }) => offset >= last);
+  });
+  return all;
+}
+
+/** Batches of their own, by a producer with these settings. */
+async function produceWith(properties: Properties, values: readonly Buffer[]): Promise<void> {
+  const other = await connectProducer(bootstrap, { "message.max.bytes": 1_000_000_000, ...properties });
+  await produceAll(other, topic, values);
+  await disconnect(other);
+}
+
+for (const codec of ["gzip", "snappy", "lz4", "zstd"]) {
+  test(`of ${codec}, what is too large once it is decompressed is skipped, what fits is read`, async () => {
+    // Snappy makes a twentieth of it at best.
+    const bomb = Buffer.alloc((codec === "snappy" ? 16 : 90) * MiB);
+    await produceWith({ "compression.type": codec, "linger.ms": 0 }, [bomb]);
+    await produceWith({ "compression.type": codec, "linger.ms": 0 }, [Buffer.alloc(7 * MiB, "x")]);
+    await produceAll(producer, topic, ["after"]);
+    const read = await readTo(2);
+    expect(read.map(({ offset, skipped, value }) => [offset, skipped, value?.length])).toEqual([
+      [0, tooLarge, undefined],
+      [1, undefined, 7 * MiB],
+      [2, undefined, 5],
+    ]);
+  }, 120_000);
+}
+
+test("an answer of many batches that are large once decompressed is taken in part", async () => {
+  await produceWith(
+    { "compression.type": "gzip", "linger.ms": 0, "batch.num.messages": 1 },
+    Array.from({ length: 60 }, (_, at) => Buffer.alloc(7 * MiB, at)),
+  );
+  Bun.gc(true);
+  const before = process.memoryUsage.rss();
+  let most = 0;
+  const seen: number[] = [];
+  consumer.assign([{ topic, partition: 0, offset: 0 }]);
+  await waitUntil("all of them", async () => {
+    // Whatever was fetched stays in the client's queue until it is taken.
+    seen.push(...(await consume(consumer, 1)).map(({ offset }) => offset));
+    Bun.gc(true);
+    most = Math.max(most, process.memoryUsage.rss() - before);
+    return seen.length >= 60;
+  });
+  expect(seen).toEqual(Array.from({ length: 60 }, (_, at) => at));
+  // All at once would be 420.
+  expect(most / MiB).toBeLessThan(120);
+}, 120_000);
+
+test("a batch of more records than one for each 512 bytes of the limit is skipped", async () => {
+  await produceWith(
+    { "linger.ms": 1000, "batch.num.messages": 1_000_000, "queue.buffering.max.messages": 1_000_000 },
+    Array.from({ length: 20_000 }, () => Buffer.from("x")),
+  );
+  await produceAll(producer, topic, ["after"]);
+  const read = await readTo(20_000);
+  expect(read.filter(({ skipped }) => skipped === tooLarge).length).toBeGreaterThan(0);
+  expect(read.at(-1)).toMatchObject({ offset: 20_000 });
+}, 120_000);
+
+test("a batch that fails its CRC is skipped when it was read three times, all of it", async () => {
+  await produceAll(producer, topic, ["before"]);
+  await produceWith(
+    { "linger.ms": 1000 },
+    ["first of the damaged", "second of the damaged"].map((text) => Buffer.from(text)),
+  );
+  await produceAll(producer, topic, ["after"]);
+  damage("second of the damaged");
+  const read = await readTo(3);
+  expect(read.map(({ offset, skipped }) => [offset, skipped])).toEqual([
+    [0, undefined],
+    [2, badMessage],
+    [3, undefined],
+  ]);
+}, 120_000);
+
+/** Changes a byte of what the broker has on its disk. */
+function damage(text: string): void {
+  const folder = join(kafka.dir, "data", `${topic}-0`);
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(".log"))) {
+    const bytes = readFileSync(join(folder, name));
+    const at = bytes.indexOf(text);
+    expect(at).toBeGreaterThan(0);
+    bytes[at] = 0x21;
+    writeFileSync(join(folder, name), bytes);
+  }
+}
+
+test("a record of a hundred headers has them, one of more has none", async () => {
+  for (const count of [100, 101]) {
+    const headers = Array.from({ length: count }, (_, at) => ({ [`h${at}`]: "v" }));
+    producer.produce(topic, 0, Buffer.from("x"), null, undefined, undefined, headers);
+  }
+  await call((done) => producer.flush(30_000, done));
+  const read = await readTo(1);
+  expect(read.map(({ headers }) => headers?.length)).toEqual([100, undefined]);
+});
+
+test("consume(many) takes no more than a megabyte, and one record", async () => {
+  await produceAll(
+    producer,
+    topic,
+    Array.from({ length: 30 }, () => Buffer.alloc(400_000)),
+  );
+  consumer.assign([{ topic, partition: 0, offset: 0 }]);
+  const counts: number[] = [];
+  let left = 30;
+  await waitUntil("all of them", async () => {
+    const { length } = await consume(consumer, 1000);
+    counts.push(length);
+    left -= length;
+    return left === 0;
+  });
+  expect(Math.max(...counts)).toBeLessThanOrEqual(3);
+});
+
+test("an admin client that outlives its producer is told so, and its requests are waited for", async () => {
+  const short = await connectProducer(bootstrap);
+  const admin = RdKafka.AdminClient.createFrom(short);
+  const describe = () =>
+    call((done) => admin._client.describeConfigs([{ type: 2, name: topic }], 10_000, done as never));
+  const running = Array.from({ length: 4 }, () => describe());
+  await disconnect(short);
+  const ended = await Promise.allSettled(running);
+  // Each has its answer, or never began.
+  expect(ended.length).toBe(4);
+  expect(await errorCode(describe())).toBe(-172); // ERR__STATE
+});
