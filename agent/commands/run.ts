@@ -102,7 +102,7 @@ async function runRole(
       chunks: new CurrentTopic(current, topics, "chunks"),
       ledger: new CurrentTopic(current, topics, "ledger"),
     };
-    const ledger = new Ledger({ kafka, agentName, producer, topic: followed.ledger, log, signal });
+    const ledger = new Ledger({ kafka, agentName, producer, topic: followed.ledger, log, signal, observer });
     observer.phase = "reading the ledger";
     const parts = {
       config,

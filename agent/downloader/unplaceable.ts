@@ -5,6 +5,7 @@
  */
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import { DeliveredIndex } from "../ledger/delivered-index.ts";
+import { BoundedMap } from "../lib/bounded-map.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
@@ -15,28 +16,31 @@ import { nameOf } from "./version-text.ts";
 
 type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;
 
-/** So many names are remembered, so that each is logged once. */
-const maxNames = 1000;
+/** Versions that only a newer agent can take: 3 MiB. */
+const maxNewerSlots = 1 << 17;
+/** So many files are remembered as refused, so that each is logged once: by a hash, as anybody may name them. */
+const maxRefused = 10_000;
+/** So many are said one by one; the many more that there may be, rarely. */
+const refusedAtOnce = 50;
 
 export class UnplaceableRecords {
   readonly #topicId: string;
   readonly #log: Log;
   readonly #observer: Observer;
   readonly #warnings: RareWarnings;
-  readonly #refused = new Set<string>();
-  readonly #newer = new DeliveredIndex();
+  readonly #refused = new BoundedMap<number | bigint, undefined>(maxRefused);
+  readonly #newer = new DeliveredIndex(maxNewerSlots);
   #newerCount = 0;
   #parked: ParkedRange[] = [];
   /** What is being read again. */
   #unparked: ParkedRange[] = [];
   #parkedChanged = false;
-  #refusedCount = 0;
 
   constructor(topicId: string, log: Log, observer: Observer) {
     this.#topicId = topicId;
     this.#log = log;
     this.#observer = observer;
-    this.#warnings = new RareWarnings(log);
+    this.#warnings = new RareWarnings(log, { refused: refusedAtOnce });
   }
 
   /** Where such records are that were met before; of another topic nothing can be read any more. */
@@ -67,9 +71,9 @@ export class UnplaceableRecords {
     this.#parkedChanged = true;
   }
 
-  /** Files whose path was refused. */
+  /** Files whose path was refused, about, if they are many. */
   get refusedCount(): number {
-    return this.#refusedCount;
+    return this.#refused.count;
   }
 
   /** Whether only a newer agent can take the version. */
@@ -98,6 +102,13 @@ export class UnplaceableRecords {
     return [...this.parked];
   }
 
+  /** A batch of which nothing can be had; what of it was sent and is missing is asked for. */
+  skip(reason: string, { partition, offset }: IncomingRecord): void {
+    this.#observer.metrics.chunk("unreadable");
+    const where = `partition ${partition}, up to offset ${offset}`;
+    this.#warnings.warn("unreadable", `a batch of records was skipped: ${reason} (${where})`);
+  }
+
   take(decoded: Unplaceable, record: IncomingRecord): void {
     const where = `partition ${record.partition}, offset ${record.offset}`;
     this.#observer.metrics.chunk(decoded.kind);
@@ -123,10 +134,10 @@ export class UnplaceableRecords {
 
   #refuse(refused: Extract<Unplaceable, { kind: "refused" }>, where: string): void {
     const name = nameOf(refused);
-    if (this.#refused.has(name) || this.#refused.size >= maxNames) return;
-    this.#refused.add(name);
-    this.#refusedCount++;
-    this.#log.error(`${name}: refused: ${refused.reason} (${where})`);
+    const hash = Bun.hash(name);
+    if (this.#refused.has(hash)) return;
+    this.#refused.set(hash, undefined);
+    this.#warnings.error("refused", `${name}: refused: ${refused.reason} (${where})`);
     this.#observer.failed("refused", name, refused.reason);
   }
 

@@ -4,15 +4,17 @@
  */
 import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
-import { LogReader } from "../kafka/log-reader.ts";
+import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
 import type { Topic } from "../kafka/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
 import {
-  decodeEntry,
+  decodeLedgerRecord,
   type Entry,
   type EntryKey,
   encodeEntryKey,
@@ -55,13 +57,17 @@ export interface LedgerOptions {
   topic: { readonly value: Topic; refresh?(): Promise<void> };
   log: Log;
   signal: AbortSignal;
+  /** Told of records that are skipped. */
+  observer?: Observer;
 }
 
 export class Ledger implements EntryLog {
   readonly #options: LedgerOptions;
+  readonly #warnings: RareWarnings;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#warnings = new RareWarnings(options.log);
   }
 
   get id(): string {
@@ -103,18 +109,36 @@ export class Ledger implements EntryLog {
 
   /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
   async open(partitions: readonly number[]): Promise<LedgerReader> {
-    const { topic } = this.#options;
+    const { name, maxMessageBytes } = this.#options.topic.value;
     const from = partitions.map((partition) => ({ partition, offset: beginning }));
-    return new LedgerReader(await LogReader.open(this.#options, topic.value.name, from), partitions);
+    const reader = await LogReader.open({ ...this.#options, maxMessageBytes }, name, from);
+    return new LedgerReader(reader, partitions, (what, record) => this.#skipped(what, record));
+  }
+
+  #skipped(what: Skipped, { partition, offset, skipped }: IncomingRecord): void {
+    this.#options.observer?.metrics.ledgerRecord(what);
+    const where = `partition ${partition}, offset ${offset}`;
+    if (skipped === undefined)
+      this.#warnings.warn(what, `a broken entry of the ledger was skipped (${where})`);
+    else this.#warnings.warn(what, `a batch of the ledger's entries was skipped: ${skipped} (${where})`);
   }
 }
+
+/** A record that is no entry by the rules and limits of docs/protocol.md, or a batch that can't be read. */
+export type Skipped = "broken" | "unreadable";
 
 export class LedgerReader implements EntryReader {
   readonly #reader: LogReader;
   readonly #behind: Set<number>;
+  readonly #onSkipped: (what: Skipped, record: IncomingRecord) => void;
 
-  constructor(reader: LogReader, partitions: readonly number[]) {
+  constructor(
+    reader: LogReader,
+    partitions: readonly number[],
+    onSkipped: (what: Skipped, record: IncomingRecord) => void,
+  ) {
     this.#reader = reader;
+    this.#onSkipped = onSkipped;
     this.#behind = new Set(partitions);
   }
 
@@ -135,11 +159,16 @@ export class LedgerReader implements EntryReader {
         this.#behind.delete(event.partition);
         continue;
       }
-      const { partition, offset, timestampMs, key, value } = event.record;
-      leaveGarbage(garbageOf.entry);
+      const { partition, offset, timestampMs, key, value, skipped } = event.record;
+      leaveGarbage(garbageOf.entry + bytesOf(event.record));
+      if (skipped !== undefined) {
+        this.#onSkipped("unreadable", event.record);
+        continue;
+      }
       if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) continue;
-      const entry = decodeEntry(key, value);
-      if (entry) entries.push({ entry, partition, offset, timestampMs });
+      const entry = decodeLedgerRecord(key, value);
+      if (entry === "broken") this.#onSkipped(entry, event.record);
+      else if (entry !== "unknown") entries.push({ entry, partition, offset, timestampMs });
     }
     return entries;
   }

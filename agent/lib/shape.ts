@@ -12,6 +12,11 @@ export class ShapeError extends Error {}
 
 export const text: Shape<string> = (value) => (typeof value === "string" ? value : refuse());
 
+/** Of so many characters at most. */
+export function textUpTo(most: number): Shape<string> {
+  return (value) => (typeof value === "string" && value.length <= most ? value : refuse());
+}
+
 export const count: Shape<number> = (value) =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : refuse();
 
@@ -23,8 +28,14 @@ export function oneOf<const Value extends string | number>(...values: readonly V
   return (value) => (values.includes(value as Value) ? (value as Value) : refuse());
 }
 
-export function list<Value>(item: Shape<Value>): Shape<Value[]> {
-  return (value) => (Array.isArray(value) ? value.map(item) : refuse());
+export function countUpTo(most: number): Shape<number> {
+  return (value) => (count(value) <= most ? (value as number) : refuse());
+}
+
+/** @param most items */
+export function list<Value>(item: Shape<Value>, most = Number.POSITIVE_INFINITY): Shape<Value[]> {
+  return (value) =>
+    Array.isArray(value) && value.length <= most ? value.map((inner) => item(inner)) : refuse();
 }
 
 export function pair<Value>(item: Shape<Value>): Shape<[Value, Value]> {
@@ -32,10 +43,21 @@ export function pair<Value>(item: Shape<Value>): Shape<[Value, Value]> {
     Array.isArray(value) && value.length === 2 ? [item(value[0]), item(value[1])] : refuse();
 }
 
-/** An object whose keys are free. */
-export function mapOf<Value>(item: Shape<Value>): Shape<Record<string, Value>> {
-  return (value) =>
-    Object.fromEntries(Object.entries(asObject(value)).map(([key, inner]) => [key, item(inner)]));
+/**
+ * An object whose keys are free, as far as `isKey` allows.
+ *
+ * @param most keys
+ */
+export function mapOf<Value>(
+  item: Shape<Value>,
+  isKey: (key: string) => boolean = () => true,
+  most = Number.POSITIVE_INFINITY,
+): Shape<Record<string, Value>> {
+  return (value) => {
+    const entries = Object.entries(asObject(value));
+    if (entries.length > most || !entries.every(([key]) => isKey(key))) return refuse();
+    return Object.fromEntries(entries.map(([key, inner]) => [key, item(inner)]));
+  };
 }
 
 type Fields = Readonly<Record<string, Shape<unknown>>>;

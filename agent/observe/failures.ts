@@ -1,13 +1,20 @@
 /** The files that failed at their last try, for the status and its number; those of all times are counted by the metrics. */
+import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
 import { timeNow } from "../lib/clock.ts";
-import { type Failure, type Listed, listed } from "./status.ts";
+import { cutTo } from "../wire/limits.ts";
+import { type Failure, type Listed, listed, shownPath } from "./status.ts";
 
-/** More than anybody reads, some 2 MiB; the oldest are forgotten then. */
+/** More than anybody reads; the oldest are forgotten then. */
 const maxKept = 5000;
+const maxBytes = 4 << 20;
+const maxReason = 500;
 
 export class Failures {
   /** By path, so that a file that fails again at each rescan counts once; the oldest first. */
-  readonly #kept = new Map<string, Failure>();
+  readonly #kept = new BoundedMap<string | bigint | number, Failure>(maxKept, {
+    most: maxBytes,
+    of: (_, { path, reason }) => 200 + 2 * textBytes(path) + textBytes(reason),
+  });
 
   /** 5000 at most. */
   get count(): number {
@@ -15,19 +22,26 @@ export class Failures {
   }
 
   add(path: string, reason: string): void {
-    this.#kept.delete(path);
-    this.#kept.set(path, { path, reason, time: timeNow() });
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > maxKept && oldest !== undefined) this.#kept.delete(oldest);
+    const failure = {
+      path: shownPath(path),
+      reason: cutTo(reason, maxReason),
+      time: timeNow(),
+    };
+    this.#kept.set(keyOf(path), failure);
   }
 
   /** The file went well after all. */
   remove(path: string): void {
-    this.#kept.delete(path);
+    this.#kept.delete(keyOf(path));
   }
 
   /** The latest first. */
   list(): Listed<Failure> {
     return listed([...this.#kept.values()].reverse(), this.count, (failure) => failure);
   }
+}
+
+/** What is shown of two long paths may be the same. */
+function keyOf(path: string): string | bigint | number {
+  return path === shownPath(path) ? path : Bun.hash(path);
 }

@@ -15,6 +15,7 @@ import {
   type StatusReport,
   type StatusSource,
   type Success,
+  shownPath,
 } from "./status.ts";
 import type { Troubles } from "./troubles.ts";
 
@@ -74,7 +75,7 @@ export class Observer {
   done(result: Good, path: string): void {
     this.metrics.file(result);
     this.#counts.set(result, (this.#counts.get(result) ?? 0) + 1);
-    this.#last.set(result, { path, time: timeNow() });
+    this.#last.set(result, { path: shownPath(path), time: timeNow() });
     this.#failures.remove(path);
   }
 

@@ -1,26 +1,52 @@
-/** Warnings that a stranger can cause at any rate: the first of a kind at once, then one every ten seconds. */
-import type { Log } from "./log.ts";
+/**
+ * Lines that a stranger can cause at any rate: the first of a kind at once, then one every ten seconds, which says how many
+ * there were.
+ */
+import type { Fields, Log } from "./log.ts";
 
 const intervalMs = 10_000;
 
 export class RareWarnings {
   readonly #log: Log;
-  readonly #kinds = new Map<string, { lastMs: number; held: number }>();
+  readonly #atOnce: Readonly<Record<string, number>>;
+  readonly #kinds = new Map<string, { lastMs: number; left: number; held: number }>();
 
-  constructor(log: Log) {
+  /** @param atOnce by kind, how many are said before they become rare: of those that people want to see each; else one */
+  constructor(log: Log, atOnce: Readonly<Record<string, number>> = {}) {
     this.#log = log;
+    this.#atOnce = atOnce;
   }
 
   /** @param kind what is counted together; a fixed word, never a text from outside */
-  warn(kind: string, message: string): void {
+  warn(kind: string, message: string, fields?: Fields): void {
+    const line = this.#lineOf(kind, message);
+    if (line !== undefined) this.#log.warn(line, fields);
+  }
+
+  /** @param kind see `warn` */
+  error(kind: string, message: string, fields?: Fields): void {
+    const line = this.#lineOf(kind, message);
+    if (line !== undefined) this.#log.error(line, fields);
+  }
+
+  /** What is to be said now, if anything. */
+  #lineOf(kind: string, message: string): string | undefined {
     const nowMs = performance.now();
-    const known = this.#kinds.get(kind);
-    if (known && nowMs - known.lastMs < intervalMs) {
-      known.held++;
-      return;
+    const atOnce = this.#atOnce[kind] ?? 1;
+    const known = this.#kinds.get(kind) ?? { lastMs: nowMs, left: atOnce, held: 0 };
+    this.#kinds.set(kind, known);
+    const intervals = Math.floor((nowMs - known.lastMs) / intervalMs);
+    if (intervals > 0) {
+      known.left = Math.min(known.left + intervals, atOnce);
+      known.lastMs += intervals * intervalMs;
     }
-    const held = known?.held ?? 0;
-    this.#kinds.set(kind, { lastMs: nowMs, held: 0 });
-    this.#log.warn(held > 0 ? `${message}; and ${held} more of its kind before` : message);
+    if (known.left === 0) {
+      known.held++;
+      return undefined;
+    }
+    known.left--;
+    const { held } = known;
+    known.held = 0;
+    return held > 0 ? `${message}; and ${held} more of its kind before` : message;
   }
 }

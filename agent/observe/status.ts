@@ -1,5 +1,6 @@
 /** What /api/status says, as JSON. Lists are bounded; the count beside them is of all that there are. */
 import type { Role } from "../config/config.ts";
+import { cutTo } from "../wire/limits.ts";
 
 export interface Listed<Item> {
   count: number;
@@ -96,9 +97,15 @@ export interface Done {
 }
 
 const maxListed = 100;
+const maxShownPath = 512;
 
-/** The first hundred of many, each made ready to be shown. */
-export function listed<Item, Shown>(
+/** A path as the status shows it: of a long one, its beginning. */
+export function shownPath(path: string): string {
+  return cutTo(path, maxShownPath);
+}
+
+/** The first hundred of many, each made ready to be shown; their paths need not be cut before. */
+export function listed<Item, Shown extends object>(
   items: Iterable<Item>,
   count: number,
   show: (item: Item) => Shown,
@@ -106,7 +113,9 @@ export function listed<Item, Shown>(
   const shown: Shown[] = [];
   for (const item of items) {
     if (shown.length >= maxListed) break;
-    shown.push(show(item));
+    const ready = show(item);
+    const isLong = "path" in ready && typeof ready.path === "string" && ready.path.length > maxShownPath;
+    shown.push(isLong ? { ...ready, path: shownPath(String(ready.path)) } : ready);
   }
   return { count, items: shown };
 }

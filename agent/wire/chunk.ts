@@ -3,6 +3,7 @@
  * What decodes is valid by every rule of that page; nothing downstream checks a field again.
  */
 import { isUtf8 } from "node:buffer";
+import { cutTo, limits } from "./limits.ts";
 import { crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
 import { pathProblem, pathToBytes, pathToText } from "./path.ts";
 
@@ -63,13 +64,12 @@ export type Decoded =
   | ({ kind: "corrupt"; offset: number; length: number; size: number; from?: From } & VersionId)
   | { kind: "newer"; what: string; id?: VersionId };
 
-const maxNameLength = 200;
 const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const checksumRule = /^(?:(md5)(:[0-9a-f]{32})?|(sha256)(:[0-9a-f]{64})?)$/;
 
 /** Whether a text may be an uploader's name. */
 export function isUploaderName(text: string): boolean {
-  return text.length <= maxNameLength && nameRule.test(text);
+  return text.length <= limits.uploader && nameRule.test(text);
 }
 
 /** The key of all records of a file. */
@@ -95,7 +95,7 @@ export function encodeChunk(chunk: Chunk): Headers {
 
 /** The headers of an `abandoned` record; its value is empty. */
 export function encodeAbandoned(id: VersionId, reason: string): Headers {
-  return [...encodeId(id), { abandoned: reason }];
+  return [...encodeId(id), { abandoned: cutTo(reason, limits.reason) }];
 }
 
 export function encodeFrom(from: From): string {
@@ -103,14 +103,17 @@ export function encodeFrom(from: From): string {
 }
 
 export function decodeFrom(text: string): From | undefined {
+  if (text.length > limits.fromText) return undefined;
   const [topic, ...rest] = text.split(" ");
-  if (!topic || rest.length === 0) return undefined;
+  if (!topic || topic.length > limits.topicId || rest.length === 0 || rest.length > limits.places)
+    return undefined;
   const offsets: { partition: number; offset: number }[] = [];
   for (const item of rest) {
     const [p, o, ...more] = item.split("@");
     const partition = parseCount(p);
     const offset = parseCount(o);
     if (partition === undefined || offset === undefined || more.length > 0) return undefined;
+    if (partition > limits.partition) return undefined;
     offsets.push({ partition, offset });
   }
   return { topic, offsets };
@@ -122,11 +125,13 @@ export function decodeRecord(headers: Headers | undefined, value: Buffer | null 
   const format = fields.get("streamsend");
   if (format === undefined) return { kind: "foreign" };
   const formatNumber = parseCount(format);
-  if (formatNumber === undefined || formatNumber === 0) return broken(`streamsend is "${format}"`);
+  if (formatNumber === undefined || formatNumber === 0) return broken("streamsend");
   const id = decodeId(fields);
   if (formatNumber > formatVersion) return newer(`format ${formatNumber}`, id);
   const unknown = [...fields.keys()].find((name) => name.startsWith("!"));
-  if (unknown !== undefined) return newer(`header ${unknown}`, id);
+  if (unknown !== undefined) return newer(`header ${cutTo(unknown, maxShownHeader)}`, id);
+  const tooLong = refusedForItsLength(fields);
+  if (tooLong) return tooLong;
   const unreadable = fields.get(unreadableKey);
   if (unreadable !== undefined) return broken(unreadable);
   if (typeof id === "string") return broken(id);
@@ -134,6 +139,7 @@ export function decodeRecord(headers: Headers | undefined, value: Buffer | null 
   if (problem !== undefined)
     return { kind: "refused", reason: `path ${problem}`, uploader: id.uploader, path: id.path };
   const reason = fields.get("abandoned");
+  if (reason !== undefined && reason.length > limits.reason) return broken("abandoned");
   if (reason !== undefined)
     return value?.length ? broken("abandoned, with a value") : { kind: "abandoned", ...id, reason };
   return decodeChunk(id, fields, value ?? Buffer.alloc(0));
@@ -183,13 +189,30 @@ function decodeId(fields: Map<string, string>): VersionId | string {
   const pathText = fields.get("path");
   const version = parseCount(fields.get("version"));
   if (uploader === undefined || !isUploaderName(uploader)) return "uploader";
-  if (pathText === undefined) return "path";
+  if (pathText === undefined || pathText.length > limits.pathText) return "path";
   if (version === undefined) return "version";
   try {
     return { uploader, path: pathToText(pathToBytes(pathText)), version };
   } catch (error) {
     return `path: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** Longer than any of ours may be, bytes: it need not become a text to be refused. */
+const longestHeader = limits.pathText;
+/** So much of an unknown header's name is shown. */
+const maxShownHeader = 40;
+
+/** Stands in the map for the beginning of a path that no path can be as long as. */
+const longPathKey = "\0path";
+const shownOfPath = 200;
+
+/** A path that is too long to become a text is refused as any other that is too long. */
+function refusedForItsLength(fields: Map<string, string>): Decoded | undefined {
+  const path = fields.get(longPathKey);
+  const uploader = fields.get("uploader") ?? "";
+  if (path === undefined || !isUploaderName(uploader)) return undefined;
+  return { kind: "refused", reason: `path is longer than ${limits.path} bytes`, uploader, path: `${path}…` };
 }
 
 /** Stands in the map for what is wrong with the headers themselves; no header can have this name. */
@@ -200,11 +223,17 @@ function readFields(headers: Headers | undefined): Map<string, string> {
   for (const header of headers ?? []) {
     // Own names only: a header that is called __proto__ brings its value's properties along as inherited ones.
     for (const [name, value] of Object.entries(header)) {
-      if (known.has(name)) {
-        if (fields.has(name)) fields.set(unreadableKey, `header ${name} is repeated`);
-        if (Buffer.isBuffer(value) && !isUtf8(value)) fields.set(unreadableKey, `header ${name} is no UTF-8`);
-      }
-      fields.set(name, String(value));
+      // Of what is none of ours only this counts, whatever it says.
+      if (name.startsWith("!")) fields.set(name, "");
+      if (!known.has(name)) continue;
+      if (fields.has(name)) fields.set(unreadableKey, `header ${name} is repeated`);
+      if (value.length > longestHeader && name === "path")
+        fields.set(longPathKey, Buffer.from(value).toString("utf8", 0, shownOfPath));
+      if (value.length > longestHeader) fields.set(unreadableKey, `header ${name} is too long`);
+      else if (Buffer.isBuffer(value) && !isUtf8(value))
+        fields.set(unreadableKey, `header ${name} is no UTF-8`);
+      // Also of one that is too long: whose record it is may still be known by the others.
+      fields.set(name, value.length > longestHeader ? "" : String(value));
     }
   }
   return fields;

@@ -2,19 +2,41 @@
  * The entries of the ledger topic: keys and values, encode, decode and validate together, as docs/protocol.md
  * specifies them. An entry that does not decode is left alone: it may be a newer agent's.
  */
-import { count, fields, list, mapOf, oneOf, pair, type Shaped, text, textLike } from "../lib/shape.ts";
+import {
+  count,
+  countUpTo,
+  fields,
+  list,
+  mapOf,
+  oneOf,
+  pair,
+  type Shaped,
+  textLike,
+  textUpTo,
+} from "../lib/shape.ts";
 import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
+import { cutTo, limits } from "./limits.ts";
 import { parseCount } from "./numbers.ts";
-import { pathToBytes, pathToText } from "./path.ts";
+import { pathProblem, pathToBytes, pathToText } from "./path.ts";
 
-const maxGroupLength = 249;
 const nanoseconds = textLike(/^-?\d{1,20}$/);
 const format = oneOf(formatVersion);
 const checksum = textLike(/^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/);
+const topic = textUpTo(limits.topicId);
+const reason = textUpTo(limits.reason);
+const time = textUpTo(limits.time);
+const partition = countUpTo(limits.partition);
+const isPartition = (text: string) => (parseCount(text) ?? Number.POSITIVE_INFINITY) <= limits.partition;
 
 const nameValue = fields(
-  { format, instance: text, host: text, state: oneOf("held", "released"), highest: count },
-  { answers: text },
+  {
+    format,
+    instance: textUpTo(limits.instance),
+    host: textUpTo(limits.host),
+    state: oneOf("held", "released"),
+    highest: count,
+  },
+  { answers: textUpTo(limits.instance) },
 );
 
 const fileValue = fields(
@@ -25,24 +47,25 @@ const fileValue = fields(
     size: count,
     mtime: nanoseconds,
     ctime: nanoseconds,
-    inode: text,
+    inode: textUpTo(limits.inode),
   },
   {
-    topic: text,
-    partition: count,
-    from: text,
+    topic,
+    partition,
+    from: textUpTo(limits.fromText),
     acknowledged: count,
     checksum,
     offset: count,
     answered: count,
-    reason: text,
+    reason,
   },
 );
 
-const deliveredValue = fields({ format, size: count, checksum, time: text }, { mtime: nanoseconds });
-const failedValue = fields({ format, reason: text, time: text });
-const needsValue = fields({ format, ranges: list(pair(count)), time: text }, { since: count });
-const startValue = fields({ format, topic: text, offsets: mapOf(count), time: text });
+const deliveredValue = fields({ format, size: count, checksum, time }, { mtime: nanoseconds });
+const failedValue = fields({ format, reason, time });
+const needsValue = fields({ format, ranges: list(pair(count), limits.ranges), time }, { since: count });
+const offsets = mapOf(count, isPartition, limits.startPartitions);
+const startValue = fields({ format, topic, offsets, time });
 
 /** Who holds an uploader's name. */
 export type NameValue = Shaped<typeof nameValue>;
@@ -104,8 +127,10 @@ export function entryPartitionKey(key: EntryKey): string {
   return key.kind === "start" ? key.group : key.uploader;
 }
 
+/** Its `reason` is cut to the protocol's limit. */
 export function encodeEntryValue(value: NonNullable<Entry["value"]>): string {
-  return JSON.stringify(value);
+  if (!("reason" in value) || value.reason === undefined) return JSON.stringify(value);
+  return JSON.stringify({ ...value, reason: cutTo(value.reason, limits.reason) });
 }
 
 /** Any ledger record as an entry, `undefined` when it is none that this version knows. Never throws. */
@@ -113,19 +138,48 @@ export function decodeEntry(
   keyBytes: Buffer | null | undefined,
   valueBytes: Buffer | null,
 ): Entry | undefined {
+  const decoded = decodeLedgerRecord(keyBytes, valueBytes);
+  return decoded === "unknown" || decoded === "broken" ? undefined : decoded;
+}
+
+/**
+ * What a record of the ledger is: an entry; `unknown`, which a newer agent may know; or `broken`, by the rules and limits
+ * of this format. Never throws, and looks at no more of what is too large than its length.
+ */
+export function decodeLedgerRecord(
+  keyBytes: Buffer | null | undefined,
+  valueBytes: Buffer | null,
+): Entry | "unknown" | "broken" {
+  if (!keyBytes || keyBytes.length > longestKey) return keyBytes ? "broken" : "unknown";
+  const [kind = "", ...rest] = keyBytes.toString("utf8").split("/");
+  if (!isKind(kind)) return "unknown";
+  if ((valueBytes?.length ?? 0) > (kind === "start" ? limits.startEntry : limits.entry)) return "broken";
   try {
-    const key = decodeEntryKey(keyBytes?.toString("utf8") ?? "");
-    if (!key) return undefined;
-    const value = valueBytes === null ? null : valueShapes[key.kind](JSON.parse(valueBytes.toString("utf8")));
-    return { key, value } as Entry;
+    const key = decodeEntryKey(kind, rest);
+    if (!key) return "broken";
+    if (valueBytes === null) return { key, value: null } as Entry;
+    const parsed: unknown = JSON.parse(valueBytes.toString("utf8"));
+    if (isOfNewerFormat(parsed)) return "unknown";
+    return { key, value: valueShapes[kind](parsed) } as Entry;
   } catch {
-    // Not JSON, a newer format, a path that is no path: all the same here, see above.
-    return undefined;
+    // No JSON, of another shape, a path that is no path.
+    return "broken";
   }
 }
 
-function decodeEntryKey(text: string): EntryKey | undefined {
-  const [kind, ...rest] = text.split("/");
+/** `needs/GROUP/UPLOADER/VERSION/PATH` with each at its longest, and some more. */
+const longestKey = limits.pathText + limits.groupText + limits.uploader + 64;
+
+function isKind(text: string): text is EntryKey["kind"] {
+  return Object.hasOwn(valueShapes, text);
+}
+
+function isOfNewerFormat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("format" in value)) return false;
+  return typeof value.format === "number" && value.format > formatVersion;
+}
+
+function decodeEntryKey(kind: EntryKey["kind"], rest: string[]): EntryKey | undefined {
   switch (kind) {
     case "name":
       return rest.length === 1 && isUploaderName(rest[0] ?? "")
@@ -147,18 +201,22 @@ function decodeEntryKey(text: string): EntryKey | undefined {
       if (!isUploaderName(uploader) || version === undefined || path.length === 0) return undefined;
       return { kind, group: unescapeGroup(group), uploader, version, path: canonical(path) };
     }
-    default:
-      return undefined;
   }
 }
 
+/** Throws for a path that no file may have: nothing is to be kept of it. */
 function canonical(segments: string[]): string {
-  return pathToText(pathToBytes(segments.join("/")));
+  const text = segments.join("/");
+  if (text.length > limits.pathText) throw new RangeError("too long for a path");
+  const path = pathToText(pathToBytes(text));
+  if (pathProblem(path) !== undefined) throw new RangeError("no path of a file");
+  return path;
 }
 
 function unescapeGroup(text: string): string {
+  if (text.length > limits.groupText) throw new RangeError("too long for a group's name");
   const group = decodeURIComponent(text);
-  if (group.length < 1 || group.length > maxGroupLength) throw new RangeError("no group's name");
+  if (group.length < 1 || group.length > limits.group) throw new RangeError("no group's name");
   return group;
 }
 

@@ -4,15 +4,13 @@
  * only where the file system is touched does it become bytes again.
  */
 import { posix } from "node:path";
+import { limits } from "./limits.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Most names: printable ASCII without `%` stands for itself. */
 const plain = /^[\x20-\x24\x26-\x7e]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
 const escapedInText = /[%\x00-\x1f\x7f]/g;
-
-const maxPathBytes = 4000;
-const maxSegmentBytes = 255;
 
 /** The canonical text of a path's bytes. */
 export function pathToText(bytes: Buffer): string {
@@ -53,13 +51,13 @@ export function pathToNative(text: string): string | Buffer {
 export function pathProblem(text: string): string | undefined {
   const bytes = pathToBytes(text);
   if (bytes.length === 0) return "is empty";
-  if (bytes.length > maxPathBytes) return `is longer than ${maxPathBytes} bytes`;
+  if (bytes.length > limits.path) return `is longer than ${limits.path} bytes`;
   if (bytes.includes(0)) return "contains NUL";
   for (const segment of bytes.toString("latin1").split("/")) {
     if (segment === "") return "is absolute or has an empty segment";
     if (segment === "." || segment === "..") return `has the segment "${segment}"`;
     if (segment.toLowerCase() === ".streamsend") return "leads into .streamsend";
-    if (segment.length > maxSegmentBytes) return `has a segment longer than ${maxSegmentBytes} bytes`;
+    if (segment.length > limits.segment) return `has a segment longer than ${limits.segment} bytes`;
   }
   return undefined;
 }
@@ -89,7 +87,7 @@ const maxExtensionBytes = 64;
  *
  * @param maxBytes how long a name may be
  */
-export function versionedPath(path: string, version: number, maxBytes = maxSegmentBytes): string {
+export function versionedPath(path: string, version: number, maxBytes: number = limits.segment): string {
   const { dir, name, ext } = posix.parse(path);
   const isExtension = byteLength(ext) <= maxExtensionBytes;
   const ending = `.~${version}~${isExtension ? ext : ""}`;

@@ -1,9 +1,11 @@
 /** Whatever comes as a record of the ledger is an entry by every rule, or none. */
 import { expect, test } from "bun:test";
 import { decodeEntry, encodeEntryKey, encodeEntryValue } from "../../agent/wire/entry.ts";
+import { limits } from "../../agent/wire/limits.ts";
 import type { Random } from "../support/random.ts";
 import { fuzz, isWhole } from "./inputs.ts";
 import { anyPath, mutated, mutatedBytes, oddTexts } from "./odd-texts.ts";
+import { assertWithinLimits, textsAtLimits } from "./within-limits.ts";
 
 const checksum = `md5:${"0f".repeat(16)}`;
 const time = "2025-04-15T18:30:49.202Z";
@@ -40,6 +42,7 @@ test("entries", () => {
       seen.add("none");
       return;
     }
+    assertWithinLimits(entry);
     seen.add(entry.key.kind);
     const text = Buffer.from(encodeEntryKey(entry.key));
     const bytes = entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value));
@@ -83,6 +86,7 @@ function anyValue(random: Random, value: object): Buffer | null {
       const name = random.pick([...Object.keys(value), "answers", "from", "__proto__", "unknown"]);
       const odd = random.pick<unknown>([
         ...oddTexts,
+        ...textsAtLimits,
         null,
         -1,
         1.5,
@@ -91,6 +95,11 @@ function anyValue(random: Random, value: object): Buffer | null {
         [],
         {},
         [[1, 0]],
+        Array(limits.ranges).fill([0, 5]),
+        Array(limits.ranges + 1).fill([0, 5]),
+        { [limits.partition + 1]: 0 },
+        limits.partition,
+        limits.partition + 1,
         true,
         checksum,
       ]);

@@ -1,5 +1,6 @@
 /** Texts that programs stumble over, and changes that make a good text bad. */
 import type { Random } from "../support/random.ts";
+import { textsAtLimits } from "./within-limits.ts";
 
 export const oddTexts: readonly string[] = [
   "",
@@ -100,7 +101,8 @@ export function mutated(random: Random, text: string): string {
     case 4:
       return text.slice(0, at) + String.fromCharCode(random.below(0x80)) + text.slice(at + 1);
     default:
-      return random.pick(oddTexts);
+      // The long ones rarely: most of the time would be theirs.
+      return random.pick(random.below(20) === 0 ? textsAtLimits : oddTexts);
   }
 }
 

@@ -15,6 +15,7 @@ import type { Random } from "../support/random.ts";
 import { fuzz, isWhole } from "./inputs.ts";
 import { assertInside } from "./inside.ts";
 import { anyPath, mutated, mutatedBytes, oddTexts } from "./odd-texts.ts";
+import { assertWithinLimits } from "./within-limits.ts";
 
 /** Headers that may come once, docs/protocol.md. */
 const ours = new Set(
@@ -36,6 +37,7 @@ test("records", () => {
 });
 
 function check(decoded: Decoded, headers: Headers, value: Buffer): void {
+  assertWithinLimits(decoded);
   if (decoded.kind !== "chunk" && decoded.kind !== "corrupt" && decoded.kind !== "abandoned") return;
   const names = headers.flatMap((header) => Object.keys(header)).filter((name) => ours.has(name));
   must(new Set(names).size === names.length, "set of headers");

@@ -29,7 +29,7 @@ interface Teller {
 
 const tellers: readonly Teller[] = [
   { call: /\blog\.(?:warn|error)\(/gi, argument: 0, isStrict: true },
-  { call: /\bwarnings\.warn\(/gi, argument: 1, isStrict: true },
+  { call: /\bwarnings\.(?:warn|error)\(/gi, argument: 1, isStrict: true },
   {
     call: /\bnew (?:Agent|Configuration|Unstorable|Unreadable|Changed)Error\(/g,
     argument: 0,

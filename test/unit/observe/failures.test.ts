@@ -39,3 +39,13 @@ test("a file that goes well after all is no failure any more", () => {
   failures.remove("never failed");
   expect(failures.list()).toEqual({ count: 0, items: [] });
 });
+
+test("what is kept is bounded in bytes, and long paths are shown by their beginning", () => {
+  const failures = new Failures();
+  const path = (at: number) => `${"p".repeat(900_000)}${at}`;
+  for (let at = 0; at < 300; at++) failures.add(path(at), "r".repeat(100_000));
+  expect(failures.count).toBe(300);
+  expect(JSON.stringify(failures.list()).length).toBeLessThan(150_000);
+  failures.remove(path(299));
+  expect(failures.count).toBe(299);
+});

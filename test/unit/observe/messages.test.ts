@@ -15,6 +15,9 @@ const passedOn = [
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
   'agent/kafka/fresh-files.ts: new AgentError(problems.join("; ")',
   "agent/downloader/uploader-lines.ts: log[kind.level](message",
+  "agent/observe/rare-warnings.ts: log.warn(line",
+  "agent/observe/rare-warnings.ts: log.error(line",
+  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", found.code, found.reason',
 ];
 
 test("each message that says that something is wrong has a row in the table of messages", async () => {

@@ -1,0 +1,151 @@
+/** The limits of docs/protocol.md are those that the decoders hold: what is at one is taken, what is over it is not. */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { decodeFrom, decodeRecord, encodeAbandoned } from "../../../agent/wire/chunk.ts";
+import { decodeEntry, decodeLedgerRecord, encodeEntryValue } from "../../../agent/wire/entry.ts";
+import { cutTo, limits } from "../../../agent/wire/limits.ts";
+import { chunkAt, withHeader } from "../../support/hand-made.ts";
+
+const good = chunkAt({ uploader: "u", path: "a", content: Buffer.from("x") }, 0, Buffer.from("x"));
+const time = "2025-04-15T18:30:49.202Z";
+
+test("docs/protocol.md names each limit", () => {
+  const page = readFileSync("docs/protocol.md", "utf8");
+  const table = page.slice(page.indexOf("## Limits"));
+  const numbers = new Set(table.match(/\d+/g));
+  for (const [name, most] of Object.entries(limits))
+    expect([name, numbers.has(String(most))]).toEqual([name, true]);
+});
+
+const isTaken = (key: string, value: object) =>
+  decodeEntry(Buffer.from(key), Buffer.from(JSON.stringify(value))) !== undefined;
+
+/** A record with something of this size, whether it is taken. */
+const cases: readonly [what: string, most: number, take: (size: number) => boolean][] = [
+  ["abandoned", limits.reason, (size) => kindOf("abandoned", "r".repeat(size)) === "abandoned"],
+  ["uploader", limits.uploader, (size) => kindOf("uploader", "u".repeat(size)) === "chunk"],
+  ["path", limits.path, (size) => kindOf("path", pathOf(size)) === "chunk"],
+  ["segment", limits.segment, (size) => kindOf("path", "p".repeat(size)) === "chunk"],
+  ["from's topic", limits.topicId, (size) => decodeFrom(`${"t".repeat(size)} 0@0`) !== undefined],
+  ["places", limits.places, (size) => decodeFrom(`t${" 0@0".repeat(size)}`) !== undefined],
+  ["partition", limits.partition, (size) => decodeFrom(`t ${size}@0`) !== undefined],
+  ["group", limits.group, (size) => isTaken(`start/${"g".repeat(size)}`, start({}))],
+  [
+    "reason",
+    limits.reason,
+    (size) => isTaken("failed/g/u/5/a", { format: 1, reason: "r".repeat(size), time }),
+  ],
+  [
+    "time",
+    limits.time,
+    (size) => isTaken("failed/g/u/5/a", { format: 1, reason: "", time: "t".repeat(size) }),
+  ],
+  [
+    "ranges",
+    limits.ranges,
+    (size) => isTaken("needs/g/u/5/a", { format: 1, ranges: Array(size).fill([0, 5]), time }),
+  ],
+  ["host", limits.host, (size) => isTaken("name/u", nameOf({ host: "h".repeat(size) }))],
+  ["instance", limits.instance, (size) => isTaken("name/u", nameOf({ instance: "i".repeat(size) }))],
+  ["answers", limits.instance, (size) => isTaken("name/u", nameOf({ answers: "i".repeat(size) }))],
+  ["inode", limits.inode, (size) => isTaken("file/u/a", file({ inode: "1".repeat(size) }))],
+  ["topic", limits.topicId, (size) => isTaken("file/u/a", file({ topic: "t".repeat(size) }))],
+  ["file's from", limits.fromText, (size) => isTaken("file/u/a", file({ from: "f".repeat(size) }))],
+  ["file's partition", limits.partition, (size) => isTaken("file/u/a", file({ partition: size }))],
+  ["file's path", limits.path, (size) => isTaken(`file/u/${pathOf(size)}`, file({}))],
+  ["start's partitions", limits.startPartitions, (size) => isTaken("start/g", start(offsetsOf(size)))],
+  ["start's partition", limits.partition, (size) => isTaken("start/g", start({ [size]: 0 }))],
+  [
+    "entry",
+    limits.entry,
+    (size) => isTaken("failed/g/u/5/a", padded(size, { format: 1, reason: "r", time })),
+  ],
+  ["start entry", limits.startEntry, (size) => isTaken("start/g", padded(size, start({})))],
+];
+
+for (const [what, most, take] of cases) {
+  test(`${what}: what is at the limit is taken, what is one over it is not`, () => {
+    expect([take(most - 1), take(most), take(most + 1)]).toEqual([true, true, false]);
+  });
+}
+
+test("a path of any length is refused, and not kept", () => {
+  for (const size of [limits.path + 1, limits.pathText + 1, 1_000_000]) {
+    const decoded = decodeRecord(withHeader(good, "path", pathOf(size)).headers, good.value);
+    expect(decoded).toMatchObject({ kind: "refused", reason: `path is longer than ${limits.path} bytes` });
+    expect(JSON.stringify(decoded).length).toBeLessThan(limits.pathText + 200);
+  }
+});
+
+test("a header of ours that is longer than any is broken, one of others is none of our business", () => {
+  expect(kindOf("checksum", "c".repeat(1_000_000))).toBe("broken");
+  expect(kindOf("other", "c".repeat(1_000_000))).toBe("chunk");
+  expect(kindOf(`!${"n".repeat(1000)}`, "c")).toBe("newer");
+});
+
+test("reasons are cut where they are written", () => {
+  const long = "é".repeat(5000);
+  expect(encodeAbandoned({ uploader: "u", path: "a", version: 5 }, long).at(-1)).toEqual({
+    abandoned: cutTo(long, limits.reason),
+  });
+  const value = encodeEntryValue({ format: 1, reason: long, time });
+  expect(decodeEntry(Buffer.from("failed/g/u/5/a"), Buffer.from(value))).toBeDefined();
+});
+
+test("a text is cut between two characters", () => {
+  expect(cutTo("abc", 3)).toBe("abc");
+  expect(cutTo("abcd", 3)).toBe("ab…");
+  expect(cutTo("a😀bc", 3)).toBe("a…");
+});
+
+test("an entry that breaks a limit is broken, a newer one or another kind unknown", () => {
+  const kind = (key: string, value: object | string) =>
+    decodeLedgerRecord(
+      Buffer.from(key),
+      Buffer.from(typeof value === "string" ? value : JSON.stringify(value)),
+    );
+  expect(kind("file/u/../x", file({}))).toBe("broken");
+  expect(kind("needs/g/u/5/a", "{")).toBe("broken");
+  expect(kind("needs/g/u/5/a", { format: 2 })).toBe("unknown");
+  expect(kind("doctor/u", {})).toBe("unknown");
+  expect(kind(`needs/${"g".repeat(1_000_000)}`, {})).toBe("broken");
+  expect(decodeLedgerRecord(null, null)).toBe("unknown");
+});
+
+function kindOf(header: string, text: string): string {
+  const value = header === "abandoned" ? Buffer.alloc(0) : good.value;
+  return decodeRecord(withHeader(good, header, text).headers, value).kind;
+}
+
+/** Segments of a hundred bytes. */
+function pathOf(size: number): string {
+  const path = `${"p".repeat(99)}/`.repeat(Math.ceil(size / 100)).slice(0, size);
+  return path.endsWith("/") ? `${path.slice(0, -1)}p` : path;
+}
+
+const start = (offsets: object) => ({ format: 1, topic: "t", offsets, time });
+const offsetsOf = (size: number) => Object.fromEntries(Array.from({ length: size }, (_, at) => [at, 5]));
+const nameOf = (fields: object) => ({
+  format: 1,
+  instance: "i",
+  host: "h",
+  state: "held",
+  highest: 5,
+  ...fields,
+});
+const file = (fields: object) => ({
+  format: 1,
+  version: 5,
+  state: "sent",
+  size: 5,
+  mtime: "1",
+  ctime: "1",
+  inode: "2",
+  ...fields,
+});
+
+/** With a field that nobody knows, so that it is of this size as JSON. */
+function padded(size: number, value: object): object {
+  const bare = JSON.stringify({ ...value, pad: "" }).length;
+  return { ...value, pad: "x".repeat(size - bare) };
+}
