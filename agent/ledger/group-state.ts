@@ -3,6 +3,7 @@
  * what is asked for, and where the group began. A settled path costs 24 bytes (`delivered-index.ts`), an unsettled one a few
  * hundred, of a bounded number.
  */
+import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
 import { chunkKey, decodeFrom, type VersionId } from "../wire/chunk.ts";
 import {
   type Entry,
@@ -30,28 +31,41 @@ interface Asked extends VersionId {
 /** So many silent uploaders are told apart; what others owe comes back when the ledger is read again after they have. */
 const maxSilent = 10_000;
 
+/**
+ * Beside what is delivered, in slots of 24 bytes: whoever may write the ledger can have the group fail, or take back, as
+ * many versions as he likes. What is forgotten of it is tried once more, or not delivered again.
+ */
+const failedSlots = 1 << 18;
+const takenBackSlots = 1 << 19;
+/** Requests that are remembered; what is forgotten may be asked for once more. */
+const maxAsked = 40_000;
+const maxAskedBytes = 16 << 20;
+
 export class GroupState {
   readonly group: string;
   readonly #delivered: DeliveredIndex;
-  readonly #failed = new DeliveredIndex();
+  readonly #failed = new DeliveredIndex(failedSlots);
   /** Of the newest such receipt of a path, the ledger offset after it. */
-  readonly #failedAt = new DeliveredIndex();
+  readonly #failedAt = new DeliveredIndex(failedSlots);
   /** Of the newest entry of a path that says that its uploader has the failed version, the ledger offset after it. */
-  readonly #sentAgainAt = new DeliveredIndex();
+  readonly #sentAgainAt = new DeliveredIndex(failedSlots);
   #unsettled = new Unsettled();
   /** While the ledger is read again: what will be in its place; nobody sees half of it. */
   #loading: Unsettled | undefined;
   /** Requests that stand in the ledger, by path. */
-  readonly #asked = new Map<string, Asked>();
+  readonly #asked = new BoundedMap<string, Asked>(maxAsked, {
+    most: maxAskedBytes,
+    of: (key, { path }) => 250 + textBytes(key) + textBytes(path),
+  });
   readonly #silence: Silence;
   /** Versions that have failed as their uploader did not answer, until it writes something. */
-  readonly #silenced = new DeliveredIndex();
+  readonly #silenced = new DeliveredIndex(failedSlots);
   /** Uploaders that have such versions, and the ledger offset after the newest of these receipts. */
   readonly #silentUploaders = new Map<string, number>();
   /** Versions whose `delivered` was taken back: they were stored once, and older ones stay settled. */
-  readonly #again = new DeliveredIndex();
+  readonly #again = new DeliveredIndex(takenBackSlots);
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
-  readonly #takenBack = new DeliveredIndex();
+  readonly #takenBack = new DeliveredIndex(takenBackSlots);
   /** Receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
   readonly #moot = new MootReceipts();
   #start: StartValue | undefined;

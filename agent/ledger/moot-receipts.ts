@@ -1,4 +1,5 @@
 /** A group's receipts that nobody needs any more and that are to be dropped from the ledger. */
+import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
 import type { VersionId } from "../wire/chunk.ts";
 import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../wire/entry.ts";
 
@@ -6,17 +7,21 @@ type Receipt = ReceiptKey<ReceiptKind>;
 
 /** So many are remembered; what does not fit is found when the ledger is read again. */
 const maxMoot = 10_000;
+const maxBytes = 6 << 20;
 
 export class MootReceipts {
   /** By key, with the offset of the ledger at which it was moot. */
-  readonly #byKey = new Map<string, { key: Receipt; offset: number }>();
+  readonly #byKey = new BoundedMap<string, { key: Receipt; offset: number }>(maxMoot, {
+    most: maxBytes,
+    of: (name, { key }) => 250 + textBytes(name) + textBytes(key.path),
+  });
 
   get size(): number {
     return this.#byKey.size;
   }
 
   note(key: Receipt, offset: number): void {
-    if (this.#byKey.size < maxMoot) this.#byKey.set(encodeEntryKey(key), { key, offset });
+    this.#byKey.set(encodeEntryKey(key), { key, offset });
   }
 
   /** Something stands under the key at an offset: if that is a later one, it is dropped already, or was written anew. */

@@ -3,6 +3,7 @@
  * shared out fairly: when it is full, whoever has least gets the place of one of whoever has most, so that uploaders that are
  * gone for good take no place from the others. What does not fit is found when the ledger is read again.
  */
+import { textBytes } from "../lib/bounded-map.ts";
 import type { From, VersionId } from "../wire/chunk.ts";
 
 /** A version that was sent whole, and where. */
@@ -23,12 +24,16 @@ export interface Sent extends VersionId {
 interface Share {
   readonly uploader: string;
   readonly byPath: Map<string, Sent>;
+  bytes: number;
   /** It has more than fits. */
   hasMore: boolean;
 }
 
 export const maxUnsettled = 10_000;
 const maxOfUploader = 2000;
+/** What all of them may take, and what one uploader's: a path and its `from` can be long. */
+const maxBytes = 24 << 20;
+const maxBytesOfUploader = maxBytes / 4;
 /** With less than this part of a full share left it is time to look for more. */
 const fewOfShare = 0.1;
 
@@ -38,6 +43,7 @@ export class Unsettled {
   readonly #bySize: Set<Share>[] = [];
   #largest = 0;
   #size = 0;
+  #bytes = 0;
   /** There are more uploaders than are told apart. */
   #isCrowded = false;
 
@@ -58,8 +64,14 @@ export class Unsettled {
   /** Whether something that did not fit would by now. */
   get mayTakeMore(): boolean {
     const fair = Math.min(maxOfUploader, maxUnsettled / Math.max(1, this.#shares.size));
-    for (const { byPath, hasMore } of this.#shares.values())
-      if (hasMore && byPath.size < fewOfShare * fair && this.#hasPlaceFor(byPath.size)) return true;
+    for (const { byPath, bytes, hasMore } of this.#shares.values())
+      if (
+        hasMore &&
+        byPath.size < fewOfShare * fair &&
+        bytes < fewOfShare * maxBytesOfUploader &&
+        this.#hasPlaceFor(byPath.size)
+      )
+        return true;
     return false;
   }
 
@@ -82,13 +94,16 @@ export class Unsettled {
   put(sent: Sent): void {
     const share = this.#shareOf(sent.uploader);
     if (!share) return;
-    if (share.byPath.has(sent.path)) share.byPath.set(sent.path, sent);
-    else if (share.byPath.size >= maxOfUploader || !this.#hasPlaceFor(share.byPath.size))
-      share.hasMore = true;
-    else {
+    const isFull = share.byPath.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
+    if (!share.byPath.has(sent.path)) {
+      if (isFull || !this.#hasPlaceFor(share.byPath.size)) {
+        share.hasMore = true;
+        return;
+      }
       if (this.#size >= maxUnsettled) this.#takeFromLargest();
-      this.#change(share, () => share.byPath.set(sent.path, sent));
     }
+    this.#change(share, () => this.#set(share, sent));
+    if (this.#bytes > maxBytes) this.#lighten();
   }
 
   /** This version or a newer one of its path is delivered, failed, or superseded. */
@@ -96,7 +111,7 @@ export class Unsettled {
     const share = this.#shares.get(uploader);
     const known = share?.byPath.get(path);
     if (!share || !known || known.version > version) return;
-    this.#change(share, () => share.byPath.delete(path));
+    this.#change(share, () => this.#delete(share, path));
     if (share.byPath.size > 0 || share.hasMore) return;
     this.#shares.delete(uploader);
     this.#bySize[0]?.delete(share);
@@ -113,7 +128,7 @@ export class Unsettled {
       this.#isCrowded = true;
       return undefined;
     }
-    const share: Share = { uploader, byPath: new Map(), hasMore: false };
+    const share: Share = { uploader, byPath: new Map(), bytes: 0, hasMore: false };
     this.#shares.set(uploader, share);
     this.#bucket(0).add(share);
     return share;
@@ -128,8 +143,36 @@ export class Unsettled {
     const [share] = this.#bucket(this.#largest);
     const [oldest] = share?.byPath.keys() ?? [];
     if (!share || oldest === undefined) return;
-    this.#change(share, () => share.byPath.delete(oldest));
+    this.#change(share, () => this.#delete(share, oldest));
     share.hasMore = true;
+  }
+
+  /** Whoever takes most bytes gives half of them. */
+  #lighten(): void {
+    const [first, ...others] = this.#shares.values();
+    if (!first) return;
+    const heaviest = others.reduce((most, share) => (share.bytes > most.bytes ? share : most), first);
+    const goal = heaviest.bytes / 2;
+    for (const path of heaviest.byPath.keys()) {
+      if (heaviest.bytes <= goal) break;
+      this.#change(heaviest, () => this.#delete(heaviest, path));
+    }
+    heaviest.hasMore = true;
+  }
+
+  #set(share: Share, sent: Sent): void {
+    this.#delete(share, sent.path);
+    share.byPath.set(sent.path, sent);
+    share.bytes += bytesOf(sent);
+    this.#bytes += bytesOf(sent);
+  }
+
+  #delete(share: Share, path: string): void {
+    const known = share.byPath.get(path);
+    if (!known) return;
+    share.byPath.delete(path);
+    share.bytes -= bytesOf(known);
+    this.#bytes -= bytesOf(known);
   }
 
   #change(share: Share, change: () => void): void {
@@ -150,4 +193,9 @@ export class Unsettled {
     this.#bySize[size] = made;
     return made;
   }
+}
+
+/** About what a version takes in memory. */
+function bytesOf({ path, checksum, topic, from }: Sent): number {
+  return 500 + textBytes(path) + textBytes(checksum) + textBytes(topic) + 100 * (from?.offsets.length ?? 0);
 }

@@ -3,6 +3,8 @@
  * million of them. A receipt can be here before the entry that it is about: a small file may be delivered before its
  * uploader has noted it as sent.
  */
+import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
+
 export type Verdict = "delivered" | "failed";
 
 /** A group's word on a version. */
@@ -85,27 +87,33 @@ export class VersionReceipts {
   }
 }
 
-const maxEarly = 100_000;
+/** Thirty thousand of short paths. */
+const maxEarlyBytes = 16 << 20;
+/** So many on one path are remembered. */
+const maxOfPath = 100;
 
 /** Receipts that came before the entry that they are about. Bounded: the oldest is forgotten first, until the next start. */
 export class EarlyReceipts {
-  readonly #byPath = new Map<string, GroupReceipt[]>();
-  #count = 0;
+  readonly #byPath = new BoundedMap<string, readonly GroupReceipt[]>(100_000, {
+    most: maxEarlyBytes,
+    of: (path, receipts) => receipts.reduce((sum, receipt) => sum + bytesOf(receipt), 200 + textBytes(path)),
+  });
 
   put(receipt: GroupReceipt): void {
-    const known = this.#byPath.get(receipt.path);
-    if (known) known.push(receipt);
-    else this.#byPath.set(receipt.path, [receipt]);
-    this.#count++;
-    const [oldest] = this.#byPath.keys();
-    if (this.#count > maxEarly && oldest !== undefined) this.#delete(oldest);
+    const { path, version, group, verdict } = receipt;
+    const others = (this.#byPath.get(path) ?? []).filter(
+      (one) => one.version !== version || one.group !== group || one.verdict !== verdict,
+    );
+    this.#byPath.set(path, [...others.slice(-maxOfPath + 1), receipt]);
   }
 
   /** The ones for this version, which is the path's present one; older ones are forgotten. */
   take(path: string, version: number): GroupReceipt[] {
     const known = this.#byPath.get(path) ?? [];
-    this.#delete(path);
-    for (const receipt of known) if (receipt.version > version) this.put(receipt);
+    this.#keep(
+      path,
+      known.filter((receipt) => receipt.version > version),
+    );
     return known.filter((receipt) => receipt.version === version);
   }
 
@@ -120,15 +128,20 @@ export class EarlyReceipts {
   }
 
   takeBack({ path, version, group, verdict }: GroupReceipt): void {
-    const left = (this.#byPath.get(path) ?? []).filter(
-      (one) => one.version !== version || one.group !== group || one.verdict !== verdict,
+    const known = this.#byPath.get(path) ?? [];
+    this.#keep(
+      path,
+      known.filter((one) => one.version !== version || one.group !== group || one.verdict !== verdict),
     );
-    this.#delete(path);
-    for (const receipt of left) this.put(receipt);
   }
 
-  #delete(path: string): void {
-    this.#count -= this.#byPath.get(path)?.length ?? 0;
-    this.#byPath.delete(path);
+  #keep(path: string, receipts: readonly GroupReceipt[]): void {
+    if (receipts.length === 0) this.#byPath.delete(path);
+    else this.#byPath.set(path, receipts);
   }
+}
+
+/** About what a receipt takes in memory. */
+function bytesOf({ group, checksum, mtime, reason }: GroupReceipt): number {
+  return 200 + textBytes(group) + textBytes(checksum) + textBytes(mtime) + textBytes(reason);
 }

@@ -76,3 +76,24 @@ test("a newer version of a path takes the place of the older, and settling leave
   unsettled.settle({ ...sent("till", 1), version: 500 });
   expect([unsettled.size, [...unsettled.values()]]).toEqual([0, []]);
 });
+
+test("long paths and long lists of places take no more than their bytes, and others keep their place", () => {
+  const unsettled = new Unsettled();
+  unsettled.put(sent("till", 1));
+  const offsets = Array.from({ length: 256 }, (_, partition) => ({ partition, offset: 0 }));
+  const loud = (uploader: string, at: number): Sent => ({
+    ...sent(uploader, at),
+    path: `${"p".repeat(3900)}${at}`,
+    from: { topic: "t", offsets },
+  });
+  for (let uploader = 0; uploader < 10; uploader++)
+    for (let at = 0; at < 1000; at++) unsettled.put(loud(`loud-${uploader}`, at));
+  // Each takes 34 kB at least.
+  expect(unsettled.size).toBeLessThan((24 << 20) / 34_000);
+  expect(unsettled.has(sent("till", 1))).toBe(true);
+  for (let uploader = 0; uploader < 10; uploader++) {
+    expect(countOf(unsettled, `loud-${uploader}`)).toBeGreaterThan(0);
+    for (let at = 0; at < 1000; at++) unsettled.settle(loud(`loud-${uploader}`, at));
+  }
+  expect([unsettled.size, unsettled.mayTakeMore]).toEqual([1, true]);
+});
