@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import type { Settings } from "./schema.ts";
 
 /**
- * Fills in what has no fixed default: the name, the ledger's topic, and the working directory before relative
- * paths.
+ * Fills in what has no fixed default: the name, the ledger's topic, the groups, and the working directory before
+ * relative paths.
  */
 export function complete(settings: Settings, hostName: string): Settings & { name: string } {
   const { kafka, uploader, downloader, encryption } = settings;
@@ -18,9 +18,11 @@ export function complete(settings: Settings, hostName: string): Settings & { nam
     },
     uploader: {
       ...absolute(uploader, ["move_to"]),
+      after_groups: uploader.after_groups ?? [kafka.topic],
       watch: uploader.watch.map((watch) => ({ ...absolute(watch, ["path"]), as: folder(watch.as) })),
     },
-    downloader: absolute(downloader, ["output"]),
+    // Two pipelines on one cluster never share a group unasked: each would wait for the other's members.
+    downloader: { ...absolute(downloader, ["output"]), group: downloader.group ?? kafka.topic },
     encryption: absolute(encryption, ["identity_file"]),
   };
 }

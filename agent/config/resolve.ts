@@ -31,7 +31,7 @@ export function resolveConfig(settings: CompleteSettings, httpListenIsDefault: b
     role: settings.role,
     downloader: {
       output: needed(downloader.output),
-      group: downloader.group,
+      group: needed(downloader.group),
       layout: downloader.layout,
       start: downloader.start,
       onChange: downloader.on_change,
@@ -112,14 +112,14 @@ function uploaderConfig(uploader: Settings["uploader"]): UploaderConfig {
     rateBytesPerSecond: uploader.rate ?? undefined,
     after: uploader.after,
     afterWhen: uploader.after_when,
-    afterGroups: uploader.after_groups,
+    afterGroups: needed(uploader.after_groups),
     moveTo: uploader.move_to,
     testFile: every === null ? undefined : { everyMs: every, bytes },
   };
 }
 
 /** The checks have seen to it; a miss is our own mistake, not the user's. */
-function needed(value: string | undefined): string {
+function needed<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new Error("a required setting passed the checks without a value");
   return value;
 }

@@ -5,8 +5,10 @@ export const downloader = z.strictObject({
   output: path().optional().describe("Where files go; the directory has to exist. The role needs it."),
   group: someText()
     .max(249, "must be at most 249 characters")
-    .prefault("streamsend")
-    .describe("Downloaders of one group share the work; another group gets its own full copy."),
+    .optional()
+    .describe(
+      "Downloaders of one group share the work; another group gets its own full copy. Default: kafka.topic.",
+    ),
   layout: choice(["{uploader}/{path}", "{path}"])
     .prefault("{uploader}/{path}")
     .describe("A file's place under output; {path}: uploaders share one tree."),

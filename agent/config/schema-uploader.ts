@@ -85,8 +85,8 @@ export const uploader = z.strictObject({
   after_groups: list(someText())
     .min(1, "must name at least one group")
     .max(16, "must name at most 16 groups")
-    .prefault(["streamsend"])
-    .describe("Delivered means: by each of these downloader groups."),
+    .optional()
+    .describe("Delivered means: by each of these downloader groups. Default: the one of kafka.topic."),
   move_to: path().optional().describe("after: move. On the watch's file system, outside every watch."),
   test_file: testFile
     .prefault({})

@@ -295,7 +295,11 @@ export class Assembly {
       if (codeOf(error) !== "EFBIG") throw error;
     });
     if (!this.#isCurrent(partial)) return;
-    if (!placed) return this.#fail(partial, "it is larger than the output's file system takes");
+    if (!placed)
+      return this.#fail(
+        partial,
+        "it is larger than the output's file system, or the agent's limit (`ulimit -f`), allows",
+      );
     this.#changes.placed(partial);
     this.#partials.changed(partial);
     this.#options.observer.metrics.chunk("placed", chunk.value.length);

@@ -103,3 +103,9 @@ test("a limit of the client's own that no chunk fits is refused", async () => {
     "kafka.options.queue.buffering.max.kbytes: must be at least 16 (8)",
   ]);
 });
+
+test("a group that is not named is the topic's, so that two pipelines never share one unasked", async () => {
+  const kafka = "kafka: {topic: photos}";
+  expect((await loadDownloader(`downloader: {output: /o}\n${kafka}`)).group).toBe("photos");
+  expect((await loadDownloader(`downloader: {output: /o, group: mine}\n${kafka}`)).group).toBe("mine");
+});

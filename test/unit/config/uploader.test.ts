@@ -177,3 +177,11 @@ test("globs have to be relative", async () => {
     uploader: { watch: [{ include: ["**/*.txt"] }] },
   });
 });
+
+test("the group that a source waits for is the topic's, unless another is named", async () => {
+  const watch = "uploader: {watch: [{path: /tmp/watched}]";
+  const of = async (more: string) =>
+    (await loadUploader(`${watch}${more}}\nkafka: {topic: photos}`)).afterGroups;
+  expect(await of("")).toEqual(["photos"]);
+  expect(await of(", after_groups: [archive]")).toEqual(["archive"]);
+});
