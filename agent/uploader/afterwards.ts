@@ -15,6 +15,7 @@ import type { FileValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Gate } from "./gate.ts";
+import { MovedFiles } from "./moved-files.ts";
 import { deleteSource, moveSource, type Taken } from "./take-away.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
@@ -38,6 +39,7 @@ const mostRunning = 32;
 export class Afterwards {
   readonly #options: AfterwardsOptions;
   readonly #warnings: RareWarnings;
+  readonly #moved: MovedFiles;
   /** Sent, there, and not delivered yet. */
   readonly #waiting = new Set<string>();
   readonly #due = new Set<string>();
@@ -46,6 +48,7 @@ export class Afterwards {
   constructor(options: AfterwardsOptions) {
     this.#options = options;
     this.#warnings = new RareWarnings(options.log);
+    this.#moved = new MovedFiles(options.gate, options.log);
     const { feedback } = options.ledger;
     for (const failure of feedback.takeFailures()) this.#sayFailed(failure);
   }
@@ -88,12 +91,13 @@ export class Afterwards {
   /** A full look is over: what it did not find is waited for no longer. */
   looked(): void {
     const { ledger } = this.#options;
+    this.#moved.looked();
     for (const path of this.#waiting) if (ledger.file(path)?.state !== "sent") this.#waiting.delete(path);
   }
 
   /** Resolves when nothing is under way. */
   async end(): Promise<void> {
-    await Promise.all(this.#running);
+    await Promise.all([...this.#running, this.#moved.end()]);
   }
 
   #add(path: string): void {
@@ -143,6 +147,7 @@ export class Afterwards {
     // What is another version, or gone, is for the next look to find.
     if (taken.state === "other") return;
     if (taken.state !== "gone") return this.#sayReplaced(path, taken);
+    if (taken.lookAgainAt) this.#moved.add(file, entry, taken.lookAgainAt);
     const done = taken.target === undefined ? "deleted" : `moved to ${pathToDisplay(taken.target)}`;
     const why = config.afterWhen === "delivered" ? "delivered" : "acknowledged by the brokers";
     log.info(`${name}: ${done}, as it is ${why}`, { path, version: entry.version });

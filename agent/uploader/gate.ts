@@ -50,13 +50,24 @@ export class Gate {
   }
 
   /** Deletes a file that is as expected. */
-  delete(file: WatchedFile, expected: Expected): Promise<Outcome> {
-    return this.#take(file, (trusting) => this.#files.remove(placeOf(file), expected, trusting));
+  async delete(file: WatchedFile, expected: Expected): Promise<Outcome> {
+    const remove = (trusting: boolean) => this.#files.remove(placeOf(file), expected, trusting);
+    return (await this.#take(file, remove)).outcome;
   }
 
   /** Moves a file that is as expected to a name that is free, in a folder that is there. */
-  move(file: WatchedFile, expected: Expected, to: Place): Promise<Outcome> {
+  move(file: WatchedFile, expected: Expected, to: Place): Promise<{ outcome: Outcome; isCertain: boolean }> {
     return this.#take(file, (trusting) => this.#files.move(placeOf(file), expected, trusting, to));
+  }
+
+  /** What stands where a file was moved to. */
+  async lookAt(file: WatchedFile, place: Place): Promise<FileState | undefined> {
+    return (await file.watch.access.run(() => this.#files.look(place))).there;
+  }
+
+  /** Gives a file that was moved its name again, if that is free. */
+  moveBack(file: WatchedFile, expected: Expected, from: Place): Promise<Outcome> {
+    return file.watch.access.run(() => this.#files.move(from, expected, true, placeOf(file)));
   }
 
   /** Makes the folders on the way to a name. Returns the how manieth on the way is something else, 0: none. */
@@ -65,13 +76,17 @@ export class Gate {
   }
 
   /** Where the file system can't say whether somebody writes, all processes are looked at, as late as possible. */
-  async #take(file: WatchedFile, attempt: (trusting: boolean) => Promise<Outcome>): Promise<Outcome> {
+  async #take(
+    file: WatchedFile,
+    attempt: (trusting: boolean) => Promise<Outcome>,
+  ): Promise<{ outcome: Outcome; isCertain: boolean }> {
     const { access } = file.watch;
     const outcome = await access.run(() => attempt(false));
-    if (outcome !== "unknown") return outcome;
+    if (outcome !== "unknown") return { outcome, isCertain: true };
     const { there } = await this.look(file);
-    if (there && (await access.run(() => this.#writers.has(there, true)))) return "open";
-    return access.run(() => attempt(true));
+    if (there && (await access.run(() => this.#writers.has(there, true))))
+      return { outcome: "open", isCertain: true };
+    return { outcome: await access.run(() => attempt(true)), isCertain: false };
   }
 }
 

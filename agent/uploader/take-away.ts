@@ -11,12 +11,13 @@ import type { Gate } from "./gate.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 /**
- * gone: it was taken away; where to, as text, if it was moved. other: another version stands there, or nothing. open:
+ * gone: it was taken away; where to, as text, if it was moved, and the place to look at again where it could not be told
+ * whether somebody had it open for writing. other: another version stands there, or nothing. open:
  * somebody has it open for writing. putBack: what was moved had just changed or been replaced, and is back. misplaced: it
  * could not be put back, and is where it was moved to.
  */
 export type Taken =
-  | { state: "gone"; target: string | undefined }
+  | { state: "gone"; target: string | undefined; lookAgainAt?: Place }
   | { state: "other" }
   | { state: "open" }
   | { state: "putBack" }
@@ -41,12 +42,14 @@ export async function moveSource(
 ): Promise<Taken> {
   for (const path of [file.path, versionedPath(file.path, entry.version)]) {
     const to = { root: Buffer.from(moveTo), relative: pathToBytes(path) };
-    let outcome = await gate.move(file, entry, to);
+    let { outcome, isCertain } = await gate.move(file, entry, to);
     if (outcome === "noFolder") {
       await makeFolders(gate, file, to, path);
-      outcome = await gate.move(file, entry, to);
+      ({ outcome, isCertain } = await gate.move(file, entry, to));
     }
-    if (outcome !== "taken") return takenBy(outcome, below(moveTo, path));
+    if (outcome === "taken") continue;
+    const taken = takenBy(outcome, below(moveTo, path));
+    return taken.state === "gone" && !isCertain ? { ...taken, lookAgainAt: to } : taken;
   }
   throw new AgentError(
     `${below(moveTo, file.path)} is there already, and so is this version of it`,

@@ -1,7 +1,7 @@
 /** A file that somebody has open for writing is not finished: neither sent, nor deleted or moved away. */
 import { expect, test } from "bun:test";
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Faults } from "../support/faults.ts";
 import { delivered } from "../support/hand-made-ledger.ts";
@@ -71,6 +71,30 @@ test.each(["delete", "move"])(
     await receive(scene, "log.txt");
     await waitUntil("the source is gone", () => !existsSync(file), { detail: () => agent.report() });
     if (after === "move") expect(await readFile(join(moveTo, "log.txt"), "utf8")).toBe("one line\nanother\n");
+  },
+);
+
+// Another user's files take root to make.
+test.skipIf(process.getuid?.() !== 0)(
+  "what somebody writes to a file that was moved away, where that could not be known, is sent again",
+  async () => {
+    const scene = await openScene();
+    const [source, moveTo] = [await scene.folder("source"), await scene.folder("moved")];
+    for (const folder of [source, moveTo]) await chmod(folder, 0o777);
+    const file = join(source, "report.csv");
+    const writer = openSync(file, "a");
+    writeSync(writer, "the first half");
+    const agent = await scene.uploader(source, {
+      uploader: { after: "move", after_when: "acknowledged", move_to: moveTo },
+      executable: await scene.executableForAll(),
+      launcher: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+    });
+    await agent.waitForLine(/report\.csv: moved to/);
+    writeSync(writer, " and the second");
+    await agent.waitForLine(/report\.csv: it was written to after it was moved away; it was put back/);
+    closeSync(writer);
+    await waitUntil("both are sent", async () => (await versions(scene, "report.csv")).length === 2);
+    expect((await versions(scene, "report.csv")).at(-1)).toBe("the first half and the second");
   },
 );
 
