@@ -8,7 +8,9 @@ import { KafkaError } from "../kafka/errors.ts";
 import { native } from "../kafka/load-native.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { prepareTopics, retentionOf, type Topics } from "../kafka/topics.ts";
+import { forgetGone, keepForgetting } from "../ledger/forget-gone.ts";
 import { GroupLedger } from "../ledger/group-ledger.ts";
+import { checkLayout } from "../ledger/layout.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { effectsOfBuild } from "../lib/crash-points.ts";
@@ -38,7 +40,7 @@ const done = 0;
 const failed = 1;
 const misconfigured = 2;
 /** How often a topic is looked at: a fleet of uploaders must not keep the brokers busy with it. */
-const topicLookMs = { uploader: 60_000, downloader: 10_000 };
+const topicLookMs = { uploader: 20_000, downloader: 10_000 };
 
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
 export async function run(config: Config, options: RunOptions): Promise<number> {
@@ -102,8 +104,18 @@ async function runRole(
       chunks: new CurrentTopic(current, topics, "chunks"),
       ledger: new CurrentTopic(current, topics, "ledger"),
     };
-    const ledger = new Ledger({ kafka, agentName, producer, topic: followed.ledger, log, signal, observer });
+    const ledger = new Ledger({
+      kafka,
+      agentName,
+      producer,
+      topic: followed.ledger,
+      log,
+      signal,
+      observer,
+      giveUp: config.role === "uploader" ? giveUp : isPermanent,
+    });
     observer.phase = "reading the ledger";
+    await retry({ ...attempt, what: "reading the ledger" }, () => checkLayout(ledger));
     const parts = {
       config,
       options,
@@ -155,10 +167,9 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
   const topic = parts.followed.chunks;
   const logStart = topic.logStart.bind(topic);
-  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () =>
-    entries.forgetGone(retentionMs, logStart),
-  );
-  const follow = entries.follow(signal).catch((error: unknown) => {
+  const forgetting = { ledger: entries, retentionMs, logStart, log };
+  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () => forgetGone(forgetting));
+  const follow = entries.follow(topic, signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
@@ -166,7 +177,7 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
     follow,
     topic.follow(signal),
     parts.followed.ledger.follow(signal),
-    entries.keepTidy(retentionMs, logStart, signal),
+    keepForgetting(forgetting, signal),
   ]);
   try {
     await producer.limitBatches(Math.min(topics.chunks.maxMessageBytes, topics.ledger.maxMessageBytes));

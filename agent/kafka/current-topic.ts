@@ -7,21 +7,33 @@ import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { RecordProducer } from "./producer.ts";
 import { SharedLook } from "./shared-look.ts";
-import { describeTopic, prepareTopics, type Topic, type Topics, watermarks } from "./topics.ts";
+import {
+  describeTopic,
+  lookUpTopic,
+  prepareTopics,
+  type Topic,
+  type Topics,
+  topicId,
+  watermarks,
+} from "./topics.ts";
 
 export interface CurrentTopicOptions {
   kafka: KafkaConfig;
   producer: RecordProducer;
   log: Log;
-  /** How often to look, milliseconds. */
+  /** How often to look whether it is still the same topic, milliseconds: that is one small request. */
   everyMs: number;
 }
+
+/** How often its settings are looked at, too: a fleet must not keep the brokers busy with it. */
+const settingsMs = 60_000;
 
 export class CurrentTopic {
   readonly #options: CurrentTopicOptions;
   readonly #sharedLook = new SharedLook(() => this.refresh());
   readonly #which: keyof Topics;
   #topic: Topic;
+  #describedAtMs = performance.now();
 
   /** @param topics as they were found or made at the start */
   constructor(options: CurrentTopicOptions, topics: Topics, which: keyof Topics) {
@@ -41,6 +53,7 @@ export class CurrentTopic {
     const client = await producer.client();
     const found = await describeTopic(client, name);
     this.#topic = found ?? (await prepareTopics(client, kafka, log))[this.#which];
+    this.#describedAtMs = performance.now();
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
   }
 
@@ -65,9 +78,20 @@ export class CurrentTopic {
       await pause(everyMs, signal);
       if (signal.aborted) return;
       const options = { what: `looking at topic ${this.#topic.name}`, signal, log };
-      await retry(options, () => this.refresh()).catch((error: unknown) => {
+      await retry(options, () => this.#look()).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
     }
+  }
+
+  async #look(): Promise<void> {
+    const isDue = performance.now() - this.#describedAtMs >= settingsMs;
+    if (isDue || !(await this.#isSame())) await this.refresh();
+  }
+
+  async #isSame(): Promise<boolean> {
+    const { id, name, partitions } = this.#topic;
+    const found = await lookUpTopic(await this.#options.producer.client(), name);
+    return found !== undefined && topicId(found) === id && found.partitions.length === partitions;
   }
 }

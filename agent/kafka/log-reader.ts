@@ -105,6 +105,11 @@ export class LogReader implements RecordReader {
     return events;
   }
 
+  /** The next offset to read; negative: nothing was read yet. */
+  position(partition: number): number {
+    return this.#next.get(partition) ?? -1;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#disconnect();
@@ -123,7 +128,11 @@ export class LogReader implements RecordReader {
     this.#consumer = consumer;
     if (this.#isClosed) await this.#disconnect();
     this.#requireOpen();
-    consumer.on("partition.eof", (event) => this.#ended.push(event.partition));
+    consumer.on("partition.eof", ({ partition, offset }) => {
+      this.#ended.push(partition);
+      // Also past what compaction has left nothing of.
+      this.#next.set(partition, Math.max(offset, this.#next.get(partition) ?? 0));
+    });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
     watchForLoss(consumer, this.#options, () => {

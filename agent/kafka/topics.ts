@@ -137,8 +137,8 @@ export function describeSettings(
   });
 }
 
-/** The package's types say `base64str`; what comes is `base64`. */
-function topicId(found: RdKafka.TopicDescription): string {
+/** The topic's id. The package's types say `base64str`; what comes is `base64`. */
+export function topicId(found: RdKafka.TopicDescription): string {
   return (found.topicId as unknown as { base64: string }).base64;
 }
 

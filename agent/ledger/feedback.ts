@@ -10,12 +10,16 @@ import { type Request, Requests } from "./requests.ts";
 import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
 
 /** Something new of a path's present version. */
-export type News = { kind: "needs"; path: string } | { kind: "receipt"; receipt: GroupReceipt };
+export type News =
+  | { kind: "needs"; path: string }
+  | { kind: "receipt"; receipt: GroupReceipt }
+  /** A group has a version that is newer than the one that was sent, and is another content. */
+  | { kind: "newer"; path: string; version: number };
 
 export class Feedback {
   readonly #fileOf: (path: string) => FileValue | undefined;
   readonly #warnings: RareWarnings;
-  readonly #requests = new Requests();
+  #requests = new Requests();
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
   /** What can't be stored, of before the role began. */
@@ -60,6 +64,11 @@ export class Feedback {
       if (entry) this.#takeEarly(path, entry);
     }
     this.#failures = this.#failures.filter(({ path, version }) => this.#fileOf(path)?.version === version);
+  }
+
+  /** The ledger is another one: what stood in it is asked for again there, at other offsets. */
+  beginAnew(): void {
+    this.#requests = new Requests();
   }
 
   /** A path has another entry now; `undefined`: none. */

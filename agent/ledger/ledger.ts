@@ -6,22 +6,22 @@ import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
-import type { Topic } from "../kafka/topics.ts";
+import { endOffset, type Topic } from "../kafka/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
-import { retry } from "../lib/retry.ts";
+import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
+import { SharedTrouble } from "../observe/shared-trouble.ts";
 import {
   decodeLedgerRecord,
   type Entry,
   type EntryKey,
   encodeEntryKey,
   encodeEntryValue,
-  entryPartitionKey,
+  partitionOfEntry,
 } from "../wire/entry.ts";
-import { partitionOf } from "../wire/numbers.ts";
 
 /** An entry with its place in the log. */
 export interface LoggedEntry {
@@ -59,15 +59,28 @@ export interface LedgerOptions {
   signal: AbortSignal;
   /** Told of records that are skipped. */
   observer?: Observer;
+  /** Which refusals end a write; the others are waited out. Without it: those that asking again can't change. */
+  giveUp?: (error: unknown) => boolean;
 }
 
 export class Ledger implements EntryLog {
   readonly #options: LedgerOptions;
   readonly #warnings: RareWarnings;
+  readonly #trouble: SharedTrouble;
+  readonly #otherTrouble: SharedTrouble;
+  /** Of its topic: partitions that are added later are not used, as entries would not be where they were. */
+  #layout: { id: string; partitions: number };
 
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#warnings = new RareWarnings(options.log);
+    this.#trouble = new SharedTrouble(options.log);
+    this.#otherTrouble = new SharedTrouble(options.log);
+    this.#layout = options.topic.value;
+  }
+
+  get name(): string {
+    return this.#options.topic.value.name;
   }
 
   get id(): string {
@@ -75,27 +88,38 @@ export class Ledger implements EntryLog {
   }
 
   get partitions(): number {
-    return this.#options.topic.value.partitions;
+    const { value } = this.#options.topic;
+    if (value.id !== this.#layout.id) this.#layout = value;
+    return this.#layout.partitions;
   }
 
   partitionOf(key: Entry["key"]): number {
-    return partitionOf(entryPartitionKey(key), this.partitions);
+    return partitionOfEntry(key, this.partitions);
+  }
+
+  /** Resolves when what was to be written could be, or the agent is being stopped. */
+  writable(): Promise<void> {
+    return this.#trouble.over(this.#options.signal);
+  }
+
+  /** The offset after the last entry of a partition. Throws a `KafkaError`. */
+  async endOf(partition: number): Promise<number> {
+    return endOffset(await this.#options.producer.client(), this.name, partition);
   }
 
   /**
    * Writes an entry and waits until the brokers have it, as long as that takes; a null value is a tombstone.
-   * Throws an `AgentError` when it never will: a missing right, or the agent is being stopped.
+   * Throws an `AgentError` when it never will: `giveUp` says so, or the agent is being stopped.
    */
   async write(entry: Entry): Promise<Acknowledgement> {
-    const { producer, topic, log, signal } = this.#options;
+    const { producer, topic } = this.#options;
     const record = {
       topic: topic.value.name,
       partition: this.partitionOf(entry.key),
       key: encodeEntryKey(entry.key),
       value: entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value), "utf8"),
     };
-    const giveUp = (error: unknown) => !(error instanceof AgentError) || error.severity === "permanent";
-    return retry({ what: "writing to the ledger", log, signal, giveUp }, async () => {
+    return this.#retry("writing to the ledger", this.#trouble, async () => {
       try {
         return await producer.send(record);
       } catch (error) {
@@ -105,6 +129,11 @@ export class Ledger implements EntryLog {
         throw error;
       }
     });
+  }
+
+  /** Tries something until Kafka lets it, as long as that takes; see `write`. Who tries the same is one trouble with it. */
+  retrying<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    return this.#retry(what, this.#otherTrouble, attempt);
   }
 
   /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
@@ -121,6 +150,15 @@ export class Ledger implements EntryLog {
     if (skipped === undefined)
       this.#warnings.warn(what, `a broken entry of the ledger was skipped (${where})`);
     else this.#warnings.warn(what, `a batch of the ledger's entries was skipped: ${skipped} (${where})`);
+  }
+
+  #retry<T>(what: string, log: SharedTrouble, attempt: () => Promise<T>): Promise<T> {
+    const { signal, giveUp: isFinal = isPermanent } = this.#options;
+    const giveUp = (error: unknown) =>
+      !(error instanceof AgentError) ||
+      (isPermanent(error) && !(error instanceof KafkaError)) ||
+      isFinal(error);
+    return retry({ what, log, signal, giveUp }, attempt);
   }
 }
 
@@ -140,6 +178,11 @@ export class LedgerReader implements EntryReader {
     this.#reader = reader;
     this.#onSkipped = onSkipped;
     this.#behind = new Set(partitions);
+  }
+
+  /** The offset of a partition up to which everything was read. */
+  position(partition: number): number {
+    return this.#reader.position(partition);
   }
 
   /** Whether each partition has been read to its end once. */

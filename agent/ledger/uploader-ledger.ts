@@ -1,47 +1,54 @@
 /**
- * The uploader's view of the ledger: its own files' entries, its name, what groups say of its files, and the partition
- * all of that is in, which it follows while it runs.
+ * The uploader's view of the ledger: its own files' entries, what groups say of its files, and the partition all of that is
+ * in, which it follows while it runs. What is known here follows what is written: nothing is known that a restart would not
+ * find. Its name is in `name-claim.ts`, forgetting what is gone in `forget-gone.ts`.
  */
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
-import { AgentError, messageOf } from "../lib/errors.ts";
-import { pause, retry } from "../lib/retry.ts";
+import type { Topic } from "../kafka/topics.ts";
+import { AgentError } from "../lib/errors.ts";
+import { retry } from "../lib/retry.ts";
 import { sideBySide } from "../lib/side-by-side.ts";
 import type { Log } from "../observe/log.ts";
-import type { FileValue, NameValue } from "../wire/entry.ts";
+import { RareWarnings } from "../observe/rare-warnings.ts";
+import type { DeliveredValue, FileValue, NameValue } from "../wire/entry.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import { Feedback } from "./feedback.ts";
+import { checkLayout } from "./layout.ts";
 import type { Ledger, LedgerReader, LoggedEntry } from "./ledger.ts";
+import { NameClaim, NameTakenError } from "./name-claim.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
-import { VersionClock } from "./versions.ts";
+import { BrokerTime } from "./versions.ts";
 
-/** How long a holder of the name has for its answer, once our claim can be read. */
-const answerMs = 2000;
-const tidyMs = 3600_000;
-/** What is gone and may not have arrived everywhere is remembered for so many times the chunks' retention. */
-const unsettledTimes = 4;
-/** Entries that are taken out of the ledger at a time. */
-const forgottenAtATime = 32;
+/** Entries that are written side by side when the ledger was made anew. */
+const writtenAtATime = 256;
 
-/** The first offset of a log's partition that is still there; infinity: the log is no more. Throws a `KafkaError`. */
-export type LogStart = (topicId: string, partition: number) => Promise<number>;
+/** The chunks' topic as it is now. */
+export interface ChunksTopic {
+  readonly value: Pick<Topic, "id">;
+  refresh(): Promise<void>;
+}
 
 export class UploaderLedger {
   readonly uploader: string;
   readonly feedback: Feedback;
   readonly #ledger: Ledger;
   readonly #log: Log;
-  readonly #instance = randomUUID();
+  readonly #warnings: RareWarnings;
+  readonly #name: NameClaim;
+  readonly #brokerTime = new BrokerTime();
+  readonly #partition: number;
   /** Entries as their JSON text: one string each, a tenth of the objects that they would be. */
   readonly #files = new Map<string, string>();
   /** By the brokers' clock, milliseconds since 1970. */
   readonly #goneSinceMs = new Map<string, number>();
+  /** The last of what is to be written of a path; the next one waits for it. */
+  readonly #lastOf = new Map<string, Promise<void>>();
+  readonly #writing = new Set<Promise<void>>();
   #reader: LedgerReader;
-  #name: NameValue | undefined;
-  #highestSent = 0;
-  #claimOffset = Number.POSITIVE_INFINITY;
-  #heldBy: string | undefined;
-  #versions = new VersionClock(0, 0);
+  #reading: Promise<void> | undefined;
+  #isLoading = true;
+  /** The ledger that this is of; another one is caught up with. */
+  #ledgerId: string;
+  #catchingUp: PromiseWithResolvers<void> | undefined;
 
   private constructor(
     uploader: string,
@@ -52,9 +59,18 @@ export class UploaderLedger {
   ) {
     this.uploader = uploader;
     this.#ledger = ledger;
+    this.#ledgerId = ledger.id;
+    this.#partition = ledger.partitionOf({ kind: "name", uploader });
     this.#reader = reader;
     this.#log = log;
+    this.#warnings = new RareWarnings(log);
     this.feedback = new Feedback(groups, (path) => this.file(path), log);
+    const name = {
+      write: ledger.write.bind(ledger),
+      readOn: () => this.#readOn(),
+      readToEnd: () => this.#readToEnd(),
+    };
+    this.#name = new NameClaim(uploader, name, log);
   }
 
   /**
@@ -71,7 +87,7 @@ export class UploaderLedger {
     const partition = ledger.partitionOf({ kind: "name", uploader });
     const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), groups, log);
     try {
-      while (!self.#reader.caughtUp) await self.#take(await self.#reader.read());
+      while (!self.#reader.caughtUp) await self.#readOn();
       self.feedback.endLoading();
     } catch (error) {
       await self.close();
@@ -81,30 +97,33 @@ export class UploaderLedger {
   }
 
   /**
-   * Takes the name. Throws a permanent `AgentError` that names the other host when another agent holds it.
-   * From then on `next version` is ordered by the brokers' clock.
+   * Takes the name. Throws a `NameTakenError` that names the other host when another agent works under it. From then on
+   * this agent is the only writer of its files' entries.
    */
   async claim(): Promise<void> {
-    const before = this.#name;
-    const { offset, timestampMs } = await this.#writeName({ state: "held" });
-    this.#claimOffset = offset;
-    this.#versions = new VersionClock(this.#highest(), timestampMs);
-    if (before?.state !== "held") return;
-    const until = performance.now() + answerMs;
-    while (performance.now() < until && this.#heldBy === undefined)
-      await this.#take(await this.#reader.read());
-    this.#throwIfHeldByAnother();
+    // Until then whoever had it may still write: it is just being stopped.
+    await this.#name.claim();
+    this.#isLoading = false;
   }
 
   /**
-   * Follows the ledger (but for the files' entries: it writes those itself) until the signal fires. Throws when another agent
-   * turns out to hold the name.
+   * Follows the ledger (but for the files' entries: it writes those itself) until the signal fires; a ledger that was made
+   * anew is caught up with. Throws a `NameTakenError` when another agent has the name.
    */
-  async follow(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const what = "following the ledger";
-      await this.#take(await retry({ what, signal, log: this.#log }, () => this.#reader.read("file")));
-      this.#throwIfHeldByAnother();
+  async follow(chunks: ChunksTopic, signal: AbortSignal): Promise<void> {
+    const giveUp = (error: unknown) => error instanceof NameTakenError;
+    const options = { what: "following the ledger", signal, log: this.#log, giveUp };
+    try {
+      while (!signal.aborted) {
+        await retry(options, async () => {
+          if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
+          await this.#readOn();
+        });
+        this.#name.throwIfTaken();
+        this.#name.answerIfAsked();
+      }
+    } finally {
+      this.#catchingUp?.resolve();
     }
   }
 
@@ -123,174 +142,225 @@ export class UploaderLedger {
     return text !== undefined && !text.includes('"state":"gone"');
   }
 
+  /** What is gone, and for how long: milliseconds by the brokers' clock. */
+  *gone(): Generator<[path: string, goneMs: number]> {
+    for (const [path, sinceMs] of this.#goneSinceMs) yield [path, this.#name.nowMs - sinceMs];
+  }
+
   /**
    * A group's word on a version that is newer than the path's entry: it was sent and stored, and this agent was killed before
    * it could note that. Not of one so old that its entry may be forgotten, nor of one that this agent can't have sent yet.
    */
   deliveredUnnoted(path: string, retentionMs: number): GroupReceipt | undefined {
     const receipt = this.feedback.deliveredUnnoted(path);
-    const { nowMs } = this.#versions;
-    const sentAtMs = (receipt?.version ?? 0) / 1000;
-    return nowMs - retentionMs < sentAtMs && sentAtMs <= nowMs ? receipt : undefined;
-  }
-
-  /** Notes the newest state of a path, in the ledger and here. See `Ledger.write`. */
-  async put(path: string, value: FileValue): Promise<void> {
-    const before = this.file(path);
-    this.#files.set(path, JSON.stringify(value));
-    this.#highestSent = Math.max(this.#highestSent, value.version);
-    if (value.state !== "gone") this.#goneSinceMs.delete(path);
-    else if (before?.state !== "gone") this.#goneSinceMs.set(path, this.#versions.nowMs);
-    this.feedback.noteEntry(path, before, value);
-    await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value });
+    if (!receipt || !this.#name.canBeGiven(receipt.version)) return undefined;
+    return this.#name.nowMs - retentionMs < receipt.version / 1000 ? receipt : undefined;
   }
 
   /**
-   * Forgets the paths that have been gone for longer than their chunks are kept, and that nobody waits for. Those that
-   * somebody may wait for are kept four times as long. Chunks that are still there may be read again, and only what is
-   * known of their version tells that they are done. See `Ledger.write`.
+   * Resolves when the ledger can be written and the name is known to be ours: nothing is sent or taken away before. Throws
+   * a `NameTakenError`, and an `AgentError` when the agent is being stopped.
    */
-  async forgetGone(retentionMs: number, logStart: LogStart): Promise<void> {
-    // First: between a look at a path and its tombstone nothing may come that makes it one to keep.
-    const starts = await this.#logStarts(this.#goneFor(retentionMs), logStart);
-    const hasExpired = (path: string) => {
-      const { topic, partition, offset } = this.file(path) ?? {};
-      // Never sent whole: it can't be had from the log.
-      return offset === undefined || offset < (starts.get(`${topic} ${partition}`) ?? 0);
-    };
-    await sideBySide(this.#goneFor(retentionMs), forgottenAtATime, async (path) => {
-      if (hasExpired(path)) await this.#forget(path);
-    });
+  async ready(): Promise<void> {
+    await this.#ledger.writable();
+    await this.#catchingUp?.promise;
+    if (this.#catchingUp) throw new AgentError("the agent is being stopped", "permanent");
+    await this.#ledger.retrying("making sure of the name", () => this.#name.confirm());
   }
 
-  /** Forgets what is gone from time to time, until the signal fires. */
-  async keepTidy(retentionMs: number, logStart: LogStart, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await pause(tidyMs, signal);
-      if (signal.aborted) return;
-      await this.forgetGone(retentionMs, logStart).catch((error: unknown) => {
-        if (!signal.aborted)
-          this.#log.warn(`tidying the ledger: ${messageOf(error)}; tried again in an hour`);
-      });
-    }
+  /** Notes the newest state of a path, in the ledger and then here. See `Ledger.write` and `ready`. */
+  put(path: string, value: FileValue): Promise<void> {
+    return this.#inTurn(path, () => this.#write(path, value));
+  }
+
+  /** Takes the path's entry out of the ledger, and then forgets it. See `put`. */
+  forget(path: string): Promise<void> {
+    return this.#inTurn(path, async () => {
+      const before = this.file(path);
+      if (!this.feedback.isSettled(path) && before?.checksum !== undefined)
+        this.#sayLost(path, before.version, "its file has been gone for long");
+      await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
+      this.#know(path, undefined, this.#name.nowMs);
+    });
   }
 
   /** The time by the brokers' clock, milliseconds since 1970; `undefined` before the name is claimed, or where they tell none. */
   get brokersNowMs(): number | undefined {
-    const { nowMs } = this.#versions;
-    return this.#claimOffset === Number.POSITIVE_INFINITY || nowMs < 0 ? undefined : nowMs;
+    const { nowMs, epoch } = this.#name;
+    return epoch === undefined || nowMs < 0 ? undefined : nowMs;
   }
 
-  nextVersion(): number {
-    return this.#versions.next();
+  /** A version higher than every one before. See `ready`. */
+  async nextVersion(): Promise<number> {
+    await this.ready();
+    return this.#name.nextVersion();
   }
 
   /** Gives the name back, so that the next start need not wait for an answer. */
   async release(): Promise<void> {
-    await this.#writeName({ state: "released" });
+    await this.#name.release();
   }
 
   close(): Promise<void> {
     return this.#reader.close();
   }
 
-  async #take(entries: LoggedEntry[]): Promise<void> {
-    for (const logged of entries) {
-      const { key, value } = logged.entry;
-      if (!("uploader" in key) || key.uploader !== this.uploader) continue;
-      if (key.kind === "file") this.#takeFile(key.path, value as FileValue | null, logged.timestampMs);
-      else if (key.kind === "name" && value) await this.#takeName(value as NameValue, logged.offset);
-      else this.feedback.take(logged.entry, logged.offset);
+  /** One write of a path after the other, in the order in which they were asked for. */
+  #inTurn(path: string, write: () => Promise<void>): Promise<void> {
+    const before = this.#lastOf.get(path);
+    const turn = async () => {
+      await before?.catch(() => undefined);
+      await this.ready();
+      const writing = write();
+      this.#writing.add(writing);
+      await writing.finally(() => this.#writing.delete(writing));
+    };
+    const mine = turn();
+    this.#lastOf.set(path, mine);
+    const end = () => {
+      if (this.#lastOf.get(path) === mine) this.#lastOf.delete(path);
+    };
+    mine.then(end, end);
+    return mine;
+  }
+
+  async #write(path: string, given: FileValue): Promise<void> {
+    const value = { ...given, epoch: undefined };
+    // A request of a ledger that is no more: its offset would pass over those of this one.
+    if ((value.answered ?? -1) >= this.#reader.position(this.#partition)) delete value.answered;
+    const { epoch } = this.#name;
+    await this.#ledger.write({
+      key: { kind: "file", uploader: this.uploader, path },
+      value: epoch === undefined ? value : { ...value, epoch },
+    });
+    this.#know(path, value, this.#name.nowMs);
+  }
+
+  /** The ledger has it: from now on it is so. */
+  #know(path: string, value: FileValue | undefined, nowMs: number): void {
+    const before = this.file(path);
+    if (value) this.#files.set(path, JSON.stringify(value));
+    else this.#files.delete(path);
+    if (value?.state !== "gone") this.#goneSinceMs.delete(path);
+    else if (before?.state !== "gone") this.#goneSinceMs.set(path, nowMs);
+    if (value) this.#name.saw(value.version);
+    this.feedback.noteEntry(path, before, value);
+  }
+
+  /** Reads on, waiting a moment; all who want to read share it. */
+  #readOn(): Promise<void> {
+    this.#reading ??= this.#readSome().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readSome(): Promise<void> {
+    const entries = await this.#reader.read(this.#isLoading ? undefined : "file");
+    for (const logged of entries) this.#take(logged);
+  }
+
+  async #readToEnd(): Promise<void> {
+    const end = await this.#ledger.endOf(this.#partition);
+    while (end > 0 && this.#reader.position(this.#partition) < end) await this.#readOn();
+  }
+
+  #take({ entry, offset, timestampMs }: LoggedEntry): void {
+    this.#brokerTime.note(timestampMs);
+    const { key, value } = entry;
+    if (!("uploader" in key) || key.uploader !== this.uploader) return;
+    if (key.kind === "file") this.#takeFile(key.path, value as FileValue | null, timestampMs);
+    else if (key.kind === "name" || key.kind === "claim") this.#takeName(entry, offset);
+    else if (this.#isCredible(key.version, `${key.kind} of ${key.path}`)) {
+      this.feedback.take(entry, offset);
+      if (key.kind === "delivered" && value) this.#noteNewer(key.path, key.version, value as DeliveredValue);
+      if (key.kind !== "needs" && value) this.#name.saw(key.version);
     }
   }
 
   /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
   #takeFile(path: string, read: FileValue | null, timestampMs: number): void {
-    if (this.#claimOffset !== Number.POSITIVE_INFINITY) return;
+    if (!this.#isLoading) return;
+    const { epoch = Number.POSITIVE_INFINITY, ...value } = read ?? { version: 0 };
+    // A frozen agent's, that had lost the name: whoever has it knows better.
+    if (epoch < this.#name.knownEpoch) return;
     // What is not said in full is not known: the file is sent again.
-    const value = read && isWhole(read) ? read : null;
-    const before = this.file(path);
-    if (value) this.#files.set(path, JSON.stringify(value));
-    else this.#files.delete(path);
-    this.feedback.noteEntry(path, before, value ?? undefined);
-    if (value?.state === "gone") this.#goneSinceMs.set(path, timestampMs);
-    else this.#goneSinceMs.delete(path);
-    this.#highestSent = Math.max(this.#highestSent, value?.version ?? 0);
+    const isKnown = "state" in value && isWhole(value) && this.#isCredible(value.version, path);
+    this.#know(path, isKnown ? value : undefined, timestampMs);
   }
 
-  async #takeName(value: NameValue, offset: number): Promise<void> {
-    if (value.instance === this.#instance) return;
-    if (value.answers === this.#instance) this.#heldBy = value.host;
-    if (offset < this.#claimOffset) this.#name = value;
-    else if (value.state === "held" && value.answers === undefined) {
-      this.#log.warn(
-        `${value.host} has started an agent with this one's name "${this.uploader}"; it is told to stop`,
-      );
-      await this.#writeName({ state: "held", answers: value.instance });
-    }
+  #takeName(entry: LoggedEntry["entry"], offset: number): void {
+    const { key, value } = entry;
+    const isForged =
+      key.kind === "name" && value && !this.#isCredible((value as NameValue).highest, "its name");
+    this.#name.take(isForged ? { key, value: { ...(value as NameValue), highest: 0 } } : entry, offset);
   }
 
-  *#goneFor(retentionMs: number): Generator<string> {
-    const nowMs = this.#versions.nowMs;
-    for (const [path, sinceMs] of this.#goneSinceMs) {
-      const times = this.feedback.isSettled(path) ? 1 : unsettledTimes;
-      if (sinceMs + retentionMs * times <= nowMs) yield path;
-    }
-  }
-
-  async #forget(path: string): Promise<void> {
-    const before = this.file(path);
-    if (!this.feedback.isSettled(path) && before?.checksum !== undefined) this.#sayLost(path, before.version);
-    this.#files.delete(path);
-    this.#goneSinceMs.delete(path);
-    this.feedback.noteEntry(path, before, undefined);
-    await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
-  }
-
-  #sayLost(path: string, version: number): void {
-    const message = `version ${version} is forgotten: its file has been gone for long, and not everybody has said to have it`;
-    this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
-  }
-
-  /** By topic and partition, where the logs begin that these paths were sent to. */
-  async #logStarts(paths: Iterable<string>, logStart: LogStart): Promise<ReadonlyMap<string, number>> {
-    const asked = new Map<string, Promise<number>>();
-    for (const path of paths) {
-      const { topic, partition } = this.file(path) ?? {};
-      const name = `${topic} ${partition}`;
-      if (topic === undefined || partition === undefined || asked.has(name)) continue;
-      const start = logStart(topic, partition).catch((error: unknown) => {
-        this.#log.warn(
-          `what is gone and was sent to partition ${partition} is forgotten later: ${messageOf(error)}`,
-        );
-        return 0;
-      });
-      asked.set(name, start);
-    }
-    return new Map(await Promise.all([...asked].map(async ([name, start]) => [name, await start] as const)));
-  }
-
-  #writeName(value: Pick<NameValue, "state" | "answers">) {
-    const full: NameValue = {
-      format: 1,
-      instance: this.#instance,
-      host: hostname(),
-      highest: this.#highest(),
-      ...value,
-    };
-    return this.#ledger.write({ key: { kind: "name", uploader: this.uploader }, value: full });
-  }
-
-  #highest(): number {
-    return Math.max(this.#versions.highest, this.#name?.highest ?? 0, this.#highestSent);
-  }
-
-  #throwIfHeldByAnother(): void {
-    if (this.#heldBy === undefined) return;
-    throw new AgentError(
-      `the name "${this.uploader}" is in use by an agent on ${this.#heldBy}: give this one another name`,
-      "permanent",
+  /** No number that nothing could follow is believed, wherever it stands. */
+  #isCredible(version: number, where: string): boolean {
+    if (this.#brokerTime.isPlausible(version)) return true;
+    this.#warnings.warn(
+      "version",
+      `an entry of the ledger has the impossible version ${version} (${pathToDisplay(where)}): it is ignored`,
     );
+    return false;
+  }
+
+  /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */
+  #noteNewer(path: string, version: number, { checksum }: DeliveredValue): void {
+    const entry = this.file(path);
+    if (this.#isLoading || entry?.state !== "sent" || version <= entry.version) return;
+    if (checksum === entry.checksum || this.#name.canBeGiven(version)) return;
+    this.feedback.onNews?.({ kind: "newer", path, version });
+  }
+
+  /**
+   * The ledger was deleted and made anew: the name is claimed there, and what is known is written again, as far as it is still
+   * so. What nobody is known to have, and was sent to a log that is no more, is forgotten: the next look finds its file.
+   */
+  async #catchUp(chunks: ChunksTopic): Promise<void> {
+    const { id } = this.#ledger;
+    this.#catchingUp ??= Promise.withResolvers();
+    this.#log.warn(
+      "the ledger is another one now: what is known is written to it, what may be lost is sent again",
+    );
+    await Promise.allSettled(this.#writing);
+    await chunks.refresh();
+    await checkLayout(this.#ledger);
+    await this.#reader.close();
+    this.#reader = await this.#ledger.open([this.#partition]);
+    this.feedback.beginAnew();
+    this.#name.beginAnew();
+    while (!this.#reader.caughtUp) await this.#readOn();
+    await this.#name.claim();
+    await this.#writeAgain(chunks.value.id);
+    this.#ledgerId = id;
+    this.#catchingUp.resolve();
+    this.#catchingUp = undefined;
+  }
+
+  async #writeAgain(chunksId: string): Promise<void> {
+    let forgotten = 0;
+    const paths = [...this.#files.keys()];
+    await sideBySide(paths, writtenAtATime, async (path) => {
+      const entry = this.file(path);
+      if (!entry) return;
+      const isThere = entry.topic === chunksId || this.feedback.isDelivered(path);
+      const isOver = entry.state === "gone" || entry.state === "abandoned";
+      if (entry.state === "gone" && !isThere && entry.checksum !== undefined)
+        this.#sayLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
+      if (isThere || isOver) return this.#write(path, { ...entry, answered: undefined });
+      forgotten++;
+      this.#know(path, undefined, 0);
+    });
+    this.#log.info(
+      `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,
+    );
+  }
+
+  #sayLost(path: string, version: number, why: string): void {
+    const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
+    this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }
 }
 

@@ -1,5 +1,7 @@
 /** Version numbers: ordered also on a device whose clock starts at 1970, see docs/protocol.md. */
 
+import { AgentError } from "../lib/errors.ts";
+
 /** How far ahead of the brokers' time a number may be: an uploader's leased ones are, a little. */
 const aheadMs = 24 * 3600_000;
 
@@ -36,13 +38,18 @@ export class BrokerTime {
   }
 }
 
+/** So many numbers are leased at least, and as many more as the brokers' time goes through in a minute. */
+const leastLease = 1_000_000;
+const leaseMs = 60_000;
+
+/** Gives numbers that only grow: the brokers' time in microseconds, or the next one, whichever is larger. */
 export class VersionClock {
   #highest: number;
   readonly #startedAt: number;
   readonly #monotonicStart: number;
 
   /**
-   * @param highest the highest version in the uploader's entries
+   * @param highest every number that was ever given is at most this
    * @param brokerTimeMs the log append time of the name's claim, just acknowledged
    */
   constructor(highest: number, brokerTimeMs: number) {
@@ -60,10 +67,33 @@ export class VersionClock {
     return this.#startedAt / 1000 + performance.now() - this.#monotonicStart;
   }
 
-  /** A version higher than every one before. */
-  next(): number {
+  /** This one was given elsewhere. */
+  raise(version: number): void {
+    this.#highest = Math.max(this.#highest, version);
+  }
+
+  /** A version higher than every one before; undefined: none that is at most `leased`. */
+  next(leased: number): number | undefined {
+    const version = this.#next();
+    if (version > leased) return undefined;
+    this.#highest = version;
+    return version;
+  }
+
+  /**
+   * Up to where numbers are to be leased when those up to `leased` are given. Throws a permanent `AgentError` when there are no
+   * more numbers.
+   */
+  nextLease(leased: number): number {
+    // Counted from what was given, not from what was leased: an agent that is killed ever again would run ahead of the time.
+    const until = Math.max(this.#next() + leastLease, Math.floor((this.nowMs + leaseMs) * 1000), leased);
+    if (!Number.isSafeInteger(until))
+      throw new AgentError("there are no more version numbers: what time do the brokers have?", "permanent");
+    return until;
+  }
+
+  #next(): number {
     const elapsedMicroseconds = Math.floor((performance.now() - this.#monotonicStart) * 1000);
-    this.#highest = Math.max(this.#highest + 1, this.#startedAt + elapsedMicroseconds);
-    return this.#highest;
+    return Math.max(this.#highest + 1, this.#startedAt + elapsedMicroseconds);
   }
 }

@@ -23,7 +23,11 @@ export interface RetryOptions {
   /** Ends the tries when it says so; without it only the signal does. */
   giveUp?: (error: unknown) => boolean;
   /** A trouble is among its `troubles` for as long as it lasts. */
-  log: { warn(message: string): void; info(message: string): void; readonly troubles: Troubles };
+  log: {
+    warn(message: string): void;
+    info(message: string): void;
+    readonly troubles: Pick<Troubles, "begin" | "end">;
+  };
 }
 
 const firstDelayMs = 200;

@@ -138,8 +138,10 @@ export class Afterwards {
     }
     let taken: Taken;
     try {
+      await ledger.ready();
       taken = await this.#takeAway(file, entry);
     } catch (error) {
+      if (signal.aborted && error instanceof AgentError) return;
       return this.#sayTrouble(path, messageOf(error));
     }
     if (taken.state === "open") return this.#sayTrouble(path, "a program has it open for writing");

@@ -39,12 +39,12 @@ export async function isSentAlready(source: SourceFile, options: UploadOptions):
   return true;
 }
 
-/** The version to send: the one that was being sent into this very topic, else a new one. */
-export function takeUp(
+/** The version to send: the one that was being sent into this very topic, else a new one. See `UploaderLedger.ready`. */
+export async function takeUp(
   source: SourceFile,
   ledger: UploaderLedger,
   topic: { id: string; partitions: number },
-): Version {
+): Promise<Version> {
   const { path } = source.file;
   const entry = ledger.file(path);
   const { partition: begunIn = topic.partitions } = entry ?? {};
@@ -62,7 +62,7 @@ export function takeUp(
   }
   const partition = partitionOf(chunkKey({ uploader: ledger.uploader, path }), topic.partitions);
   return {
-    version: ledger.nextVersion(),
+    version: await ledger.nextVersion(),
     topicId: topic.id,
     partition,
     from: undefined,

@@ -3,6 +3,7 @@ import type { UploaderConfig } from "../config/config.ts";
 import type { CurrentTopic } from "../kafka/current-topic.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
+import { NameTakenError } from "../ledger/name-claim.ts";
 import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { AgentError, ConfigurationError } from "../lib/errors.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
@@ -38,9 +39,10 @@ export interface UploadOptions {
   drainMs: number;
 }
 
-/** Whether it is no file's trouble but everybody's, and not waited for: a mistake in the set-up, with `once` a missing right. */
+/** Whether it is no file's trouble but everybody's, and not waited for: the name is lost, the set-up is wrong, or with `once` a right is missing. */
 export function isFatal(error: unknown, once: boolean): boolean {
-  return error instanceof ConfigurationError || (once && error instanceof KafkaError && isPermanent(error));
+  if (error instanceof ConfigurationError || error instanceof NameTakenError) return true;
+  return once && error instanceof KafkaError && isPermanent(error);
 }
 
 /** The agent is being stopped. */

@@ -82,7 +82,8 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   });
   ledger.feedback.onNews = (news) => {
     if (news.kind === "needs") answers.add(news.path);
-    else afterwards.receipt(news.receipt);
+    else if (news.kind === "receipt") afterwards.receipt(news.receipt);
+    else sayNewer(news);
   };
 
   const sayFailed = (file: WatchedFile, error: unknown): void => {
@@ -100,6 +101,12 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     else sayFailed(found.file, unfinishedReason);
   };
 
+  const sayNewer = ({ path, version }: { path: string; version: number }) => {
+    const reason = `a group has version ${version}, which is newer than what was sent and not of this agent: what was sent does not take its place`;
+    failed.set(path, reason);
+    log.error(`${pathToDisplay(path)}: ${reason}`, { path, version });
+    observer.failed("failed", pathToDisplay(path), reason);
+  };
   const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
     const { file } = found;
     const leave = await place;

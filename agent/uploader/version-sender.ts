@@ -144,8 +144,9 @@ export class VersionSender {
 
   /** Sends what begins `at` bytes into the ranges. Returns how many bytes it took; none: it is to be tried again. */
   async #sendChunk(at: number, onAcknowledged: () => void): Promise<number> {
-    const { window, signal, producer, topic, chunkSize, log, observer, logChunks } = this.#options;
+    const { window, signal, producer, topic, chunkSize, log, observer, logChunks, ledger } = this.#options;
     this.#prefix.throwFailure();
+    await ledger.ready();
     if (topic.value.id !== this.#target.topicId) throw new TopicReplacedError(topic.value.name);
     const { partition } = this.#target;
     const { offset, rest } = placeIn(this.#ranges, at);

@@ -12,7 +12,7 @@ import { Checkpoints } from "./checkpoints.ts";
 import { fingerprintOf, sameSizeAndTime } from "./fingerprint.ts";
 import type { Found } from "./scan.ts";
 import { ChangedError, SourceFile } from "./source-file.ts";
-import { isSentAlready, takeUp } from "./take-up.ts";
+import { isSentAlready, takeUp, type Version } from "./take-up.ts";
 import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "./upload-options.ts";
 import { type Target, VersionSender } from "./version-sender.ts";
 
@@ -57,8 +57,8 @@ async function sendAsVersion(
   source: SourceFile,
   onRead: () => void,
 ): Promise<Outcome | "replaced"> {
-  const { signal, moving, observer } = options;
-  const upload = new VersionUpload(options, source);
+  const { signal, moving, observer, ledger, topic } = options;
+  const upload = new VersionUpload(options, source, await takeUp(source, ledger, topic.value));
   moving.add(upload);
   try {
     await upload.send(onRead);
@@ -93,13 +93,13 @@ class VersionUpload {
   readonly #sender: VersionSender;
   readonly #checkpoints: Checkpoints;
 
-  constructor(options: UploadOptions, source: SourceFile) {
+  constructor(options: UploadOptions, source: SourceFile, taken: Version) {
     this.#options = options;
     this.#source = source;
     this.#path = source.file.path;
     this.#size = source.fingerprint.size;
     this.#name = pathToDisplay(this.#path);
-    const { resumedAt, ...version } = takeUp(source, options.ledger, options.topic.value);
+    const { resumedAt, ...version } = taken;
     this.#resumedAt = resumedAt;
     this.#target = { ...version, algorithm: options.config.checksum, checksum: () => source.checksum() };
     this.#sender = new VersionSender(options, source, this.#target, [[0, this.#size]], resumedAt);

@@ -16,7 +16,7 @@ import {
 } from "../lib/shape.ts";
 import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
 import { cutTo, limits } from "./limits.ts";
-import { parseCount } from "./numbers.ts";
+import { parseCount, partitionOf } from "./numbers.ts";
 import { pathProblem, pathToBytes, pathToText } from "./path.ts";
 
 const nanoseconds = textLike(/^-?\d{1,20}$/);
@@ -36,8 +36,10 @@ const nameValue = fields(
     state: oneOf("held", "released"),
     highest: count,
   },
-  { answers: textUpTo(limits.instance) },
+  { epoch: count, after: count, process: textUpTo(limits.process) },
 );
+const claimValue = fields({ format, instance: textUpTo(limits.instance), host: textUpTo(limits.host) });
+const layoutValue = fields({ format, partitions: countUpTo(limits.partition) });
 
 const fileValue = fields(
   {
@@ -58,6 +60,7 @@ const fileValue = fields(
     offset: count,
     answered: count,
     reason,
+    epoch: count,
   },
 );
 
@@ -69,6 +72,10 @@ const startValue = fields({ format, topic, offsets, time });
 
 /** Who holds an uploader's name. */
 export type NameValue = Shaped<typeof nameValue>;
+/** An agent's question whether somebody works under the uploader's name. */
+export type ClaimValue = Shaped<typeof claimValue>;
+/** How the ledger's entries are spread over its partitions. */
+export type LayoutValue = Shaped<typeof layoutValue>;
 /** The newest version of a path, as its uploader knows it. */
 export type FileValue = Shaped<typeof fileValue>;
 /** A group's word that a version is verified and stored. */
@@ -83,6 +90,8 @@ export type StartValue = Shaped<typeof startValue>;
 /** What a key names. The kinds with a group are receipts. */
 export type EntryKey =
   | { kind: "name"; uploader: string }
+  | { kind: "claim"; uploader: string }
+  | { kind: "layout" }
   | { kind: "file"; uploader: string; path: string }
   | { kind: "start"; group: string }
   | ({ kind: ReceiptKind; group: string } & VersionId);
@@ -92,6 +101,8 @@ export type ReceiptKind = "delivered" | "failed" | "needs";
 /** A decoded entry; `value` is null for a tombstone. */
 export type Entry =
   | { key: Extract<EntryKey, { kind: "name" }>; value: NameValue | null }
+  | { key: Extract<EntryKey, { kind: "claim" }>; value: ClaimValue | null }
+  | { key: Extract<EntryKey, { kind: "layout" }>; value: LayoutValue | null }
   | { key: Extract<EntryKey, { kind: "file" }>; value: FileValue | null }
   | { key: Extract<EntryKey, { kind: "start" }>; value: StartValue | null }
   | { key: ReceiptKey<"delivered">; value: DeliveredValue | null }
@@ -102,6 +113,8 @@ export type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & Ver
 
 const valueShapes = {
   name: nameValue,
+  claim: claimValue,
+  layout: layoutValue,
   file: fileValue,
   delivered: deliveredValue,
   failed: failedValue,
@@ -112,7 +125,10 @@ const valueShapes = {
 export function encodeEntryKey(key: EntryKey): string {
   switch (key.kind) {
     case "name":
-      return `name/${key.uploader}`;
+    case "claim":
+      return `${key.kind}/${key.uploader}`;
+    case "layout":
+      return key.kind;
     case "file":
       return `file/${key.uploader}/${key.path}`;
     case "start":
@@ -123,8 +139,14 @@ export function encodeEntryKey(key: EntryKey): string {
 }
 
 /** The text whose hash chooses the entry's partition: the uploader's name, or the group's for `start`. */
-export function entryPartitionKey(key: EntryKey): string {
+export function entryPartitionKey(key: Exclude<EntryKey, { kind: "layout" }>): string {
   return key.kind === "start" ? key.group : key.uploader;
+}
+
+/** The partition of an entry in a ledger of so many. */
+export function partitionOfEntry(key: EntryKey, partitions: number): number {
+  // Where everybody looks for it.
+  return key.kind === "layout" ? 0 : partitionOf(entryPartitionKey(key), partitions);
 }
 
 /** Its `reason` is cut to the protocol's limit. */
@@ -181,7 +203,10 @@ function isOfNewerFormat(value: unknown): boolean {
 
 function decodeEntryKey(kind: EntryKey["kind"], rest: string[]): EntryKey | undefined {
   switch (kind) {
+    case "layout":
+      return rest.length === 0 ? { kind } : undefined;
     case "name":
+    case "claim":
       return rest.length === 1 && isUploaderName(rest[0] ?? "")
         ? { kind, uploader: rest[0] as string }
         : undefined;

@@ -30,6 +30,8 @@ export const limits = {
   host: 255,
   /** The instance of an agent that holds a name, characters; ours have 36. */
   instance: 64,
+  /** The process of such an agent, characters. */
+  process: 128,
   /** An inode's number, characters. */
   inode: 40,
   /** A point in time as text, characters. */

@@ -84,23 +84,6 @@ test("with --once, too, an agent under a name that is taken sends nothing and ex
   expect((await (await scene.kafka()).readAll(scene.topic)).map(({ key }) => key)).toEqual(["till-7/a.txt"]);
 });
 
-test("an agent that took the name of a frozen one stops when that one comes back", async () => {
-  const scene = await openScene();
-  const [source, other] = [await scene.folder("source"), await scene.folder("other")];
-  await writeFile(join(source, "a.txt"), "a");
-  const first = await scene.uploader(source, { name: "till-7" });
-  await first.waitForLine(/a\.txt: successfully processed/);
-  first.signal("SIGSTOP");
-  await writeFile(join(other, "b.txt"), "b");
-  const second = await scene.uploader(other, { name: "till-7" });
-  await second.waitForLine(/b\.txt: successfully processed/);
-  first.signal("SIGCONT");
-  expect(await second.waitForExit()).toBe(1);
-  expect(second.output).toContain(`in use by an agent on ${(await run(["hostname"])).output.trim()}`);
-  await writeFile(join(source, "c.txt"), "c");
-  await first.waitForLine(/c\.txt: successfully processed/);
-});
-
 test("a group that begins with the latest gets only what is sent from then on", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");

@@ -118,6 +118,14 @@ export class Kafka {
     await run(["stop", this.dir]);
   }
 
+  /** Another cluster, and an empty one, comes to the same address. */
+  async wipe(): Promise<void> {
+    await this.kill();
+    for (const made of ["data", "formatted", "cluster"])
+      rmSync(join(this.dir, made), { recursive: true, force: true });
+    await this.restart();
+  }
+
   /** Ends the broker and removes its data. */
   async stop(): Promise<void> {
     await this.halt();

@@ -7,9 +7,8 @@ import {
   type Entry,
   encodeEntryKey,
   encodeEntryValue,
-  entryPartitionKey,
+  partitionOfEntry,
 } from "../../agent/wire/entry.ts";
-import { partitionOf } from "../../agent/wire/numbers.ts";
 import type { Random } from "./random.ts";
 import type { Process, Turns } from "./simulated-turns.ts";
 
@@ -123,7 +122,7 @@ export class SimulatedLedger {
   #write(process: Process, entry: Entry): Promise<{ offset: number; timestampMs: number }> {
     const key = encodeEntryKey(entry.key);
     const value = entry.value === null ? null : encodeEntryValue(entry.value);
-    const partition = partitionOf(entryPartitionKey(entry.key), this.#partitions.length);
+    const partition = partitionOfEntry(entry.key, this.#partitions.length);
     const append = () => {
       if (this.#turns.nowMs < this.refusedUntilMs && this.#mayBeRefused(process)) throw new RefusedError();
       this.#watcher(process, entry);

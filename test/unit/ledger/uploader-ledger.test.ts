@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { forgetGone, type LogStart } from "../../../agent/ledger/forget-gone.ts";
 import type { Ledger, LoggedEntry } from "../../../agent/ledger/ledger.ts";
 import { UploaderLedger } from "../../../agent/ledger/uploader-ledger.ts";
 import { Log } from "../../../agent/observe/log.ts";
@@ -25,6 +26,7 @@ async function openWith(logged: readonly Entry[]) {
       read = true;
       return entries;
     },
+    position: () => entries.length,
     close: async () => undefined,
   };
   const written: Entry[] = [];
@@ -32,6 +34,9 @@ async function openWith(logged: readonly Entry[]) {
   const ledger = {
     partitionOf: () => 0,
     open: async () => reader,
+    endOf: async () => entries.length,
+    writable: async () => undefined,
+    retrying: (_: string, attempt: () => Promise<void>) => attempt(),
     write: async (entry: Entry) => {
       await new Promise<void>((end) => writes.push(end));
       written.push(entry);
@@ -39,14 +44,15 @@ async function openWith(logged: readonly Entry[]) {
   };
   const log = new Log({ level: "error", format: "text", agent: "test" });
   const opened = await UploaderLedger.open("uploader", ledger as unknown as Ledger, undefined, log);
-  return { ledger: opened, writes, written };
+  const forget = (logStart: LogStart) => forgetGone({ ledger: opened, retentionMs: 0, logStart, log });
+  return { ledger: opened, writes, written, forget };
 }
 
 test("what is gone and expired is forgotten with many writes at a time, and a bounded number of them", async () => {
-  const { ledger, writes, written } = await openWith(
+  const { ledger, writes, written, forget } = await openWith(
     Array.from({ length: 100 }, (_, at) => goneFile(String(at))),
   );
-  const forgotten = ledger.forgetGone(0, async () => 0);
+  const forgotten = forget(async () => 0);
   let rounds = 0;
   while (written.length < 100) {
     await Bun.sleep(0);
@@ -93,9 +99,9 @@ test("what is gone is remembered as long as a chunk of it is in the log", async 
   const logs = ["topic", "topic", "topic", "before", "topic"];
   const sent = (topic: string, at: number) =>
     goneFile(String(at), { topic, partition: [0, 0, 1, 0, 2][at] ?? 0, offset: 5 + (at % 2) });
-  const { ledger, writes } = await openWith(logs.map(sent));
+  const { ledger, writes, forget } = await openWith(logs.map(sent));
   const asked: string[] = [];
-  const forgotten = ledger.forgetGone(0, async (topic, partition) => {
+  const forgotten = forget(async (topic, partition) => {
     asked.push(`${topic} ${partition}`);
     if (partition === 2) throw new Error("it has no leader");
     return topic === "before" ? Number.POSITIVE_INFINITY : 6 * (1 - partition);

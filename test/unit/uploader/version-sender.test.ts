@@ -57,7 +57,7 @@ async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Give
       },
       renew,
     },
-    ledger: { uploader: "till" },
+    ledger: { uploader: "till", ready: async () => undefined },
     topic: { value: { name: "topic", id: "id", partitions: 1 } },
     topicLimit: {
       rise: () => undefined,

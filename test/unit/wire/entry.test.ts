@@ -5,6 +5,7 @@ import {
   encodeEntryKey,
   encodeEntryValue,
   entryPartitionKey,
+  partitionOfEntry,
 } from "../../../agent/wire/entry.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
@@ -25,15 +26,36 @@ const golden: [string, string, Entry][] = [
   ],
   [
     "name/pos-0042",
-    `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123,"answers":"77aa"}`,
-    { key: { kind: "name", uploader: "pos-0042" }, value: { ...held, answers: "77aa" } },
+    `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123,"epoch":55,"process":"1b4e 4026531836 77 8100"}`,
+    {
+      key: { kind: "name", uploader: "pos-0042" },
+      value: { ...held, epoch: 55, process: "1b4e 4026531836 77 8100" },
+    },
+  ],
+  [
+    "name/pos-0042",
+    `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123,"after":50}`,
+    { key: { kind: "name", uploader: "pos-0042" }, value: { ...held, after: 50 } },
+  ],
+  [
+    "claim/pos-0042",
+    `{"format":1,"instance":"77aa","host":"till-8"}`,
+    {
+      key: { kind: "claim", uploader: "pos-0042" },
+      value: { format: 1, instance: "77aa", host: "till-8" },
+    },
+  ],
+  [
+    "layout",
+    `{"format":1,"partitions":64}`,
+    { key: { kind: "layout" }, value: { format: 1, partitions: 64 } },
   ],
   [
     "file/pos-0042/dir/a.txt",
-    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","offset":1234}`,
+    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","offset":1234,"epoch":55}`,
     {
       key: { kind: "file", uploader: "pos-0042", path: "dir/a.txt" },
-      value: { ...file, state: "sent", topic, partition: 0, checksum, offset: 1234 },
+      value: { ...file, state: "sent", topic, partition: 0, checksum, offset: 1234, epoch: 55 },
     },
   ],
   [
@@ -112,12 +134,16 @@ test("the partition is that of the uploader's name, for a group's start that of 
   expect(entryPartitionKey({ kind: "file", uploader: "pos-0042", path: "a" })).toBe("pos-0042");
   expect(entryPartitionKey({ kind: "delivered", ...receipt })).toBe("pos-0042");
   expect(entryPartitionKey({ kind: "start", group: "a/b%" })).toBe("a/b%");
+  expect(partitionOfEntry({ kind: "layout" }, 64)).toBe(0);
+  expect(partitionOfEntry({ kind: "claim", uploader: "pos-0042" }, 64)).toBe(
+    partitionOfEntry({ kind: "name", uploader: "pos-0042" }, 64),
+  );
 });
 
 describe("left alone is an entry", () => {
   const jsonOf = (kind: string) => golden.find(([key]) => key.startsWith(`${kind}/`))?.[1] ?? "";
   const [nameKey = "", nameJson = ""] = golden[0] ?? [];
-  const [fileKey = "", fileJson = ""] = golden[2] ?? [];
+  const [fileKey = "", fileJson = ""] = golden.find(([key]) => key.startsWith("file/")) ?? [];
   test.each<[string, string, string]>([
     ["of a newer format", nameKey, nameJson.replace(`"format":1`, `"format":2`)],
     ["without a format", nameKey, nameJson.replace(`"format":1,`, "")],
