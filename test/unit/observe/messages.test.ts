@@ -17,6 +17,8 @@ const passedOn = [
   "agent/downloader/uploader-lines.ts: log[kind.level](message",
   "agent/observe/rare-warnings.ts: log.warn(line",
   "agent/observe/rare-warnings.ts: log.error(line",
+  "agent/observe/shared-trouble.ts: log.warn(message",
+  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", found.code, found.reason',
 ];
 
 test("each message that says that something is wrong has a row in the table of messages", async () => {
