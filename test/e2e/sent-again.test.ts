@@ -16,6 +16,7 @@ const chunkBytes = 65_536;
 const fileBytes = 10 * chunkBytes + 1;
 
 interface Entry {
+  epoch?: number;
   version: number;
   state: string;
   topic: string;
