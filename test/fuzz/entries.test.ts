@@ -83,7 +83,7 @@ function anyValue(random: Random, value: object): Buffer | null {
       return Buffer.from(mutated(random, text()));
     case 3:
     case 4: {
-      const name = random.pick([...Object.keys(value), "answers", "from", "__proto__", "unknown"]);
+      const name = random.pick([...Object.keys(value), "process", "from", "__proto__", "unknown"]);
       const odd = random.pick<unknown>([
         ...oddTexts,
         ...textsAtLimits,

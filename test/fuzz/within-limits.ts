@@ -14,7 +14,7 @@ const mostOf: Readonly<Record<string, number>> = {
   reason: limits.reason,
   host: limits.host,
   instance: limits.instance,
-  answers: limits.instance,
+  process: limits.process,
   inode: limits.inode,
   time: limits.time,
   what: 100,

@@ -47,7 +47,7 @@ const cases: readonly [what: string, most: number, take: (size: number) => boole
   ],
   ["host", limits.host, (size) => isTaken("name/u", nameOf({ host: "h".repeat(size) }))],
   ["instance", limits.instance, (size) => isTaken("name/u", nameOf({ instance: "i".repeat(size) }))],
-  ["answers", limits.instance, (size) => isTaken("name/u", nameOf({ answers: "i".repeat(size) }))],
+  ["process", limits.process, (size) => isTaken("name/u", nameOf({ process: "i".repeat(size) }))],
   ["inode", limits.inode, (size) => isTaken("file/u/a", file({ inode: "1".repeat(size) }))],
   ["topic", limits.topicId, (size) => isTaken("file/u/a", file({ topic: "t".repeat(size) }))],
   ["file's from", limits.fromText, (size) => isTaken("file/u/a", file({ from: "f".repeat(size) }))],
