@@ -128,8 +128,13 @@ export class GroupConsumer implements Group {
 
   knownEnd(partition: number): number | undefined {
     if (!this.#consumer.isConnected()) return undefined;
-    const { highOffset } = this.#consumer.getWatermarkOffsets(this.#topic, partition);
-    return highOffset >= 0 ? highOffset : undefined;
+    try {
+      const { highOffset } = this.#consumer.getWatermarkOffsets(this.#topic, partition);
+      return highOffset >= 0 ? highOffset : undefined;
+    } catch {
+      // It is being closed, and counts as connected until that is over.
+      return undefined;
+    }
   }
 
   commit(positions: readonly Position[], metadata: string): Promise<void> {

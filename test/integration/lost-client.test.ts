@@ -106,3 +106,20 @@ test("a group's member says that it is lost, so that its session ends", async ()
   await expect(ended).rejects.toThrow("the client was lost");
   await member.close();
 });
+
+test("a member that is being closed does not know its partitions' ends, and says so without an error", async () => {
+  const member = await GroupConsumer.open(options, "inbox", "inbox-2");
+  await waitUntil("it has its partition", async () => (await member.next(1, 100)).kind === "gained");
+  let isClosed = false;
+  const closing = member.close().then(() => {
+    isClosed = true;
+  });
+  const asked: (number | undefined)[] = [];
+  while (!isClosed) {
+    asked.push(member.knownEnd(0));
+    await new Promise(setImmediate);
+  }
+  await closing;
+  expect(asked.at(-1)).toBeUndefined();
+  expect(member.knownEnd(0)).toBeUndefined();
+});
