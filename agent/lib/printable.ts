@@ -10,12 +10,17 @@ const commands = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** One line: `\x0a` for a control character of ASCII, `\u202e` for the others, `\u{e0001}` beyond four digits. */
 export function printable(text: string): string {
-  return plain.test(text) ? text : text.replace(commands, escaped);
+  return plain.test(text) ? text : text.replace(commands, (c) => escapedCode(c.codePointAt(0) ?? 0));
 }
 
 /** Several lines, each printable. */
 export function printableLines(text: string): string {
-  return text.split("\n").map(printable).join("\n");
+  return withoutCommands(text, escapedCode);
+}
+
+/** Several lines, with an escape of another language. @param escaped what stands for a code point */
+export function withoutCommands(text: string, escaped: (code: number) => string): string {
+  return text.replace(commands, (c) => (c === "\n" ? c : escaped(c.codePointAt(0) ?? 0)));
 }
 
 /** JSON text of the same value, with what is not printable as JSON's own escapes. */
@@ -25,8 +30,7 @@ export function printableJson(json: string): string {
   return json.replace(commands, (c) => (c.length === 1 ? unit(c, 0) : unit(c, 0) + unit(c, 1)));
 }
 
-function escaped(c: string): string {
-  const code = c.codePointAt(0) ?? 0;
+function escapedCode(code: number): string {
   const hex = code.toString(16);
   if (code < 0x80) return `\\x${hex.padStart(2, "0")}`;
   return code > 0xffff ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { parse } from "yaml";
 import { formatSettings } from "../../../agent/commands/check.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 import { fileWith, load } from "../config/loading.ts";
@@ -151,4 +152,14 @@ test("only the commands that need it load the Kafka client", () => {
       ),
   );
   expect(outside.sort()).toEqual(["../package.json", "yaml", "zod"]);
+});
+
+test("check prints nothing that commands a terminal, and it is the same configuration", async () => {
+  const { settings } = await load(`role: uploader\nuploader: {watch: [/srv/a]}\n`);
+  const odd = "/srv/\u202egpj\u009b31m\u2028\ufeff\u{e0041}é";
+  const [watch] = settings.uploader?.watch ?? [];
+  const changed = { ...settings, uploader: { ...settings.uploader, watch: [{ ...watch, path: odd }] } };
+  const shown = formatSettings({ settings: changed as typeof settings });
+  expect(shown).not.toMatch(/[\u0080-\u009f\u2028\u202e\ufeff]|\u{e0041}/u);
+  expect(parse(shown).uploader.watch[0].path).toBe(odd);
 });
