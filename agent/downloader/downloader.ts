@@ -23,7 +23,7 @@ import type { Observer } from "../observe/observer.ts";
 import { OpenFiles } from "./open-files.ts";
 import type { Holder } from "./output-lock.ts";
 import { OutputMount } from "./output-mount.ts";
-import { type DownloadResult, Session } from "./session.ts";
+import { type DownloadResult, Session, type SessionOptions } from "./session.ts";
 import { Store } from "./store.ts";
 
 export interface DownloaderOptions {
@@ -41,6 +41,9 @@ export interface DownloaderOptions {
   once: boolean;
 }
 
+/** What the sessions of one process share. */
+type ProcessOptions = DownloaderOptions & Pick<SessionOptions, "parkedLooked">;
+
 /** Runs until the signal fires, or with `once` until the ends are reached. Throws a permanent `AgentError` only. */
 export async function runDownloader(options: DownloaderOptions): Promise<DownloadResult> {
   const { signal, log, disk, config } = options;
@@ -48,16 +51,17 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
   const mount = new OutputMount(disk, config);
   // That a mount is required and is none is told at once; one that is stale, or whose driver is gone, may come back.
   await retry({ what: "opening the output", signal, log, giveUp: isPermanent }, () => mount.check());
+  const parkedLooked = new Set<number>();
   let isFirst = true;
   return retry({ what: "downloading", signal, log, giveUp }, (works) => {
     const first = isFirst;
     isFirst = false;
-    return runSession(options, mount, first, works);
+    return runSession({ ...options, parkedLooked }, mount, first, works);
   });
 }
 
 async function runSession(
-  options: DownloaderOptions,
+  options: ProcessOptions,
   mount: OutputMount,
   first: boolean,
   works: () => void,
@@ -77,7 +81,7 @@ async function runSession(
     if (first && !store.isLocked)
       log.warn(`output ${config.output} is on a file system without locks: let no other downloader have it`);
     await store.require(config.minFreeBytes);
-    return await runOn(store, options, first, works);
+    return await runOn(store, options, works);
   } catch (error) {
     // What the file system says of some file under way is about the output: what is about one file has ended that one.
     throw codeOf(error) === undefined ? error : await store.explain(error);
@@ -87,12 +91,7 @@ async function runSession(
   }
 }
 
-async function runOn(
-  store: Store,
-  options: DownloaderOptions,
-  first: boolean,
-  works: () => void,
-): Promise<DownloadResult> {
+async function runOn(store: Store, options: ProcessOptions, works: () => void): Promise<DownloadResult> {
   const { common, config, topic, effects, log } = options;
   const client = { kafka: common.kafka, agentName: common.name, effects, log };
   const { id, name, maxMessageBytes } = topic.value;
@@ -112,7 +111,6 @@ async function runOn(
     group,
     openReader: (from) =>
       LogReader.open({ ...client, maxMessageBytes: topic.value.maxMessageBytes }, name, from),
-    readsParked: first,
     now: () => performance.now(),
     works,
   });

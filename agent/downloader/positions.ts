@@ -74,12 +74,22 @@ async function beginGroup(
   { group, ledger, topicId, partitionCount, start }: PositionOptions,
   committed: ReadonlyMap<number, { offset: number | undefined }>,
 ): Promise<void> {
-  const known = ledger.start !== undefined || ledger.hasReceipts;
-  if (known || [...committed.values()].some((item) => item.offset !== undefined)) return;
+  if (ledger.start !== undefined) return;
+  const { startBefore, renewals } = ledger;
+  // A ledger that was made anew: the group began long ago, and in a topic that is as new all is its business.
+  if (startBefore?.topic === topicId) {
+    const began = Object.entries(startBefore.offsets);
+    return ledger.writeStart(
+      topicId,
+      new Map(began.map(([partition, offset]) => [Number(partition), offset])),
+    );
+  }
+  const hasBegun = ledger.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
+  if (hasBegun && renewals === 0) return;
   const offsets = new Map<number, number>();
   for (let partition = 0; partition < partitionCount; partition++) {
     const { low, high } = await group.bounds(partition);
-    offsets.set(partition, start === "latest" ? high : low);
+    offsets.set(partition, start === "latest" && renewals === 0 ? high : low);
   }
   await ledger.writeStart(topicId, offsets);
 }

@@ -12,8 +12,9 @@ import { Assembly } from "./assembly.ts";
 import { DownloadStatus } from "./download-status.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
 import { GroupWait } from "./group-wait.ts";
+import { LogGaps } from "./log-gaps.ts";
 import { OutputPaths } from "./output-path.ts";
-import { inLog, resolveStarts } from "./positions.ts";
+import { resolveStarts } from "./positions.ts";
 import { Recoveries } from "./recoveries.ts";
 import { Repair } from "./repair.ts";
 import { Rereads } from "./rereads.ts";
@@ -37,8 +38,8 @@ export interface SessionOptions {
   observer: Observer;
   signal: AbortSignal;
   once: boolean;
-  /** Whether to look again at what a newer agent wrote: once a process. */
-  readsParked: boolean;
+  /** The partitions in which this process has looked again at what a newer agent wrote: once is enough. */
+  parkedLooked: Set<number>;
   /** The monotonic clock, milliseconds. */
   now(): number;
   /** Called when a durable point, or time, has shown that the output and the group work. */
@@ -57,8 +58,6 @@ const publishMs = 1000;
 const publishCount = 500;
 const idleWaitMs = 500;
 const repairMs = 1000;
-/** How often the brokers are asked for the ends of a log that goes on behind the position, when nothing comes of it. */
-const boundsMs = 10_000;
 /** A session that has lived for so long works. */
 const provenMs = 10_000;
 /** For `once`: whoever was given no partition for so long is not needed. */
@@ -75,6 +74,9 @@ export class Session {
   readonly #unplaceable: UnplaceableRecords;
   readonly #recoveries: Recoveries;
   readonly #rereads: Rereads;
+  readonly #gaps: LogGaps;
+  /** Of the ledger, as the session began with it. */
+  readonly #renewals: number;
   readonly #groupWait: GroupWait;
   readonly #abort = new AbortController();
   #assembly!: Assembly;
@@ -87,16 +89,15 @@ export class Session {
   #durablePointRunning: Promise<void> | undefined;
   #lastDurablePointMs: number;
   #lastRepairMs: number;
-  #lastBoundsMs: number;
   #failure: unknown;
   #unstorableCount = 0;
   #lastBytes = Number.POSITIVE_INFINITY;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#renewals = options.ledger.renewals;
     this.#lastDurablePointMs = options.now();
     this.#lastRepairMs = options.now();
-    this.#lastBoundsMs = options.now();
     const { config, disk, topic } = options;
     const paths = new OutputPaths(disk, config.output, config.dirMode);
     this.#durablePoint = new DurablePoint({ ...options, paths, topicId: topic.id });
@@ -114,6 +115,7 @@ export class Session {
         this.#failure ??= error;
       },
     });
+    this.#gaps = new LogGaps({ ...options, positions: this.#positions });
     this.#rereads = new Rereads({ ...options, recoveries: this.#recoveries, topicId: topic.id });
   }
 
@@ -143,7 +145,7 @@ export class Session {
         // A member with nothing to do makes no durable point, and is no trouble either.
         if (now() - beganMs >= provenMs) works();
         if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
-        if (event.kind === "idle") await this.#skipExpiredIfDue();
+        if (event.kind === "idle") await this.#gaps.skipExpiredIfDue();
         await this.#repairIfDue();
         this.#recoveries.start();
         if (signal.aborted || (once && this.#isDone())) break;
@@ -197,7 +199,7 @@ export class Session {
 
   /** Positions for partitions that this member has just got. */
   async #begin(partitions: readonly number[]): Promise<Position[]> {
-    const { topic, config, readsParked } = this.#options;
+    const { topic, config } = this.#options;
     const starts = await resolveStarts(
       { ...this.#options, topicId: topic.id, partitionCount: topic.partitions, start: config.start },
       partitions,
@@ -212,14 +214,29 @@ export class Session {
     const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
     for (const partial of this.#assembly.unfinished)
       if (partial.hasHole) this.#rereads.readGap(partial, until);
-    if (readsParked) {
-      const parked = this.#unplaceable.unpark(until);
-      this.#recoveries.readAll(parked, () => this.#unplaceable.unparked(parked));
-    }
+    this.#lookAtParked(until);
     return starts.map(({ partition, offset }) => ({ partition, offset }));
   }
 
+  /** This agent may understand by now what an older one has parked. */
+  #lookAtParked(until: ReadonlyMap<number, number>): void {
+    const { parkedLooked } = this.#options;
+    const left = new Map([...until].filter(([partition]) => !parkedLooked.has(partition)));
+    const parked = this.#unplaceable.unpark(left);
+    const looked = () => {
+      for (const partition of left.keys()) parkedLooked.add(partition);
+    };
+    if (parked.length === 0) looked();
+    this.#recoveries.readAll(parked, () => {
+      this.#unplaceable.unparked(parked);
+      // Not sooner: a session that ends before has looked at nothing.
+      looked();
+    });
+  }
+
   async #take(record: IncomingRecord): Promise<void> {
+    const position = this.#positions.get(record.partition) ?? record.offset;
+    if (record.offset > position) await this.#gaps.passed(record.partition, position, record.offset);
     await this.#assembly.take(record);
     this.#lastBytes = bytesOf(record);
     leaveGarbage(this.#lastBytes + garbageOf.record);
@@ -292,19 +309,6 @@ export class Session {
     this.#options.works();
   }
 
-  /** When all that was still to be read expires, no record comes to tell it: what was sent there is not ahead any more. */
-  async #skipExpiredIfDue(): Promise<void> {
-    const { group, now } = this.#options;
-    if (now() - this.#lastBoundsMs < boundsMs) return;
-    this.#lastBoundsMs = now();
-    for (const [partition, position] of this.#positions) {
-      if ((group.knownEnd(partition) ?? position) <= position) continue;
-      const { low, high } = await group.bounds(partition);
-      if (low > position)
-        this.#positions.set(partition, inLog(this.#options, partition, position, low, high));
-    }
-  }
-
   async #repairIfDue(): Promise<void> {
     const nowMs = this.#options.now();
     if (nowMs - this.#lastRepairMs < repairMs) return;
@@ -318,6 +322,11 @@ export class Session {
         "retryable",
       );
     }
+    if (this.#options.ledger.renewals !== this.#renewals && this.#options.ledger.isComplete)
+      throw new AgentError(
+        "the ledger was deleted and made again: where the group began is noted in it",
+        "retryable",
+      );
     await this.#repair.check();
     this.#rereads.goOn((partial) => this.#assembly.has(partial));
   }

@@ -14,6 +14,8 @@ export class GroupFollower {
   readonly #state: GroupState;
   readonly #log: EntryLog;
   readonly #now: () => number;
+  /** Of the ledger that was read. */
+  #id: string;
   #reader: EntryReader | undefined;
   #readAtMs = 0;
   #readMs = 0;
@@ -27,6 +29,7 @@ export class GroupFollower {
     this.#state = state;
     this.#log = log;
     this.#now = now;
+    this.#id = log.id;
   }
 
   /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
@@ -43,6 +46,7 @@ export class GroupFollower {
     const options = { what: "following the ledger", signal, log };
     while (!signal.aborted) {
       await retry(options, async () => {
+        if (this.#log.id !== this.#id) await this.#beginAnew(log);
         if (this.#isRereadDue()) await this.#readOnce();
         for (const logged of (await this.#reader?.read()) ?? []) this.#state.take(logged);
         this.#sayFloor(log);
@@ -62,6 +66,17 @@ export class GroupFollower {
   /** Whether all of it was read once since it was begun last. */
   get isComplete(): boolean {
     return this.#reader?.caughtUp ?? false;
+  }
+
+  /** What was read is another topic's: its offsets say nothing here. */
+  async #beginAnew(log: Log): Promise<void> {
+    log.warn(
+      "the ledger was deleted and made again: what is delivered is noted in it again, and all else is read from it",
+    );
+    this.#id = this.#log.id;
+    await this.close();
+    this.#state.beginAnew();
+    await this.readAll();
   }
 
   async #readStart(): Promise<void> {

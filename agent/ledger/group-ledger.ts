@@ -125,8 +125,8 @@ export class GroupLedger extends GroupState {
   }
 
   /**
-   * Takes back the requests that are settled, or that a newer version has made moot, and drops receipts of files that
-   * their uploader has forgotten. See `Ledger.write`.
+   * Takes back the requests that are settled, or that a newer version has made moot, drops receipts of files that
+   * their uploader has forgotten, and writes those that are owed to a ledger that was made anew. See `Ledger.write`.
    *
    * @param isOurs whether this member, and no other, is to drop the file's receipts
    */
@@ -136,8 +136,11 @@ export class GroupLedger extends GroupState {
     // What was dropped already may still be to be read.
     const others = this.isComplete ? this.takeMoot(isOurs, tidyCount) : [];
     const moot = [...this.takeMootRequests(), ...others];
+    const owed = this.isComplete ? this.takeOwed(isOurs, tidyCount) : [];
     try {
-      await Promise.all(moot.map((key) => this.#log.write({ key, value: null } as Entry)));
+      const dropped = moot.map((key) => this.#log.write({ key, value: null } as Entry));
+      const written = owed.map(({ id, content }) => this.writeDelivered(id, content, undefined));
+      await Promise.all([...dropped, ...written]);
     } catch (error) {
       // They stand as before, and are found when the ledger is read again.
       this.forgetsMoot();

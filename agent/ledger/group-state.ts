@@ -19,6 +19,7 @@ import { pathProblem } from "../wire/path.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
 import type { LoggedEntry } from "./ledger.ts";
 import { MootReceipts } from "./moot-receipts.ts";
+import { type OwedReceipt, OwedReceipts } from "./owed-receipts.ts";
 import { notAnswered, Silence } from "./silence.ts";
 import { type Sent, Unsettled } from "./unsettled.ts";
 
@@ -43,36 +44,40 @@ const maxAskedBytes = 16 << 20;
 
 export class GroupState {
   readonly group: string;
+  readonly #now: () => number;
   readonly #delivered: DeliveredIndex;
-  readonly #failed = new DeliveredIndex(failedSlots);
+  #failed = new DeliveredIndex(failedSlots);
   /** Of the newest such receipt of a path, the ledger offset after it. */
-  readonly #failedAt = new DeliveredIndex(failedSlots);
+  #failedAt = new DeliveredIndex(failedSlots);
   /** Of the newest entry of a path that says that its uploader has the failed version, the ledger offset after it. */
-  readonly #sentAgainAt = new DeliveredIndex(failedSlots);
+  #sentAgainAt = new DeliveredIndex(failedSlots);
   #unsettled = new Unsettled();
   /** While the ledger is read again: what will be in its place; nobody sees half of it. */
   #loading: Unsettled | undefined;
   /** Requests that stand in the ledger, by path. */
-  readonly #asked = new BoundedMap<string, Asked>(maxAsked, {
-    most: maxAskedBytes,
-    of: (key, { path }) => 250 + textBytes(key) + textBytes(path),
-  });
-  readonly #silence: Silence;
+  #asked = emptyAsked();
+  #silence: Silence;
   /** Versions that have failed as their uploader did not answer, until it writes something. */
-  readonly #silenced = new DeliveredIndex(failedSlots);
+  #silenced = new DeliveredIndex(failedSlots);
   /** Uploaders that have such versions, and the ledger offset after the newest of these receipts. */
   readonly #silentUploaders = new Map<string, number>();
   /** Versions whose `delivered` was taken back: they were stored once, and older ones stay settled. */
   readonly #again = new DeliveredIndex(takenBackSlots);
   /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
-  readonly #takenBack = new DeliveredIndex(takenBackSlots);
+  #takenBack = new DeliveredIndex(takenBackSlots);
   /** Receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
-  readonly #moot = new MootReceipts();
+  #moot = new MootReceipts();
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
   #startedAtMs = 0;
   #hasReceipts = false;
   #incomplete = false;
+  /** How often the ledger was made anew. */
+  #renewals = 0;
+  /** Where the group began by the ledger before this one. */
+  #startBefore: StartValue | undefined;
+  /** Once the ledger was made anew. */
+  #owed: OwedReceipts | undefined;
 
   /**
    * @param delivered what it remembers with, empty
@@ -80,6 +85,7 @@ export class GroupState {
    */
   constructor(group: string, delivered: DeliveredIndex, now: () => number) {
     this.group = group;
+    this.#now = now;
     this.#silence = new Silence(now);
     this.#delivered = delivered;
   }
@@ -87,6 +93,38 @@ export class GroupState {
   /** The offsets that the group began at, if it has begun. */
   get start(): StartValue | undefined {
     return this.#start;
+  }
+
+  /** How often the ledger was deleted and made anew since this began. */
+  get renewals(): number {
+    return this.#renewals;
+  }
+
+  /** Where the group began by the ledger before this one. */
+  get startBefore(): StartValue | undefined {
+    return this.#startBefore;
+  }
+
+  /**
+   * The ledger was deleted and made anew. What is delivered stays so, and its receipts are owed; all else is what the new one
+   * says.
+   */
+  beginAnew(): void {
+    this.#renewals++;
+    this.#startBefore = this.#start ?? this.#startBefore;
+    this.#start = undefined;
+    this.#failed = new DeliveredIndex(failedSlots);
+    this.#failedAt = new DeliveredIndex(failedSlots);
+    this.#sentAgainAt = new DeliveredIndex(failedSlots);
+    this.#silenced = new DeliveredIndex(failedSlots);
+    this.#takenBack = new DeliveredIndex(takenBackSlots);
+    this.#silence = new Silence(this.#now);
+    this.#moot = new MootReceipts();
+    this.#owed = new OwedReceipts();
+    this.#asked = emptyAsked();
+    this.#silentUploaders.clear();
+    this.#unsettled = new Unsettled();
+    this.#loading = undefined;
   }
 
   /** Whether the group has ever delivered anything. */
@@ -134,6 +172,7 @@ export class GroupState {
   /** Notes a version as delivered here, before its receipt is written. */
   noteDelivered(id: VersionId): void {
     this.#delivered.set(chunkKey(id), id.version);
+    this.#owed?.written(id);
     this.#settle(id);
     this.#hasReceipts = true;
   }
@@ -247,7 +286,12 @@ export class GroupState {
 
   /** Whether there may be something to take back or to drop. */
   get hasMoot(): boolean {
-    return this.#asked.size + this.#moot.size > 0;
+    return this.#asked.size + this.#moot.size + (this.#owed?.size ?? 0) > 0;
+  }
+
+  /** Receipts that are owed to a ledger that was made anew, of those that `isOurs`, so many at most: they are to be written. */
+  takeOwed(isOurs: (id: VersionId) => boolean, count: number): OwedReceipt[] {
+    return this.#owed?.take(isOurs, count) ?? [];
   }
 
   /** What was taken to be dropped could not be: it is only known once the ledger was read again. */
@@ -322,11 +366,18 @@ export class GroupState {
     // Each time its uploader has it after all it is tried once more.
     if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
       this.#sentAgainAt.set(chunkKey(sent), offset + 1);
+    if (sent && value?.state === "sent") this.#owe(sent, value);
     if (!sent || this.isSettled(sent)) return;
     // Of what is that old, almost all was delivered and is forgotten, and nothing here tells the rest from it, but what
     // was known as missing before. What does not come by itself is not asked for: see `floor`.
     if (sent.version <= this.#delivered.floor && !wasUnsettled) return;
     if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
+  }
+
+  /** The version is delivered, and the ledger that was made anew may not say so. */
+  #owe(sent: Sent, { mtime }: FileValue): void {
+    if (!this.#owed || this.#delivered.get(chunkKey(sent)) !== sent.version) return;
+    if (!this.#owed.note(sent, { size: sent.size, checksum: sent.checksum, mtime })) this.#incomplete = true;
   }
 
   /**
@@ -381,4 +432,11 @@ function toSent(id: VersionId, value: FileValue): Sent | undefined {
   if (topic === undefined || partition === undefined || offset === undefined) return undefined;
   const where = from === undefined ? undefined : decodeFrom(from);
   return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
+}
+
+function emptyAsked(): BoundedMap<string, Asked> {
+  return new BoundedMap<string, Asked>(maxAsked, {
+    most: maxAskedBytes,
+    of: (key, { path }) => 250 + textBytes(key) + textBytes(path),
+  });
 }

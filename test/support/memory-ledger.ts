@@ -14,7 +14,7 @@ interface Follower {
 }
 
 export class MemoryLedger implements EntryLog {
-  readonly id = "ledger";
+  id = "ledger";
   readonly partitions = 1;
   readonly entries: Entry[];
   /** By whom is tested, not by the test. */
@@ -34,6 +34,17 @@ export class MemoryLedger implements EntryLog {
     this.written.push(entry);
     this.#put([entry]);
     return { offset: this.entries.length - 1, timestampMs: this.brokerTimeMs };
+  }
+
+  /** It is deleted and made anew, with these; resolves when everyone who follows has noticed. */
+  async remake(...entries: Entry[]): Promise<void> {
+    this.id += "'";
+    this.entries.length = 0;
+    this.entries.push(...entries);
+    const before = this.opened;
+    this.#wake();
+    while (this.opened === before) await new Promise((resolve) => setImmediate(resolve));
+    await this.allRead();
   }
 
   /** Somebody else writes; resolves when everyone who follows has read it. */

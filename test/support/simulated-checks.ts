@@ -57,6 +57,9 @@ export class Checks implements DiskWatcher {
   readonly #taken = new Set<string>();
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
   readonly #forgetful = new Set<SimulatedDisk>();
+  #hasNewLedger = false;
+  /** What was settled by a ledger that is no more. */
+  readonly #settledBefore = new Set<string>();
   readonly counts = { published: 0, receipts: 0, commits: 0, covered: 0, failed: 0 };
   /** The first that was found. */
   violation: Violation | undefined;
@@ -195,7 +198,8 @@ export class Checks implements DiskWatcher {
       this.violate(`the receipt of ${name} speaks of another content`);
     const disk = this.#machines.get(process)?.disk;
     const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
-    const isThere = there?.kind === "file" && there.version === version.version;
+    const isHere = there?.kind === "file" && there.version === version.version;
+    const isThere = isHere || (this.#hasNewLedger && this.#isAnywhere(version));
     if (!isThere && !this.#taken.has(name))
       this.violate(`${name} has a receipt, and a power cut could take it from ${disk?.name}`);
     this.#delivered.add(name);
@@ -244,6 +248,25 @@ export class Checks implements DiskWatcher {
     for (const published of this.#published.values()) published.delete(name);
   }
 
+  /** The ledger was deleted and made anew: who is started later knows nothing of what was delivered. */
+  ledgerIsNew(): void {
+    this.#hasNewLedger = true;
+    for (const name of [...this.#delivered, ...this.#failed.keys()]) this.#settledBefore.add(name);
+    this.#delivered.clear();
+    this.#failed.clear();
+    for (const [disk, published] of this.#published) {
+      this.#forgetful.add(disk);
+      published.clear();
+    }
+  }
+
+  #isAnywhere(version: TrueVersion): boolean {
+    return [...this.#machines.values()].some(({ disk }) => {
+      const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);
+      return node?.kind === "file" && node.version === version.version;
+    });
+  }
+
   /** The ledger was compacted: that a receipt was taken back is known only to those who have read it. */
   compacted(): void {
     for (const file of this.#again.values()) this.#forgotten.add(file);
@@ -275,7 +298,13 @@ export class Checks implements DiskWatcher {
   #isMoot(version: TrueVersion): boolean {
     const name = versionName(version);
     const isSettled = this.#delivered.has(name) || this.#failed.has(name) || this.#again.has(name);
-    return isSettled || !this.#truth.isNewest(version) || version.abandoned || version.lied;
+    return (
+      isSettled ||
+      this.#settledBefore.has(name) ||
+      !this.#truth.isNewest(version) ||
+      version.abandoned ||
+      version.lied
+    );
   }
 
   #requireWhole(version: TrueVersion, file: SimulatedFile, what: string): void {

@@ -38,7 +38,7 @@ interface Given {
   observer: Observer;
   ledger: GroupLedger;
   now(): number;
-  isFirst: boolean;
+  parkedLooked: Set<number>;
   works(): void;
 }
 
@@ -128,9 +128,10 @@ export class SimulatedDownloader implements Machine {
     const works = () => {
       delayMs = firstDelayMs;
     };
-    for (let isFirst = true; !signal.aborted; isFirst = false) {
+    const parkedLooked = new Set<number>();
+    while (!signal.aborted) {
       try {
-        await this.#session(process, { signal, log, observer, ledger, now, isFirst, works });
+        await this.#session(process, { signal, log, observer, ledger, now, parkedLooked, works });
       } catch (error) {
         trace(`${this.name}: session ended: ${messageOf(error)}`);
         if (!isExpected(error)) throw error;
@@ -190,7 +191,6 @@ export class SimulatedDownloader implements Machine {
         ),
       logChunks: false,
       once: false,
-      readsParked: given.isFirst,
     });
     try {
       await session.run();

@@ -128,6 +128,11 @@ const happenings = {
   ledgerRefuses: (world, _a, b) => {
     world.ledger.refusedUntilMs = world.turns.nowMs + pick([3000, 20_000, 120_000], b);
   },
+  remakeLedger: (world, _a, b) => {
+    world.ledger.remake();
+    world.checks.ledgerIsNew();
+    for (const one of world.uploaders) one.ledgerIsNew(b % 2 === 0);
+  },
   commitsFail: (world, _a, b) => {
     world.group.failingCommits = 1 + (b % 3);
   },
@@ -166,6 +171,7 @@ const weights: Partial<Record<Kind, number>> = {
   timePasses: 3,
   expire: 2,
   remakeTopic: 1,
+  remakeLedger: 1,
   addPartition: 1,
   lie: 1,
   storeDeleted: 1,

@@ -37,8 +37,11 @@ export class SimulatedLedger {
   readonly #turns: Turns;
   readonly #random: Random;
   readonly #watcher: LedgerWatcher;
-  readonly #partitions: Stored[][];
-  readonly #nextOffsets: number[];
+  #partitions: Stored[][];
+  #nextOffsets: number[];
+  /** What was written to ledgers that are no more. */
+  #writtenBefore = 0;
+  #generation = 1;
   /** Where each reader is, by partition: what it has not read of tombstones stays. */
   readonly #readers = new Set<{ process: Process; positions: Map<number, number> }>();
   /** Until then downloaders may not write. */
@@ -91,12 +94,24 @@ export class SimulatedLedger {
 
   /** Number of all entries ever written: it has changed when something is new. */
   get writtenCount(): number {
-    return this.#nextOffsets.reduce((sum, offset) => sum + offset, 0);
+    return this.#nextOffsets.reduce((sum, offset) => sum + offset, this.#writtenBefore);
+  }
+
+  /** It is deleted and made anew, empty. Whoever reads the old one gets nothing any more. */
+  remake(): void {
+    this.#writtenBefore = this.writtenCount;
+    this.#generation++;
+    this.#partitions = this.#partitions.map(() => []);
+    this.#nextOffsets = this.#nextOffsets.map(() => 0);
+    this.#readers.clear();
   }
 
   for(process: Process): EntryLog {
+    const generation = () => this.#generation;
     return {
-      id: "ledger",
+      get id() {
+        return `ledger-${generation()}`;
+      },
       partitions: this.#partitions.length,
       write: (entry) => this.#write(process, entry),
       open: (partitions) => this.#open(process, partitions),
@@ -144,10 +159,14 @@ export class SimulatedLedger {
       const self = { process, positions };
       this.#readers.add(self);
       let caughtUp = false;
+      const generation = this.#generation;
+      const isOld = () => generation !== this.#generation;
       const isBehind = () =>
-        partitions.some((one) => (positions.get(one) ?? 0) < (this.#nextOffsets[one] ?? 0));
+        !isOld() && partitions.some((one) => (positions.get(one) ?? 0) < (this.#nextOffsets[one] ?? 0));
       const read = () => {
-        const entries = partitions.flatMap((partition) => this.#readSome(partition, positions));
+        const entries = (isOld() ? [] : partitions).flatMap((partition) =>
+          this.#readSome(partition, positions),
+        );
         if (!isBehind()) caughtUp = true;
         return entries;
       };

@@ -117,7 +117,16 @@ export class SimulatedUploader {
     this.#world.turns.kill(this.#process);
   }
 
-  start(): void {
+  /** The ledger was deleted and made anew. @param remembers whether it notes there what it had noted before */
+  ledgerIsNew(remembers: boolean): void {
+    if (!this.#process.alive) return;
+    const known = this.#entries;
+    this.crash();
+    this.start(remembers ? known : undefined);
+  }
+
+  /** @param known what it notes again if the ledger does not have it */
+  start(known?: ReadonlyMap<string, FileValue>): void {
     this.#process = new Process(this.name);
     this.#entries = new Map();
     this.#busy = new Map();
@@ -126,7 +135,7 @@ export class SimulatedUploader {
     this.missesRequests = 0;
     this.hasMissed = false;
     void this.#claim(this.#process);
-    void this.#follow(this.#process);
+    void this.#follow(this.#process, known);
   }
 
   /** Looks at each file again, as a rescan does. */
@@ -139,13 +148,14 @@ export class SimulatedUploader {
     await this.#world.ledger.for(process).write({ key: { kind: "name", uploader: this.name }, value: name });
   }
 
-  async #follow(process: Process): Promise<void> {
+  async #follow(process: Process, known: ReadonlyMap<string, FileValue> = new Map()): Promise<void> {
     const { ledger } = this.#world;
     const all = Array.from({ length: ledger.for(process).partitions }, (_, partition) => partition);
     const reader = await ledger.for(process).open(all);
     for (;;) {
       for (const { entry } of await reader.read()) this.#take(entry);
       if (this.#hasRead || !reader.caughtUp) continue;
+      for (const [path, value] of known) if (!this.#entries.has(path)) await this.#put(path, value);
       this.#hasRead = true;
       this.rescan();
     }

@@ -273,3 +273,46 @@ describe("an uploader that does not answer", () => {
     expect([...latest.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
   });
 });
+
+test("in a ledger that was made anew what is delivered stays so, and has its receipt again where its uploader notes it", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first), noted(other), failed(other)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.remake(noted(first), noted({ ...other, version: 500 }));
+  await log.allRead();
+  expect(ledger.renewals).toBe(1);
+  expect(ledger.isDelivered(first)).toBe(true);
+  expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([500]);
+  await ledger.tidy(() => false);
+  expect(log.written).toEqual([]);
+  await ledger.tidy(all);
+  await ledger.tidy(all);
+  expect(log.written).toEqual([
+    {
+      ...delivered(first),
+      value: { format: 1, size: 5, checksum, mtime: "0", time: expect.any(String) },
+    } as Entry,
+  ]);
+});
+
+test("what another member has noted in a ledger that was made anew is not noted twice", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.remake(noted(first), delivered(first));
+  await log.allRead();
+  await ledger.tidy(all);
+  expect(log.written).toEqual([]);
+});
+
+test("in a ledger that was made anew offsets begin anew, too", async () => {
+  const log = new MemoryLedger([...Array.from({ length: 50 }, () => noted(second)), noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await ledger.writeFailed(first, "too long");
+  await log.remake(noted(first));
+  await log.allRead();
+  expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([100]);
+  await ledger.writeFailed(first, "too long");
+  expect([...ledger.unsettled()]).toEqual([]);
+});
