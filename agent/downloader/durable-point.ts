@@ -22,6 +22,7 @@ import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
+import type { VersionId } from "../wire/chunk.ts";
 import { layoutPath, type OutputPaths } from "./output-path.ts";
 import type { Partial, PartialNote } from "./partial.ts";
 import { formatNote } from "./positions.ts";
@@ -137,6 +138,7 @@ export class DurablePoint {
   /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
   async #publish(finished: readonly Finished[]): Promise<{ failedCount: number; leftOver: Partial[] }> {
     const { store, ledger } = this.#options;
+    await this.#recallForgotten(finished);
     const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
     if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications: Publication[] = [];
@@ -160,6 +162,18 @@ export class DurablePoint {
     );
     const leftOver = finished.map(({ partial }) => partial).filter(({ id }) => !named.has(partialName(id)));
     return { failedCount: results.length - named.size, leftOver };
+  }
+
+  /** What would replace something is looked up first, where what is delivered may be forgotten: that may be newer. */
+  async #recallForgotten(finished: readonly Finished[]): Promise<void> {
+    const { ledger, paths, disk, config } = this.#options;
+    const replacing: VersionId[] = [];
+    for (const { partial } of finished) {
+      if (partial.id.version > ledger.floor) continue;
+      const target = paths.native(layoutPath(config.layout, partial.id));
+      if (await disk.look(target).catch(() => undefined)) replacing.push(partial.id);
+    }
+    await ledger.recall(replacing);
   }
 
   async #publication({ partial, checksum }: Finished): Promise<Publication> {

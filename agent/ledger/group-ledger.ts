@@ -4,8 +4,8 @@
  */
 import { timeNow } from "../lib/clock.ts";
 import type { Log } from "../observe/log.ts";
-import type { VersionId } from "../wire/chunk.ts";
-import type { DeliveredValue, Entry, StartValue } from "../wire/entry.ts";
+import { chunkKey, type VersionId } from "../wire/chunk.ts";
+import { type DeliveredValue, type Entry, encodeEntryKey, type StartValue } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
 import { GroupFollower } from "./group-follower.ts";
@@ -146,6 +146,31 @@ export class GroupLedger extends GroupState {
       this.forgetsMoot();
       throw error;
     }
+  }
+
+  /**
+   * Looks up in the ledger which versions of these files are delivered, of those that may be forgotten here: an older one must
+   * not take the place of a newer one. Throws a `KafkaError`.
+   */
+  async recall(ids: readonly VersionId[]): Promise<void> {
+    const wanted = ids.filter((id) => this.mayBeForgotten(id));
+    if (wanted.length === 0) return;
+    const files = new Set(wanted.map((id) => chunkKey(id)));
+    const found = new Map<string, VersionId>();
+    const reader = await this.#log.open([...new Set(wanted.map((id) => this.#partitionOf(id)))]);
+    try {
+      while (!reader.caughtUp) {
+        for (const { entry } of await reader.read()) {
+          const { key, value } = entry;
+          if (key.kind !== "delivered" || key.group !== this.group || !files.has(chunkKey(key))) continue;
+          if (value !== null) found.set(encodeEntryKey(key), key);
+          else found.delete(encodeEntryKey(key));
+        }
+      }
+    } finally {
+      await reader.close();
+    }
+    for (const id of found.values()) this.recallDelivered(id);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */

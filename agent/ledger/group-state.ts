@@ -248,6 +248,16 @@ export class GroupState {
     return this.#delivered.floor;
   }
 
+  /** Whether it may have been delivered and be forgotten: see `floor`. */
+  protected mayBeForgotten(id: VersionId): boolean {
+    return id.version <= this.floor && this.newestStored(id) === undefined;
+  }
+
+  /** Notes what a receipt says that was forgotten. */
+  protected recallDelivered(id: VersionId): void {
+    this.#delivered.set(chunkKey(id), id.version);
+  }
+
   /** The whole ledger is read from now on; until `endReading` what was known before is what is known. */
   beginReading(): void {
     this.#incomplete = false;

@@ -316,3 +316,19 @@ test("in a ledger that was made anew offsets begin anew, too", async () => {
   await ledger.writeFailed(first, "too long");
   expect([...ledger.unsettled()]).toEqual([]);
 });
+
+test("what was forgotten as too much is delivered is looked up before an older version replaces anything", async () => {
+  const log = new MemoryLedger([noted(second), delivered(second)]);
+  const ledger = await GroupLedger.open("group", log, undefined, new DeliveredIndex(4096));
+  for (let version = 1000; version < 5000; version++)
+    ledger.noteDelivered({ uploader: "till", path: `many/${version}`, version });
+  expect(ledger.floor).toBeGreaterThan(second.version);
+  expect(ledger.isDelivered(first)).toBe(false);
+  await ledger.recall([other]);
+  expect(ledger.isDelivered(other)).toBe(false);
+  await ledger.recall([first]);
+  expect([ledger.isDelivered(first), ledger.newestDelivered(first)]).toEqual([true, 200]);
+  const opened = log.opened;
+  await ledger.recall([first, { ...other, version: 1_000_000 }]);
+  expect(log.opened).toBe(opened);
+});
