@@ -49,6 +49,7 @@ export class ChaosAgent {
   #peakBytes = 0;
   #generation = 0;
   #httpPortAt = 0;
+  #isContested = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -124,7 +125,7 @@ export class ChaosAgent {
     });
     this.#process = child;
     void child.exited.then((code) => {
-      if (this.#process !== child || this.#expectEnd) return;
+      if (this.#process !== child || this.#expectEnd || this.#isContested) return;
       this.#options.onEnd(this, `exit code ${code ?? child.signalCode}`);
     });
   }
@@ -140,20 +141,33 @@ export class ChaosAgent {
     this.readLog();
   }
 
-  /** Freezes its process, and starts another one in its place; gives the frozen one. */
-  usurp(): Bun.Subprocess | undefined {
-    const frozen = this.#process;
-    if (!frozen || !this.isRunning) return undefined;
+  /** Freezes its process, and starts another one in its place; gives both. From then until `decided` one of them may end by itself. */
+  usurp(): { first: Bun.Subprocess; second: Bun.Subprocess } | undefined {
+    const first = this.#process;
+    if (!first || !this.isRunning) return undefined;
+    this.#isContested = true;
     this.#lookAtMemory();
     this.disturbed();
     // Its last words and what it had begun are as after a kill.
     this.#killedAtMs.push(Date.now());
-    frozen.kill("SIGSTOP");
-    // The frozen one keeps its port.
+    first.kill("SIGSTOP");
+    this.#changePort();
+    this.start();
+    return { first, second: this.#process as Bun.Subprocess };
+  }
+
+  /** The name is this process' from now on; none: it is started anew. */
+  decided(holder: Bun.Subprocess | undefined): void {
+    this.#isContested = false;
+    if (holder && holder !== this.#process) this.#changePort();
+    if (holder) this.#process = holder;
+    else this.start();
+  }
+
+  /** Two that run side by side can't have the same. */
+  #changePort(): void {
     this.#httpPortAt++;
     this.metrics.port = this.#httpPort;
-    this.start();
-    return frozen;
   }
 
   freeze(): void {

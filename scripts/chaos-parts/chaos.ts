@@ -124,8 +124,7 @@ class Run {
       sources: stage.sources,
       staging: stage.staging,
       largestFirst: true,
-      openWriterMs:
-        options.with.includes(openWriters) && !without.includes(openWriters) ? openWriterMs : undefined,
+      openWriterMs: without.includes(openWriters) ? undefined : openWriterMs,
       takenFromWriter: (key) =>
         findings.add("lost", key, "its source was taken away while somebody was writing to it"),
       removing: (path, act) => this.#sourcesWatcher.removing(path, act),

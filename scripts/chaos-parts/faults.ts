@@ -100,7 +100,6 @@ export const faults: readonly Fault[] = [
   {
     name: "swap-folder",
     weight: 4,
-    isOptional: true,
     target: (stage, draw) => inTheSource(uploader(stage, draw)),
     run: ({ swapFolder }, target, draw) =>
       swapFolder(target.split(" ").at(-1) ?? "", 200 + draw.duration * 2),
@@ -112,7 +111,7 @@ export const faults: readonly Fault[] = [
 
 /** Seconds that a clock is off; the devices are those without a battery, too. */
 const clockJumps = [-55 * 365 * 86_400, -86_400, -30, -3, 3, 30, 86_400, 10 * 365 * 86_400];
-/** A holder of a name that wakes up has to see within this that it is another's. */
+/** Within this one of two holders of a name has to see that it is the other's. */
 const usurpedMs = 60_000;
 
 function uploader({ uploaders }: Stage, { target }: FaultDraw): string | undefined {
@@ -275,7 +274,7 @@ async function jumpClock({ stage, say }: FaultScene, target: string, draw: Fault
   await agent.faults.setClock(0);
 }
 
-/** An agent is frozen, another one of its name is started, and the first wakes up: it has to end by itself. */
+/** An agent is frozen, another one of its name is started, and the first wakes up: one of them has to end by itself, and only one. */
 async function usurpName(
   { stage, misbehaved, say }: FaultScene,
   target: string,
@@ -283,19 +282,23 @@ async function usurpName(
 ): Promise<void> {
   const agent = agentOf(stage, target);
   if (draw.extent < 800) await aim(() => agent.isInFlight);
-  const frozen = agent.usurp();
-  if (!frozen) return;
+  const both = agent.usurp();
+  if (!both) return;
+  const { first, second } = both;
   await Bun.sleep(1000 + draw.duration * 20);
   say(`${target}: the first one wakes up`);
-  frozen.kill("SIGCONT");
-  const isOver = () => frozen.exitCode !== null || frozen.signalCode !== null;
-  const ended = await waitUntil("it ends", isOver, { timeoutMs: usurpedMs }).catch(() => false);
-  if (ended && frozen.exitCode === 1) return;
-  if (!ended) frozen.kill("SIGKILL");
-  misbehaved(
-    target,
-    ended
-      ? `as the former holder of a name it ended with ${frozen.exitCode ?? frozen.signalCode}`
-      : "it goes on although its name is another's",
-  );
+  first.kill("SIGCONT");
+  const runs = ({ exitCode, signalCode }: Bun.Subprocess) => exitCode === null && signalCode === null;
+  const isOver = () => !runs(first) || !runs(second);
+  await waitUntil("one of them ends", isOver, { timeoutMs: usurpedMs }).catch(() => undefined);
+  const left = [first, second].filter(runs);
+  if (left.length === 2) {
+    misbehaved(target, "two agents of its name go on side by side");
+    first.kill("SIGKILL");
+  }
+  for (const { exitCode } of [first, second])
+    if (exitCode !== null && exitCode !== 1)
+      misbehaved(target, `it left its name to another with exit code ${exitCode}`);
+  if (left.length === 0) misbehaved(target, "both holders of its name have ended");
+  agent.decided(left.at(-1));
 }

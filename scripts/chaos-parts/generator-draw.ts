@@ -13,7 +13,7 @@ export type Operation =
   | "rename"
   | "remove";
 
-/** The name of what `hold` does, for the command line: it is only done when it is asked for. */
+/** The name of what `hold` does, for the command line. */
 export const openWriters = "open-writers";
 
 /** How often each is chosen, of 100. */
