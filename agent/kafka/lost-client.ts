@@ -40,11 +40,10 @@ export function watchForLoss(
       onLost();
     };
   }
-  onStatistics(client, log, ({ brokers, leaderless }) => {
+  onStatistics(client, log, (brokers) => {
     take?.(brokers);
     loss.look(brokers);
     watch?.look(brokers);
-    watch?.lookAtLeaders(leaderless);
   });
 }
 

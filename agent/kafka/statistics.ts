@@ -1,7 +1,7 @@
 /** What a client says about itself every ten seconds. Source of the fields: librdkafka's STATISTICS.md. */
 import type { EventEmitter } from "node:events";
 import { messageOf } from "../lib/errors.ts";
-import { count, fields, mapOf, type Shape, type Shaped, text } from "../lib/shape.ts";
+import { count, fields, mapOf, type Shaped, text } from "../lib/shape.ts";
 import type { Log } from "../observe/log.ts";
 import type { Client } from "./connect.ts";
 
@@ -10,49 +10,31 @@ export const statisticsEveryMs = 10_000;
 /** By the names that the client has for its brokers. */
 export type BrokerStatistics = Shaped<typeof statistics>["brokers"];
 
-export interface Statistics {
-  brokers: BrokerStatistics;
-  /** What the client reads and can't, as nobody leads it: "topic files, partition 3". */
-  leaderless: readonly string[];
-}
-
-const flag: Shape<boolean> = (value) => value === true;
-const id: Shape<number> = (value) => (typeof value === "number" ? value : -1);
-
-const statistics = fields(
-  {
-    brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count }, { nodename: text })),
-  },
-  { topics: mapOf(fields({ partitions: mapOf(fields({ desired: flag, leader: id })) })) },
-);
+const statistics = fields({
+  brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count }, { nodename: text })),
+});
 
 /** Hands on what a client says, for as long as it is connected. */
 export function onStatistics(
   client: Client,
   log: Pick<Log, "debug">,
-  take: (statistics: Statistics) => void,
+  take: (brokers: BrokerStatistics) => void,
 ): void {
   const events: EventEmitter = client;
   events.on("event.stats", ({ message }: { message: string }) => {
     if (!client.isConnected()) return;
-    let read: Statistics;
+    let brokers: BrokerStatistics;
     try {
-      read = readStatistics(message);
+      brokers = readStatistics(message);
     } catch (error) {
       // The client escapes nothing: a quotation mark in `client.id` is enough.
       return log.debug(`the client's statistics can't be read: ${messageOf(error)}`);
     }
-    take(read);
+    take(brokers);
   });
 }
 
 /** Throws when these are no statistics. */
-export function readStatistics(json: string): Statistics {
-  const { brokers, topics = {} } = statistics(JSON.parse(json));
-  const leaderless: string[] = [];
-  for (const [topic, { partitions }] of Object.entries(topics)) {
-    for (const [partition, { desired, leader }] of Object.entries(partitions))
-      if (desired && leader < 0) leaderless.push(`topic ${topic}, partition ${partition}`);
-  }
-  return { brokers, leaderless };
+export function readStatistics(json: string): BrokerStatistics {
+  return statistics(JSON.parse(json)).brokers;
 }

@@ -43,6 +43,13 @@ export class Candidates {
     return [...this.#watches.values()].flatMap(({ unreadable }) => unreadable ?? []);
   }
 
+  /** How many folders and files, and watches, the last full looks could not read. */
+  get unreadCount(): number {
+    let count = 0;
+    for (const candidates of this.#watches.values()) count += candidates.unreadCount;
+    return count;
+  }
+
   /** The file that has this path at the destination, if a watch has it among what it may send. */
   fileAt(path: string): WatchedFile | undefined {
     for (const watch of this.#watches.keys()) {

@@ -19,7 +19,7 @@ export interface Fingerprint {
 /** The ledger writes 20 digits of nanoseconds: until the year 5138. */
 const latestTime = 99_999_999_999_999_999_999n;
 
-export function fingerprintOf(stats: BigIntStats): Fingerprint {
+export function fingerprintOf(stats: Pick<BigIntStats, "size" | "mtimeNs" | "ctimeNs" | "ino">): Fingerprint {
   return {
     size: Number(stats.size),
     mtime: String(stats.mtimeNs),
@@ -29,7 +29,7 @@ export function fingerprintOf(stats: BigIntStats): Fingerprint {
 }
 
 /** Why a file of this size and time can't be a version: the records can't hold the numbers. `undefined`: it can. */
-export function numbersProblem({ size, mtimeNs }: BigIntStats): string | undefined {
+export function numbersProblem({ size, mtimeNs }: Pick<BigIntStats, "size" | "mtimeNs">): string | undefined {
   if (size > BigInt(Number.MAX_SAFE_INTEGER))
     return `its size of ${size} bytes is more than a version can have (2^53 - 1)`;
   if (mtimeNs > latestTime || mtimeNs < -latestTime)

@@ -48,7 +48,7 @@ export class GoneFiles {
   }
 
   /** It has found a file. */
-  found({ file: { path }, stats }: Found): void {
+  found({ file: { path }, stats }: Pick<Found, "file" | "stats">): void {
     const { ledger } = this.#options;
     if (!ledger.isPresent(path)) return;
     this.#seen++;
@@ -57,20 +57,30 @@ export class GoneFiles {
     this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
   }
 
+  /** It has found a file that stands there as it was sent. */
+  foundSent(): void {
+    this.#seen++;
+    this.#recognized = true;
+  }
+
   /**
    * It is over, and was complete, but for a watch that is not the one it was: then nothing is decided. As many were seen as
    * the ledger has: none is gone, and none is looked at a second time. Else each is, before it is noted as gone.
+   * Returns whether what was seen is the watch.
    */
-  async note(): Promise<void> {
+  async note(): Promise<boolean> {
     const { ledger, log } = this.#options;
     const { device } = this.#watch;
     // Mounted or unmounted in the middle of it: the next one tells.
-    if (this.#device === undefined || !(await this.#isSameDevice())) return;
+    if (this.#device === undefined || !(await this.#isSameDevice())) return false;
     const present = [...ledger.paths()].filter((path) => this.#isOfWatch(path) && ledger.isPresent(path));
-    if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) return device.doubt(log);
+    if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) {
+      device.doubt(log);
+      return false;
+    }
     device.take(this.#device, log);
     const isDue = this.#looks++ % everyLooks === everyLooks - 1 || this.#isUnsure;
-    if (present.length - this.#seen === this.#unseen && !isDue) return;
+    if (present.length - this.#seen === this.#unseen && !isDue) return true;
     this.#isUnsure = false;
     let there = 0;
     await sideBySide(present, atATime, async (path) => {
@@ -78,6 +88,7 @@ export class GoneFiles {
       leaveGarbage(garbageOf.look);
     });
     this.#unseen = Math.max(0, there - this.#seen);
+    return true;
   }
 
   /** Returns whether it is gone, as far as that can be decided now. */

@@ -6,7 +6,8 @@ import { pathToDisplay } from "../wire/path.ts";
 import { FileAccess } from "./file-access.ts";
 import { fingerprintOf, sameFingerprint } from "./fingerprint.ts";
 import { isTooOld } from "./max-age.ts";
-import { scan } from "./scan.ts";
+import { type ScanListener, scan } from "./scan.ts";
+import { Unread } from "./unread.ts";
 import { Watch } from "./watched-file.ts";
 
 /** Logs each file that the ledger does not have as sent; `ledger` is undefined where there is none yet. */
@@ -18,11 +19,15 @@ export async function previewUpload(
   let files = 0;
   let bytes = 0;
   for (const watchConfig of config.watch) {
-    for await (const { file, stats } of scan(
-      new Watch(watchConfig, new FileAccess(watchConfig.path, 64, log)),
-      log,
-      { complete: true },
-    )) {
+    const watch = new Watch(watchConfig, new FileAccess(watchConfig.path, 64, log));
+    const unread = new Unread(watch, log);
+    const listener: ScanListener = {
+      isKnown: () => false,
+      unwanted: () => undefined,
+      folder: () => undefined,
+      unreadable: (relative, error) => unread.add(relative, error),
+    };
+    for await (const { file, stats } of scan(watch, listener)) {
       const entry = ledger?.file(file.path);
       const fingerprint = fingerprintOf(stats);
       if (entry?.state === "sent" && sameFingerprint(entry, fingerprint)) continue;
@@ -31,6 +36,7 @@ export async function previewUpload(
       bytes += Number(stats.size);
       log.info(`${pathToDisplay(file.path)}: would be sent, ${stats.size} bytes`);
     }
+    unread.endLook();
   }
   log.info(`${files} files, ${bytes} bytes would be sent`);
 }

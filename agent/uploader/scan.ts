@@ -1,63 +1,121 @@
-/** A full look at a watch: every file that may be sent, folder by folder, with its state. */
+/** Looks at what is below a watch: at all of it, at a folder with all below it, or at single paths. */
 import type { BigIntStats } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
-import { codeOf, messageOf } from "../lib/errors.ts";
-import type { Log } from "../observe/log.ts";
-import { pathToDisplay, pathToText } from "../wire/path.ts";
+import { lstat } from "node:fs/promises";
+import { codeOf } from "../lib/errors.ts";
+import { pathToBytes, pathToText } from "../wire/path.ts";
+import { type FileStats, FolderLook, lookAtPaths, type Mark, type Seen, systemError } from "./look.ts";
 import type { Watch, WatchedFile } from "./watched-file.ts";
 
 export interface Found {
   file: WatchedFile;
-  stats: BigIntStats;
+  stats: FileStats;
 }
 
-export interface ScanReport {
-  /** Whether every folder could be read, but for those that the agent has no right to: else what was not seen may be there. */
-  complete: boolean;
-  /** Why the watch itself could not be read. */
-  problem?: string;
+/** A file that was just seen. */
+export interface Sighting extends Found {
+  /** When, by the monotonic clock. */
+  seenMs: number;
+  /** Of its path with all that was seen of it. */
+  all: Mark;
+  /** Of its path, size and modification time. */
+  content: Mark;
 }
 
-/** Of a folder, looked at side by side. */
-const filesAtATime = 8;
+/** What a scan tells beside the files that it finds. */
+export interface ScanListener {
+  /** Whether a file with these marks is known, and passed over. `path` is what it has at the destination. */
+  isKnown(all: Mark, content: Mark, path: () => string): boolean;
+  /** It is none that the watch wants. */
+  unwanted(all: Mark): void;
+  /** A folder is read now. `descriptor`: by which its events are known; not more than 0: there are none, and why. */
+  folder(relative: string, descriptor: number): void;
+  /** Something can't be read, or looked at. "": the watch itself. */
+  unreadable(relative: string, error: NodeJS.ErrnoException): void;
+}
+
+export interface ScanOptions {
+  /** A folder below the watch; "": all of it. */
+  from: string;
+  /** What folders are watched by: see `FolderEvents`. */
+  inotify: number;
+}
+
+/** More than this no path may have (wire/path.ts). */
+const longestPathBytes = 4000;
 
 /**
- * Yields each regular file that the watch wants. A folder that can't be read is logged and left for the next look.
- * Symbolic links and special files are passed over.
+ * Yields each regular file that the watch wants and the listener does not know. Symbolic links and special files are
+ * passed over, and folders in which nothing is wanted are not entered.
  */
-export async function* scan(watch: Watch, log: Log, report: ScanReport): AsyncGenerator<Found> {
-  const folders = [""];
-  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    const names = await readFolder(watch, folder, log, report);
-    for (let at = 0; at < names.length; at += filesAtATime) {
-      const group = names.slice(at, at + filesAtATime);
-      const relatives = group.map((name) =>
-        folder === "" ? pathToText(name) : `${folder}/${pathToText(name)}`,
-      );
-      const all = await Promise.all(relatives.map((relative) => look(watch, relative, log)));
-      for (const [index, stats] of all.entries()) {
-        const relative = relatives[index] as string;
-        if (stats?.isDirectory() && watch.entersFolder(relative)) folders.push(relative);
-        if (stats?.isFile() && watch.wants(relative)) yield { file: watch.file(relative), stats };
+export async function* scan(
+  watch: Watch,
+  listener: ScanListener,
+  { from, inotify }: ScanOptions = { from: "", inotify: -1 },
+): AsyncGenerator<Sighting> {
+  const look = new FolderLook(watch, inotify);
+  const { record } = look;
+  look.enter(from === "" ? Buffer.alloc(0) : pathToBytes(from));
+  let prefix = "";
+  let prefixBytes: Buffer = Buffer.alloc(0);
+  try {
+    for (let filled = await look.next(); filled > 0; filled = await look.next()) {
+      const seenMs = performance.now();
+      while (record.advance(filled)) {
+        if (record.isFolder) {
+          const relative = pathToText(record.name);
+          prefix = relative === "" ? "" : `${relative}/`;
+          prefixBytes = relative === "" ? Buffer.alloc(0) : Buffer.concat([record.name, slash]);
+          const error = record.folderError;
+          if (error === 0) listener.folder(relative, record.watchDescriptor);
+          else if (relative === "" || !isGoneError(error))
+            listener.unreadable(relative, systemError(error, "scandir"));
+          continue;
+        }
+        const { kind, name } = record;
+        if (kind === "file") {
+          const { all, content } = record;
+          const relativeOf = () => prefix + pathToText(name);
+          if (listener.isKnown(all, content, () => watch.file(relativeOf()).path)) continue;
+          const relative = relativeOf();
+          if (watch.wants(relative))
+            yield { file: watch.file(relative), seenMs, stats: record.stats, all, content };
+          else listener.unwanted(all);
+        } else if (kind === "folder") {
+          const relative = prefix + pathToText(name);
+          if (!watch.entersFolder(relative)) continue;
+          if (prefixBytes.length + name.length <= longestPathBytes)
+            look.enter(Buffer.concat([prefixBytes, name]));
+          else listener.unreadable(relative, tooLong);
+        } else if (kind === "unreadable")
+          listener.unreadable(prefix + pathToText(name), systemError(record.error, "lstat"));
       }
     }
+  } finally {
+    look.close();
   }
 }
 
-/** The state of what is there now, `undefined` when it is gone or can't be looked at. */
-export async function look(watch: Watch, relative: string, log: Log): Promise<BigIntStats | undefined> {
-  try {
-    return await watch.access.run(() => lstat(watch.native(relative), { bigint: true }));
-  } catch (error) {
-    const code = codeOf(error);
-    if (code !== "ENOENT" && code !== "ENOTDIR") {
-      log.warn(
-        `${pathToDisplay(relative)}: can't be looked at: ${messageOf(error)}; tried again at the next rescan`,
-      );
-    }
-    return undefined;
-  }
+const slash = Buffer.from("/");
+const tooLong = Object.assign(new Error(`its path is longer than ${longestPathBytes} bytes`), {
+  code: "ENAMETOOLONG",
+});
+
+/** A folder that went away, or is no folder any more, between two looks is no trouble. ENOENT, ENOTDIR, ELOOP. */
+function isGoneError(error: number): boolean {
+  return error === 2 || error === 20 || error === 40;
 }
+
+/** What stands at these files' paths now, in their order. */
+export async function lookAt(watch: Watch, files: readonly WatchedFile[]): Promise<Seen[]> {
+  const seen: Seen[] = [];
+  for (let at = 0; at < files.length; at += pathsAtATime) {
+    const some = files.slice(at, at + pathsAtATime).map(({ relative }) => relative);
+    seen.push(...(await lookAtPaths(watch, some)));
+  }
+  return seen;
+}
+
+const pathsAtATime = 64;
 
 /**
  * The state of what stands at a path that no scan has just found: each folder on the way has to be one, not a link to
@@ -91,21 +149,5 @@ export async function isGone(watch: Watch, relative: string): Promise<boolean> {
     return false;
   } catch (error) {
     return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
-  }
-}
-
-async function readFolder(watch: Watch, folder: string, log: Log, report: ScanReport): Promise<Buffer[]> {
-  try {
-    return await watch.access.run(() => readdir(watch.native(folder), { encoding: "buffer" }));
-  } catch (error) {
-    // A folder that went away between two looks is no trouble, the watch itself is.
-    if (folder !== "" && codeOf(error) === "ENOENT") return [];
-    // What is below a folder that is not ours to read, `lost+found` say, is looked at by its own path before it is noted.
-    if (folder === "" || codeOf(error) !== "EACCES") report.complete = false;
-    const name = `${watch.config.path}${folder === "" ? "" : `/${pathToDisplay(folder)}`}`;
-    const problem = `${name}: can't be read: ${messageOf(error)}`;
-    if (folder === "") report.problem = problem;
-    log.warn(`${problem}; tried again at the next rescan`);
-    return [];
   }
 }

@@ -152,14 +152,10 @@ export class SourceFile {
     return `${this.#algorithm}:${this.#digest}`;
   }
 
-  /**
-   * Whether the whole content has this checksum, of whichever kind. Throws like `read`.
-   *
-   * @param between waited for between two reads
-   */
-  async hasChecksum(checksum: string, between?: () => Promise<void>): Promise<boolean> {
+  /** Whether the whole content has this checksum, of whichever kind. Throws like `read`. */
+  async hasChecksum(checksum: string): Promise<boolean> {
     const algorithm = checksum.startsWith("sha256:") ? "sha256" : "md5";
-    return checksum === `${algorithm}:${await this.#hashAll(algorithm, between)}`;
+    return checksum === `${algorithm}:${await this.#hashAll(algorithm)}`;
   }
 
   /**
@@ -175,7 +171,7 @@ export class SourceFile {
     this.#isInDoubt = false;
   }
 
-  async #hashAll(algorithm: Algorithm, between?: () => Promise<void>): Promise<string> {
+  async #hashAll(algorithm: Algorithm): Promise<string> {
     const hasher = new Bun.CryptoHasher(algorithm);
     const { size } = this.#fingerprint;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
@@ -183,7 +179,6 @@ export class SourceFile {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
       await this.#fill(bytes, offset);
       hasher.update(bytes);
-      await between?.();
     }
     leaveGarbage(buffer.length);
     await this.compareState();

@@ -9,7 +9,6 @@ import { pathToDisplay } from "../wire/path.ts";
 import { Afterwards } from "./afterwards.ts";
 import { Answers } from "./answers.ts";
 import { Candidates } from "./candidates.ts";
-import { ContentRescan } from "./content-rescan.ts";
 import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
 import { StalledLink } from "./stalled-link.ts";
@@ -21,7 +20,7 @@ import { type Outcome, uploadVersion } from "./version-upload.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 export interface UploadResult {
-  /** Files that could not be read, at their last try. */
+  /** Files that could not be sent, at their last try, and what could not be read at the last look. */
   failedCount: number;
 }
 
@@ -52,7 +51,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const failed = new BoundedMap<string, unknown>(maxFailed);
   const candidates: Candidates = new Candidates({
     ...options,
-    isDone: () => !afterwards.isBusy && !contents.isBusy,
+    isDone: () => !afterwards.isBusy,
     onSent: (path) => afterwards.sent(path),
     onRefused: (path, reason) => failed.set(path, reason),
     onLooked: () => afterwards.looked(),
@@ -129,8 +128,6 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     }
   };
 
-  const contents = new ContentRescan({ ...options, candidates });
-  const rescanning = contents.run();
   answers.begin();
   for await (const found of candidates.ready()) {
     const id = { uploader: ledger.uploader, path: found.file.path };
@@ -148,10 +145,10 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   }
   ledger.feedback.onNews = undefined;
   await Promise.all(running);
-  await Promise.all([answers.end(), afterwards.end(), rescanning]);
+  await Promise.all([answers.end(), afterwards.end()]);
   producer.onLost = undefined;
   fatal.signal.throwIfAborted();
-  return { failedCount: failed.count };
+  return { failedCount: failed.count + candidates.unreadCount };
 }
 
 function note(observer: Observer, outcome: Outcome, { path }: WatchedFile): void {

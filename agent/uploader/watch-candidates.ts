@@ -1,111 +1,107 @@
 /**
- * From events and full looks at one watch to files that are ready to be sent: known ones are passed over, the others wait
- * until their size, times and inode have stood still. Nothing is queued: a full look goes on only as fast as files are
- * taken, and what was not looked at is found by the next one.
+ * From events and full looks at one watch to files that are ready to be sent (`readiness.ts` says which are). Nothing is
+ * queued: a full look goes on only as fast as files are taken, and what was not looked at is found by the next one.
  */
-import type { UploaderConfig } from "../config/config.ts";
-import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
-import { BoundedMap } from "../lib/bounded-map.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { pause } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
-import type { Observer } from "../observe/observer.ts";
-import { pathProblem, pathToDisplay } from "../wire/path.ts";
-import {
-  type Fingerprint,
-  fingerprintOf,
-  numbersProblem,
-  sameFingerprint,
-  sameSizeAndTime,
-} from "./fingerprint.ts";
-import { type FolderEvents, watchFolderEvents } from "./folder-events.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { FolderEvents } from "./folder-events.ts";
 import { GoneFiles } from "./gone-files.ts";
-import { cameTooOld, isTooOld } from "./max-age.ts";
-import { type Found, isGone, look, type ScanReport, scan } from "./scan.ts";
-import { Settling } from "./settling.ts";
+import { type Circumstances, Readiness, type ReadinessOptions } from "./readiness.ts";
+import { type Found, lookAt, type ScanListener, type Sighting, scan } from "./scan.ts";
+import { Unread } from "./unread.ts";
+import { WatchLimit } from "./watch-limit.ts";
 import type { Watch, WatchedFile } from "./watched-file.ts";
 
-export interface CandidatesOptions {
-  config: UploaderConfig;
-  ledger: UploaderLedger;
-  log: Log;
-  observer: Observer;
+export interface CandidatesOptions extends ReadinessOptions {
   signal: AbortSignal;
   /** End when all that was there at the start has been yielded, nothing is left to settle, and `isDone` says so. */
   once: boolean;
   isDone(): boolean;
-  /** Told of each file that stands there as the version that the ledger has as sent. */
-  onSent(path: string): void;
-  /** Told of each file that can't be sent as it is, once, and why. */
-  onRefused(path: string, reason: string): void;
   /** Told when a full look is over. */
   onLooked(): void;
 }
 
 /** More events than this at once, and a full look is cheaper than each of them. */
 const maxEvents = 10_000;
-/** More refused ones than this are said again at each look. */
-const maxRefused = 10_000;
-/** After events were lost, and so that a burst of new folders is one look. */
+const maxFolders = 1000;
+/** After events were lost. */
 const soonMs = 500;
+/** What was seen longer ago than this is looked at once more before it is handed out. */
+const freshMs = 100;
+/** Files that are looked at in one go. */
+const filesAtATime = 64;
 
 export class WatchCandidates {
   readonly #options: CandidatesOptions;
   readonly #watch: Watch;
   readonly #gone: GoneFiles;
-  readonly #settling: Settling;
-  /** Files that are none of our business (`existing: false`, `max_age`), as they were when that was found out. */
-  readonly #leftAlone = new Map<string, Pick<Fingerprint, "size" | "mtime">>();
-  /** Files that can't be sent as they are, and why. */
-  readonly #refused = new BoundedMap<string, string>(maxRefused);
-  #unreadable: string | undefined;
+  readonly #readiness: Readiness;
+  readonly #unread: Unread;
+  readonly #limit: WatchLimit;
+  readonly #events: FolderEvents;
   /** Files that are being sent, and whether something happened to them meanwhile. */
   readonly #busy = new Map<string, boolean>();
-  #events = new Map<string, WatchedFile>();
+  /** Files that something happened to, and whether their content may be another one. */
+  #happened = new Map<string, { file: WatchedFile; touched: boolean }>();
+  /** Folders that have come, as text. */
+  #folders = new Set<string>();
   #wake: (() => void) | undefined;
   #rescanAtMs = 0;
   /** Until a look has been complete: what it sees was there before anybody looked. */
   #firstLook = true;
 
   constructor(watch: Watch, options: CandidatesOptions) {
+    const { log } = options;
     this.#watch = watch;
     this.#options = options;
-    this.#settling = new Settling(options.config.settleMs);
+    this.#readiness = new Readiness(options);
     this.#gone = new GoneFiles(watch, { ...options, isBusy: (path) => this.isBusy(path) });
+    this.#unread = new Unread(watch, log);
+    this.#limit = new WatchLimit(watch.config.path, log);
+    this.#events = new FolderEvents({
+      onPath: (relative, touched) => {
+        if (watch.wants(relative)) this.#add(watch.file(relative), touched);
+      },
+      onFolder: (relative) => {
+        if (watch.entersFolder(relative)) this.#addFolder(relative);
+      },
+      onLost: () => this.#rescanSoon(),
+    });
   }
 
   /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
   async *ready(): AsyncGenerator<Found> {
     const { signal, once, log } = this.#options;
-    let events: FolderEvents | undefined;
     try {
       while (!signal.aborted) {
-        // Not before the file system has answered: it would be asked for all of its folders at once.
-        if (!once && !events) {
-          await isGone(this.#watch, "");
-          events = this.#follow();
-        }
         if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
-        yield* this.#lookAtEvents();
+        yield* this.#lookAtFolders();
+        yield* this.#lookAtHappened();
         yield* this.#lookAtSettled();
-        const nothingLeft = this.#settling.size + this.#busy.size + this.#events.size === 0;
-        if (once && nothingLeft && this.#options.isDone()) return;
+        if (once && this.knownCount + this.#folders.size === 0 && this.#options.isDone()) return;
         await this.#waitForNext();
       }
     } finally {
-      await events?.close();
+      this.#events.close();
       if (signal.aborted) log.debug(`${this.#watch.config.path}: no more files are taken up`);
     }
   }
 
   /** Files that settle, wait to be looked at, or are being sent. */
   get knownCount(): number {
-    return this.#settling.size + this.#events.size + this.#busy.size;
+    const { settling, later } = this.#readiness;
+    return settling.size + later.count + this.#happened.size + this.#busy.size;
   }
 
   /** Why the last full look could not read the watch. */
   get unreadable(): string | undefined {
-    return this.#unreadable;
+    return this.#unread.problem;
+  }
+
+  /** How many folders and files the last full look could not read. */
+  get unreadCount(): number {
+    return this.#unread.count;
   }
 
   /** Whether the file is being sent, or sent again. */
@@ -115,7 +111,7 @@ export class WatchCandidates {
 
   /** There is no place for it now; it is looked at again a little later. */
   postpone(file: WatchedFile): void {
-    this.#settling.postpone(file.path);
+    this.#readiness.settling.postpone(file.path);
   }
 
   /**
@@ -123,7 +119,7 @@ export class WatchCandidates {
    * has it looked at again.
    */
   begin(path: string): boolean {
-    this.#settling.forget(path);
+    this.#readiness.settling.forget(path);
     const isFree = !this.#busy.has(path);
     this.#busy.set(path, !isFree);
     return isFree;
@@ -133,8 +129,8 @@ export class WatchCandidates {
   done(file: WatchedFile, changed: boolean): void {
     const touched = this.#busy.get(file.path) === true;
     this.#busy.delete(file.path);
-    this.#settling.ended(file.path, changed);
-    if (changed || touched) this.#addEvent(file);
+    this.#readiness.settling.ended(file.path, changed);
+    if (changed || touched) this.#add(file, false);
     else this.wake();
   }
 
@@ -142,8 +138,8 @@ export class WatchCandidates {
   settleAgain({ file, stats }: Found): void {
     const touched = this.#busy.get(file.path) === true;
     this.#busy.delete(file.path);
-    this.#settling.again(file, fingerprintOf(stats));
-    if (touched) this.#addEvent(file);
+    this.#readiness.settling.again(file, fingerprintOf(stats));
+    if (touched) this.#add(file, false);
     else this.wake();
   }
 
@@ -158,77 +154,172 @@ export class WatchCandidates {
     this.#wake?.();
   }
 
-  #follow(): FolderEvents {
-    const watch = this.#watch;
-    const onPath = (relative: string) => {
-      if (watch.wants(relative)) this.#addEvent(watch.file(relative));
-    };
-    return watchFolderEvents(watch, this.#options.log, onPath, () => this.#rescanSoon());
-  }
-
   #rescanSoon(): void {
     this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
     this.wake();
   }
 
-  #addEvent(file: WatchedFile): void {
-    if (this.#events.size >= maxEvents) this.#rescanSoon();
-    else this.#events.set(file.path, file);
+  #add(file: WatchedFile, touched: boolean): void {
+    const known = this.#happened.get(file.path);
+    if (known) known.touched ||= touched;
+    else if (this.#happened.size >= maxEvents) this.#rescanSoon();
+    else this.#happened.set(file.path, { file, touched });
+    this.wake();
+  }
+
+  #addFolder(relative: string): void {
+    if (this.#folders.size >= maxFolders) this.#rescanSoon();
+    else this.#folders.add(relative);
     this.wake();
   }
 
   async *#lookAtAll(): AsyncGenerator<Found> {
-    const { config, log, observer, signal } = this.#options;
+    const { config, observer, signal, once } = this.#options;
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
-    const report: ScanReport = { complete: true };
+    this.#folders.clear();
+    const refused = once ? 0 : this.#events.open();
+    this.#limit.beginLook(refused);
+    this.#events.beginLook();
+    this.#unread.beginLook();
+    this.#readiness.beginLook();
     await this.#gone.begin();
-    for await (const found of scan(this.#watch, log, report)) {
+    let complete = true;
+    const listener = this.#listener((relative, error) => {
+      this.#unread.add(relative, error);
+      // What is below a folder that is not ours to read, `lost+found` say, is looked at by its own path before it is noted.
+      if (relative === "" || error.code !== "EACCES") complete = false;
+    });
+    for await (const found of scan(this.#watch, listener, { from: "", inotify: this.#events.inotify })) {
       if (signal.aborted) return;
+      const { path } = found.file;
       this.#gone.found(found);
       leaveGarbage(garbageOf.look);
-      // It came, or something happened to it, since the folder is watched.
-      const isExpected = this.#events.has(found.file.path);
-      const wasSettling = this.#settling.has(found.file.path);
-      const isReady = this.#isReady(found, this.#firstLook && !isExpected && !wasSettling);
+      const { settling } = this.#readiness;
+      const wasSettling = settling.has(path);
+      // Else it came, or something happened to it, since its folder is watched.
+      const wasThere = this.#firstLook && !this.#happened.has(path) && !wasSettling;
+      const ready = await this.#readyNow(found, { wasThere, touched: false });
       // No event has told of it.
-      const isNew = !wasSettling && (isReady || this.#settling.has(found.file.path));
+      const isNew = !wasSettling && (ready || settling.has(path));
       if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
-      if (isReady) yield found;
-      if (this.#events.size > 0) yield* this.#lookAtEvents();
+      if (ready) yield ready;
+      if (this.#happened.size > 0) yield* this.#lookAtHappened();
     }
-    this.#unreadable = report.problem;
-    if (report.complete) {
-      await this.#gone.note();
-      this.#firstLook = false;
-    }
+    await this.#endLook(complete);
+  }
+
+  async #endLook(complete: boolean): Promise<void> {
+    const { signal, once } = this.#options;
+    if (signal.aborted) return;
+    this.#unread.endLook();
+    if (!once) this.#limit.endLook(complete);
+    this.#events.endLook(complete);
+    const isWhole = complete && (await this.#gone.note());
+    this.#readiness.endLook(isWhole && this.#unread.count === 0);
+    if (complete) this.#firstLook = false;
+    this.#rescanAtMs = Math.min(this.#rescanAtMs, this.#readiness.later.atMs);
     this.#options.onLooked();
   }
 
-  async *#lookAtEvents(): AsyncGenerator<Found> {
-    const events = this.#events;
-    this.#events = new Map();
-    for (const file of events.values()) {
-      if (this.#options.signal.aborted) return;
-      const stats = await look(file.watch, file.relative, this.#options.log);
-      if (!stats) this.#settling.forget(file.path);
-      else if (stats.isFile() && this.#isReady({ file, stats }, false)) yield { file, stats };
+  #listener(unreadable: ScanListener["unreadable"]): ScanListener {
+    const { ledger } = this.#options;
+    return {
+      isKnown: (all, content, path) => {
+        const known = this.#readiness.passes(all, content, () => ledger.isPresent(path()));
+        if (known === "sent") this.#gone.foundSent();
+        return known !== undefined;
+      },
+      unwanted: (all) => this.#readiness.unwanted(all),
+      folder: (relative, descriptor) => {
+        this.#limit.folder(descriptor);
+        if (descriptor > 0) this.#events.watched(descriptor, relative);
+      },
+      unreadable,
+    };
+  }
+
+  /** Folders that have come, with all that is in them. What can't be read in them the next full look says. */
+  async *#lookAtFolders(): AsyncGenerator<Found> {
+    const folders = this.#folders;
+    this.#folders = new Set();
+    for (const from of folders) {
+      const { inotify } = this.#events;
+      const listener: ScanListener = {
+        ...this.#listener(() => undefined),
+        folder: (relative, descriptor) => {
+          if (descriptor > 0) this.#events.watched(descriptor, relative);
+        },
+      };
+      for await (const found of scan(this.#watch, listener, { from, inotify })) {
+        if (this.#options.signal.aborted) return;
+        const ready = await this.#readyNow(found, { wasThere: false, touched: false });
+        if (ready) yield ready;
+      }
+    }
+  }
+
+  async *#lookAtHappened(): AsyncGenerator<Found> {
+    const happened = [...this.#happened.values()];
+    this.#happened = new Map();
+    for (let at = 0; at < happened.length; at += filesAtATime) {
+      const some = happened.slice(at, at + filesAtATime);
+      yield* this.#lookAtFiles(
+        some.map(({ file }) => file),
+        (index) => some[index]?.touched === true,
+      );
     }
   }
 
   async *#lookAtSettled(): AsyncGenerator<Found> {
-    for (const file of this.#settling.due()) {
+    const due = [...this.#readiness.settling.due()];
+    for (let at = 0; at < due.length; at += filesAtATime)
+      yield* this.#lookAtFiles(due.slice(at, at + filesAtATime), () => false);
+  }
+
+  async *#lookAtFiles(
+    files: readonly WatchedFile[],
+    isTouched: (index: number) => boolean,
+  ): AsyncGenerator<Found> {
+    const seen = await lookAt(this.#watch, files);
+    for (const [index, file] of files.entries()) {
       if (this.#options.signal.aborted) return;
-      const stats = await look(file.watch, file.relative, this.#options.log);
-      if (!stats?.isFile()) this.#settling.forget(file.path);
-      else if (this.#isReady({ file, stats }, false)) yield { file, stats };
+      const state = seen[index];
+      if (state?.kind !== "file") this.#readiness.settling.forget(file.path);
+      else {
+        const ready = await this.#readyNow(
+          { file, ...state },
+          { wasThere: false, touched: isTouched(index) },
+        );
+        if (ready) yield ready;
+      }
     }
+  }
+
+  /** The file as it is to be handed out, if it is ready: as it stands now, however long others took since it was seen. */
+  async #readyNow(found: Sighting, circumstances: Circumstances): Promise<Found | undefined> {
+    if (!this.#isReady(found, circumstances)) return undefined;
+    if (performance.now() - found.seenMs < freshMs) return found;
+    const [now] = await lookAt(this.#watch, [found.file]);
+    if (now?.kind !== "file") {
+      this.#readiness.settling.forget(found.file.path);
+      return undefined;
+    }
+    const again = { file: found.file, ...now };
+    return this.#isReady(again, { ...circumstances, touched: false }) ? again : undefined;
+  }
+
+  #isReady(found: Sighting, circumstances: Circumstances): boolean {
+    const { path } = found.file;
+    if (!this.#busy.has(path)) return this.#readiness.isReady(found, circumstances);
+    this.#busy.set(path, true);
+    return false;
   }
 
   /** Until an event comes, something may have settled, or the next full look is due. */
   async #waitForNext(): Promise<void> {
-    const waitMs = Math.min(this.#rescanAtMs, this.#settling.nextMs) - performance.now();
-    if (this.#events.size > 0 || waitMs <= 0) return;
+    const waitMs = Math.min(this.#rescanAtMs, this.#readiness.settling.nextMs) - performance.now();
+    if (this.#happened.size + this.#folders.size > 0 || waitMs <= 0) return;
     const woken = new AbortController();
     const stop = () => woken.abort();
     this.#wake = stop;
@@ -236,78 +327,5 @@ export class WatchCandidates {
     await pause(waitMs, woken.signal);
     this.#options.signal.removeEventListener("abort", stop);
     this.#wake = undefined;
-  }
-
-  /**
-   * Whether to send it now; if not yet, it is noted as settling. The one place where a file becomes ready.
-   *
-   * @param wasThere it was there before anybody looked
-   */
-  #isReady({ file, stats }: Found, wasThere: boolean): boolean {
-    if (this.#busy.has(file.path)) {
-      this.#busy.set(file.path, true);
-      return false;
-    }
-    if (this.#isRefused({ file, stats })) {
-      this.#settling.forget(file.path);
-      return false;
-    }
-    const fingerprint = fingerprintOf(stats);
-    if (this.#isKnown(file, fingerprint) || this.#isLeftAlone(file, fingerprint, wasThere)) {
-      this.#settling.forget(file.path);
-      return false;
-    }
-    return this.#settling.isStill(file, fingerprint);
-  }
-
-  #isKnown(file: WatchedFile, fingerprint: Fingerprint): boolean {
-    const entry = this.#options.ledger.file(file.path);
-    if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
-    this.#options.onSent(file.path);
-    return true;
-  }
-
-  /** Decided once for each state of a file: what is left alone is not sent because time goes by, nor the other way round. */
-  #isLeftAlone(file: WatchedFile, fingerprint: Fingerprint, wasThere: boolean): boolean {
-    const { path } = file;
-    const left = this.#leftAlone.get(path);
-    if (left !== undefined && sameSizeAndTime(left, fingerprint)) return true;
-    this.#leftAlone.delete(path);
-    if (!this.#isNoneOfOurs(file, fingerprint, wasThere)) return false;
-    this.#leftAlone.set(path, { size: fingerprint.size, mtime: fingerprint.mtime });
-    return true;
-  }
-
-  #isNoneOfOurs(file: WatchedFile, fingerprint: Fingerprint, wasThere: boolean): boolean {
-    const { ledger, config } = this.#options;
-    if (wasThere && !config.existing && !ledger.file(file.path)) return true;
-    const isOld = wasThere
-      ? isTooOld(fingerprint, config.maxAgeMs, ledger.brokersNowMs)
-      : cameTooOld(fingerprint, config.maxAgeMs);
-    return isOld && !this.#isBack(file, fingerprint);
-  }
-
-  /** Whether it was sent, noted as gone, and is there again just as it was: that is to be noted, however old it is. */
-  #isBack(file: WatchedFile, fingerprint: Fingerprint): boolean {
-    const entry = this.#options.ledger.file(file.path);
-    return entry?.state === "gone" && entry.checksum !== undefined && sameFingerprint(entry, fingerprint);
-  }
-
-  #isRefused({ file, stats }: Found): boolean {
-    const { path } = file;
-    const problem = pathProblem(path);
-    const reason = problem === undefined ? numbersProblem(stats) : `its path ${problem}`;
-    if (reason === undefined) {
-      this.#refused.delete(path);
-      return false;
-    }
-    if (this.#refused.get(path) !== reason) {
-      this.#refused.set(path, reason);
-      const name = pathToDisplay(path);
-      this.#options.log.error(`${name}: can't be sent: ${reason}`);
-      this.#options.observer.failed("refused", name, reason);
-      this.#options.onRefused(path, reason);
-    }
-    return true;
   }
 }

@@ -21,6 +21,8 @@ export class Watch {
   readonly #root: Buffer;
   readonly #include: Bun.Glob[];
   readonly #exclude: Bun.Glob[];
+  /** Of folders in which nothing is wanted: they are not even read. */
+  readonly #excludedFolders: Bun.Glob[];
   readonly #includesAll: boolean;
 
   constructor(config: WatchConfig, access: FileAccess) {
@@ -30,6 +32,7 @@ export class Watch {
     this.#root = Buffer.from(config.path, "utf8");
     this.#include = config.include.map((pattern) => new Bun.Glob(pattern));
     this.#exclude = config.exclude.map((pattern) => new Bun.Glob(pattern));
+    this.#excludedFolders = config.exclude.flatMap(folderGlob);
     this.#includesAll = config.include.includes("**/*");
   }
 
@@ -65,8 +68,16 @@ export class Watch {
 
   /** Whether to look into a folder of this relative path. */
   entersFolder(relative: string): boolean {
-    return relative === "" || (this.config.recursive && !isHidden(relative));
+    if (relative === "") return true;
+    if (!this.config.recursive || isHidden(relative)) return false;
+    return !this.#excludedFolders.some((glob) => glob.match(pathToGlobName(relative)));
   }
+}
+
+/** Of a glob that leaves out all that is in some folders, the one of the folders themselves. */
+function folderGlob(pattern: string): Bun.Glob[] {
+  const [, folders] = /^(.+?)\/\*\*(?:\/\*)?$/.exec(pattern) ?? [];
+  return folders === undefined ? [] : [new Bun.Glob(folders)];
 }
 
 function isHidden(relative: string): boolean {

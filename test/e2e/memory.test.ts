@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { differences } from "../support/compare.ts";
 import { useScenes } from "../support/scene.ts";
@@ -44,3 +44,17 @@ test(
   },
   timeoutMs,
 );
+
+test("16,000 watched folders cost a few hundred bytes each", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  for (let at = 0; at < 16_000; at++) await mkdir(join(source, `folder-${at}`));
+  const uploader = await scene.uploader(source, { uploader: { rescan: "1h" } });
+  await writeFile(join(source, "first"), "first");
+  await uploader.waitForLine(/first: successfully processed/);
+  for (const at of [0, 15_999]) {
+    await writeFile(join(source, `folder-${at}`, "file"), "content");
+    await uploader.waitForLine(new RegExp(`folder-${at}/file: successfully processed`));
+  }
+  expect((await uploader.peakMemoryBytes()) / mebibyte).toBeLessThan(110);
+});

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Log } from "../../../agent/observe/log.ts";
 import { FileAccess } from "../../../agent/uploader/file-access.ts";
-import { type ScanReport, scan } from "../../../agent/uploader/scan.ts";
+import { scan } from "../../../agent/uploader/scan.ts";
 import { Watch } from "../../../agent/uploader/watched-file.ts";
 
 const folders: string[] = [];
@@ -33,23 +33,29 @@ async function lookAt(path: (folder: string) => string) {
     { path: path(folder), as: "", include: ["**/*"], exclude: [], recursive: true },
     new FileAccess(folder, Number.POSITIVE_INFINITY, log),
   );
-  const report: ScanReport = { complete: true };
+  const unreadable: string[] = [];
+  const listener = {
+    isKnown: () => false,
+    unwanted: () => undefined,
+    folder: () => undefined,
+    unreadable: (relative: string, error: NodeJS.ErrnoException) =>
+      void unreadable.push(`${relative} ${error.code}`),
+  };
   const found: string[] = [];
   // Nothing is closed to root.
   if (isRoot) process.seteuid?.(nobody);
-  for await (const { file } of scan(watch, log, report)) found.push(file.path);
-  return { found, report };
+  for await (const { file } of scan(watch, listener)) found.push(file.path);
+  return { found, unreadable };
 }
 
-test("a folder that the agent has no right to does not keep a look from being complete", async () => {
-  const { found, report } = await lookAt((folder) => folder);
+test("a folder that the agent has no right to is told of, and the others are read", async () => {
+  const { found, unreadable } = await lookAt((folder) => folder);
   expect(found).toEqual(["a.txt"]);
-  expect(report).toEqual({ complete: true });
+  expect(unreadable).toEqual(["lost+found EACCES"]);
 });
 
-test("a watch that the agent has no right to does", async () => {
-  const { found, report } = await lookAt((folder) => join(folder, "lost+found"));
+test("so is a watch that the agent has no right to", async () => {
+  const { found, unreadable } = await lookAt((folder) => join(folder, "lost+found"));
   expect(found).toEqual([]);
-  expect(report.complete).toBe(false);
-  expect(report.problem).toContain("can't be read");
+  expect(unreadable).toEqual([" EACCES"]);
 });
