@@ -9,7 +9,7 @@ import type { Log } from "../observe/log.ts";
 import type { SharedTrouble } from "../observe/troubles.ts";
 import { explainSecurity } from "./errors.ts";
 import { knock } from "./knock.ts";
-import { offeredMechanisms } from "./protocol-look.ts";
+import { answersAtAll, offeredMechanisms } from "./protocol-look.ts";
 import type { Properties } from "./settings.ts";
 import type { BrokerStatistics } from "./statistics.ts";
 import { explainHandshake, type TlsProperties } from "./tls-look.ts";
@@ -161,6 +161,14 @@ export class ClientWatch {
       this.#watched.log.debug(`looking at the certificate of ${address}: ${messageOf(error)}`);
       return undefined;
     }
+  }
+
+  /** Whether any of `kafka.brokers` answers, on a connection of its own. */
+  async isAnswered(): Promise<boolean> {
+    const { properties } = this.#watched;
+    const isTls = String(properties["security.protocol"]).endsWith("ssl");
+    const answers = bootstrapOf(properties).map((broker) => answersAtAll(broker, isTls));
+    return (await Promise.all(answers)).includes(true);
   }
 
   /** What the broker says of how it wants clients to log in, where the client does it otherwise; undefined: it does not, or nothing. */

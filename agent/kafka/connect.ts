@@ -5,7 +5,7 @@
 import type { EventEmitter } from "node:events";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../config/config.ts";
-import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
+import { type AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { bootstrapOf, ClientWatch, type Obstacle } from "./client-watch.ts";
 import { codes, KafkaError, kafkaError, tlsUnknown, tlsWanted } from "./errors.ts";
@@ -112,18 +112,18 @@ async function refine(error: unknown, properties: Properties, watch: ClientWatch
   if (!(error instanceof KafkaError)) return error;
   const [broker = "", ...others] = bootstrapOf(properties);
   const isPlain = !String(properties["security.protocol"]).includes("ssl");
-  if (isUnreachable(error)) {
+  if (error.unanswered) {
     if (isPlain && (await speaksTls(broker))) return new KafkaError(connecting, codes.ssl, tlsWanted, error);
     if (!isPlain && (await speaksPlaintext(broker)))
       return new KafkaError(connecting, codes.ssl, tlsUnknown, error);
   }
   const known = await watch.reason();
-  if (!isPlain && !known && isUnreachable(error)) {
+  if (!isPlain && !known && error.unanswered) {
     const reason = await watch.explainTls(broker);
     if (reason !== undefined) return new KafkaError(connecting, codes.ssl, reason, error);
   }
   if (known && known.kind !== "address") return refusal(known);
-  if (!isUnreachable(error)) return error;
+  if (!error.unanswered) return error;
   const login = await watch.explainLogin(broker);
   if (login !== undefined) return new KafkaError(connecting, codes.authentication, login, error);
   if (known) return new KafkaError(connecting, codes.resolve, known.reason, error);
@@ -131,12 +131,6 @@ async function refine(error: unknown, properties: Properties, watch: ClientWatch
   if (problems.size === 0) return error;
   return new KafkaError(connecting, error.code, `no broker can be reached: ${listProblems(problems)}`, error);
 }
-
-function isUnreachable({ code }: KafkaError): boolean {
-  return unreachable.has(code);
-}
-
-const unreachable = new Set<number>([codes.allBrokersDown, codes.transport, codes.timedOut, codes.resolve]);
 
 function construct<C extends Client>(make: (properties: Properties) => C, properties: Properties): C {
   try {
@@ -150,7 +144,12 @@ function refusedConfiguration(error: unknown): AgentError {
   const reason = messageOf(error);
   // The files were good a moment ago: they are being changed.
   if (/ssl\.(ca|certificate|key|keystore|crl)\.location/.test(reason))
-    return new AgentError(`kafka.tls: the client can't use its files: ${reason}`, "permanent", error);
+    return new KafkaError(
+      connecting,
+      codes.ssl,
+      `the client can't use the files of kafka.tls: ${reason}`,
+      error,
+    );
   const setting = reason.includes("ssl.cipher.suites") ? "kafka.tls.ciphers" : "kafka.options";
   return new ConfigurationError(`${setting}: the client refuses this configuration: ${reason}`, error);
 }

@@ -47,6 +47,7 @@ const permanent = new Set<number>([
   codes.saslAuthentication,
 ]);
 const fatal = new Set<number>([codes.fatal, codes.fenced, codes.fencedInstance]);
+const unanswered = new Set<number>([codes.transport, codes.resolve, codes.allBrokersDown, codes.timedOut]);
 const rebalancing = new Set<number>([codes.illegalGeneration, codes.rebalanceInProgress]);
 
 /** An error of the client or of a broker. */
@@ -57,6 +58,11 @@ export class KafkaError extends AgentError {
     super(`${what}: ${reason}`, severityOf(code), cause);
     this.name = "KafkaError";
     this.code = code;
+  }
+
+  /** No broker could be reached, or none answered in time. */
+  get unanswered(): boolean {
+    return unanswered.has(this.code);
   }
 
   /** The record or batch is larger than the topic takes now. */

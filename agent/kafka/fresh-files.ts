@@ -7,9 +7,10 @@ import { readFileSync } from "node:fs";
 import type { KafkaConfig, SaslConfig, TlsConfig } from "../config/config.ts";
 import { readSecretFile } from "../config/secret-files.ts";
 import { tlsFileProblems } from "../config/tls-files.ts";
-import { AgentError, codeOf } from "../lib/errors.ts";
+import { codeOf } from "../lib/errors.ts";
+import { codes, KafkaError } from "./errors.ts";
 
-/** With the secrets that are in the files now. Throws a permanent `AgentError` that names every file that can't be used now. */
+/** With the secrets that are in the files now. Throws a permanent `KafkaError` that names every file that can't be used now. */
 export function withFreshFiles(kafka: KafkaConfig): KafkaConfig {
   const problems: string[] = [];
   const secret = (key: string, file: string | undefined, before: string): string => {
@@ -22,7 +23,8 @@ export function withFreshFiles(kafka: KafkaConfig): KafkaConfig {
   const fresh = { ...kafka, tls: freshTls(kafka.tls, secret), sasl: freshSasl(kafka.sasl, secret) };
   for (const [key, problem] of fresh.tls ? tlsFileProblems(fresh.tls) : [])
     problems.push(`kafka.tls.${key}: ${problem}`);
-  if (problems.length > 0) throw new AgentError(problems.join("; "), "permanent");
+  if (problems.length > 0)
+    throw new KafkaError("connecting to Kafka", codes.authentication, problems.join("; "));
   return fresh;
 }
 

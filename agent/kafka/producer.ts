@@ -77,7 +77,8 @@ export class RecordProducer {
     this.#options = options;
     this.#client = client;
     const inspect = async (topic: string) => inspectTopic(await this.client(), topic);
-    this.#unacknowledged = new Unacknowledged(inspect, options.log);
+    const isAnswered = async () => (await watchOf(this.#client)?.isAnswered()) ?? true;
+    this.#unacknowledged = new Unacknowledged(inspect, isAnswered, options.log);
     this.#listen(client);
   }
 

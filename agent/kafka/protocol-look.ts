@@ -8,6 +8,8 @@ import { connect as connectSecurely } from "node:tls";
 import { hostAndPort } from "./address.ts";
 
 const answerMs = 5000;
+/** On a slow link that is full already. */
+const slowAnswerMs = 25_000;
 const correlation = 1;
 /** ApiVersions, version 0: the one request that needs no login. Size, key, version, correlation, no client id. */
 const apiVersions = Buffer.from("0000000a0012000000000001ffff", "hex");
@@ -19,6 +21,23 @@ const illegalSaslState = 34;
 export async function speaksPlaintext(broker: string): Promise<boolean> {
   const { host, port } = hostAndPort(broker);
   return (await ask(connect(port, host), "connect", apiVersions)) !== undefined;
+}
+
+/**
+ * Whether a broker, `host:port`, answers at all. A connection of its own, as another one can have a megabyte on its way that takes
+ * a minute.
+ */
+export async function answersAtAll(broker: string, isTls: boolean): Promise<boolean> {
+  const { host, port } = hostAndPort(broker);
+  const answer = isTls
+    ? ask(
+        connectSecurely({ host, port, rejectUnauthorized: false }),
+        "secureConnect",
+        apiVersions,
+        slowAnswerMs,
+      )
+    : ask(connect(port, host), "connect", apiVersions, slowAnswerMs);
+  return (await answer) !== undefined;
 }
 
 /**
@@ -52,6 +71,7 @@ function ask(
   socket: Socket,
   ready: "connect" | "secureConnect",
   request: Buffer,
+  patienceMs = answerMs,
 ): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     let answer = Buffer.alloc(0);
@@ -60,7 +80,7 @@ function ask(
       socket.destroy();
       resolve(result);
     };
-    const timer = setTimeout(end, answerMs);
+    const timer = setTimeout(end, patienceMs);
     socket.once("error", () => end());
     socket.once("close", () => end());
     socket.once(ready, () => socket.write(request));

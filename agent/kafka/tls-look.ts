@@ -134,7 +134,8 @@ function explainCertificate(broker: string, seen: Seen, tls: TlsProperties, now:
     const { host } = hostAndPort(broker);
     return `the brokers' certificate is for another host name: for ${names}, not for ${host}: check kafka.brokers and advertised.listeners (or kafka.tls.verify_hostname)`;
   }
-  const clock = `this device's clock says ${now.toISOString()}`;
+  // The day is enough: what is said again and again with another time is logged each time.
+  const clock = `this device's clock says ${now.toISOString().slice(0, 10)}`;
   const late = chain.find((one) => Date.parse(one.valid_to) < now.getTime());
   if (problem === "CERT_HAS_EXPIRED" && late) {
     return `${whose(late, own, broker)} expired on ${date(late.valid_to)} (${clock}): renew it`;

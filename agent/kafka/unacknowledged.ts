@@ -5,6 +5,7 @@
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Trouble } from "../observe/troubles.ts";
+import { KafkaError } from "./errors.ts";
 import type { TopicInspection } from "./inspect.ts";
 
 /** A record that waits for its acknowledgement. */
@@ -21,16 +22,22 @@ const what = "waiting for the brokers to store what was sent";
 
 export class Unacknowledged {
   readonly #inspect: (topic: string) => Promise<TopicInspection | undefined>;
+  readonly #isAnswered: () => Promise<boolean>;
   readonly #log: Pick<Log, "warn" | "info" | "troubles">;
   #trouble: Trouble | undefined;
   #isLooking = false;
 
-  /** @param inspect what the brokers tell of a topic; undefined: there is none */
+  /**
+   * @param inspect what the brokers tell of a topic; undefined: there is none
+   * @param isAnswered whether a broker answers, however much is on its way to it
+   */
   constructor(
     inspect: (topic: string) => Promise<TopicInspection | undefined>,
+    isAnswered: () => Promise<boolean>,
     log: Pick<Log, "warn" | "info" | "troubles">,
   ) {
     this.#inspect = inspect;
+    this.#isAnswered = isAnswered;
     this.#log = log;
   }
 
@@ -70,7 +77,9 @@ export class Unacknowledged {
       const found = await this.#inspect(topic);
       return found ? explainUnwritable(found, partition) : `topic ${topic} is not there any more`;
     } catch (error) {
-      return messageOf(error);
+      if (!(error instanceof KafkaError) || !error.unanswered) return messageOf(error);
+      // On a slow link the question waits behind what is on its way.
+      return (await this.#isAnswered()) ? undefined : "the brokers do not answer: see whether they hang";
     }
   }
 }

@@ -1,10 +1,12 @@
 import { beforeEach, expect, test } from "bun:test";
+import { codes, kafkaError } from "../../../agent/kafka/errors.ts";
 import type { TopicInspection } from "../../../agent/kafka/inspect.ts";
 import { explainUnwritable, Unacknowledged } from "../../../agent/kafka/unacknowledged.ts";
 import { Troubles } from "../../../agent/observe/troubles.ts";
 
 let lines: string[];
 let found: TopicInspection | undefined | Error;
+let isAnswered = true;
 let troubles: Troubles;
 let unacknowledged: Unacknowledged;
 
@@ -18,6 +20,7 @@ beforeEach(() => {
       if (found instanceof Error) throw found;
       return found;
     },
+    async () => isAnswered,
     { warn: say, info: say, troubles },
   );
 });
@@ -81,10 +84,17 @@ test("what waits for half a minute is said once, with the reason of now, and tha
 test("a slow link is no trouble, brokers that do not answer and a topic that is gone are", async () => {
   await unacknowledged.look(waiting(60_000));
   expect(lines).toEqual([]);
-  found = new Error("no broker can be reached");
+  found = kafkaError("looking up topic files", codes.timedOut);
   await unacknowledged.look(waiting(60_000));
+  expect(lines).toEqual([]);
+  isAnswered = false;
+  await unacknowledged.look(waiting(60_000));
+  expect(open()).toEqual([expect.stringContaining("do not answer")]);
+  found = kafkaError("looking up topic files", codes.topicAuthorization);
+  await unacknowledged.look(waiting(60_000));
+  expect(open()).toEqual([expect.stringContaining("deny this user the topic")]);
   found = undefined;
   await unacknowledged.look(waiting(60_000));
   expect(open()).toEqual(["topic files is not there any more"]);
-  expect(lines.length).toBe(2);
+  expect(lines.length).toBe(3);
 });

@@ -13,7 +13,7 @@ const passedOn = [
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsUnknown",
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, reason",
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
-  'agent/kafka/fresh-files.ts: new AgentError(problems.join("; ")',
+  'agent/kafka/fresh-files.ts: new KafkaError("connecting to Kafka", codes.authentication, problems.join("; ")',
   "agent/downloader/uploader-lines.ts: log[kind.level](message",
   "agent/observe/rare-warnings.ts: log.warn(line",
   "agent/observe/rare-warnings.ts: log.error(line",
