@@ -7,6 +7,7 @@ import { knockAtAll, listProblems } from "../kafka/knock.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
+import { examineCertificates } from "./certificates.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import type { Patience } from "./patience.ts";
 
@@ -38,6 +39,7 @@ export async function* reachBrokers(
     const producer = await patience.wait(openProducer(config, log, signal), loginMs);
     if (!producer) throw new KafkaError("connecting to Kafka", codes.timedOut, "no answer");
     yield* describeSecurity(kafka);
+    if (kafka.tls) yield* (await patience.wait(examineCertificates(kafka.brokers[0] ?? "", kafka.tls))) ?? [];
     return producer;
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;

@@ -7,9 +7,16 @@
 import type { Config } from "../config/config.ts";
 import type { Client } from "../kafka/connect.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
-import { brokerAddresses, inspectGroup, inspectTopic, type TopicInspection } from "../kafka/inspect.ts";
+import {
+  brokerAddresses,
+  brokerSettings,
+  inspectGroup,
+  inspectTopic,
+  type TopicInspection,
+} from "../kafka/inspect.ts";
 import { type NewTopic, newTopics, validateTopic } from "../kafka/new-topic.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
+import { groupConsumerProperties } from "../kafka/settings.ts";
 import type { Topics } from "../kafka/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
@@ -20,10 +27,11 @@ import { knockAtCluster, reachBrokers } from "./brokers.ts";
 import { examineClock } from "./clock.ts";
 import { type Finding, fail, ok, untried } from "./finding.ts";
 import { giveRights, makeTopic } from "./fixes.ts";
+import { examineHttp } from "./http.ts";
 import { examineName } from "./name.ts";
 import { examineOutput } from "./output.ts";
 import { Patience } from "./patience.ts";
-import { judgeMembers, judgeRights, neededRights } from "./rights.ts";
+import { judgeMembers, judgeRights, judgeSession, neededRights } from "./rights.ts";
 import { judgeChunks, judgeLedger } from "./topics.ts";
 import { examineWatches } from "./watches.ts";
 
@@ -37,7 +45,7 @@ export async function* examine(config: Config, log: Log, signal: AbortSignal): A
   const files = collect(
     config.role === "uploader"
       ? examineWatches(config.uploader, patience)
-      : examineOutput(config.downloader, patience),
+      : examineOutput(config.downloader, config.name, patience),
   );
   files.catch(() => undefined);
   const producer = yield* reachBrokers(config, log, signal, patience);
@@ -48,6 +56,7 @@ export async function* examine(config: Config, log: Log, signal: AbortSignal): A
     await patience.wait(producer.close(0), closeMs);
   }
   yield* await files;
+  yield* (await patience.wait(examineHttp(config.http, config.name))) ?? [];
 }
 
 async function collect(findings: AsyncGenerator<Finding>): Promise<Finding[]> {
@@ -80,6 +89,8 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
   const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, client, topic));
   const rights = examineGroupRights(config, client, patience);
   rights.catch(() => undefined);
+  const session = examineSession(parts, client, addresses[0]?.id ?? 0);
+  session.catch(() => undefined);
   const [chunks, ledger] = await Promise.all(looks);
   const circumstances = { kafka, brokers: addresses.length, ...chunkBytesOf(config) };
   yield* chunks?.findings ?? [];
@@ -88,6 +99,7 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
   if (ledger?.topic) yield* judgeLedger(ledger.topic, circumstances);
   const onRights = [...judgeTopicRights(config, [chunks?.topic, ledger?.topic]), ...(await rights)];
   yield* onRights;
+  yield* await session;
   const denied = onRights.some(({ level }) => level === "fail");
   if (!chunks?.topic || !ledger?.topic || denied) {
     const why = denied ? "a right is missing" : "a topic is missing";
@@ -191,6 +203,19 @@ async function examineGroupRights(config: Config, client: Client, patience: Pati
       return attempt(`rights on group ${needed.name}`, patience, look);
     });
   return (await Promise.all(looks)).flat();
+}
+
+/** Whether the brokers allow a member's session.timeout.ms; says nothing where that can't be known. */
+async function examineSession(
+  { config, patience }: Parts,
+  client: Client,
+  broker: number,
+): Promise<Finding[]> {
+  if (config.role !== "downloader") return [];
+  const { kafka, name, downloader } = config;
+  const properties = groupConsumerProperties(kafka, name, downloader.group, undefined);
+  const settings = await patience.wait(brokerSettings(client, broker).catch(() => undefined));
+  return settings ? judgeSession(downloader.group, Number(properties["session.timeout.ms"]), settings) : [];
 }
 
 /** A look that fails is a finding as well. */

@@ -1,9 +1,12 @@
 /** Can the downloader keep files in its output? What is written to find out is removed at once. */
 import { constants } from "node:fs";
-import { access, lstat, mkdtemp, open, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { access, lstat, mkdtemp, open, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { DownloaderConfig } from "../config/config.ts";
+import { readHolder } from "../downloader/output-lock.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
+import { lockFile } from "../lib/file-lock.ts";
 import { aboutBytes } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import type { Patience } from "./patience.ts";
@@ -14,18 +17,20 @@ const oddTypes: ReadonlyMap<number, string> = new Map([
   [0x794c7630, "overlayfs, as of a container: gone with it, unless a volume is mounted there"],
 ]);
 
+/** @param name of the agent: an output that it has itself, running, is no trouble */
 export async function* examineOutput(
   downloader: DownloaderConfig,
+  name: string,
   patience: Patience,
 ): AsyncGenerator<Finding> {
   const subject = `output ${downloader.output}`;
-  const found = await patience.wait(look(downloader, subject));
+  const found = await patience.wait(look(downloader, name, subject));
   if (found !== undefined) yield* found;
   else
     yield fail(subject, "the file system does not answer", "see whether its server, or its disk, is there");
 }
 
-async function look(downloader: DownloaderConfig, subject: string): Promise<Finding[]> {
+async function look(downloader: DownloaderConfig, name: string, subject: string): Promise<Finding[]> {
   const { output, requireMount, minFreeBytes } = downloader;
   try {
     const found = await stat(output);
@@ -37,12 +42,32 @@ async function look(downloader: DownloaderConfig, subject: string): Promise<Find
     const { bavail, bsize, ffree, files, type } = await statfs(output);
     return [
       ...(await tryWriting(output, subject)),
+      ...(await findHolder(output, name)),
       judgeSpace(bavail * bsize, minFreeBytes),
       ...(files > 0 && ffree === 0 ? [fail("disk", "no inode is free", "delete files there")] : []),
       ...judgeType(type, subject),
     ];
   } catch (error) {
     return [fail(subject, ...explain(error, output))];
+  }
+}
+
+/** Two downloaders with one output would be one member of the group; the second is refused. */
+async function findHolder(output: string, name: string): Promise<Finding[]> {
+  const store = join(output, ".streamsend");
+  const file = await open(join(store, "store"), constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+    () => undefined,
+  );
+  if (file === undefined) return [];
+  try {
+    if (lockFile(file.fd) !== "taken") return [];
+    const [held = ""] = await readdir(join(store, "holder")).catch(() => []);
+    const holder = readHolder(held);
+    if (holder?.agent === name && holder.host === hostname()) return [];
+    const text = `is in use by ${holder?.text ?? "another downloader"}`;
+    return [fail(`output ${output}`, text, "give each downloader an output of its own")];
+  } finally {
+    await file.close();
   }
 }
 

@@ -61,3 +61,17 @@ export function judgeMembers(
   const text = `has members of another pipeline (${said.join("; ")})`;
   return [warn(`group ${group}`, text, "give each pipeline a group of its own: set downloader.group")];
 }
+
+/** @param settings of a broker; those that it does not tell are taken for right */
+export function judgeSession(
+  group: string,
+  sessionMs: number,
+  settings: ReadonlyMap<string, string>,
+): Finding[] {
+  const least = Number(settings.get("group.min.session.timeout.ms") ?? 0);
+  const most = Number(settings.get("group.max.session.timeout.ms") ?? Number.POSITIVE_INFINITY);
+  if (sessionMs >= least && sessionMs <= most) return [];
+  const text = `the brokers allow a session.timeout.ms from ${least} to ${most}, not ${sessionMs}: it could not be joined`;
+  const fix = `set kafka.options: { session.timeout.ms: ${sessionMs < least ? least : most} }`;
+  return [fail(`group ${group}`, text, fix)];
+}

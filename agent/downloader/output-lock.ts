@@ -79,6 +79,12 @@ export class OutputLock {
 
 const maxPartBytes = 60;
 
+/** Who has it, of what the folder `holder` says; undefined: that can't be read. */
+export function readHolder(name: string): { agent: string; host: string; text: string } | undefined {
+  const [agent, host] = name.split(",").map(decoded);
+  return agent === undefined || host === undefined ? undefined : { agent, host, text: describe(name) };
+}
+
 /** As a name that every file system takes. */
 function holderName({ agent, host, pid, group, session }: Holder): string {
   return [agent, host, String(pid), group, session].map(encoded).join(",");

@@ -52,6 +52,8 @@ export class ClientWatch {
   readonly #fingerprint: string;
   /** By address. */
   readonly #standing = new Map<string, Standing>();
+  #leaderless: SharedTrouble | undefined;
+  #leaderlessLooks = 0;
   #isOver = false;
 
   constructor(client: EventEmitter, watched: Watched) {
@@ -97,6 +99,23 @@ export class ClientWatch {
     }
   }
 
+  /** To be called each time when the client says what it can't read, as nobody leads it: "topic files, partition 3". */
+  lookAtLeaders(leaderless: readonly string[]): void {
+    if (this.#isOver) return;
+    this.#leaderlessLooks = leaderless.length === 0 ? 0 : this.#leaderlessLooks + 1;
+    if (this.#leaderlessLooks > 0 && this.#leaderlessLooks <= patientLooks) return;
+    const [first, ...others] = leaderless;
+    const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+    const reason = first === undefined ? undefined : `no leader${more}: start the brokers that hold it`;
+    if (this.#leaderless?.reason === reason) return;
+    this.#leaderless?.end();
+    this.#leaderless = undefined;
+    if (first === undefined || reason === undefined) return;
+    const { log } = this.#watched;
+    this.#leaderless = log.troubles.share(first, reason);
+    if (this.#leaderless.isFirst) log.warn(`${first}: ${reason}; trying again until it works`);
+  }
+
   /** Whether it is known, and has been said, what keeps the client from the brokers; looks at it at once. */
   async explain(): Promise<boolean> {
     await Promise.all([...this.#standing.keys()].map((address) => this.#say(address)));
@@ -118,6 +137,7 @@ export class ClientWatch {
 
   /** The client is no more. */
   end(): void {
+    this.lookAtLeaders([]);
     this.#isOver = true;
     for (const address of [...this.#standing.keys()]) this.#forget(address);
   }

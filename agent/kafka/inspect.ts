@@ -3,7 +3,7 @@ import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import { pause } from "../lib/retry.ts";
 import type { Client } from "./connect.ts";
 import { codes, kafkaError } from "./errors.ts";
-import { describeTopic, lookUpTopic, type Topic } from "./topics.ts";
+import { describeSettings, describeTopic, lookUpTopic, type Topic } from "./topics.ts";
 
 const requestTimeoutMs = 10_000;
 
@@ -111,6 +111,11 @@ export function describeGroup(
       error ? reject(kafkaError(what, error)) : resolve(result.groups[0]),
     );
   });
+}
+
+/** A broker's own settings; empty where the right to read them (DESCRIBE_CONFIGS on the cluster) is missing. Throws a `KafkaError`. */
+export function brokerSettings(client: Client, id: number): Promise<Map<string, string>> {
+  return describeSettings(RdKafka.AdminClient.createFrom(client), { type: 4, name: String(id) });
 }
 
 /** A broker as clients are told to find it. */

@@ -40,10 +40,11 @@ export function watchForLoss(
       onLost();
     };
   }
-  onStatistics(client, log, (brokers) => {
+  onStatistics(client, log, ({ brokers, leaderless }) => {
     take?.(brokers);
     loss.look(brokers);
     watch?.look(brokers);
+    watch?.lookAtLeaders(leaderless);
   });
 }
 

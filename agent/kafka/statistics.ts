@@ -1,7 +1,7 @@
 /** What a client says about itself every ten seconds. Source of the fields: librdkafka's STATISTICS.md. */
 import type { EventEmitter } from "node:events";
 import { messageOf } from "../lib/errors.ts";
-import { count, fields, mapOf, type Shaped, text } from "../lib/shape.ts";
+import { count, fields, mapOf, type Shape, type Shaped, text } from "../lib/shape.ts";
 import type { Log } from "../observe/log.ts";
 import type { Client } from "./connect.ts";
 
@@ -10,31 +10,49 @@ export const statisticsEveryMs = 10_000;
 /** By the names that the client has for its brokers. */
 export type BrokerStatistics = Shaped<typeof statistics>["brokers"];
 
-const statistics = fields({
-  brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count }, { nodename: text })),
-});
+export interface Statistics {
+  brokers: BrokerStatistics;
+  /** What the client reads and can't, as nobody leads it: "topic files, partition 3". */
+  leaderless: readonly string[];
+}
+
+const flag: Shape<boolean> = (value) => value === true;
+const id: Shape<number> = (value) => (typeof value === "number" ? value : -1);
+
+const statistics = fields(
+  {
+    brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count }, { nodename: text })),
+  },
+  { topics: mapOf(fields({ partitions: mapOf(fields({ desired: flag, leader: id })) })) },
+);
 
 /** Hands on what a client says, for as long as it is connected. */
 export function onStatistics(
   client: Client,
   log: Pick<Log, "debug">,
-  take: (brokers: BrokerStatistics) => void,
+  take: (statistics: Statistics) => void,
 ): void {
   const events: EventEmitter = client;
   events.on("event.stats", ({ message }: { message: string }) => {
     if (!client.isConnected()) return;
-    let brokers: BrokerStatistics;
+    let read: Statistics;
     try {
-      brokers = readStatistics(message);
+      read = readStatistics(message);
     } catch (error) {
       // The client escapes nothing: a quotation mark in `client.id` is enough.
       return log.debug(`the client's statistics can't be read: ${messageOf(error)}`);
     }
-    take(brokers);
+    take(read);
   });
 }
 
 /** Throws when these are no statistics. */
-export function readStatistics(json: string): BrokerStatistics {
-  return statistics(JSON.parse(json)).brokers;
+export function readStatistics(json: string): Statistics {
+  const { brokers, topics = {} } = statistics(JSON.parse(json));
+  const leaderless: string[] = [];
+  for (const [topic, { partitions }] of Object.entries(topics)) {
+    for (const [partition, { desired, leader }] of Object.entries(partitions))
+      if (desired && leader < 0) leaderless.push(`topic ${topic}, partition ${partition}`);
+  }
+  return { brokers, leaderless };
 }

@@ -39,6 +39,12 @@ export async function speaksTls(broker: string): Promise<boolean> {
   return (await shakeHands(broker, {}, false)).secured;
 }
 
+/** Until when the broker's own certificate is good; undefined: it can't be seen. */
+export async function validUntil(broker: string): Promise<Date | undefined> {
+  const [own] = (await shakeHands(broker, {}, false)).chain;
+  return own && new Date(own.valid_to);
+}
+
 /**
  * Why a client with these properties gets no further at `host:port`, and what to do; undefined: nothing is wrong, or it can't be
  * found out. @param now by this device's clock

@@ -46,7 +46,7 @@ export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log
 export async function describeTopic(client: Client, name: string): Promise<Topic | undefined> {
   const found = await lookUpTopic(client, name);
   if (!found) return undefined;
-  const settings = await describeSettings(RdKafka.AdminClient.createFrom(client), name);
+  const settings = await describeSettings(RdKafka.AdminClient.createFrom(client), { type: 2, name });
   return {
     name,
     id: topicId(found),
@@ -122,11 +122,14 @@ async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted
   throw new AgentError(`topic ${name} was made but the brokers do not show it`, "retryable");
 }
 
-function describeSettings(admin: RdKafka.IAdminClient, name: string): Promise<Map<string, string>> {
-  const topicResource = 2;
+/** The settings of a topic (2) or a broker (4). Throws a `KafkaError`. */
+export function describeSettings(
+  admin: RdKafka.IAdminClient,
+  resource: { type: 2 | 4; name: string },
+): Promise<Map<string, string>> {
   return new Promise((resolve, reject) => {
-    admin._client.describeConfigs([{ type: topicResource, name }], requestTimeoutMs, (error, resources) => {
-      if (error) return reject(kafkaError(`reading the settings of ${name}`, error));
+    admin._client.describeConfigs([resource], requestTimeoutMs, (error, resources) => {
+      if (error) return reject(kafkaError(`reading the settings of ${resource.name}`, error));
       const entries = Object.entries(resources?.[0]?.entries ?? {});
       // A resource with an error of its own has no entries: the right to read settings is missing.
       resolve(new Map(entries.flatMap(([key, entry]) => (entry.value === null ? [] : [[key, entry.value]]))));

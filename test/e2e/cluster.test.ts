@@ -105,3 +105,22 @@ test("too few replicas in sync: the uploader says so while chunks wait, doctor f
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
   await http.waitForReadiness(true);
 });
+
+test("partitions without a leader: the downloader says so while they last", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const kafka = { partitions, replication: 1 };
+  const downloader = await scene.downloader(output, { kafka, settings: anyPort });
+  const http = await AgentHttp.of(downloader);
+  await http.waitForReadiness(true);
+  await second.kill();
+  try {
+    await http.waitForReadiness(false, /partition \d: no leader.*start the brokers that hold it/);
+  } finally {
+    await second.restart();
+  }
+  await http.waitForReadiness(true);
+  await writeLargeFile(join(source, "video.avi"), 1 << 20);
+  const uploader = await scene.uploader(source, { kafka });
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+});

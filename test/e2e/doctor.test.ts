@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import type { AgentProcess, StartOptions } from "../support/agent-process.ts";
 import { Faults } from "../support/faults.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
@@ -41,6 +42,8 @@ async function doctor(scene: Scene, settings: Settings, options: Options): Promi
   const { topic, ledger, brokers } = scene;
   const config = await scene.configuration({
     kafka: { brokers, topic, ledger, ledger_partitions: 4, ...options.kafka },
+    // Who has the default port on the tests' machine is not what they are about.
+    http: { listen: "off" },
     ...settings,
     ...options.settings,
   });
@@ -353,7 +356,34 @@ test("it finds an agent on another host that has the uploader's name", async () 
   ]);
 });
 
+test("it finds that its HTTP address is taken, by whom, and that its own running agent is no trouble", async () => {
+  const scene = await openScene();
+  await makeTopics(scene);
+  const running = await scene.uploader(await scene.folder("source"), { name: "other", settings: anyPort });
+  const { address: listen } = await AgentHttp.of(running);
+  const taken = await uploaders(scene, { settings: { http: { listen } } });
+  await expectOneFailure(taken, /http 127\.0\.0\.1:\d+: is taken by the agent other; fix: set http\.listen/);
+  const own = await uploaders(scene, { settings: { name: "other", http: { listen } } });
+  expect(own.output).toMatch(/ok +http .*: held by this agent/);
+});
+
 describe("it finds an output that", () => {
+  test("another downloader has, while it runs", async () => {
+    const scene = await openScene();
+    await makeTopics(scene);
+    const output = await scene.folder("output");
+    const running = await scene.downloader(output, { name: "other", settings: anyPort });
+    await (await AgentHttp.of(running)).waitForReadiness(true);
+    const held = async () => lines(await downloaders(scene, { downloader: { output } }), "FAIL");
+    let failures = await held();
+    while (failures.length === 0) failures = await held();
+    expect(failures).toEqual([
+      expect.stringMatching(/output .* is in use by other \(process \d+ on .*; fix: give each/),
+    ]);
+    const own = await downloaders(scene, { downloader: { output }, settings: { name: "other" } });
+    expect(lines(own, "FAIL")).toEqual([]);
+  });
+
   test("is missing, and does not make it", async () => {
     const scene = await openScene();
     const parent = await scene.folder("parent");

@@ -55,11 +55,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function doctor(scene: Scene, kafkaSettings: Settings) {
+async function doctor(scene: Scene, kafkaSettings: Settings, role = "uploader") {
   const config = await scene.configuration({
-    role: "uploader",
+    role,
     kafka: kafkaSettings,
     uploader: { watch: [{ path: await scene.folder("source") }] },
+    downloader: { output: await scene.folder("output") },
+    http: { listen: "off" },
   });
   const began = performance.now();
   const agent = scene.agent(["doctor", "--config", config]);
@@ -168,6 +170,12 @@ describe("what the brokers refuse is said with the cure, and on /readyz, when", 
     const line = /set one in kafka\.options between their group\.min\.session\.timeout\.ms/;
     await (await AgentHttp.of(downloader)).waitForReadiness(false, line);
     expect(downloader.output).not.toContain("Invalid session timeout");
+    const { failures } = await doctor(scene, { brokers: kafka.bootstrap }, "downloader");
+    expect(failures).toEqual([
+      expect.stringMatching(
+        /group streamsend: .* from 6000 to 10000, not 45000.*; fix: set kafka\.options: \{ session/,
+      ),
+    ]);
     const once = await scene.downloader(await scene.folder("output"), { args: ["--once"] });
     expect(await once.waitForExit()).toBe(1);
     expect(once.output).toMatch(line);

@@ -2,11 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { about, aboutBytes, count } from "../../../agent/doctor/amounts.ts";
 import { type Backlog, judgeBacklog } from "../../../agent/doctor/backlog.ts";
+import { judgeUntil } from "../../../agent/doctor/certificates.ts";
 import { judgeClock } from "../../../agent/doctor/clock.ts";
 import { fail, formatFinding, ok, summary, untried, warn } from "../../../agent/doctor/finding.ts";
 import { judgeName } from "../../../agent/doctor/name.ts";
 import { judgeSpace } from "../../../agent/doctor/output.ts";
-import { judgeMembers, judgeRights, neededRights } from "../../../agent/doctor/rights.ts";
+import { judgeMembers, judgeRights, judgeSession, neededRights } from "../../../agent/doctor/rights.ts";
 import { judgeChunks, judgeLedger } from "../../../agent/doctor/topics.ts";
 import { judgeInotify } from "../../../agent/doctor/watches.ts";
 import type { TopicInspection } from "../../../agent/kafka/inspect.ts";
@@ -152,6 +153,32 @@ test("a member of a group that reads another topic is a stranger, one that reads
   expect(judgeMembers(kafka, "inbox", [member("other")])).toMatchObject([
     { level: "warn", text: expect.stringContaining("streamsend-b on 10.0.0.7 reads other") },
   ]);
+});
+
+test("a session is as long as the brokers allow, or the length to set is said", () => {
+  const settings = new Map([
+    ["group.min.session.timeout.ms", "6000"],
+    ["group.max.session.timeout.ms", "10000"],
+  ]);
+  expect(judgeSession("inbox", 10_000, settings)).toEqual([]);
+  expect(judgeSession("inbox", 45_000, new Map())).toEqual([]);
+  expect(judgeSession("inbox", 45_000, settings)).toMatchObject([
+    { level: "fail", fix: "set kafka.options: { session.timeout.ms: 10000 }" },
+  ]);
+  expect(judgeSession("inbox", 1000, settings)[0]?.fix).toContain("6000");
+});
+
+test("a certificate that expires within two weeks, or has expired, is a warning", () => {
+  const day = 86_400_000;
+  const judge = (leftMs: number) =>
+    judgeUntil("certificate", "that of a:1", new Date(100 * day + leftMs), 100 * day);
+  expect(judge(30 * day)?.level).toBe("ok");
+  expect(judge(10 * day)).toMatchObject({
+    level: "warn",
+    text: "that of a:1 expires on 1970-04-21, in 10 days",
+  });
+  expect(judge(-day)).toMatchObject({ level: "warn", text: "that of a:1 expired on 1970-04-10" });
+  expect(judgeUntil("certificate", "", undefined, 0)).toBeUndefined();
 });
 
 test("folders near the limit of inotify are a warning, and an unknown limit is said to be unknown", () => {

@@ -9,7 +9,7 @@ function statistics(counts: Record<string, [disconnects: number, rx: number]>): 
     { name, source: "learned", state: "UP", disconnects, connects: disconnects + 1, rx },
   ]);
   const all = { name: "rdkafka#producer-1", brokers: Object.fromEntries(brokers), topics: {} };
-  return readStatistics(JSON.stringify(all));
+  return readStatistics(JSON.stringify(all)).brokers;
 }
 
 test("names the brokers whose connection was lost since the call before", () => {
@@ -26,6 +26,17 @@ test("a connection that never answered is not lost", () => {
   expect([...counter.lost(statistics({ a: [9, 5] }))]).toEqual([]);
   expect([...counter.lost(statistics({ a: [9, 7] }))]).toEqual([]);
   expect([...counter.lost(statistics({ a: [10, 7] }))]).toEqual(["a"]);
+});
+
+test("partitions that are read and have no leader are named, others are not", () => {
+  const partitions = {
+    "-1": { desired: false, leader: -1 },
+    "0": { desired: true, leader: 1 },
+    "1": { desired: true, leader: -1 },
+    "2": { desired: false, leader: -1 },
+  };
+  const all = { brokers: {}, topics: { files: { partitions }, empty: { partitions: {} } } };
+  expect(readStatistics(JSON.stringify(all)).leaderless).toEqual(["topic files, partition 1"]);
 });
 
 test("refuses what are no statistics", () => {
