@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { appendFile, unlink, writeFile } from "node:fs/promises";
+import { appendFile, readFile, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expectSameTree, leftovers } from "../support/compare.ts";
 import {
@@ -49,6 +49,8 @@ test("a file that arrived, of an uploader that was killed before it noted it as 
   // What is not the same any more is another version.
   await writeFile(join(source, "note.txt"), "twice");
   expect(await (await scene.uploader(source, { args: ["--once"] })).waitForExit()).toBe(0);
+  const target = join(output, "uploader/note.txt");
+  await waitUntil("it has arrived", async () => (await readFile(target, "utf8")) === "twice");
   await expectSameTree(source, join(output, "uploader"), [downloader]);
 });
 
