@@ -95,8 +95,9 @@ export class FilesBelow {
   }
 
   /** Opens a regular file for reading. `undefined`: there is none, or a link is on the way. */
-  async open({ root, relative }: Place): Promise<OpenedFile | undefined> {
-    const numbers = await call((answer) => this.#native.openBelow(root, relative, answer));
+  async open(place: Place): Promise<OpenedFile | undefined> {
+    const { root, relative } = place;
+    const numbers = await call(place, (answer) => this.#native.openBelow(root, relative, answer));
     const state = stateAt(numbers, 2);
     if (Number(numbers[0]) === noDescriptor && state.mode === 0n) return undefined;
     const fd = Number(numbers[0]) === noDescriptor ? undefined : Number(numbers[0]);
@@ -105,10 +106,11 @@ export class FilesBelow {
 
   /** What stands there, if anything, and what the file of a descriptor is like by now. */
   async look(
-    { root, relative }: Place,
+    place: Place,
     fd: number = noDescriptor,
   ): Promise<{ there: FileState | undefined; opened: FileState }> {
-    const numbers = await call((answer) => this.#native.lookBelow(root, relative, fd, answer));
+    const { root, relative } = place;
+    const numbers = await call(place, (answer) => this.#native.lookBelow(root, relative, fd, answer));
     return {
       there: numbers[0] === 0n ? undefined : stateAt(numbers, 1),
       opened: stateAt(numbers, 1 + stateNumbers),
@@ -132,14 +134,14 @@ export class FilesBelow {
   remove(place: Place, expected: Expected, trusting: boolean): Promise<Outcome> {
     const { root, relative } = place;
     return this.#effects.perform("remove", nameOf(place), () =>
-      outcome((answer) => this.#native.removeBelow(root, relative, pack(expected), trusting, answer)),
+      outcome(place, (answer) => this.#native.removeBelow(root, relative, pack(expected), trusting, answer)),
     );
   }
 
   /** Moves a file to a name that is free, in a folder that is there. @param trusting see `remove` */
   move(from: Place, expected: Expected, trusting: boolean, to: Place): Promise<Outcome> {
     return this.#effects.perform("rename", `${nameOf(from)} to ${nameOf(to)}`, () =>
-      outcome((answer) =>
+      outcome(from, (answer) =>
         this.#native.moveBelow(
           from.root,
           from.relative,
@@ -160,13 +162,15 @@ export class FilesBelow {
   makeFolders(place: Place): Promise<number> {
     return this.#effects.perform("make folder", nameOf(place), async () => {
       const { root, relative } = place;
-      return Number((await call((answer) => this.#native.makeFoldersBelow(root, relative, answer)))[0] ?? 0n);
+      return Number(
+        (await call(place, (answer) => this.#native.makeFoldersBelow(root, relative, answer)))[0] ?? 0n,
+      );
     });
   }
 
   /** What the processes that may be looked at have open for writing, without knowing on which device. */
   async listWriters(): Promise<{ inode: bigint; path: string }[]> {
-    const numbers = await call((answer) => this.#native.listWriters(answer));
+    const numbers = await call(undefined, (answer) => this.#native.listWriters(answer));
     return Array.from({ length: numbers.length / 3 }, (_, at) => ({
       inode: BigInt.asUintN(64, numbers[3 * at] ?? 0n),
       path: `/proc/${numbers[3 * at + 1]}/fd/${numbers[3 * at + 2]}`,
@@ -174,17 +178,18 @@ export class FilesBelow {
   }
 }
 
-function call(make: (answer: Answer) => void): Promise<BigInt64Array> {
+/** @param place what an error is said to be about */
+function call(place: Place | undefined, make: (answer: Answer) => void): Promise<BigInt64Array> {
   return new Promise((resolve, reject) => {
     make((error, bytes) => {
-      if (error) reject(error);
+      if (error) reject(place ? Object.assign(error, { path: nameOf(place) }) : error);
       else resolve(new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8));
     });
   });
 }
 
-async function outcome(make: (answer: Answer) => void): Promise<Outcome> {
-  return outcomes[Number((await call(make))[0])] ?? "other";
+async function outcome(place: Place, make: (answer: Answer) => void): Promise<Outcome> {
+  return outcomes[Number((await call(place, make))[0])] ?? "other";
 }
 
 function stateAt(numbers: BigInt64Array, at: number): FileState {
