@@ -150,6 +150,8 @@ export class ChaosAgent {
     this.disturbed();
     // Its last words and what it had begun are as after a kill.
     this.#killedAtMs.push(Date.now());
+    // Either of them may send what the other has sent, until one has seen that the name is not its own: as after a kill.
+    this.#killedAtMs.push(Date.now());
     first.kill("SIGSTOP");
     this.#changePort();
     this.start();
@@ -159,6 +161,7 @@ export class ChaosAgent {
   /** The name is this process' from now on; none: it is started anew. */
   decided(holder: Bun.Subprocess | undefined): void {
     this.#isContested = false;
+    this.#killedAtMs.push(Date.now());
     if (holder && holder !== this.#process) this.#changePort();
     if (holder) this.#process = holder;
     else this.start();

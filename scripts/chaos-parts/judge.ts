@@ -33,7 +33,7 @@ export interface Again {
   times: number;
   /** The versions of this path and checksum that the disk's downloader has named in its log. */
   versions: number;
-  /** The uploader was killed between the content's writing and its last publication. */
+  /** The uploader was killed, or another one had its name, between the content's writing and its last publication. */
   uploaderKilled: boolean;
   /** What the downloader remembers was deleted since the first publication. */
   storeDeleted: boolean;
@@ -46,7 +46,8 @@ export interface Again {
  * says so has to send it again; so that is a new version of the same content.
  */
 export function reasonOf(again: Again): string | undefined {
-  if (again.versions >= again.times && again.uploaderKilled) return "sent again after a kill of the uploader";
+  if (again.versions >= again.times && again.uploaderKilled)
+    return "sent again after a kill of the uploader, or by another of its name";
   if (again.ledgerLost) return "the ledger was lost in between";
   if (again.storeDeleted) return "the downloader's memory was deleted in between";
   return undefined;
