@@ -123,3 +123,54 @@ test("a version that is said to be sent, without its checksum or its place, is n
   const { ledger } = await openWith(entries);
   expect([...ledger.paths()]).toEqual(["whole"]);
 });
+
+const whole = {
+  checksum: "md5:5d41402abc4b2a76b9719d911017c592",
+  topic: "t",
+  partition: 0,
+  offset: 3,
+} as const;
+
+test("a path is known as sent, or as gone, once the ledger has it, and not before", async () => {
+  const { ledger, writes } = await openWith([goneFile("a", { ...whole, state: "sent" })]);
+  const entry = ledger.file("a");
+  if (!entry) throw new Error("it is not known");
+  const gone = ledger.put("a", { ...entry, state: "gone" });
+  const sent = ledger.put("b", { ...entry, version: 2 });
+  while (writes.length < 2) await Bun.sleep(0);
+  expect([ledger.file("a")?.state, ledger.file("b")?.state]).toEqual(["sent", undefined]);
+  expect([ledger.isPresent("a"), ledger.isPresent("b")]).toEqual([true, false]);
+  for (const end of writes.splice(0)) end();
+  await Promise.all([gone, sent]);
+  expect([ledger.file("a")?.state, ledger.file("b")?.state]).toEqual(["gone", "sent"]);
+});
+
+test("what is to be written of one path is written in the order in which it was asked for", async () => {
+  const { ledger, writes, written } = await openWith([goneFile("a", { ...whole, state: "sent" })]);
+  const entry = ledger.file("a");
+  if (!entry) throw new Error("it is not known");
+  const both = Promise.all([2, 3].map((version) => ledger.put("a", { ...entry, version })));
+  while (writes.length < 1) await Bun.sleep(0);
+  await Bun.sleep(1);
+  expect(writes).toHaveLength(1);
+  for (let left = 2; left > 0; left--) {
+    while (writes.length < 1) await Bun.sleep(0);
+    writes.pop()?.();
+  }
+  await both;
+  expect(written.map(({ value }) => (value as FileValue).version)).toEqual([2, 3]);
+  expect(ledger.file("a")?.version).toBe(3);
+});
+
+test("an entry with a version that nothing could follow is ignored, and one of an agent that had lost the name", async () => {
+  const held = { format: 1, instance: "x", host: "h", state: "released", highest: 5 } as const;
+  const { ledger } = await openWith([
+    goneFile("impossible", { ...whole, state: "sent", version: Number.MAX_SAFE_INTEGER }),
+    goneFile("before", { ...whole, state: "sent", epoch: 0 }),
+    { key: { kind: "name", uploader: "uploader" }, value: held },
+    goneFile("stale", { ...whole, state: "sent", epoch: 1 }),
+    goneFile("good", { ...whole, state: "sent", epoch: 2 }),
+    goneFile("without", { ...whole, state: "sent" }),
+  ]);
+  expect([...ledger.paths()]).toEqual(["before", "good", "without"]);
+});
