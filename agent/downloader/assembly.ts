@@ -10,7 +10,7 @@ import { codeOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
-import { type Chunk, chunkKey, decodeRecord, type VersionId } from "../wire/chunk.ts";
+import { type Chunk, chunkKey, type Decoded, decodeRecord, type VersionId } from "../wire/chunk.ts";
 import { BegunVersions } from "./begun.ts";
 import { Changes } from "./changes.ts";
 import type { Interval } from "./coverage.ts";
@@ -105,7 +105,7 @@ export class Assembly {
   /** Takes a record; resolves when the next one may come. Throws what a placement has thrown. */
   async take(record: IncomingRecord): Promise<void> {
     if (record.skipped !== undefined) return this.#options.unplaceable.skip(record.skipped, record);
-    const decoded = decodeRecord(record.headers, record.value);
+    const decoded = this.#decode(record);
     if (decoded.kind === "chunk") return void (await this.#takeChunk(decoded, record));
     if (decoded.kind === "abandoned") return this.#abandon(decoded, decoded.reason);
     this.#options.unplaceable.take(decoded, record);
@@ -116,11 +116,19 @@ export class Assembly {
    * whether it is a chunk of which something was missing.
    */
   async takeOnly(record: IncomingRecord, version: number): Promise<boolean> {
-    const decoded = decodeRecord(record.headers, record.value);
+    const decoded = this.#decode(record);
     if (decoded.kind === "chunk" && decoded.version === version) return this.#takeChunk(decoded, record);
     if (decoded.kind === "newer" && decoded.id?.version === version)
       this.#options.unplaceable.take(decoded, record);
     return false;
+  }
+
+  /** A version that nothing could follow is none: every later one of the path would count as older. */
+  #decode(record: IncomingRecord): Decoded {
+    const decoded = decodeRecord(record.headers, record.value);
+    const hasVersion = decoded.kind === "chunk" || decoded.kind === "abandoned" || decoded.kind === "corrupt";
+    if (!hasVersion || this.#options.ledger.canBeGiven(decoded.version, record.timestampMs)) return decoded;
+    return { kind: "broken", reason: "its version is further ahead of the brokers' time than a day" };
   }
 
   /** Whether every byte of the version is here: it is being verified, or about to be published. */

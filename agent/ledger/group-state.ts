@@ -22,6 +22,7 @@ import { MootReceipts } from "./moot-receipts.ts";
 import { type OwedReceipt, OwedReceipts } from "./owed-receipts.ts";
 import { notAnswered, Silence } from "./silence.ts";
 import { type Sent, Unsettled } from "./unsettled.ts";
+import { BrokerTime } from "./versions.ts";
 
 /** A request that stands in the ledger. */
 interface Asked extends VersionId {
@@ -45,6 +46,7 @@ const maxAskedBytes = 16 << 20;
 export class GroupState {
   readonly group: string;
   readonly #now: () => number;
+  readonly #brokerTime = new BrokerTime();
   readonly #delivered: DeliveredIndex;
   #failed = new DeliveredIndex(failedSlots);
   /** Of the newest such receipt of a path, the ledger offset after it. */
@@ -314,10 +316,21 @@ export class GroupState {
     return this.#moot.take(isOurs, count);
   }
 
-  /** Takes an entry as it is read. */
+  /**
+   * Whether an uploader that keeps the rules can have given the version: see `isPlausibleVersion`.
+   *
+   * @param timestampMs when the brokers appended the record that has it
+   */
+  canBeGiven(version: number, timestampMs: number): boolean {
+    this.#brokerTime.note(timestampMs);
+    return this.#brokerTime.isPlausible(version);
+  }
+
+  /** Takes an entry as it is read. One with a version that nothing could follow is nobody's. */
   take(logged: LoggedEntry): void {
     const { entry, offset, timestampMs } = logged;
     const { key, value } = entry;
+    if (!this.#isCredible(entry, timestampMs)) return;
     const heard = this.#silence.note(logged);
     if (heard !== undefined) this.#endSilence(heard, offset);
     if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset, timestampMs);
@@ -342,6 +355,11 @@ export class GroupState {
     if (offset < (this.#silentUploaders.get(uploader) ?? Number.POSITIVE_INFINITY)) return;
     this.#silentUploaders.delete(uploader);
     this.#incomplete = true;
+  }
+
+  #isCredible({ key, value }: Entry, timestampMs: number): boolean {
+    const version = key.kind === "file" ? (value as FileValue | null)?.version : undefined;
+    return this.canBeGiven("version" in key ? key.version : (version ?? 0), timestampMs);
   }
 
   #settle(id: VersionId): void {
