@@ -1,6 +1,6 @@
 /** What swallowed chunks, and how a downloader gets them back; the uploader's part is played by hand. */
 import { expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { leftovers, listFiles, md5sum } from "../support/compare.ts";
@@ -247,6 +247,24 @@ test("the receipt of a file that its uploader has forgotten is dropped, and noth
     (await ledgerOf(stage)).has(receiptKey(stage, "delivered", next.version)),
   );
   expect(agent.output.split("merge complete")).toHaveLength(3);
+});
+
+test("what is parked is looked at again after an upgrade also when the first try to begin fails", async () => {
+  const stage = await prepare();
+  const { kafka, scene, topicId } = stage;
+  const file = { ...fileOf(stage, 10, 1_000), chunkBytes: 1_000 };
+  await kafka.produce(scene.topic, chunksOf(file));
+  // An older agent did not understand it, noted where it is, and went on.
+  await kafka.commit(scene.group, scene.topic, 1, JSON.stringify({ store: "elsewhere", topic: topicId }));
+  const parked = [{ topic: topicId, partition: 0, from: 0, to: 1, what: "format 0" }];
+  const prepared = await scene.folder("prepared");
+  await mkdir(join(prepared, ".streamsend"), { mode: 0o700 });
+  await writeFile(join(prepared, ".streamsend/parked.json"), JSON.stringify(parked));
+  const output = `${prepared}-mounted-later`;
+  const agent = await scene.downloader(output);
+  await agent.waitForLine(/trying again until it works/);
+  await rename(prepared, output);
+  await agent.waitForLine(/till\/a\.bin: merge complete/);
 });
 
 test("an output without the right to write to one folder fails that folder's files only", async () => {
