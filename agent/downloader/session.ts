@@ -239,7 +239,8 @@ export class Session {
     if (record.offset > position) await this.#gaps.passed(record.partition, position, record.offset);
     await this.#assembly.take(record);
     this.#lastBytes = bytesOf(record);
-    leaveGarbage(this.#lastBytes + garbageOf.record);
+    // Without headers it is none of ours, and leaves little more than itself: a flood of them is not to cost a collection each.
+    leaveGarbage(this.#lastBytes + (record.headers ? garbageOf.record : garbageOf.foreign));
     this.#positions.set(record.partition, record.offset + 1);
   }
 

@@ -21,7 +21,7 @@ const maxNewerSlots = 1 << 17;
 /** So many files are remembered as refused, so that each is logged once: by a hash, as anybody may name them. */
 const maxRefused = 10_000;
 /** So many are said one by one; the many more that there may be, rarely. */
-const refusedAtOnce = 50;
+const refusedAtOnce = 30;
 
 export class UnplaceableRecords {
   readonly #topicId: string;

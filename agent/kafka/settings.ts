@@ -68,8 +68,8 @@ export function producerProperties(
   };
 }
 
-/** What was compressed when the topic's limit was eight times Kafka's default can be read when it is that again. */
-const leastBatchBytes = 8 << 20;
+/** What was compressed when the topic's limit was four times Kafka's default can be read when it is that again. */
+const leastBatchBytes = 4 << 20;
 
 /**
  * A member of the downloaders' group.

@@ -23,6 +23,8 @@ export const garbageOf = {
    * what is counted below, both reached 120 now and then.
    */
   record: 128 << 10,
+  /** Of a record that is nobody's chunk: itself, in a promise or two. */
+  foreign: 4 << 10,
   /** Of a file that gets its name: its ledger entry, log line, promises. */
   publication: 64 << 10,
   /**
