@@ -86,6 +86,8 @@ export interface UploaderConfig {
   readonly maxAgeMs: number | undefined;
   readonly existing: boolean;
   readonly rescanMs: number;
+  /** undefined: never. */
+  readonly rescanContentMs: number | undefined;
   readonly chunkBytes: number | "auto";
   readonly checksum: "md5" | "sha256";
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";

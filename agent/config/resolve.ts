@@ -103,6 +103,7 @@ function uploaderConfig(uploader: Settings["uploader"]): UploaderConfig {
     maxAgeMs: uploader.max_age ?? undefined,
     existing: uploader.existing,
     rescanMs: uploader.rescan,
+    rescanContentMs: uploader.rescan_content ?? undefined,
     chunkBytes: uploader.chunk,
     checksum: uploader.checksum,
     compression: uploader.compression,

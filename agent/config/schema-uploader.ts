@@ -61,6 +61,9 @@ export const uploader = z.strictObject({
     .prefault(true)
     .describe("Files that are there at start are sent too, unless they were already."),
   rescan: duration(1000).prefault("60s").describe("A full look besides the file system's events."),
+  rescan_content: durationOrOff(1000, Number.MAX_SAFE_INTEGER)
+    .prefault("off")
+    .describe("How often known files are read again, for changes that neither size nor times show."),
   chunk: sizeOrAuto(1024, LARGEST_MESSAGE_BYTES)
     .prefault("auto")
     .describe("Bytes per chunk. auto: as large as the topic takes."),

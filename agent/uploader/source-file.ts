@@ -152,10 +152,14 @@ export class SourceFile {
     return `${this.#algorithm}:${this.#digest}`;
   }
 
-  /** Whether the whole content has this checksum, of whichever kind. Throws like `read`. */
-  async hasChecksum(checksum: string): Promise<boolean> {
+  /**
+   * Whether the whole content has this checksum, of whichever kind. Throws like `read`.
+   *
+   * @param between waited for between two reads
+   */
+  async hasChecksum(checksum: string, between?: () => Promise<void>): Promise<boolean> {
     const algorithm = checksum.startsWith("sha256:") ? "sha256" : "md5";
-    return checksum === `${algorithm}:${await this.#hashAll(algorithm)}`;
+    return checksum === `${algorithm}:${await this.#hashAll(algorithm, between)}`;
   }
 
   /**
@@ -171,7 +175,7 @@ export class SourceFile {
     this.#isInDoubt = false;
   }
 
-  async #hashAll(algorithm: Algorithm): Promise<string> {
+  async #hashAll(algorithm: Algorithm, between?: () => Promise<void>): Promise<string> {
     const hasher = new Bun.CryptoHasher(algorithm);
     const { size } = this.#fingerprint;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
@@ -179,6 +183,7 @@ export class SourceFile {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
       await this.#fill(bytes, offset);
       hasher.update(bytes);
+      await between?.();
     }
     leaveGarbage(buffer.length);
     await this.compareState();

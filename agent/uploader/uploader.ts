@@ -9,6 +9,7 @@ import { pathToDisplay } from "../wire/path.ts";
 import { Afterwards } from "./afterwards.ts";
 import { Answers } from "./answers.ts";
 import { Candidates } from "./candidates.ts";
+import { ContentRescan } from "./content-rescan.ts";
 import { Lanes } from "./lanes.ts";
 import type { Found } from "./scan.ts";
 import { StalledLink } from "./stalled-link.ts";
@@ -51,7 +52,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const failed = new BoundedMap<string, unknown>(maxFailed);
   const candidates: Candidates = new Candidates({
     ...options,
-    isDone: () => !afterwards.isBusy,
+    isDone: () => !afterwards.isBusy && !contents.isBusy,
     onSent: (path) => afterwards.sent(path),
     onRefused: (path, reason) => failed.set(path, reason),
     onLooked: () => afterwards.looked(),
@@ -128,6 +129,8 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     }
   };
 
+  const contents = new ContentRescan({ ...options, candidates });
+  const rescanning = contents.run();
   answers.begin();
   for await (const found of candidates.ready()) {
     const id = { uploader: ledger.uploader, path: found.file.path };
@@ -145,7 +148,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   }
   ledger.feedback.onNews = undefined;
   await Promise.all(running);
-  await Promise.all([answers.end(), afterwards.end()]);
+  await Promise.all([answers.end(), afterwards.end(), rescanning]);
   producer.onLost = undefined;
   fatal.signal.throwIfAborted();
   return { failedCount: failed.count + candidates.unreadCount };

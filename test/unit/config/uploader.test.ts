@@ -13,6 +13,7 @@ test("an uploader's defaults are those of the documentation", async () => {
     maxAgeMs: undefined,
     existing: true,
     rescanMs: 60_000,
+    rescanContentMs: undefined,
     chunkBytes: "auto",
     checksum: "md5",
     compression: "none",
