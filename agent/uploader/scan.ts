@@ -1,5 +1,4 @@
 /** Looks at what is below a watch: at all of it, at a folder with all below it, or at single paths. */
-import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { codeOf } from "../lib/errors.ts";
 import { pathToBytes, pathToText } from "../wire/path.ts";
@@ -116,31 +115,6 @@ export async function lookAt(watch: Watch, files: readonly WatchedFile[]): Promi
 }
 
 const pathsAtATime = 64;
-
-/**
- * The state of what stands at a path that no scan has just found: each folder on the way has to be one, not a link to
- * somewhere else. `undefined`: nothing, or out of reach of a scan. Throws what the file system throws, also when the
- * watch itself is not there.
- */
-export function lookBelow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
-  return watch.access.run(() => lookBelowNow(watch, relative));
-}
-
-/** `lookBelow` as a part of what is under way with the watch's file system anyway. */
-export async function lookBelowNow(watch: Watch, relative: string): Promise<BigIntStats | undefined> {
-  await lstat(watch.native(""));
-  const segments = relative.split("/");
-  try {
-    for (let depth = 1; depth < segments.length; depth++) {
-      const folder = await lstat(watch.native(segments.slice(0, depth).join("/")));
-      if (!folder.isDirectory()) return undefined;
-    }
-    return await lstat(watch.native(relative), { bigint: true });
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
-    throw error;
-  }
-}
 
 /** Whether there is nothing at this path; false also when that can't be found out. */
 export async function isGone(watch: Watch, relative: string): Promise<boolean> {
