@@ -458,7 +458,10 @@ function toSent(id: VersionId, value: FileValue): Sent | undefined {
   const { state, size, checksum, topic, partition, offset, from } = value;
   if ((state !== "sent" && state !== "gone") || checksum === undefined) return undefined;
   if (topic === undefined || partition === undefined || offset === undefined) return undefined;
-  const where = from === undefined ? undefined : decodeFrom(from);
+  const all = from === undefined ? undefined : decodeFrom(from);
+  // The others may be many, and are read from nowhere.
+  const place = all?.offsets.find((one) => one.partition === partition);
+  const where = all && { topic: all.topic, offsets: place ? [place] : [] };
   return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
 }
 
