@@ -394,7 +394,7 @@ export class GroupState {
     // Each time its uploader has it after all it is tried once more.
     if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
       this.#sentAgainAt.set(chunkKey(sent), offset + 1);
-    if (sent && value?.state === "sent") this.#owe(sent, value);
+    if (sent && value) this.#owe(sent, value);
     if (!sent || this.isSettled(sent)) return;
     // Of what is that old, almost all was delivered and is forgotten, and nothing here tells the rest from it, but what
     // was known as missing before. What does not come by itself is not asked for: see `floor`.

@@ -295,6 +295,16 @@ test("in a ledger that was made anew what is delivered stays so, and has its rec
   ]);
 });
 
+test("in a ledger that was made anew what is gone and delivered has its receipt again, too", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.remake(noted(first, "gone"));
+  await log.allRead();
+  await ledger.tidy(all);
+  expect(log.written.map(({ key, value }) => [key.kind, value !== null])).toEqual([["delivered", true]]);
+});
+
 test("what another member has noted in a ledger that was made anew is not noted twice", async () => {
   const log = new MemoryLedger([noted(first), delivered(first)]);
   const ledger = await GroupLedger.open("group", log);
