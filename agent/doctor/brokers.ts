@@ -66,7 +66,7 @@ export async function knockAtCluster(
   return { findings, all: problems.size === brokers.length };
 }
 
-function brokerFailure(reason: string): Finding {
+export function brokerFailure(reason: string): Finding {
   const { what, fix } = withFix(reason, "check kafka.brokers, that they run, and the firewall");
   return fail("brokers", what, fix);
 }

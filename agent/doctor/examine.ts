@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import type { Client } from "../kafka/connect.ts";
+import { type Client, watchOf } from "../kafka/connect.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
 import {
   brokerAddresses,
@@ -23,7 +23,7 @@ import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { count } from "./amounts.ts";
 import { judgeBacklog, measureBacklog } from "./backlog.ts";
-import { knockAtCluster, reachBrokers } from "./brokers.ts";
+import { brokerFailure, knockAtCluster, reachBrokers } from "./brokers.ts";
 import { examineClock } from "./clock.ts";
 import { type Finding, fail, ok, untried } from "./finding.ts";
 import { giveRights, makeTopic } from "./fixes.ts";
@@ -37,6 +37,8 @@ import { examineWatches } from "./watches.ts";
 
 /** To let go of the brokers in order; the process ends anyhow. */
 const closeMs = 1000;
+/** For the addresses; what keeps the client from asking takes a moment to be found out. */
+const askMs = 4000;
 
 /** Gives findings as they are made. Throws a `ConfigurationError` where the client refuses `kafka.options`. */
 export async function* examine(config: Config, log: Log, signal: AbortSignal): AsyncGenerator<Finding> {
@@ -74,9 +76,15 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
   const { config, producer, patience } = parts;
   const { kafka } = config;
   const client = await producer.client();
-  const addresses = await patience.wait(brokerAddresses(client, kafka.topic));
+  const addresses = await patience.wait(
+    brokerAddresses(client, kafka.topic).catch(() => undefined),
+    askMs,
+  );
   if (!addresses) {
-    yield fail("brokers", "they do not say who belongs to the cluster", "see the brokers' logs");
+    const known = await patience.wait(watchOf(client)?.reason() ?? Promise.resolve(undefined));
+    yield known
+      ? brokerFailure(known.reason)
+      : fail("brokers", "they do not say who belongs to the cluster", "see the brokers' logs");
     return;
   }
   const unreachable = await knockAtCluster(addresses);
