@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { deviceNowMs } from "../lib/clock.ts";
 import { type Disk, replaceFile } from "../lib/disk.ts";
 import { AgentError, codeOf } from "../lib/errors.ts";
+import { nameDigest } from "../lib/name-hash.ts";
 import {
   count,
   fields,
@@ -188,9 +189,10 @@ export class Store {
         await this.#disk.remove(`${file}.json`);
         continue;
       }
+      await this.#rename(name, partialName(note));
       const partial = this.partial(note);
       // The note's time: a complete file has its source's already.
-      const changedMs = (await this.#disk.look(`${file}.json`))?.changedMs ?? 0;
+      const changedMs = (await this.#disk.look(`${partial.file}.json`))?.changedMs ?? 0;
       // A clock that was set back makes nothing younger than now.
       partial.placedAtMs = nowMs - Math.max(0, deviceNowMs() - changedMs);
       found.push(partial);
@@ -200,6 +202,13 @@ export class Store {
       if (bytes !== name && !names.has(bytes)) await this.#disk.remove(join(this.#partials, name));
     }
     return found;
+  }
+
+  /** Agents before this one named partials otherwise. A crash in between loses it, and it is read again. */
+  async #rename(from: string, to: string): Promise<void> {
+    if (from === to) return;
+    for (const end of ["", ".json"])
+      await this.#disk.rename(join(this.#partials, from + end), join(this.#partials, to + end));
   }
 
   /** Notes what of these partials is there. Their bytes must be on disk already. */
@@ -294,7 +303,7 @@ export class Store {
   }
 }
 
-/** The name of a version's partial: sorts by age, and is safe whatever the path is. */
+/** The name of a version's partial: sorts by age, and is safe whatever the path is, also beside one that was made up to meet it. */
 export function partialName(id: VersionId): string {
-  return `${id.version}-${Bun.hash.xxHash64(chunkKey(id)).toString(16).padStart(16, "0")}`;
+  return `${id.version}-${nameDigest(chunkKey(id))}`;
 }

@@ -6,6 +6,7 @@
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import { DeliveredIndex } from "../ledger/delivered-index.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
+import { nameDigest } from "../lib/name-hash.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
@@ -28,7 +29,7 @@ export class UnplaceableRecords {
   readonly #log: Log;
   readonly #observer: Observer;
   readonly #warnings: RareWarnings;
-  readonly #refused = new BoundedMap<number | bigint, undefined>(maxRefused);
+  readonly #refused = new BoundedMap<string, undefined>(maxRefused);
   readonly #newer = new DeliveredIndex(maxNewerSlots);
   #newerCount = 0;
   #parked: ParkedRange[] = [];
@@ -134,7 +135,7 @@ export class UnplaceableRecords {
 
   #refuse(refused: Extract<Unplaceable, { kind: "refused" }>, where: string): void {
     const name = nameOf(refused);
-    const hash = Bun.hash(name);
+    const hash = nameDigest(name);
     if (this.#refused.has(hash)) return;
     this.#refused.set(hash, undefined);
     this.#warnings.error("refused", `${name}: refused: ${refused.reason} (${where})`);

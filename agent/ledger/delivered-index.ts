@@ -1,8 +1,10 @@
 /**
  * The newest delivered version of each path, in 24 bytes a path: an open-addressed table of 106-bit hashes. Wide
- * enough that two paths never meet (a collision would lose a file): 10^6 paths, 10^-20. Bounded: when it is full,
+ * enough that two paths never meet (a collision would lose a file), by chance (10^6 paths, 10^-20) or on purpose. Bounded: when it is full,
  * the half with the lowest versions, that is, the oldest, is forgotten; a replay of those is published once more.
  */
+import { nameHash } from "../lib/name-hash.ts";
+
 const firstSlots = 1 << 12;
 const maxSlots = 1 << 21;
 /** In place of a version: the slot is taken, or what was put behind it would not be found. */
@@ -28,14 +30,14 @@ export class DeliveredIndex {
 
   /** The newest version noted for a key, `undefined` when there is none. */
   get(key: string): number | undefined {
-    const [high, low] = hash(key);
+    const [high, low] = nameHash(key);
     const version = this.#table[this.#find(high, low) + 2] as number;
     return version > 0 ? version : undefined;
   }
 
   /** Takes back what was noted for a key. */
   forget(key: string): void {
-    const [high, low] = hash(key);
+    const [high, low] = nameHash(key);
     const at = this.#find(high, low);
     if (this.#table[at + 2] !== 0) this.#table[at + 2] = forgotten;
   }
@@ -44,7 +46,7 @@ export class DeliveredIndex {
   set(key: string, version: number): void {
     if (version <= 0) return;
     if (this.#used * 4 >= this.#slots * 3) this.#makeRoom();
-    const [high, low] = hash(key);
+    const [high, low] = nameHash(key);
     this.#insert(high, low, version);
   }
 
@@ -81,8 +83,4 @@ export class DeliveredIndex {
       if (version > least) this.#insert(old[at] as number, old[at + 1] as number, version);
     }
   }
-}
-
-function hash(key: string): [number, number] {
-  return [Number(Bun.hash.xxHash64(key, 1n) >> 11n), Number(Bun.hash.xxHash64(key, 2n) >> 11n)];
 }

@@ -1,6 +1,7 @@
 /** The files that failed at their last try, for the status and its number; those of all times are counted by the metrics. */
 import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
 import { timeNow } from "../lib/clock.ts";
+import { nameDigest } from "../lib/name-hash.ts";
 import { cutTo } from "../wire/limits.ts";
 import { type Failure, type Listed, listed, shownPath } from "./status.ts";
 
@@ -11,7 +12,7 @@ const maxReason = 500;
 
 export class Failures {
   /** By path, so that a file that fails again at each rescan counts once; the oldest first. */
-  readonly #kept = new BoundedMap<string | bigint | number, Failure>(maxKept, {
+  readonly #kept = new BoundedMap<string, Failure>(maxKept, {
     most: maxBytes,
     of: (_, { path, reason }) => 200 + 2 * textBytes(path) + textBytes(reason),
   });
@@ -42,6 +43,6 @@ export class Failures {
 }
 
 /** What is shown of two long paths may be the same. */
-function keyOf(path: string): string | bigint | number {
-  return path === shownPath(path) ? path : Bun.hash(path);
+function keyOf(path: string): string {
+  return path === shownPath(path) ? path : nameDigest(path);
 }

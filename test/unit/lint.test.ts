@@ -30,6 +30,8 @@ const forbidden = [
   "const text = Date();",
   "const nowMs = performance.timeOrigin + performance.now();",
   "const isOld = deviceNowMs() - file.mtimeMs > ageMs;",
+  "const hash = Bun.hash(path);",
+  "const hash = Bun.hash.xxHash64(path, seed);",
   "native.removeBelow(root, relative, expected, true, answer);",
   "this.#native.moveBelow(root, relative, expected, true, to, name, answer);",
 ];
@@ -41,7 +43,7 @@ const allowed = {
   "agent/downloader/constants.ts": 'import { constants, type Stats } from "node:fs";',
   "agent/downloader/types.ts": 'import type { FileHandle } from "node:fs/promises";',
   "agent/downloader/reads.ts": 'import { readFile, stat } from "node:fs/promises";',
-  "agent/downloader/hash.ts": "const hash = Bun.hash.xxHash64(text);",
+  "agent/wire/numbers.ts": "const checksum = Bun.hash.crc32(bytes);",
   "agent/downloader/commit.ts": "await group.commit(positions, note);",
   "agent/lib/clock.ts": "export const deviceNowMs = () => Date.now();",
   "agent/observe/stamp.ts": "const stamp = new Date(deviceNowMs());",

@@ -1,0 +1,22 @@
+/**
+ * Hashes that stand for names which anybody may choose: a path, an uploader. Two names with the same hash would be taken for
+ * one file, so nobody may be able to have two meet on purpose, as can be done with every quick hash: with xxHash64 by
+ * words that undo each other's difference. SHA-256, cut, takes no longer.
+ */
+import { randomBytes } from "node:crypto";
+
+/** 128 bits as 32 lower-case hex digits, the same in every process: good as the name of a file, also where case is folded. */
+export function nameDigest(name: string): string {
+  return Bun.CryptoHasher.hash("sha256", name, "hex").slice(0, 32);
+}
+
+/** Of this process alone, so that nobody can have names crowd in one place of a table either. */
+const salt = randomBytes(16).toString("base64");
+const words = new Uint32Array(8);
+
+/** 106 bits as two halves of 53, each a whole number; another one in each process. */
+export function nameHash(name: string): [number, number] {
+  Bun.CryptoHasher.hash("sha256", salt + name, words);
+  const [a = 0, b = 0, c = 0, d = 0] = words;
+  return [a * 2 ** 21 + (b >>> 11), c * 2 ** 21 + (d >>> 11)];
+}
