@@ -11,6 +11,7 @@ import { nameSome } from "../ledger/group-follower.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import { notAnswered } from "../ledger/silence.ts";
 import type { Sent } from "../ledger/unsettled.ts";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { union } from "../wire/byte-ranges.ts";
@@ -151,6 +152,7 @@ export class Repair {
     let promisedBytes = 0;
     for (const sent of [...ledger.unsettled()]) {
       const key = chunkKey(sent);
+      leaveGarbage(garbageOf.keyCharacter * key.length);
       const state = this.#stateOf(sent);
       if (state === "elsewhere") continue;
       seen.add(key);

@@ -23,6 +23,7 @@ export class GroupFollower {
   #saidFloor = 0;
   /** Of these uploaders it was said that not all that is missing is worked on. */
   #saidOverflow = "";
+  #saidOverflowAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param now the monotonic clock, milliseconds */
   constructor(state: GroupState, log: EntryLog, now: () => number) {
@@ -128,12 +129,14 @@ export class GroupFollower {
     );
   }
 
-  /** Once for the same uploaders. */
+  /** Once for the same uploaders, and once a minute: strangers can have them change at any rate. */
   #sayOverflow(log: Log): void {
+    if (this.#now() - this.#saidOverflowAtMs < overflowMs) return;
     const uploaders = [...this.#state.overflowing()].sort();
     const all = uploaders.join(" ");
     if (all === this.#saidOverflow) return;
     this.#saidOverflow = all;
+    if (uploaders.length > 0) this.#saidOverflowAtMs = this.#now();
     if (uploaders.length > 0)
       log.warn(
         `more files of ${nameSome(uploaders)} are missing than are worked on at a time: the others follow when these are settled`,
@@ -142,6 +145,7 @@ export class GroupFollower {
 }
 
 const namedUploaders = 5;
+const overflowMs = 60_000;
 
 /** Some of them, and how many others. */
 export function nameSome(uploaders: readonly string[]): string {

@@ -40,8 +40,8 @@ const maxSilent = 10_000;
 const failedSlots = 1 << 18;
 const takenBackSlots = 1 << 19;
 /** Requests that are remembered; what is forgotten may be asked for once more. */
-const maxAsked = 40_000;
-const maxAskedBytes = 16 << 20;
+const maxAsked = 20_000;
+const maxAskedBytes = 6 << 20;
 
 export class GroupState {
   readonly group: string;

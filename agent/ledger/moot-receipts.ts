@@ -7,7 +7,7 @@ type Receipt = ReceiptKey<ReceiptKind>;
 
 /** So many are remembered; what does not fit is found when the ledger is read again. */
 const maxMoot = 10_000;
-const maxBytes = 6 << 20;
+const maxBytes = 2 << 20;
 
 export class MootReceipts {
   /** By key, with the offset of the ledger at which it was moot. */

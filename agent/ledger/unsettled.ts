@@ -32,7 +32,7 @@ interface Share {
 export const maxUnsettled = 10_000;
 const maxOfUploader = 2000;
 /** What all of them may take, and what one uploader's: a path and its `from` can be long. */
-const maxBytes = 12 << 20;
+const maxBytes = 6 << 20;
 const maxBytesOfUploader = maxBytes / 4;
 /** With less than this part of a full share left it is time to look for more. */
 const fewOfShare = 0.1;

@@ -25,6 +25,8 @@ export const garbageOf = {
   record: 128 << 10,
   /** Of a record that is nobody's chunk: itself, in a promise or two. */
   foreign: 4 << 10,
+  /** Of each character of a missing version's name, whenever it is looked at: a dozen maps are asked by it. */
+  keyCharacter: 16,
   /** Of a file that gets its name: its ledger entry, log line, promises. */
   publication: 64 << 10,
   /**

@@ -89,7 +89,7 @@ test("long paths and long lists of places take no more than their bytes, and oth
   for (let uploader = 0; uploader < 10; uploader++)
     for (let at = 0; at < 1000; at++) unsettled.put(loud(`loud-${uploader}`, at));
   // Each takes 34 kB at least.
-  expect(unsettled.size).toBeLessThan((12 << 20) / 33_000);
+  expect(unsettled.size).toBeLessThan((6 << 20) / 33_000);
   expect(unsettled.has(sent("till", 1))).toBe(true);
   for (let uploader = 0; uploader < 10; uploader++) {
     expect(countOf(unsettled, `loud-${uploader}`)).toBeGreaterThan(0);
