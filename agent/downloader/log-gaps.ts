@@ -9,7 +9,7 @@ import { RareWarnings } from "../observe/rare-warnings.ts";
 import { inLog } from "./positions.ts";
 
 export interface LogGapOptions {
-  group: Pick<Group, "bounds" | "knownEnd">;
+  group: Pick<Group, "bounds" | "knownEnd" | "reachedEnd">;
   /** The next offset to read, a partition; set on where nothing is left to be read. */
   positions: Map<number, number>;
   log: Log;
@@ -48,8 +48,11 @@ export class LogGaps {
     );
   }
 
-  /** When all that was still to be read expires, no record comes to tell it: what was sent there is not ahead any more. */
-  async skipExpiredIfDue(): Promise<void> {
+  /**
+   * When all that was still to be read expires, no record comes to tell it: what was sent there is not ahead any more. Nor does one
+   * behind the end of a stranger's transaction: there would be something to read for ever.
+   */
+  async skipMissingIfDue(): Promise<void> {
     const { group, positions, now } = this.#options;
     if (now() - this.#lastBoundsMs < boundsMs) return;
     this.#lastBoundsMs = now();
@@ -57,7 +60,17 @@ export class LogGaps {
       if ((group.knownEnd(partition) ?? position) <= position) continue;
       const { low, high } = await group.bounds(partition);
       if (low > position) positions.set(partition, inLog(this.#options, partition, position, low, high));
+      await this.#skipToEnd(partition);
     }
+  }
+
+  async #skipToEnd(partition: number): Promise<void> {
+    const { group, positions } = this.#options;
+    const position = positions.get(partition);
+    const end = group.reachedEnd(partition);
+    if (position === undefined || end === undefined || end <= position) return;
+    await this.passed(partition, position, end);
+    positions.set(partition, end);
   }
 
   /** The first offset that is still there; 0: it was asked for just now. */

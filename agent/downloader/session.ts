@@ -145,7 +145,7 @@ export class Session {
         // A member with nothing to do makes no durable point, and is no trouble either.
         if (now() - beganMs >= provenMs) works();
         if (this.#isDue(event.kind === "idle")) await this.#startDurablePoint();
-        if (event.kind === "idle") await this.#gaps.skipExpiredIfDue();
+        if (event.kind === "idle") await this.#gaps.skipMissingIfDue();
         await this.#repairIfDue();
         this.#recoveries.start();
         if (signal.aborted || (once && this.#isDone())) break;

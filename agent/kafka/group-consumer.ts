@@ -49,6 +49,11 @@ export interface Group {
   bounds(partition: number): Promise<{ low: number; high: number }>;
   /** The offset after the partition's last record, as of the last fetch; from memory. */
   knownEnd(partition: number): number | undefined;
+  /**
+   * Where the partition's end was found last, once it was: everything before it was handed out. Behind the last record there may be
+   * more of the log than that: the end of a transaction, or what compaction has left nothing of.
+   */
+  reachedEnd(partition: number): number | undefined;
   /** Commits and waits for the answer. */
   commit(positions: readonly Position[], metadata: string): Promise<void>;
   /** The group's other members, as people know them: `till-7 (10.0.0.7)`; those with partitions, if it is said which have any. */
@@ -63,6 +68,8 @@ export class GroupConsumer implements Group {
   readonly #right: string;
   readonly #effects: Effects;
   readonly #owned = new Set<number>();
+  /** By partition, where its end was found last. */
+  readonly #ends = new Map<number, number>();
   readonly #instance: string;
   readonly #group: string;
   /** The client must not be disconnected under it. */
@@ -100,6 +107,7 @@ export class GroupConsumer implements Group {
     watchForLoss(consumer, options, () => {
       member.#isLost = true;
     });
+    consumer.on("partition.eof", ({ partition, offset }) => member.#ends.set(partition, offset));
     consumer.subscribe([topic]);
     return member;
   }
@@ -135,6 +143,10 @@ export class GroupConsumer implements Group {
       // It is being closed, and counts as connected until that is over.
       return undefined;
     }
+  }
+
+  reachedEnd(partition: number): number | undefined {
+    return this.#ends.get(partition);
   }
 
   commit(positions: readonly Position[], metadata: string): Promise<void> {
@@ -211,7 +223,11 @@ export class GroupConsumer implements Group {
   }
 
   #begin(positions: Position[]): void {
-    for (const position of positions) this.#owned.add(position.partition);
+    for (const { partition } of positions) {
+      this.#owned.add(partition);
+      // Of when it was this member's before.
+      this.#ends.delete(partition);
+    }
     this.#consumer.incrementalAssign(positions.map((position) => ({ topic: this.#topic, ...position })));
   }
 

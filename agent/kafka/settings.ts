@@ -36,6 +36,9 @@ function connectionProperties(kafka: KafkaConfig, agentName: string): Properties
     "topic.metadata.refresh.interval.ms": 30_000,
     "allow.auto.create.topics": false,
     "log.connection.close": false,
+    // A stranger's hanging transaction must not stall files; nor hide what is behind it from whoever asks for a log's end: that
+    // a producer does, too, and the client sends this with its question.
+    "isolation.level": "read_uncommitted",
     "statistics.interval.ms": statisticsEveryMs,
     ...securityProperties(kafka),
   };
@@ -91,6 +94,7 @@ export function groupConsumerProperties(
     ...(instance === undefined ? {} : { "group.instance.id": instance }),
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 45_000,
+    "enable.partition.eof": true,
     // A disk that hangs for longer gives the partitions to another member.
     "max.poll.interval.ms": 600_000,
     ...kafka.options,
@@ -131,8 +135,6 @@ function consumerProperties(kafka: KafkaConfig, agentName: string, maxMessageByt
     // foreseen (the log was cut while it was read): "error" would be safer, but the client drops the partition
     // from that error, and the partition would stand still unnoticed.
     "auto.offset.reset": "earliest",
-    // A stranger's hanging transaction must not stall files.
-    "isolation.level": "read_uncommitted",
     // The client's own queue is memory on top of ours: 64 MiB by default. Small queues need the short back-off,
     // or fetching pauses for a second each time the queue is full.
     "queued.max.messages.kbytes": 4096,

@@ -178,6 +178,10 @@ export class Member implements Group {
     return this.#group.topic.high(partition);
   }
 
+  reachedEnd(): undefined {
+    return undefined;
+  }
+
   async commit(positions: readonly Position[], metadata: string): Promise<void> {
     const { turns, random } = this.#group;
     const askedAtMs = turns.nowMs;
