@@ -9,7 +9,13 @@ import { BoundedMap } from "../lib/bounded-map.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { pathProblem, pathToDisplay } from "../wire/path.ts";
-import { type Fingerprint, fingerprintOf, numbersProblem, sameFingerprint } from "./fingerprint.ts";
+import {
+  type Fingerprint,
+  fingerprintOf,
+  numbersProblem,
+  sameFingerprint,
+  sameSizeAndTime,
+} from "./fingerprint.ts";
 import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";
@@ -138,13 +144,18 @@ export class Readiness {
     const isOld = wasThere
       ? isTooOld(fingerprint, config.maxAgeMs, ledger.brokersNowMs)
       : cameTooOld(fingerprint, config.maxAgeMs);
-    return isOld && !this.#isBack(file, fingerprint);
+    return isOld && !this.#isTakenUp(file, fingerprint);
   }
 
-  /** Whether it was sent, noted as gone, and is there again just as it was: that is to be noted, however old it is. */
-  #isBack(file: WatchedFile, fingerprint: Fingerprint): boolean {
+  /**
+   * Whether it is a version that was taken up, and is to be brought to its end, however old it is by now: it was begun, and is
+   * to be finished or given up; or it was sent, and only looks different; or it was noted as gone, and is there again just as it was.
+   */
+  #isTakenUp(file: WatchedFile, fingerprint: Fingerprint): boolean {
     const entry = this.#options.ledger.file(file.path);
-    return entry?.state === "gone" && entry.checksum !== undefined && sameFingerprint(entry, fingerprint);
+    if (entry?.state === "sending") return true;
+    if (entry?.checksum === undefined) return false;
+    return entry.state === "sent" ? sameSizeAndTime(entry, fingerprint) : sameFingerprint(entry, fingerprint);
   }
 
   #isStillByMark(content: Mark): boolean {
