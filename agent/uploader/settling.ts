@@ -18,6 +18,8 @@ interface Waiting {
 
 /** A file that keeps changing settles twice as long each time, up to this many times. */
 const maxBackOff = 64;
+/** Also where files need not stand still at all, one that changed while it was read has to. */
+const leastBackedOffMs = 100;
 /** More files than this that keep changing are not told apart from others. */
 const maxBackedOff = 10_000;
 const postponeMs = 5000;
@@ -52,7 +54,9 @@ export class Settling {
     const before = this.#find(file.path);
     if (before && sameSizeAndTime(before.fingerprint, fingerprint))
       return nowMs >= before.sinceMs + before.waitMs;
-    const waitMs = this.#settleMs * (this.#backOff.get(file.path) ?? 1);
+    const backOff = this.#backOff.get(file.path);
+    const waitMs =
+      backOff === undefined ? this.#settleMs : Math.max(this.#settleMs, leastBackedOffMs) * backOff;
     this.#put({ file, fingerprint, sinceMs: nowMs, waitMs });
     return waitMs === 0;
   }

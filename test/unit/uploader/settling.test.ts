@@ -64,6 +64,23 @@ test("a file that something happens to has to stand still anew, though its size 
   expect(settling.has("another")).toBe(false);
 });
 
+test("a file that changed while it was read waits longer each time also where files need not stand still", () => {
+  const { clock, settling } = prepare(0);
+  expect(settling.isStill(file, seen("1"))).toBe(true);
+  for (const waitMs of [200, 400, 800]) {
+    settling.forget(file.path);
+    settling.ended(file.path, true);
+    expect(settling.isStill(file, seen("1"))).toBe(false);
+    clock.nowMs += waitMs - 1;
+    expect(settling.isStill(file, seen("1"))).toBe(false);
+    clock.nowMs += 1;
+    expect(settling.isStill(file, seen("1"))).toBe(true);
+  }
+  settling.forget(file.path);
+  settling.ended(file.path, false);
+  expect(settling.isStill(file, seen("2"))).toBe(true);
+});
+
 test("a file that changed while it was read waits twice as long each time, up to 64 times, until it was sent", () => {
   const { clock, settling } = prepare();
   const wait = () => {
