@@ -155,7 +155,7 @@ interface Parts<Role> {
 async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
   const { config, role, options, log, observer, producer, topics, attempt } = parts;
   const entries = await retry({ ...attempt, what: "reading the ledger" }, () =>
-    UploaderLedger.open(config.name, parts.ledger, countingGroups(role), log),
+    UploaderLedger.open(config.name, parts.ledger, countingGroups(role), log, role.afterGroups),
   );
   // Losing the name stops the work as a signal does.
   const evicted = new AbortController();

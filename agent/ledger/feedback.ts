@@ -6,6 +6,7 @@ import type { Log } from "../observe/log.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
 import { within } from "../wire/byte-ranges.ts";
 import type { DeliveredValue, Entry, FailedValue, FileValue, NeedsValue, ReceiptKey } from "../wire/entry.ts";
+import { KnownGroups } from "./known-groups.ts";
 import { type Request, Requests } from "./requests.ts";
 import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
 
@@ -19,7 +20,8 @@ export type News =
 export class Feedback {
   readonly #fileOf: (path: string) => FileValue | undefined;
   readonly #warnings: RareWarnings;
-  #requests = new Requests();
+  readonly #known: KnownGroups;
+  #requests: Requests;
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
   /** What can't be stored, of before the role began. */
@@ -31,15 +33,19 @@ export class Feedback {
   /**
    * @param groups whose receipts count; undefined: any group's
    * @param fileOf the entry of a path
+   * @param named groups that the settings name, whether they count or not
    */
   constructor(
     groups: readonly string[] | undefined,
     fileOf: (path: string) => FileValue | undefined,
     log: Log,
+    named: readonly string[] = groups ?? [],
   ) {
     this.#fileOf = fileOf;
     this.#warnings = new RareWarnings(log);
-    this.#receipts = new VersionReceipts(groups);
+    this.#known = new KnownGroups(named);
+    this.#receipts = new VersionReceipts(groups, this.#known);
+    this.#requests = new Requests(this.#known);
   }
 
   /** Takes an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
@@ -68,7 +74,7 @@ export class Feedback {
 
   /** The ledger is another one: what stood in it is asked for again there, at other offsets. */
   beginAnew(): void {
-    this.#requests = new Requests();
+    this.#requests = new Requests(this.#known);
   }
 
   /** A path has another entry now; `undefined`: none. */
@@ -81,6 +87,16 @@ export class Feedback {
   /** Paths of which something is asked for. */
   requested(): IterableIterator<string> {
     return this.#requests.paths();
+  }
+
+  /** Groups that ask for something of the path. */
+  askers(path: string): Iterable<string> {
+    return this.#requests.askers(path);
+  }
+
+  /** Whose share a group's requests count for: its own, or that of all groups that are not known. */
+  shareOf(group: string): string {
+    return this.#known.shareOf(group);
   }
 
   /**
@@ -106,6 +122,11 @@ export class Feedback {
   /** Whether every group that counts has the path's present version. */
   isDelivered(path: string): boolean {
     return this.#receipts.isDelivered(path);
+  }
+
+  /** Whether every group that counts, and every one that was ever seen to have a file, has the path's present version. */
+  isDeliveredToAll(path: string): boolean {
+    return this.#receipts.isDeliveredToAll(path);
   }
 
   /** Whether a group that counts can't store the path's present version. */
@@ -143,13 +164,12 @@ export class Feedback {
 
   #takeReceipt(receipt: GroupReceipt, isTakenBack: boolean): void {
     const { path, version, group } = receipt;
-    if (!this.#receipts.counts(group)) return;
     const entry = this.#fileOf(path);
     if (isTakenBack) {
       this.#early.takeBack(receipt);
       if (entry?.version === version) this.#receipts.takeBack(receipt);
     } else if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
-    else if (version >= (entry?.version ?? 0)) this.#early.put(receipt);
+    else if (this.#receipts.counts(group) && version >= (entry?.version ?? 0)) this.#early.put(receipt);
   }
 
   #takeEarly(path: string, entry: FileValue): void {
@@ -159,7 +179,10 @@ export class Feedback {
 
   /** A receipt of another content than was sent is nobody's word. */
   #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
-    if (receipt.verdict === "delivered" && (receipt.size !== size || receipt.checksum !== checksum)) return;
+    const isDelivered = receipt.verdict === "delivered";
+    if (isDelivered && (receipt.size !== size || receipt.checksum !== checksum)) return;
+    if (isDelivered) this.#known.saw(receipt.group);
+    if (!this.#receipts.counts(receipt.group)) return;
     if (!this.#receipts.put(receipt)) return;
     if (this.onNews) this.onNews({ kind: "receipt", receipt });
     else if (receipt.verdict === "failed") this.#failures.push(receipt);

@@ -56,6 +56,7 @@ export class UploaderLedger {
     reader: LedgerReader,
     groups: readonly string[] | undefined,
     log: Log,
+    named: readonly string[] | undefined,
   ) {
     this.uploader = uploader;
     this.#ledger = ledger;
@@ -64,7 +65,7 @@ export class UploaderLedger {
     this.#reader = reader;
     this.#log = log;
     this.#warnings = new RareWarnings(log);
-    this.feedback = new Feedback(groups, (path) => this.file(path), log);
+    this.feedback = new Feedback(groups, (path) => this.file(path), log, named);
     const name = {
       write: ledger.write.bind(ledger),
       readOn: () => this.#readOn(),
@@ -77,15 +78,17 @@ export class UploaderLedger {
    * Reads what is known of the uploader's files. Throws a `KafkaError` when the ledger can't be read.
    *
    * @param groups whose receipts count; undefined: any group's
+   * @param named groups that the settings name, whether they count or not
    */
   static async open(
     uploader: string,
     ledger: Ledger,
     groups: readonly string[] | undefined,
     log: Log,
+    named?: readonly string[],
   ): Promise<UploaderLedger> {
     const partition = ledger.partitionOf({ kind: "name", uploader });
-    const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), groups, log);
+    const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), groups, log, named);
     try {
       while (!self.#reader.caughtUp) await self.#readOn();
       self.feedback.endLoading();
@@ -345,7 +348,7 @@ export class UploaderLedger {
     await sideBySide(paths, writtenAtATime, async (path) => {
       const entry = this.file(path);
       if (!entry) return;
-      const isThere = entry.topic === chunksId || this.feedback.isDelivered(path);
+      const isThere = entry.topic === chunksId || this.feedback.isDeliveredToAll(path);
       const isOver = entry.state === "gone" || entry.state === "abandoned";
       if (entry.state === "gone" && !isThere && entry.checksum !== undefined)
         this.#sayLost(path, entry.version, "its file is gone, and so is the log that it was sent to");

@@ -4,6 +4,7 @@
  * uploader has noted it as sent.
  */
 import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
+import type { KnownGroups } from "./known-groups.ts";
 
 export type Verdict = "delivered" | "failed";
 
@@ -24,14 +25,19 @@ export interface GroupReceipt {
 
 /** So many groups fit; a bit each for what they have and for what they can't store. */
 export const maxGroups = 16;
+const everyGroup = (1 << maxGroups) - 1;
 
 export class VersionReceipts {
   readonly #groups: readonly string[] | undefined;
+  readonly #known: KnownGroups;
   readonly #bits = new Map<string, number>();
+  /** Of all groups that have any file. */
+  #seen = 0;
 
   /** @param groups whose word counts, at most `maxGroups`; undefined: any group's does, and one is enough */
-  constructor(groups: readonly string[] | undefined) {
+  constructor(groups: readonly string[] | undefined, known: KnownGroups) {
     this.#groups = groups?.slice(0, maxGroups);
+    this.#known = known;
   }
 
   /** Whether the group's word counts. */
@@ -39,12 +45,14 @@ export class VersionReceipts {
     return this.#groups === undefined || this.#groups.includes(group);
   }
 
-  /** Notes a receipt for the path's present version. Returns whether that is new. */
+  /** Notes a receipt for the path's present version. Returns whether that is new: where one group is enough, the first one's is. */
   put({ path, group, verdict }: GroupReceipt): boolean {
     const before = this.#bits.get(path) ?? 0;
     const after = before | this.#bit(group, verdict);
     this.#bits.set(path, after);
-    return after !== before;
+    if (verdict === "delivered") this.#seen |= this.#bit(group, verdict);
+    if (this.#groups !== undefined) return after !== before;
+    return ((verdict === "delivered" ? before : before >>> maxGroups) & everyGroup) === 0;
   }
 
   takeBack({ path, group, verdict }: GroupReceipt): void {
@@ -60,28 +68,36 @@ export class VersionReceipts {
 
   /** Whether every group that counts has it. */
   isDelivered(path: string): boolean {
+    return this.#isEnough(this.#bits.get(path) ?? 0);
+  }
+
+  /** Whether every group that counts, and every one that was ever seen to have a file, has it. */
+  isDeliveredToAll(path: string): boolean {
     const bits = this.#bits.get(path) ?? 0;
-    return (bits & this.#all) === this.#all;
+    return this.#isEnough(bits) && (bits & this.#seen) === this.#seen;
   }
 
   /** Whether every group that counts has it or can't store it. */
   isSettled(path: string): boolean {
     const bits = this.#bits.get(path) ?? 0;
-    return ((bits | (bits >>> maxGroups)) & this.#all) === this.#all;
+    return this.#isEnough(bits | (bits >>> maxGroups));
   }
 
-  /** Whether a group that counts can't store it and does not have it. */
+  /** Whether a group that counts can't store it and does not have it; where one is enough, none has it. */
   isFailed(path: string): boolean {
     const bits = this.#bits.get(path) ?? 0;
-    return ((bits >>> maxGroups) & ~bits & this.#all) !== 0;
+    const failed = (bits >>> maxGroups) & everyGroup;
+    return this.#groups === undefined ? failed !== 0 && (bits & everyGroup) === 0 : (failed & ~bits) !== 0;
   }
 
-  get #all(): number {
-    return this.#groups === undefined ? 1 : (1 << this.#groups.length) - 1;
+  #isEnough(bits: number): boolean {
+    if (this.#groups === undefined) return (bits & everyGroup) !== 0;
+    const all = (1 << this.#groups.length) - 1;
+    return (bits & all) === all;
   }
 
   #bit(group: string, verdict: Verdict): number {
-    const at = this.#groups === undefined ? 0 : this.#groups.indexOf(group);
+    const at = this.#groups === undefined ? this.#known.indexOf(group) : this.#groups.indexOf(group);
     if (at < 0) return 0;
     return 1 << (verdict === "delivered" ? at : at + maxGroups);
   }

@@ -1,23 +1,25 @@
 /**
- * Answers what groups ask to be sent again, beside the sending of new files and in the same lanes: few at a time, one a
- * path, never while the path is being sent, and ever more slowly for who asks ever again.
+ * Answers what groups ask to be sent again, beside the sending of new files and in lanes of its own: few at a time, one a
+ * path, never while the path is being sent, the groups in turns, and ever more slowly for who asks ever again.
  */
 import type { Request } from "../ledger/requests.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
 import { messageOf } from "../lib/errors.ts";
-import { Fifo } from "../lib/fifo.ts";
 import { Later } from "../lib/later.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
+import { lengthOf } from "../wire/byte-ranges.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Lanes } from "./lanes.ts";
 import { type ResendOutcome, resend } from "./resend.ts";
 import { ResendPace } from "./resend-pace.ts";
-import { isFatal, type UploadOptions } from "./upload-options.ts";
+import { Turns } from "./turns.ts";
+import { isFatal, StoppedError, type UploadOptions } from "./upload-options.ts";
 import type { WatchedFile } from "./watched-file.ts";
 
 export interface AnswersOptions extends UploadOptions {
   candidates: Candidates;
+  /** Not those of new files: neither waits for the other. */
   lanes: Lanes;
   /** Files that could not be sent, and why. */
   failed: BoundedMap<string, unknown>;
@@ -27,18 +29,37 @@ export interface AnswersOptions extends UploadOptions {
   onFatal(error: unknown): void;
 }
 
-/** Answers that wait for their turn in one lane, of one watch: one that does not answer holds up no other. */
-interface Turns {
+/** Answers in one lane, of one watch: one that does not answer holds up no other. */
+interface Lane {
   small: boolean;
   holder: object;
-  paths: Fifo<string>;
+  turns: Turns;
   underWay: number;
 }
 
+/** An answer that is under way. */
+interface Answer {
+  request: Request;
+  shares: ReadonlySet<string>;
+  lane: Lane;
+  /** Gives its place back. */
+  leave: () => void;
+  /** Whether it waits for its next turn. */
+  isPaused: boolean;
+  /** What counts already of what was sent, bytes. */
+  countedBytes: number;
+  /** Where it was at the beginning of its turn, and when that was, by the monotonic clock. */
+  turnAtBytes: number;
+  turnAtMs: number;
+}
+
+/** A turn ends after so many bytes, or after so long, if somebody else waits: a large file, or a slow link, holds nobody up. */
+const turnBytes = 16 << 20;
+const turnMs = 10_000;
 const maxSaidGone = 10_000;
 
-/** What a path waits for: its turn, not to be busy, or its pace, which is this version's. */
-type WaitsFor = "turn" | "free" | { paceOf: number };
+/** What a path waits for: its turn, not to be busy, or its pace, which is that of this version and these shares. */
+type WaitsFor = "turn" | "free" | { paceOf: number; shares: ReadonlySet<string> };
 
 export class Answers {
   readonly #options: AnswersOptions;
@@ -46,8 +67,10 @@ export class Answers {
   /** Paths that something is asked for of, and that wait. Each step of each costs the same, however many there are. */
   readonly #waiting = new Map<string, WaitsFor>();
   readonly #paced = new Later((path) => this.#queue(path));
-  readonly #turns = new Map<object, readonly [small: Turns, large: Turns]>();
+  readonly #lanes = new Map<object, readonly [small: Lane, large: Lane]>();
   readonly #underWay = new Set<string>();
+  /** What ends the waiting of those that are paused. */
+  readonly #paused = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
   /** Versions that are gone, and of which that was said. */
   readonly #saidGone = new BoundedMap<string, number>(maxSaidGone);
@@ -56,6 +79,9 @@ export class Answers {
   constructor(options: AnswersOptions) {
     this.#options = options;
     this.#warnings = new RareWarnings(options.log);
+    options.signal.addEventListener("abort", () => {
+      for (const resume of this.#paused) resume();
+    });
   }
 
   /** Begins with what was asked for before. */
@@ -66,11 +92,13 @@ export class Answers {
   /** Something is asked for of the path. */
   add(path: string): void {
     const waits = this.#waiting.get(path);
-    if (waits === undefined) this.#queue(path);
-    else if (typeof waits === "object" && this.#options.ledger.file(path)?.version !== waits.paceOf) {
+    if (waits === "free") return;
+    if (typeof waits === "object") {
+      const isSame = this.#options.ledger.file(path)?.version === waits.paceOf;
+      if (isSame && [...this.#sharesOf(path)].every((share) => waits.shares.has(share))) return;
       this.#paced.delete(path);
-      this.#queue(path);
     }
+    this.#queue(path);
   }
 
   /** The path is no longer busy. */
@@ -85,30 +113,33 @@ export class Answers {
     this.#paced.close();
   }
 
+  /** It waits for the turn of each group that asks for it. */
   #queue(path: string): void {
     const { ledger, candidates } = this.#options;
-    const [small, large] = this.#turnsOf(candidates.fileAt(path)?.watch ?? this);
-    const turns = ledger.file(path)?.from === undefined ? small : large;
+    const [small, large] = this.#lanesOf(candidates.fileAt(path)?.watch ?? this);
+    const lane = ledger.file(path)?.from === undefined ? small : large;
     this.#waiting.set(path, "turn");
-    turns.paths.push(path);
-    this.#letIn(turns);
+    for (const group of ledger.feedback.askers(path))
+      lane.turns.add(ledger.feedback.shareOf(group), group, path);
+    this.#letIn(lane);
   }
 
-  /**
-   * As many are under way at a time as a lane has places: more would only stand in the lane, with new files behind them.
-   * So as long as any wait for their turn, some file of their watch is busy.
-   */
-  #letIn(turns: Turns): void {
+  /** As many are under way at a time as a lane has places. So as long as any wait for their turn, some file of their watch is busy. */
+  #letIn(lane: Lane): void {
     const { config, signal } = this.#options;
-    while (turns.underWay < config.parallel && !signal.aborted) {
-      const path = turns.paths.shift();
-      if (path === undefined) return;
-      this.#waiting.delete(path);
-      this.#take(path, turns);
+    while (lane.underWay < config.parallel && !signal.aborted) {
+      const next = lane.turns.take();
+      if (next === undefined) return;
+      if (typeof next !== "string") next.resume();
+      // Else another group's turn was first.
+      else if (this.#waiting.get(next) === "turn") {
+        this.#waiting.delete(next);
+        this.#take(next, lane);
+      }
     }
   }
 
-  #take(path: string, turns: Turns): void {
+  #take(path: string, lane: Lane): void {
     const { ledger, candidates } = this.#options;
     const file = candidates.fileAt(path);
     if (this.#underWay.has(path) || (file && candidates.isBusy(file))) {
@@ -117,38 +148,48 @@ export class Answers {
     }
     const request = ledger.feedback.request(path);
     if (!request) return;
-    const waitMs = this.#pace.waitMs(path, request.version);
+    const shares = this.#sharesOf(path, request.groups);
+    const waitMs = this.#pace.waitMs(path, request.version, shares);
     if (waitMs > 0) {
-      this.#waiting.set(path, { paceOf: request.version });
+      this.#waiting.set(path, { paceOf: request.version, shares });
       this.#paced.add(path, waitMs);
     }
     // A look was faster.
     else if (ledger.file(path)?.state === "gone") this.#noteGone(request);
-    else this.#begin(request, file, turns);
+    else this.#begin(request, shares, file, lane);
   }
 
-  #begin(request: Request, file: WatchedFile | undefined, turns: Turns): void {
+  #begin(request: Request, shares: ReadonlySet<string>, file: WatchedFile | undefined, lane: Lane): void {
     const { candidates, observer } = this.#options;
     observer.metrics.needs();
-    this.#pace.note(request.path, request.version);
+    this.#pace.note(request.path, request.version, shares);
     this.#underWay.add(request.path);
-    turns.underWay++;
+    lane.underWay++;
+    lane.turns.began(shares);
     if (file) candidates.begin(file);
-    const task: Promise<void> = this.#answer(request, file, turns).finally(() => {
+    const task: Promise<void> = this.#answer(request, shares, file, lane).finally(() => {
       this.#running.delete(task);
     });
     this.#running.add(task);
   }
 
-  async #answer(request: Request, file: WatchedFile | undefined, turns: Turns): Promise<void> {
+  async #answer(
+    request: Request,
+    shares: ReadonlySet<string>,
+    file: WatchedFile | undefined,
+    lane: Lane,
+  ): Promise<void> {
     const { candidates, lanes, ledger, signal, log, failed, once, onFatal } = this.#options;
     const { path } = request;
-    const leave = await lanes.enter(turns.small, turns.holder);
+    const leave = await lanes.enter(lane.small, lane.holder);
+    const turn = { countedBytes: 0, turnAtBytes: 0, turnAtMs: performance.now() };
+    const answer: Answer = { request, shares, lane, leave, isPaused: false, ...turn };
     let outcome: ResendOutcome | "failed" = "stopped";
     try {
-      if (!signal.aborted) outcome = await resend(this.#options, request, file);
-      if (outcome === "sent") failed.delete(path);
-      if (outcome === "gone") this.#noteGone(request);
+      if (!signal.aborted)
+        outcome = await resend(this.#options, request, file, (bytes) => this.#between(answer, bytes));
+      if (outcome === "sent") this.#noteSent(answer);
+      else if (outcome === "gone") this.#noteGone(request);
       else if (outcome === "changed") ledger.feedback.dropRequest(request);
     } catch (error) {
       outcome = "failed";
@@ -156,23 +197,71 @@ export class Answers {
       if (isFatal(error, once)) onFatal(error);
       else log.error(`${pathToDisplay(path)}: can't be sent again: ${messageOf(error)}; tried again later`);
     } finally {
-      leave();
+      answer.leave();
       this.#underWay.delete(path);
-      turns.underWay--;
+      if (!answer.isPaused) lane.underWay--;
       if (file) candidates.done(file, outcome === "changed");
       if (outcome === "failed") this.add(path);
       this.freed(path);
       this.#options.onFreed(path);
-      this.#letIn(turns);
+      this.#letIn(lane);
     }
   }
 
-  #turnsOf(holder: object): readonly [small: Turns, large: Turns] {
-    const known = this.#turns.get(holder);
+  #noteSent({ request: { path, ranges }, lane, shares, countedBytes }: Answer): void {
+    this.#options.failed.delete(path);
+    lane.turns.sent(shares, Math.max(0, lengthOf(ranges) - countedBytes));
+  }
+
+  /** Between two chunks of an answer: when others wait and it has had its turn, it goes on in its next one. */
+  async #between(answer: Answer, sentBytes: number): Promise<void> {
+    const { lanes, signal } = this.#options;
+    const { lane, shares } = answer;
+    lane.turns.sent(shares, Math.max(0, sentBytes - answer.countedBytes));
+    answer.countedBytes = Math.max(answer.countedBytes, sentBytes);
+    const isOver =
+      sentBytes - answer.turnAtBytes >= turnBytes || performance.now() - answer.turnAtMs >= turnMs;
+    if (!isOver) return;
+    if (lane.turns.isOthersTurn(shares) || lanes.waiting(lane.small) > 0) {
+      await this.#pause(answer);
+      if (signal.aborted) throw new StoppedError();
+    }
+    answer.turnAtBytes = sentBytes;
+    answer.turnAtMs = performance.now();
+  }
+
+  async #pause(answer: Answer): Promise<void> {
+    const { lanes } = this.#options;
+    const { lane, shares } = answer;
+    answer.leave();
+    answer.isPaused = true;
+    lane.underWay--;
+    await new Promise<void>((resolve) => {
+      const resume = () => {
+        // It may wait for several groups' turns.
+        if (!this.#paused.delete(resume)) return;
+        answer.isPaused = false;
+        lane.underWay++;
+        resolve();
+      };
+      this.#paused.add(resume);
+      lane.turns.addPaused(shares, { resume });
+      this.#letIn(lane);
+    });
+    answer.leave = await lanes.enter(lane.small, lane.holder);
+  }
+
+  #sharesOf(path: string, groups?: Iterable<string>): ReadonlySet<string> {
+    const { feedback } = this.#options.ledger;
+    return new Set([...(groups ?? feedback.askers(path))].map((group) => feedback.shareOf(group)));
+  }
+
+  #lanesOf(holder: object): readonly [small: Lane, large: Lane] {
+    const known = this.#lanes.get(holder);
     if (known) return known;
-    const turns = (small: boolean): Turns => ({ small, holder, paths: new Fifo(), underWay: 0 });
-    const made = [turns(true), turns(false)] as const;
-    this.#turns.set(holder, made);
+    const lane = (small: boolean): Lane => ({ small, holder, turns: new Turns(), underWay: 0 });
+    const made = [lane(true), lane(false)] as const;
+    this.#lanes.set(holder, made);
     return made;
   }
 

@@ -33,9 +33,9 @@ export class Lanes {
     this.#small.resume(holder);
   }
 
-  /** Large files that wait for a place. */
-  get waitingLarge(): number {
-    return this.#large.waiting;
+  /** Files that wait for a place. */
+  waiting(small: boolean): number {
+    return (small ? this.#small : this.#large).waiting;
   }
 }
 

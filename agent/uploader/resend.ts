@@ -32,6 +32,9 @@ class ContentError extends ChangedError {
 /** A version as the ledger has it once it was sent. */
 type SentValue = FileValue & { topic: string; partition: number; checksum: string; offset: number };
 
+/** Called between two chunks with what was sent so far, bytes; it may take its time. Throws a `StoppedError`. */
+export type Between = (sentBytes: number) => Promise<void>;
+
 /**
  * Answers a request. Throws what the file system throws, and with `once` a permanent `KafkaError`.
  *
@@ -41,6 +44,7 @@ export async function resend(
   options: UploadOptions,
   request: Request,
   file: WatchedFile | undefined,
+  between: Between,
 ): Promise<ResendOutcome> {
   const { ledger, signal, gate } = options;
   const entry = ledger.file(request.path) as SentValue;
@@ -55,7 +59,7 @@ export async function resend(
     await waitForKafka(options, `looking at topic ${options.topic.value.name}`, () =>
       options.topic.refreshSince(request.heardMs),
     );
-    while (!(await sendRanges(options, request, entry, source)));
+    while (!(await sendRanges(options, request, entry, source, between)));
     return "sent";
   } catch (error) {
     if (error instanceof ContentError) await noteOtherContent(options, request.path, entry, error);
@@ -96,6 +100,7 @@ async function sendRanges(
   request: Request,
   entry: SentValue,
   source: SourceFile,
+  between: Between,
 ): Promise<boolean> {
   const { ledger, observer, moving, log } = options;
   const { path, version, ranges } = request;
@@ -119,6 +124,7 @@ async function sendRanges(
     await sender.send(
       () => undefined,
       () => undefined,
+      between,
     );
   } catch (error) {
     if (error instanceof TopicReplacedError) return false;

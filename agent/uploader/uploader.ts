@@ -58,8 +58,12 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     onLooked: () => afterwards.looked(),
   });
   const lanes = new Lanes(config.parallel);
+  // What is asked for again holds up no new file, and is held up by none.
+  const answering = new Lanes(config.parallel);
   for (const watch of candidates.watches) {
-    watch.access.onChange = (answers) => (answers ? lanes.resume(watch) : lanes.suspend(watch));
+    watch.access.onChange = (answers) => {
+      for (const each of [lanes, answering]) answers ? each.resume(watch) : each.suspend(watch);
+    };
   }
   const running = new Set<Promise<void>>();
   const link = new StalledLink({ ...options, trust: chunkSize.link });
@@ -75,7 +79,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   const answers: Answers = new Answers({
     ...options,
     candidates,
-    lanes,
+    lanes: answering,
     failed,
     onFreed: (path) => afterwards.freed(path),
     onFatal: (error) => fatal.abort(error),
@@ -135,7 +139,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   for await (const found of candidates.ready()) {
     const id = { uploader: ledger.uploader, path: found.file.path };
     const small = found.stats.size <= BigInt(chunkSize.next(id));
-    if (!small && lanes.waitingLarge >= maxWaitingLarge) {
+    if (!small && lanes.waiting(false) >= maxWaitingLarge) {
       candidates.postpone(found.file);
       continue;
     }

@@ -98,15 +98,21 @@ export class VersionSender {
    *
    * @param onRead called when the reading is over and only acknowledgements are waited for
    * @param onAcknowledged called when more of the ranges is acknowledged
+   * @param between waited for before each chunk, with the bytes of the ranges that were sent before it
    */
-  send(onRead: () => void, onAcknowledged: () => void): Promise<void> {
+  send(
+    onRead: () => void,
+    onAcknowledged: () => void,
+    between?: (sentBytes: number) => Promise<void>,
+  ): Promise<void> {
     return waitForKafka(this.#options, this.#name, (works) => {
       const before = this.#prefix.bytes;
-      return this.#sendRest(onRead, () => {
+      const acknowledged = () => {
         // Not only at the end: that may be hours away.
         if (this.#prefix.bytes > before) works();
         onAcknowledged();
-      });
+      };
+      return this.#sendRest(onRead, acknowledged, between);
     });
   }
 
@@ -120,11 +126,16 @@ export class VersionSender {
     this.#leaveWindow();
   }
 
-  async #sendRest(onRead: () => void, onAcknowledged: () => void): Promise<void> {
+  async #sendRest(
+    onRead: () => void,
+    onAcknowledged: () => void,
+    between: ((sentBytes: number) => Promise<void>) | undefined,
+  ): Promise<void> {
     const { producer, topic, topicLimit } = this.#options;
     this.#prefix.restart();
     try {
       for (let at = this.#prefix.bytes; at < this.#bytes || !this.#anythingSent; ) {
+        await between?.(at);
         at += await this.#sendChunk(at, onAcknowledged);
       }
       // Thousands of small files may wait for their acknowledgements at once: not with an open handle each.

@@ -75,6 +75,37 @@ test("a cluster that is made anew, empty, under running agents: what nobody has 
   expect(await uploader.waitForExit()).toBe(0);
 });
 
+test("a cluster that is made anew, empty: what one group has and another one lacks is sent again", async () => {
+  const scene = await openScene();
+  const [source, output, mirrored] = (await Promise.all(
+    ["source", "output", "mirrored"].map((name) => scene.folder(name)),
+  )) as [string, string, string];
+  const mirror = { downloader: { group: `${scene.group}-mirror` } };
+  const uploader = await scene.uploader(source);
+  const downloader = await scene.downloader(output);
+  const before = await scene.downloader(mirrored, { name: "mirror", ...mirror });
+  await writeFile(join(source, "both.txt"), "both");
+  await Promise.all(
+    [output, mirrored].map((folder) =>
+      expectSameTree(source, join(folder, "uploader"), [uploader, downloader, before]),
+    ),
+  );
+  before.signal("SIGTERM");
+  expect(await before.waitForExit()).toBe(0);
+  await writeFile(join(source, "one.txt"), "one");
+  await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  const receipts = async () =>
+    [...compacted(await (await scene.kafka()).readAll(scene.ledger)).keys()].filter((key) =>
+      key.startsWith("delivered/"),
+    );
+  await waitUntil("all is said that is delivered", async () => (await receipts()).length === 3);
+  await kafka.wipe();
+  const after = await scene.downloader(mirrored, { name: "mirror", ...mirror });
+  await expectSameTree(source, join(mirrored, "uploader"), [uploader, after]);
+  const isSent = (message: string) => message.startsWith("one.txt: successfully processed");
+  expect(uploader.messages.filter(isSent)).toHaveLength(2);
+});
+
 test("a ledger that may not be written for a while: it is said, nothing counts as sent before, and all is noted in the end", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { KnownGroups } from "../../../agent/ledger/known-groups.ts";
 import {
   EarlyReceipts,
   type GroupReceipt,
@@ -8,7 +9,7 @@ import {
 
 test("as many groups as there may be have a bit each", () => {
   const groups = Array.from({ length: maxGroups }, (_, at) => `group-${at}`);
-  const receipts = new VersionReceipts(groups);
+  const receipts = new VersionReceipts(groups, new KnownGroups([]));
   for (const group of groups) {
     expect(receipts.isDelivered("a")).toBe(false);
     receipts.put({ verdict: "failed", path: "a", version: 1, group });
@@ -46,4 +47,25 @@ test("early receipts are bounded in bytes, whatever others write into them", () 
   for (let group = 0; group < 5000; group++) early.put(receipt("one", `g${group}`));
   expect(early.take("one", 1).length).toBe(100);
   expect(early.take("1", 1)).toEqual([]);
+});
+
+test("where one group's word is enough, it is known all the same which groups have a file", () => {
+  const known = new KnownGroups(["configured"]);
+  const receipts = new VersionReceipts(undefined, known);
+  const put = (path: string, group: string) => {
+    known.saw(group);
+    return receipts.put({ verdict: "delivered", path, version: 1, group });
+  };
+  expect(put("a", "hub")).toBe(true);
+  expect(put("b", "hub")).toBe(true);
+  expect(receipts.isDeliveredToAll("a")).toBe(true);
+  expect(put("a", "mirror")).toBe(false);
+  expect([receipts.isDelivered("b"), receipts.isDeliveredToAll("b")]).toEqual([true, false]);
+  expect(receipts.isDeliveredToAll("a")).toBe(true);
+  // More groups than there are bits share the last one.
+  for (let group = 0; group < 100; group++) put("a", `group-${group}`);
+  expect(receipts.isDeliveredToAll("a")).toBe(true);
+  receipts.takeBack({ verdict: "delivered", path: "b", version: 1, group: "hub" });
+  receipts.put({ verdict: "failed", path: "b", version: 1, group: "group-99" });
+  expect([receipts.isDelivered("b"), receipts.isFailed("b")]).toEqual([false, true]);
 });

@@ -8,13 +8,13 @@ test("large files that take all their places hold back no small one", async () =
   const leaveFirst = await lanes.enter(false, watch);
   await lanes.enter(false, watch);
   const third = lanes.enter(false, watch);
-  expect(lanes.waitingLarge).toBe(1);
+  expect(lanes.waiting(false)).toBe(1);
   await lanes.enter(true, watch);
   leaveFirst();
   // Given back twice is once.
   leaveFirst();
   await third;
-  expect(lanes.waitingLarge).toBe(0);
+  expect(lanes.waiting(false)).toBe(0);
 });
 
 test("what a watch has that does not answer is the others', until it answers again", async () => {
@@ -25,15 +25,15 @@ test("what a watch has that does not answer is the others', until it answers aga
   lanes.suspend(hung);
   const leave = await waiting[0];
   await waiting[1];
-  expect(lanes.waitingLarge).toBe(1);
+  expect(lanes.waiting(false)).toBe(1);
   lanes.resume(hung);
   leave?.();
   leaves[0]?.();
   // Two of the hung watch and two others had four places of two; two are left.
-  expect(lanes.waitingLarge).toBe(1);
+  expect(lanes.waiting(false)).toBe(1);
   leaves[1]?.();
   await waiting[2];
-  expect(lanes.waitingLarge).toBe(0);
+  expect(lanes.waiting(false)).toBe(0);
 });
 
 test("a place that is given back while its watch is suspended was given back already", async () => {
@@ -46,5 +46,5 @@ test("a place that is given back while its watch is suspended was given back alr
   await lanes.enter(true, watch);
   lanes.enter(false, watch);
   lanes.enter(false, watch);
-  expect(lanes.waitingLarge).toBe(1);
+  expect(lanes.waiting(false)).toBe(1);
 });
