@@ -30,12 +30,13 @@ test("a file that arrived, of an uploader that was killed before it noted it as 
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
   await writeFile(join(source, "note.txt"), "once");
   const downloader = await scene.downloader(output);
-  // The first record is its claim of the name, the second one says that the file is sent.
-  const env = { AGENT_CRASH_AT: "2:before" };
+  const stored = async () => [...compacted(await kafka.readAll(scene.ledger).catch(() => [])).keys()];
+  await waitUntil("the ledger's layout is written", async () => (await stored()).includes("layout"));
+  // The first record is its claim of the name, the second one leases versions, the third one says that the file is sent.
+  const env = { AGENT_CRASH_AT: "3:before" };
   const crashing = await scene.uploader(source, { executable: crashableExecutable, env });
   await downloader.waitForLine(/note\.txt: merge complete/);
   await crashing.waitForExit();
-  const stored = async () => [...compacted(await kafka.readAll(scene.ledger)).keys()];
   await waitUntil("the group has said so", async () =>
     (await stored()).some((key) => key.startsWith("delivered/")),
   );
