@@ -18,6 +18,7 @@ import type { Effects } from "../lib/effects.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import { FilesBelow } from "../lib/files-below.ts";
 import { LocalDisk } from "../lib/local-disk.ts";
+import { watchMemory } from "../lib/memory-watch.ts";
 import { isPermanent, pause, type RetryOptions, retry } from "../lib/retry.ts";
 import { type HttpServer, startHttp } from "../observe/http-server.ts";
 import { Log } from "../observe/log.ts";
@@ -39,6 +40,8 @@ export interface RunOptions {
 const done = 0;
 const failed = 1;
 const misconfigured = 2;
+/** Either role is to stay below 96 MiB, whatever its files are. */
+const softMemoryBytes = 88 << 20;
 /** How often a topic is looked at: a fleet of uploaders must not keep the brokers busy with it. */
 const topicLookMs = { uploader: 20_000, downloader: 10_000 };
 
@@ -82,6 +85,7 @@ async function runRole(
   // A mistake in the set-up ends --once; otherwise it is waited for, as somebody may be about to mend it.
   const giveUp = options.once ? isPermanent : () => false;
   const attempt = { what: "starting", log, signal, giveUp };
+  watchMemory(softMemoryBytes, signal);
   observer.phase = "connecting to Kafka";
   const uploader = config.role === "uploader" ? config.uploader : undefined;
   const effects = effectsOfBuild();
