@@ -82,9 +82,13 @@ export class Candidates {
     this.#of(found.file)?.settleAgain(found);
   }
 
-  /** @param changed it changed while it was read, and is to stand still for longer this time */
-  done(file: WatchedFile, changed: boolean): void {
-    this.#of(file)?.done(file, changed);
+  /**
+   * Returns whether something happened to its content meanwhile: then it is looked at before anything is done with it.
+   *
+   * @param changed it changed while it was read, and is to stand still for longer this time
+   */
+  done(file: WatchedFile, changed: boolean): boolean {
+    return this.#of(file)?.done(file, changed) ?? false;
   }
 
   /** It could not be sent; if it is there, the next full look finds it again. */

@@ -4,6 +4,9 @@
  * given up as that version, and sent as a new one like any other that has changed.
  *
  * One file at a time, and mostly resting: there is no hurry, and the disk is others' as well. Nothing is kept for it.
+ *
+ * And at once the files of which events tell that somebody has written to them after they were sent, while they look as they
+ * were: where file systems keep times in whole seconds (ext3, FAT), or a `settle` is shorter than a tick of their clock.
  */
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause } from "../lib/retry.ts";
@@ -19,7 +22,13 @@ import type { WatchedFile } from "./watched-file.ts";
 type ContentRescanOptions = Pick<
   UploadOptions,
   "config" | "ledger" | "gate" | "log" | "observer" | "signal" | "once"
-> & { candidates: Candidates };
+> & {
+  candidates: Candidates;
+  /** Told of a doubted file that is what was sent. */
+  onSame(path: string): void;
+  /** Told when a path is no longer busy. */
+  onFreed(path: string): void;
+};
 
 /** For each millisecond of reading. With `--once` somebody waits for it. */
 const restForWork = 3;
@@ -30,6 +39,9 @@ export class ContentRescan {
   readonly #options: ContentRescanOptions;
   readonly #warnings: RareWarnings;
   #isUnderWay = false;
+  /** Files that are compared at once, all busy. */
+  readonly #doubted = new Set<WatchedFile>();
+  #comparing: Promise<void> | undefined;
 
   constructor(options: ContentRescanOptions) {
     this.#options = options;
@@ -60,6 +72,50 @@ export class ContentRescan {
     candidates.wake();
   }
 
+  /** Something happened to the content of a file that looks as it was sent: nothing is done with it before it was compared. */
+  doubt(path: string): void {
+    const { candidates, signal } = this.#options;
+    const file = candidates.fileAt(path);
+    if (!file || signal.aborted || !candidates.begin(file)) return;
+    this.#doubted.add(file);
+    this.#comparing ??= this.#compareDoubted();
+  }
+
+  /** Resolves when nothing is being compared. */
+  async end(): Promise<void> {
+    await this.#comparing;
+  }
+
+  async #compareDoubted(): Promise<void> {
+    const { candidates, onSame, onFreed } = this.#options;
+    for (const file of this.#doubted) {
+      this.#doubted.delete(file);
+      const outcome = await this.#compare(file);
+      const isDoubted = candidates.done(file, outcome === "other");
+      if (outcome === "same" && !isDoubted) onSame(file.path);
+      onFreed(file.path);
+    }
+    // At once, or one that comes now would be left.
+    this.#comparing = undefined;
+  }
+
+  /** Of a busy file: same: it is what was sent. other: it was given up as that. unknown: neither is known. */
+  async #compare(file: WatchedFile): Promise<"same" | "other" | "unknown"> {
+    const { ledger, signal } = this.#options;
+    const entry = ledger.file(file.path);
+    if (signal.aborted || entry?.state !== "sent") return "unknown";
+    try {
+      const isOther = await this.#isOther(file, entry, false);
+      if (!isOther) return "same";
+      if (!this.#isCurrent(file.path, entry)) return "unknown";
+      await this.#giveUp(file, entry);
+      return "other";
+    } catch (error) {
+      this.#sayTrouble(file.path, error);
+      return "unknown";
+    }
+  }
+
   async #lookAtAll(): Promise<void> {
     const { ledger, candidates, signal } = this.#options;
     // What is sent meanwhile has just been read.
@@ -70,19 +126,16 @@ export class ContentRescan {
       if (!entry || !file || candidates.isBusy(file)) continue;
       const begunMs = performance.now();
       try {
-        if (await this.#isOther(file, entry)) await this.#giveUp(file, entry);
+        if (await this.#isOther(file, entry, true)) await this.#giveUpIfFree(file, entry);
       } catch (error) {
-        // What has changed is a matter of the looks at size and time.
-        if (error instanceof ChangedError || (signal.aborted && error instanceof AgentError)) continue;
-        const reason = `can't be read again: ${messageOf(error)}; tried again after rescan_content`;
-        this.#warnings.warn("content", `${pathToDisplay(path)}: ${reason}`);
+        this.#sayTrouble(path, error);
       }
       await this.#rest(begunMs);
     }
   }
 
   /** Whether the file that looks as it was sent has another content. */
-  async #isOther(file: WatchedFile, entry: FileValue): Promise<boolean> {
+  async #isOther(file: WatchedFile, entry: FileValue, resting: boolean): Promise<boolean> {
     const { gate } = this.#options;
     const { checksum } = entry;
     if (checksum === undefined) return false;
@@ -93,7 +146,7 @@ export class ContentRescan {
       let sinceMs = performance.now();
       return !(await source.hasChecksum(checksum, async () => {
         if (!this.#isCurrent(file.path, entry)) throw new ChangedError("it changed while it was read");
-        await this.#rest(sinceMs);
+        if (resting) await this.#rest(sinceMs);
         sinceMs = performance.now();
       }));
     } finally {
@@ -101,19 +154,32 @@ export class ContentRescan {
     }
   }
 
-  async #giveUp(file: WatchedFile, entry: FileValue): Promise<void> {
-    const { ledger, candidates, log, observer } = this.#options;
-    const { path } = file;
-    if (!this.#isCurrent(path, entry) || candidates.isBusy(file) || !candidates.begin(file)) return;
+  async #giveUpIfFree(file: WatchedFile, entry: FileValue): Promise<void> {
+    const { candidates, onFreed } = this.#options;
+    if (!this.#isCurrent(file.path, entry) || candidates.isBusy(file) || !candidates.begin(file)) return;
     try {
-      const { version, size, mtime, ctime, inode } = entry;
-      const reason = "its content changed, though not its size and time";
-      await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
-      log.warn(`${pathToDisplay(path)}: ${reason}: it is sent again`, { path, version });
-      observer.metrics.recovery("rescan");
+      await this.#giveUp(file, entry);
     } finally {
       candidates.done(file, true);
+      onFreed(file.path);
     }
+  }
+
+  async #giveUp({ path }: WatchedFile, entry: FileValue): Promise<void> {
+    const { ledger, log, observer } = this.#options;
+    const { version, size, mtime, ctime, inode } = entry;
+    const reason = "its content changed, though not its size and time";
+    await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
+    log.warn(`${pathToDisplay(path)}: ${reason}: it is sent again`, { path, version });
+    observer.metrics.recovery("rescan");
+  }
+
+  #sayTrouble(path: string, error: unknown): void {
+    // What has changed is a matter of the looks at size and time.
+    if (error instanceof ChangedError || (this.#options.signal.aborted && error instanceof AgentError))
+      return;
+    const reason = `can't be read again: ${messageOf(error)}; tried again after rescan_content`;
+    this.#warnings.warn("content", `${pathToDisplay(path)}: ${reason}`);
   }
 
   async #rest(sinceMs: number): Promise<void> {

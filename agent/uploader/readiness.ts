@@ -30,6 +30,8 @@ export interface ReadinessOptions {
   observer: Observer;
   /** Told of each file that stands there as the version that the ledger has as sent. */
   onSent(path: string): void;
+  /** Told instead of one whose content something happened to: its size and times need not tell, where they are coarse. */
+  onDoubted(path: string): void;
   /** Told of each file that can't be sent as it is, once, and why. */
   onRefused(path: string, reason: string): void;
 }
@@ -111,7 +113,10 @@ export class Readiness {
       this.settling.touched(file.path);
       this.#seen.delete(content);
     }
-    if (this.#isSent(found, fingerprint) || this.#isLeftAlone(found, fingerprint, circumstances.wasThere)) {
+    if (
+      this.#isSent(found, fingerprint, circumstances.touched) ||
+      this.#isLeftAlone(found, fingerprint, circumstances.wasThere)
+    ) {
       this.settling.forget(file.path);
       return false;
     }
@@ -120,13 +125,14 @@ export class Readiness {
     return this.#isStillByMark(content);
   }
 
-  #isSent({ file, all }: Sighting, fingerprint: Fingerprint): boolean {
-    const { ledger, config, onSent } = this.#options;
+  #isSent({ file, all }: Sighting, fingerprint: Fingerprint, touched: boolean): boolean {
+    const { ledger, config, onSent, onDoubted } = this.#options;
     const entry = ledger.file(file.path);
     if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
     // What is to be taken away is tried again at each look.
     if (config.after === "keep") this.#seen.set(all, "sent");
-    onSent(file.path);
+    if (touched) onDoubted(file.path);
+    else onSent(file.path);
     return true;
   }
 

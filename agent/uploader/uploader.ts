@@ -54,6 +54,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     ...options,
     isDone: () => !afterwards.isBusy && !contents.isBusy,
     onSent: (path) => afterwards.sent(path),
+    onDoubted: (path) => contents.doubt(path),
     onRefused: (path, reason) => failed.set(path, reason),
     onLooked: () => afterwards.looked(),
   });
@@ -120,8 +121,8 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
       unfinished.end(file.path);
       failed.delete(file.path);
       note(observer, outcome, file);
-      candidates.done(file, outcome === "changed");
-      if (outcome === "sent" || outcome === "unchanged") afterwards.sent(file.path);
+      const isDoubted = candidates.done(file, outcome === "changed");
+      if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) afterwards.sent(file.path);
     } catch (error) {
       if (isFatal(error, once)) fatal.abort(error);
       sayFailed(file, error);
@@ -133,7 +134,15 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     }
   };
 
-  const contents = new ContentRescan({ ...options, candidates });
+  const contents = new ContentRescan({
+    ...options,
+    candidates,
+    onSame: (path) => afterwards.sent(path),
+    onFreed: (path) => {
+      answers.freed(path);
+      afterwards.freed(path);
+    },
+  });
   const rescanning = contents.run();
   answers.begin();
   for await (const found of candidates.ready()) {
@@ -152,7 +161,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   }
   ledger.feedback.onNews = undefined;
   await Promise.all(running);
-  await Promise.all([answers.end(), afterwards.end(), rescanning]);
+  await Promise.all([answers.end(), afterwards.end(), rescanning, contents.end()]);
   producer.onLost = undefined;
   fatal.signal.throwIfAborted();
   return { failedCount: failed.count + candidates.unreadCount };

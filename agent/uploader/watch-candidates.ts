@@ -32,6 +32,9 @@ const freshMs = 100;
 /** Files that are looked at in one go. */
 const filesAtATime = 64;
 
+/** seen: it is to be looked at. touched: also its content may be another one. */
+type Meanwhile = "nothing" | "seen" | "touched";
+
 export class WatchCandidates {
   readonly #options: CandidatesOptions;
   readonly #watch: Watch;
@@ -40,8 +43,8 @@ export class WatchCandidates {
   readonly #unread: Unread;
   readonly #limit: WatchLimit;
   readonly #events: FolderEvents;
-  /** Files that are being sent, and whether something happened to them meanwhile. */
-  readonly #busy = new Map<string, boolean>();
+  /** Files that are being sent, and what happened to them meanwhile. */
+  readonly #busy = new Map<string, Meanwhile>();
   /** Files that something happened to, and whether their content may be another one. */
   #happened = new Map<string, { file: WatchedFile; touched: boolean }>();
   /** Folders that have come, as text. */
@@ -120,26 +123,31 @@ export class WatchCandidates {
    */
   begin(path: string): boolean {
     this.#readiness.settling.forget(path);
-    const isFree = !this.#busy.has(path);
-    this.#busy.set(path, !isFree);
-    return isFree;
+    const meanwhile = this.#busy.get(path);
+    this.#busy.set(path, meanwhile === "nothing" ? "seen" : (meanwhile ?? "nothing"));
+    return meanwhile === undefined;
   }
 
-  /** @param changed it changed while it was read, and is to stand still for longer this time */
-  done(file: WatchedFile, changed: boolean): void {
-    const touched = this.#busy.get(file.path) === true;
+  /**
+   * Returns whether something happened to its content meanwhile: then it is looked at before anything is done with it.
+   *
+   * @param changed it changed while it was read, and is to stand still for longer this time
+   */
+  done(file: WatchedFile, changed: boolean): boolean {
+    const meanwhile = this.#busy.get(file.path) ?? "nothing";
     this.#busy.delete(file.path);
     this.#readiness.settling.ended(file.path, changed);
-    if (changed || touched) this.#add(file, false);
+    if (changed || meanwhile !== "nothing") this.#add(file, meanwhile === "touched");
     else this.wake();
+    return meanwhile === "touched";
   }
 
   /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
   settleAgain({ file, stats }: Found): void {
-    const touched = this.#busy.get(file.path) === true;
+    const meanwhile = this.#busy.get(file.path) ?? "nothing";
     this.#busy.delete(file.path);
     this.#readiness.settling.again(file, fingerprintOf(stats));
-    if (touched) this.#add(file, false);
+    if (meanwhile !== "nothing") this.#add(file, false);
     else this.wake();
   }
 
@@ -312,7 +320,8 @@ export class WatchCandidates {
   #isReady(found: Sighting, circumstances: Circumstances): boolean {
     const { path } = found.file;
     if (!this.#busy.has(path)) return this.#readiness.isReady(found, circumstances);
-    this.#busy.set(path, true);
+    const wasTouched = circumstances.touched || this.#busy.get(path) === "touched";
+    this.#busy.set(path, wasTouched ? "touched" : "seen");
     return false;
   }
 
