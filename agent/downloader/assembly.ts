@@ -148,8 +148,8 @@ export class Assembly {
   }
 
   /** Whether only a newer agent can take the version. */
-  isNewer(id: VersionId): boolean {
-    return this.#options.unplaceable.isNewer(id);
+  isNewer(sent: Sent): boolean {
+    return this.#options.unplaceable.isNewer(sent);
   }
 
   /** Bytes that a version still needs room for: none if it has begun and was not parked. */

@@ -5,19 +5,20 @@
  */
 import type { IncomingRecord } from "../kafka/log-reader.ts";
 import { DeliveredIndex } from "../ledger/delivered-index.ts";
+import type { Sent } from "../ledger/unsettled.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
 import { nameDigest } from "../lib/name-hash.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
-import { chunkKey, type Decoded, type VersionId } from "../wire/chunk.ts";
+import { chunkKey, type Decoded } from "../wire/chunk.ts";
 import type { Part } from "./recoveries.ts";
 import type { ParkedRange } from "./store.ts";
 import { nameOf } from "./version-text.ts";
 
 type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;
 
-/** Versions that only a newer agent can take: 3 MiB. */
+/** Versions that only a newer agent can take, and where their records are: 3 MiB each. */
 const maxNewerSlots = 1 << 17;
 /** So many files are remembered as refused, so that each is logged once: by a hash, as anybody may name them. */
 const maxRefused = 10_000;
@@ -31,6 +32,8 @@ export class UnplaceableRecords {
   readonly #warnings: RareWarnings;
   readonly #refused = new BoundedMap<string, undefined>(maxRefused);
   readonly #newer = new DeliveredIndex(maxNewerSlots);
+  /** The versions of such records by where they are. */
+  readonly #newerAt = new DeliveredIndex(maxNewerSlots);
   #newerCount = 0;
   #parked: ParkedRange[] = [];
   /** What is being read again. */
@@ -77,9 +80,12 @@ export class UnplaceableRecords {
     return this.#refused.count;
   }
 
-  /** Whether only a newer agent can take the version. */
-  isNewer(id: VersionId): boolean {
-    return this.#newer.get(chunkKey(id)) === id.version;
+  /**
+   * Whether only a newer agent can take the version: its last chunk, where its uploader says that it is, is such an agent's.
+   * Elsewhere anybody may have written one.
+   */
+  isNewer(sent: Sent): boolean {
+    return this.#newerAt.get(placeKey(sent, sent)) === sent.version;
   }
 
   /** Versions that were met since the start and that only a newer agent can take. */
@@ -144,7 +150,8 @@ export class UnplaceableRecords {
 
   /** One range a partition: what else is in it does no harm when it is read again, and a million records are one note. */
   #park({ what, id }: Extract<Unplaceable, { kind: "newer" }>, { partition, offset }: IncomingRecord): void {
-    if (id && !this.isNewer(id)) {
+    if (id) this.#newerAt.set(placeKey(id, { partition, offset }), id.version);
+    if (id && (this.#newer.get(chunkKey(id)) ?? 0) < id.version) {
       this.#newer.set(chunkKey(id), id.version);
       this.#newerCount++;
     }
@@ -161,4 +168,11 @@ export class UnplaceableRecords {
       `a record of a newer version (${what}) is parked until this agent is upgraded (partition ${partition}, offset ${offset})`,
     );
   }
+}
+
+function placeKey(
+  file: { uploader: string; path: string },
+  place: { partition: number; offset: number },
+): string {
+  return `${place.partition}@${place.offset}/${chunkKey(file)}`;
 }
