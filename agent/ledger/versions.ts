@@ -46,16 +46,19 @@ const leaseMs = 60_000;
 export class VersionClock {
   #highest: number;
   readonly #startedAt: number;
+  readonly #now: () => number;
   readonly #monotonicStart: number;
 
   /**
    * @param highest every number that was ever given is at most this
    * @param brokerTimeMs the log append time of the name's claim, just acknowledged
+   * @param now the monotonic clock, milliseconds
    */
-  constructor(highest: number, brokerTimeMs: number) {
+  constructor(highest: number, brokerTimeMs: number, now = () => performance.now()) {
     this.#highest = highest;
     this.#startedAt = brokerTimeMs * 1000;
-    this.#monotonicStart = performance.now();
+    this.#now = now;
+    this.#monotonicStart = now();
   }
 
   get highest(): number {
@@ -64,7 +67,7 @@ export class VersionClock {
 
   /** The time by the brokers' clock, milliseconds since 1970. */
   get nowMs(): number {
-    return this.#startedAt / 1000 + performance.now() - this.#monotonicStart;
+    return this.#startedAt / 1000 + this.#now() - this.#monotonicStart;
   }
 
   /** This one was given elsewhere. */
@@ -93,7 +96,7 @@ export class VersionClock {
   }
 
   #next(): number {
-    const elapsedMicroseconds = Math.floor((performance.now() - this.#monotonicStart) * 1000);
+    const elapsedMicroseconds = Math.floor((this.#now() - this.#monotonicStart) * 1000);
     return Math.max(this.#highest + 1, this.#startedAt + elapsedMicroseconds);
   }
 }

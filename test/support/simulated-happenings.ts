@@ -108,6 +108,8 @@ const happenings = {
     const record = { key: "somebody", headers: a % 2 ? [{ streamsend: "1" }] : [], value: Buffer.from("?") };
     world.topic.append(a % world.topic.partitions, record);
   },
+  setBrokersClock: (world, _a, b) => world.setBrokersClock(pick([-3, -1, 0, 1, 3], b) * 3600_000),
+  forge: (world, a, b) => world.forge(uploader(world, a).name, path(a), b),
   compact: (world) => {
     world.ledger.compact();
     world.checks.compacted();

@@ -44,6 +44,8 @@ export class SimulatedLedger {
   #generation = 1;
   /** Where each reader is, by partition: what it has not read of tombstones stays. */
   readonly #readers = new Set<{ process: Process; positions: Map<number, number> }>();
+  /** How far the brokers' clock is ahead of the world's. */
+  skewMs = 0;
   /** Until then downloaders may not write. */
   refusedUntilMs = 0;
   readonly #mayBeRefused: (process: Process) => boolean;
@@ -75,6 +77,11 @@ export class SimulatedLedger {
       else newest.delete(key);
     }
     return newest;
+  }
+
+  /** When the newest value under a key was written, by the brokers' clock, milliseconds since 1970. */
+  writtenAtMs(name: string): number | undefined {
+    return this.#partitions.flat().findLast(({ key }) => key === name)?.timestampMs;
   }
 
   /** Receipts that stand though their file was forgotten after them. */
@@ -143,7 +150,7 @@ export class SimulatedLedger {
       this.#watcher(process, entry);
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
-      const timestampMs = Date.now();
+      const timestampMs = Date.now() + this.skewMs;
       this.#partitions[partition]?.push({ offset, timestampMs, key, value });
       return { offset, timestampMs };
     };

@@ -21,6 +21,8 @@ const topicName = "chunks";
 export class SimulatedTopic {
   #generation = 1;
   #partitions: Partition[];
+  /** How far the brokers' clock is ahead of the world's. */
+  skewMs = 0;
 
   constructor(partitions: number) {
     this.#partitions = Array.from({ length: partitions }, newPartition);
@@ -70,7 +72,7 @@ export class SimulatedTopic {
       // As the client does: a buffer of its own each time.
       value: Buffer.from(value),
       headers,
-      timestampMs: Date.now(),
+      timestampMs: Date.now() + this.skewMs,
     };
   }
 

@@ -19,21 +19,23 @@ export const storeFolder = `${output}/.streamsend`;
 export const partialsFolder = `${storeFolder}/partial/`;
 
 export class Truth {
-  #highestVersion = 0;
   /** By file, the newest last. */
   readonly #versions = new Map<string, TrueVersion[]>();
   readonly #byPartial = new Map<string, TrueVersion>();
 
-  /** As the uploaders number them: by the brokers' time in microseconds, and never twice. */
-  nextVersion(): number {
-    this.#highestVersion = Math.max(this.#highestVersion + 1, Date.now() * 1000);
-    return this.#highestVersion;
-  }
+  /** The highest that was ever given. */
+  highestVersion = 0;
 
-  begin(version: TrueVersion): void {
+  /** Returns what is wrong with its number, if anything is. */
+  begin(version: TrueVersion): string | undefined {
     const key = chunkKey(version);
-    this.#versions.set(key, [...(this.#versions.get(key) ?? []), version]);
+    const before = this.#versions.get(key) ?? [];
+    this.#versions.set(key, [...before, version]);
     this.#byPartial.set(partialName(version), version);
+    this.highestVersion = Math.max(this.highestVersion, version.version);
+    const older = before.at(-1)?.version ?? 0;
+    if (version.version > older) return undefined;
+    return `${versionName(version)} is newer than version ${older}, and not numbered so`;
   }
 
   /** @param key of the file, as of its chunks */

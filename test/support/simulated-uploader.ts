@@ -2,8 +2,10 @@
  * An uploader's side of the protocol, without files: it sends versions in chunks of any size, notes them in the ledger,
  * goes on after a crash, answers what is asked for, and says what is gone.
  */
+
+import { BrokerTime, VersionClock } from "../../agent/ledger/versions.ts";
 import { chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from "../../agent/wire/chunk.ts";
-import type { Entry, FileValue, NeedsValue } from "../../agent/wire/entry.ts";
+import type { Entry, FileValue, NameValue, NeedsValue } from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedLedger } from "./simulated-ledger.ts";
@@ -17,6 +19,9 @@ export interface UploaderWorld {
   topic: SimulatedTopic;
   ledger: SimulatedLedger;
   truth: Truth;
+  checks: { violate(what: string): void };
+  /** Versions are given without a lease. */
+  leasesNothing: boolean;
 }
 
 /** A file to send, as it is now. */
@@ -46,6 +51,12 @@ export class SimulatedUploader {
   #asked = new Map<string, { version: number; ranges: NeedsValue["ranges"] }>();
   /** Whether the ledger was read to its end. */
   #hasRead = false;
+  #brokerTime = new BrokerTime();
+  #clock = new VersionClock(0, 0);
+  /** No version above it may be given. */
+  #leased = 0;
+  /** No ledger tells any more what was given up to here. */
+  #floor = 0;
   #process: Process;
   damage: Damage = "none";
   /** So many of the next requests are lost on it, until its next start. */
@@ -119,6 +130,7 @@ export class SimulatedUploader {
 
   /** The ledger was deleted and made anew. @param remembers whether it notes there what it had noted before */
   ledgerIsNew(remembers: boolean): void {
+    this.#floor = this.#world.truth.highestVersion;
     if (!this.#process.alive) return;
     const known = this.#entries;
     this.crash();
@@ -134,7 +146,7 @@ export class SimulatedUploader {
     this.#hasRead = false;
     this.missesRequests = 0;
     this.hasMissed = false;
-    void this.#claim(this.#process);
+    this.#leased = 0;
     void this.#follow(this.#process, known);
   }
 
@@ -143,27 +155,50 @@ export class SimulatedUploader {
     for (const path of new Set([...this.#sources.keys(), ...this.#entries.keys()])) this.#tend(path);
   }
 
-  async #claim(process: Process): Promise<void> {
-    const name = { format: 1, instance: "1", host: "", state: "held", highest: 0 } as const;
-    await this.#world.ledger.for(process).write({ key: { kind: "name", uploader: this.name }, value: name });
+  /** Says that no version above this one was ever given. Returns the brokers' time, milliseconds since 1970. */
+  async #lease(process: Process, highest: number): Promise<number> {
+    const { ledger, leasesNothing } = this.#world;
+    const name = { format: 1, instance: "1", host: "", state: "held" } as const;
+    const key = { kind: "name", uploader: this.name } as const;
+    const value = { ...name, highest: leasesNothing ? 0 : highest };
+    const { timestampMs } = await ledger.for(process).write({ key, value });
+    return timestampMs;
   }
 
   async #follow(process: Process, known: ReadonlyMap<string, FileValue> = new Map()): Promise<void> {
     const { ledger } = this.#world;
+    let highest = 0;
     const all = Array.from({ length: ledger.for(process).partitions }, (_, partition) => partition);
     const reader = await ledger.for(process).open(all);
     for (;;) {
-      for (const { entry } of await reader.read()) this.#take(entry);
+      for (const { entry, timestampMs } of await reader.read()) {
+        this.#brokerTime.note(timestampMs);
+        this.#take(entry);
+        if (!this.#hasRead) highest = Math.max(highest, this.#givenBy(entry));
+      }
       if (this.#hasRead || !reader.caughtUp) continue;
+      highest = Math.max(highest, this.#floor);
+      const brokerTimeMs = await this.#lease(process, highest);
+      this.#clock = new VersionClock(highest, brokerTimeMs, () => this.#world.turns.nowMs);
       for (const [path, value] of known) if (!this.#entries.has(path)) await this.#put(path, value);
       this.#hasRead = true;
       this.rescan();
     }
   }
 
+  /** The highest version that an entry tells to have been given. */
+  #givenBy({ key, value }: Entry): number {
+    if (!value || !("uploader" in key) || key.uploader !== this.name) return 0;
+    const given =
+      "version" in key ? key.version : ((value as FileValue).version ?? (value as NameValue).highest ?? 0);
+    return key.kind !== "needs" && this.#brokerTime.isPlausible(given) ? given : 0;
+  }
+
   #take({ key, value }: Entry): void {
     if (key.kind === "file" && key.uploader === this.name && !this.#hasRead) {
-      if (value === null) this.#entries.delete(key.path);
+      // What nobody can have given is not known.
+      if (value === null || !this.#brokerTime.isPlausible((value as FileValue).version))
+        this.#entries.delete(key.path);
       else this.#entries.set(key.path, value as FileValue);
     }
     if (key.kind !== "needs" || key.uploader !== this.name) return;
@@ -226,7 +261,7 @@ export class SimulatedUploader {
       entry?.state === "sending" &&
       entry.version === sent.version.version &&
       entry.topic === topic.id;
-    const version = isResumed ? sent.version : this.#newVersion(path, source);
+    const version = isResumed ? sent.version : await this.#newVersion(path, source);
     this.#sent.set(path, { source, version });
     const partition = isResumed ? (entry.partition ?? 0) : partitionOf(chunkKey(version), topic.partitions);
     let from = this.#end(partition);
@@ -347,12 +382,24 @@ export class SimulatedUploader {
     await this.#put(path, { ...this.#value(version, "abandoned"), reason: "changed" });
   }
 
-  #newVersion(path: string, source: Source): TrueVersion {
+  async #newVersion(path: string, source: Source): Promise<TrueVersion> {
     const { content, mtime } = source;
-    const id = { uploader: this.name, path, version: this.#world.truth.nextVersion() };
+    const id = { uploader: this.name, path, version: await this.#nextVersion() };
     const version = { ...id, content, mtime, checksum: md5(content), lied: false, abandoned: false };
-    this.#world.truth.begin(version);
+    const wrong = this.#world.truth.begin(version);
+    if (wrong !== undefined) this.#world.checks.violate(wrong);
     return version;
+  }
+
+  /** As the agent does: none that is not leased before. */
+  async #nextVersion(): Promise<number> {
+    for (;;) {
+      const version = this.#clock.next(this.#leased);
+      if (version !== undefined) return version;
+      const until = this.#clock.nextLease(this.#leased);
+      await this.#lease(this.#process, until);
+      this.#leased = Math.max(this.#leased, until);
+    }
   }
 
   #value(version: TrueVersion, state: FileValue["state"]): FileValue {

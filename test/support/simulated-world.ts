@@ -2,8 +2,9 @@
 import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { notAnswered } from "../../agent/ledger/silence.ts";
-import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
+import { chunkKey, decodeRecord, encodeChunk } from "../../agent/wire/chunk.ts";
 import type { Entry, FileValue, StartValue } from "../../agent/wire/entry.ts";
+import { partitionOf } from "../../agent/wire/numbers.ts";
 import { Random } from "./random.ts";
 import { Checks, Violation } from "./simulated-checks.ts";
 import { type DiskLies, SimulatedDisk } from "./simulated-disk.ts";
@@ -11,8 +12,8 @@ import { SimulatedDownloader } from "./simulated-downloader.ts";
 import { type GroupLies, SimulatedGroup } from "./simulated-group.ts";
 import { SimulatedLedger } from "./simulated-ledger.ts";
 import { SimulatedTopic } from "./simulated-topic.ts";
-import { output, type TrueVersion, Truth, versionName } from "./simulated-truth.ts";
-import { Turns } from "./simulated-turns.ts";
+import { md5, output, type TrueVersion, Truth, versionName } from "./simulated-truth.ts";
+import { Process, Turns } from "./simulated-turns.ts";
 import { SimulatedUploader } from "./simulated-uploader.ts";
 
 /** What a world begins with. */
@@ -31,6 +32,10 @@ export interface Lies {
   hidesLog?: boolean;
   /** The downloaders' clock stands still. */
   stopsClock?: boolean;
+  /** Uploaders give versions without a lease. */
+  leasesNothing?: boolean;
+  /** Strangers' versions are such as an uploader may have given. */
+  forgesCredibly?: boolean;
 }
 
 /** A world that takes longer is stuck. */
@@ -60,6 +65,10 @@ export class World {
   readonly downloaders: SimulatedDownloader[];
   readonly hidesLog: boolean;
   readonly stopsClock: boolean;
+  readonly leasesNothing: boolean;
+  readonly #forgesCredibly: boolean;
+  /** Nobody can tell any more for how long an uploader has not answered. */
+  #clockWasSet = false;
   readonly #lines: string[] | undefined;
   /** Chunks were lost that had been sent: a version whose source is gone may fail then. */
   losses = 0;
@@ -102,6 +111,8 @@ export class World {
     );
     this.hidesLog = lies.hidesLog ?? false;
     this.stopsClock = lies.stopsClock ?? false;
+    this.leasesNothing = lies.leasesNothing ?? false;
+    this.#forgesCredibly = lies.forgesCredibly ?? false;
     this.config = {
       output,
       group: "group",
@@ -129,6 +140,47 @@ export class World {
 
   trace(line: string): void {
     this.#lines?.push(`${this.turns.count} ${(this.turns.nowMs / 1000).toFixed(3)}s ${line}`);
+  }
+
+  /** The brokers' clock is so far ahead of the world's from now on. */
+  setBrokersClock(skewMs: number): void {
+    this.#clockWasSet = true;
+    this.topic.skewMs = skewMs;
+    this.ledger.skewMs = skewMs;
+  }
+
+  /** A stranger writes what speaks of a version that nothing could follow: an entry, a receipt or a chunk. */
+  forge(uploader: string, path: string, what: number): void {
+    const farAhead = Number.MAX_SAFE_INTEGER - (what % 2) * 5_000_000_000_000;
+    const version = this.#forgesCredibly ? (Date.now() + 3600_000) * 1000 : farAhead;
+    const write = (entry: Entry) => void this.ledger.for(new Process("stranger")).write(entry);
+    const size = what % 100;
+    const value = Buffer.alloc(size);
+    const checksum = md5(value);
+    const id = { uploader, path, version };
+    const time = { mtime: "0", ctime: "0", inode: "1" };
+    const where = { topic: this.topic.id, partition: 0, offset: 0 };
+    if (what % 4 === 0)
+      write({
+        key: { kind: "file", uploader, path },
+        value: { format: 1, version, state: "sent", size, checksum, ...time, ...where },
+      });
+    else if (what % 4 === 1)
+      write({
+        key: { kind: "delivered", group: "group", ...id },
+        value: { format: 1, size, checksum, mtime: "0", time: "" },
+      });
+    else if (what % 4 === 2)
+      write({
+        key: { kind: "failed", group: "group", ...id },
+        value: { format: 1, reason: "forged", time: "" },
+      });
+    else {
+      const chunk = { kind: "chunk", ...id, offset: 0, size, mtime: 0n, value, index: 1, count: 1 } as const;
+      const headers = encodeChunk({ ...chunk, algorithm: "md5", checksum });
+      const partition = partitionOf(chunkKey(id), this.topic.partitions);
+      this.topic.append(partition, { key: chunkKey(id), headers, value });
+    }
   }
 
   /** Lets everybody go on for so many turns. Throws a `Violation`. */
@@ -222,7 +274,8 @@ export class World {
     const start = this.ledger.entries().get("start/group")?.value as StartValue | undefined;
     if (!start) return true;
     // Of another topic nobody can tell exactly.
-    if (start.topic !== topic) return version >= (Date.parse(start.time) + startMarginMs) * 1000;
+    const startedMs = this.ledger.writtenAtMs("start/group") ?? 0;
+    if (start.topic !== topic) return version >= (startedMs + startMarginMs) * 1000;
     return (offset ?? 0) >= (start.offsets[String(partition)] ?? 0);
   }
 
@@ -250,7 +303,8 @@ export class World {
     const isInTheWay = /stands where|a folder has this name/.test(this.checks.failure(version) ?? "");
     if (version.lied || isInTheWay) return false;
     const missed = this.uploaders.some(({ name, hasMissed }) => name === version.uploader && hasMissed);
-    if (missed && this.checks.failure(version)?.startsWith(notAnswered)) return false;
+    const isLate = missed || this.#clockWasSet;
+    if (isLate && this.checks.failure(version)?.startsWith(notAnswered)) return false;
     const records = this.topic.records(entry.partition ?? 0, 0, this.topic.high(entry.partition ?? 0));
     const isThere = Buffer.alloc(version.content.length + 1);
     for (const { record } of records) {

@@ -43,6 +43,23 @@ test(
 );
 
 test(
+  "strangers who speak of versions that nothing could follow, and a brokers' clock that is set back, change no order",
+  async () => {
+    const only = [
+      "put",
+      "forge",
+      "setBrokersClock",
+      "uploaderCrashes",
+      "kill",
+      "compact",
+      "redeliver",
+    ] as const;
+    expect(await tellStories({ runs: 20, seed: 1, of: { only } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
+test(
   "an older version is kept under its own name, also after one was asked for again",
   async () => {
     const only = ["put", "redeliver", "timePasses", "kill", "comesBack"] as const;
@@ -108,6 +125,24 @@ const broken: Broken[] = [
     lies: { stopsClock: true },
     noticed: /without having asked/,
     of: { only: ["put", "timePasses", "expel"] },
+  },
+  {
+    what: "versions are given without a lease, by a brokers' clock that is set back",
+    lies: { leasesNothing: true },
+    noticed: /and not numbered so/,
+    of: { only: ["put", "setBrokersClock", "uploaderCrashes"] },
+  },
+  {
+    what: "a stranger's version that is newer than all of an uploader's is believed",
+    lies: { forgesCredibly: true },
+    // Its uploader's own version counts as older: neither kept nor ever delivered.
+    noticed: /which a power cut could take|neither delivered nor failed/,
+    of: {
+      told: [
+        { kind: "forge", after: 200, a: 0, b: 1 },
+        { kind: "put", after: 200, a: 0, b: 2 },
+      ],
+    },
   },
   {
     what: "what the log still has is not read again",
