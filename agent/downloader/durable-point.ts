@@ -5,7 +5,8 @@
  *   1. the bytes are synced                  a crash: they are fetched again
  *   2. notes on unfinished versions          a crash: as before; the notes never claim more than is on disk
  *   3. membership is confirmed               a frozen member finds itself none and publishes nothing
- *   4. the list of what is to be published   a crash: the next start finishes it
+ *   4. the list of what is to be published,
+ *      and its number                        a crash: the next start finishes it
  *   5. finished files get their names        a crash: the list tells which have theirs already
  *   6. their receipts are acknowledged       a crash: the next start writes them
  *   7. what is parked is noted, what was
@@ -17,6 +18,7 @@ import type { DownloaderConfig } from "../config/config.ts";
 import type { Group } from "../kafka/group-consumer.ts";
 import type { Position } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
+import { formatStamp } from "../ledger/store-receipts.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
@@ -125,6 +127,8 @@ export class DurablePoint {
     const { store, ledger } = this.#options;
     const all = await store.publishing();
     const open = all.filter((publication) => !ledger.isDelivered(publication));
+    // What is written now is not of the snapshot that this list may come from.
+    if (open.length > 0) await store.raiseNumber(store.number + 1);
     const unnamed = open.filter(({ named }) => named === undefined);
     const named = open
       .filter((publication) => publication.named !== undefined)
@@ -210,7 +214,7 @@ export class DurablePoint {
 
   /** The receipt of a version that has its name, or can't have it, and the log line. */
   async #settle(named: Named): Promise<void> {
-    const { ledger, log, observer } = this.#options;
+    const { ledger, log, observer, store } = this.#options;
     const { publication } = named;
     const name = nameOf(publication);
     const fields = fieldsOf(publication);
@@ -220,7 +224,8 @@ export class DurablePoint {
       observer.failed("failed", name, named.reason);
     }
     if (named.state !== "named") return;
-    await ledger.writeDelivered(publication, publication, ledger.newestDelivered(publication));
+    const content = { ...publication, by: formatStamp({ store: store.id, number: store.number }) };
+    await ledger.writeDelivered(publication, content, ledger.newestDelivered(publication));
     const [algorithm, digest] = publication.checksum.split(":");
     log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, {
       ...fields,

@@ -105,7 +105,10 @@ async function refuseOtherCase({ paths, disk }: PublishOptions, target: string):
 }
 
 /** Whether it was renamed before a crash: then its file stands there, and its partial does not. */
-async function hasItsName({ paths, disk }: PublishOptions, publication: Publication): Promise<boolean> {
+export async function hasItsName(
+  { paths, disk }: Pick<PublishOptions, "paths" | "disk">,
+  publication: Publication,
+): Promise<boolean> {
   const found = await disk.look(paths.native(publication.target));
   return found?.kind === "file" && found.size === publication.size && found.inode === publication.inode;
 }

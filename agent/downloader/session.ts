@@ -18,6 +18,7 @@ import { resolveStarts } from "./positions.ts";
 import { Recoveries } from "./recoveries.ts";
 import { Repair } from "./repair.ts";
 import { Rereads } from "./rereads.ts";
+import { noticeRollback } from "./rollback.ts";
 import { partialName, type Store } from "./store.ts";
 import { UnplaceableRecords } from "./unplaceable.ts";
 
@@ -70,6 +71,7 @@ const shortWaitMs = 10;
 
 export class Session {
   readonly #options: SessionOptions;
+  readonly #paths: OutputPaths;
   readonly #durablePoint: DurablePoint;
   readonly #unplaceable: UnplaceableRecords;
   readonly #recoveries: Recoveries;
@@ -99,8 +101,8 @@ export class Session {
     this.#lastDurablePointMs = options.now();
     this.#lastRepairMs = options.now();
     const { config, disk, topic } = options;
-    const paths = new OutputPaths(disk, config.output, config.dirMode);
-    this.#durablePoint = new DurablePoint({ ...options, paths, topicId: topic.id });
+    this.#paths = new OutputPaths(disk, config.output, config.dirMode);
+    this.#durablePoint = new DurablePoint({ ...options, paths: this.#paths, topicId: topic.id });
     this.#unplaceable = new UnplaceableRecords(topic.id, options.log, options.observer);
     this.#groupWait = new GroupWait({ ...options, name: config.group });
     this.#recoveries = new Recoveries({
@@ -165,6 +167,7 @@ export class Session {
   /** What the last session, or the last process, left in the store. */
   async #restore(): Promise<void> {
     const { store, now, observer, topic, config } = this.#options;
+    await noticeRollback({ ...this.#options, paths: this.#paths });
     const interrupted = await this.#durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
     const partials = await store.partials(now());
@@ -337,6 +340,8 @@ export class Session {
     // The first answer of a group whose other members hold everything is no partitions; some may follow.
     if (this.#positions.size === 0 && this.#options.now() - this.#gainedAtMs < noPartitionsMs) return false;
     if (!this.#recoveries.idle || !this.#assembly.idle) return false;
+    // What was taken back is only known as missing once the ledger was read again.
+    if (this.#options.ledger.isIncomplete || this.#options.ledger.isLoading) return false;
     const atEnd = [...this.#ends].every(([partition, end]) => (this.#positions.get(partition) ?? 0) >= end);
     return atEnd && !this.#repair.isTrying;
   }

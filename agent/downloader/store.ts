@@ -7,6 +7,7 @@
  *     .streamsend/holder/AGENT,HOST,...    a folder whose name says which downloader that is
  *     .streamsend/partial/VERSION-HASH     the file itself, growing
  *     .streamsend/partial/VERSION-HASH.json
+ *     .streamsend/published-NUMBER/        a folder whose name says how often this store has published
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
  *     .streamsend/parked.json              where records of a newer format are, to be read again
  *     .streamsend/quarantine/              failed verification, the newest few
@@ -35,6 +36,7 @@ import type { OpenFiles } from "./open-files.ts";
 import { OutputFolder } from "./output-folder.ts";
 import { type Holder, OutputLock } from "./output-lock.ts";
 import { Partial, type PartialNote } from "./partial.ts";
+import { PublicationNumber } from "./publication-number.ts";
 import { Quarantine } from "./quarantine.ts";
 
 const versionId = { uploader: text, path: text, version: count };
@@ -87,6 +89,7 @@ export class Store {
   readonly #quarantine: Quarantine;
   readonly #outputFolder: OutputFolder;
   readonly #lock: OutputLock;
+  readonly #number: PublicationNumber;
   #name = "";
   #foldsCase = false;
 
@@ -98,6 +101,7 @@ export class Store {
     this.#files = files;
     this.#partials = join(this.folder, "partial");
     this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
+    this.#number = new PublicationNumber(this.folder, this.#disk);
     this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);
     this.#lock = new OutputLock(
       this.#disk,
@@ -111,6 +115,16 @@ export class Store {
   /** Tells this store from every other one. */
   get name(): string {
     return this.#name;
+  }
+
+  /** Short for its name, in receipts. */
+  get id(): string {
+    return nameDigest(this.#name).slice(0, 12);
+  }
+
+  /** How often it has published, as far as that is on disk for good; never less, unless the disk was rolled back. */
+  get number(): number {
+    return this.#number.value;
   }
 
   /** Whether names that differ only in case are one name here (vfat, exFAT). */
@@ -134,6 +148,7 @@ export class Store {
       await this.#outputFolder.requireWritable();
       this.#name = await this.#readName();
       await this.#lock.take();
+      await this.#number.read();
       // Half-written when a crash came.
       for (const name of await this.#disk.list(this.folder))
         if (name.endsWith(".new")) await this.#disk.remove(join(this.folder, name));
@@ -239,8 +254,18 @@ export class Store {
     return (await this.#read("publishing.json", list(publication))) ?? [];
   }
 
-  writePublishing(publications: readonly Publication[]): Promise<void> {
-    return this.#replace("publishing.json", publications);
+  /** What is published from now on has a number of its own: see `number`. */
+  async writePublishing(publications: readonly Publication[]): Promise<void> {
+    await this.#replace("publishing.json", publications, async () => {
+      // Not sooner: a snapshot with the number has the list, too. The sync of the folder is for both.
+      if (publications.length > 0) await this.#number.raise(this.number + 1);
+    });
+  }
+
+  /** Makes it the store's number, for good. */
+  async raiseNumber(number: number): Promise<void> {
+    await this.#number.raise(number);
+    await this.#disk.sync([this.folder]);
   }
 
   async parked(): Promise<ParkedRange[]> {
@@ -284,9 +309,11 @@ export class Store {
     }
   }
 
-  async #replace(name: string, content: readonly unknown[]): Promise<void> {
+  /** @param beside something else in the folder that is to be made durable with it */
+  async #replace(name: string, content: readonly unknown[], beside?: () => Promise<void>): Promise<void> {
     const file = join(this.folder, name);
-    if (content.length > 0) return replaceFile(this.#disk, file, JSON.stringify(content), this.folder);
+    if (content.length > 0)
+      return replaceFile(this.#disk, file, JSON.stringify(content), this.folder, beside);
     await this.#disk.remove(file);
     // What was done must not come back in a power cut: the same version may be under way again, and not be whole yet.
     await this.#disk.sync([this.folder]);

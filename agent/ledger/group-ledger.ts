@@ -5,12 +5,19 @@
 import { timeNow } from "../lib/clock.ts";
 import type { Log } from "../observe/log.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
-import { type DeliveredValue, type Entry, encodeEntryKey, type StartValue } from "../wire/entry.ts";
+import {
+  type DeliveredValue,
+  type Entry,
+  encodeEntryKey,
+  type ReceiptKey,
+  type StartValue,
+} from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { DeliveredIndex } from "./delivered-index.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
 import type { EntryLog } from "./ledger.ts";
+import { findReceiptsOf, maxReceiptBytes } from "./store-receipts.ts";
 
 /** So many moot receipts are dropped at a time. */
 const tidyCount = 500;
@@ -64,20 +71,21 @@ export class GroupLedger extends GroupState {
    */
   async writeDelivered(
     id: VersionId,
-    content: Pick<DeliveredValue, "size" | "checksum" | "mtime">,
+    content: Pick<DeliveredValue, "size" | "checksum" | "mtime" | "by">,
     before: number | undefined,
   ): Promise<void> {
     const { uploader, path, version } = id;
     // Another member has delivered a newer one meanwhile: this receipt is moot already, and that one stays.
     if (before !== undefined && before > version) return;
     const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
-    const { size, checksum, mtime } = content;
+    const { size, checksum, mtime, by } = content;
     const time = timeNow();
     const value: DeliveredValue = {
       format: 1,
       size,
       checksum,
       ...(mtime === undefined ? {} : { mtime }),
+      ...(by === undefined ? {} : { by }),
       time,
     };
     const noted = this.#log.write({ key, value }).then(() => this.noteDelivered(id));
@@ -88,6 +96,36 @@ export class GroupLedger extends GroupState {
     if (failed !== undefined && failed <= version)
       writes.push(this.#log.write({ key: { ...key, kind: "failed", version: failed }, value: null }));
     await Promise.all(writes);
+  }
+
+  /**
+   * Takes back the receipts that a store has written, of those that `isLost`: told the receipt's key as text, and the number it was
+   * written with. Returns how many those are, and the highest number of any of the store's. See `Ledger.write`.
+   */
+  async takeBackOf(
+    store: string,
+    isLost: (key: string, number: number) => boolean,
+  ): Promise<{ count: number; highest: number }> {
+    const all = await findReceiptsOf(this.#log, this.group, store, isLost);
+    const of = Math.ceil(all.bytes / maxReceiptBytes);
+    let count = await this.#takeBackAll(all.keys);
+    // More than is held at a time: the ledger is read once for each share of them.
+    for (let at = 0; of > 1 && at < of; at++) {
+      const some = await findReceiptsOf(this.#log, this.group, store, isLost, { of, at });
+      count += await this.#takeBackAll(some.keys);
+    }
+    return { count, highest: all.highest };
+  }
+
+  async #takeBackAll(keys: readonly ReceiptKey<"delivered">[]): Promise<number> {
+    for (let at = 0; at < keys.length; at += tidyCount)
+      await Promise.all(keys.slice(at, at + tidyCount).map((key) => this.#takeBackOne(key)));
+    return keys.length;
+  }
+
+  async #takeBackOne(key: ReceiptKey<"delivered">): Promise<void> {
+    const { offset } = await this.#log.write({ key, value: null });
+    this.noteTakenBack(key, offset);
   }
 
   /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */

@@ -6,6 +6,7 @@
 import { BoundedMap, textBytes } from "../lib/bounded-map.ts";
 import { chunkKey, decodeFrom, type VersionId } from "../wire/chunk.ts";
 import {
+  type DeliveredValue,
   type Entry,
   encodeEntryKey,
   type FailedValue,
@@ -21,6 +22,7 @@ import type { LoggedEntry } from "./ledger.ts";
 import { MootReceipts } from "./moot-receipts.ts";
 import { type OwedReceipt, OwedReceipts } from "./owed-receipts.ts";
 import { notAnswered, Silence } from "./silence.ts";
+import { PublicationNumbers } from "./store-receipts.ts";
 import { type Sent, Unsettled } from "./unsettled.ts";
 import { BrokerTime } from "./versions.ts";
 
@@ -69,6 +71,8 @@ export class GroupState {
   #takenBack = new DeliveredIndex(takenBackSlots);
   /** Receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
   #moot = new MootReceipts();
+  /** By the receipts. */
+  #publications = new PublicationNumbers();
   #start: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
   #startedAtMs = 0;
@@ -123,6 +127,7 @@ export class GroupState {
     this.#silence = new Silence(this.#now);
     this.#moot = new MootReceipts();
     this.#owed = new OwedReceipts();
+    this.#publications = new PublicationNumbers();
     this.#asked = emptyAsked();
     this.#silentUploaders.clear();
     this.#unsettled = new Unsettled();
@@ -132,6 +137,11 @@ export class GroupState {
   /** Whether the group has ever delivered anything. */
   get hasReceipts(): boolean {
     return this.#hasReceipts;
+  }
+
+  /** Whether a receipt says that the store has published more often than `number` times. */
+  mayHavePublished(store: string, number: number): boolean {
+    return this.#publications.mayBeAbove(store, number);
   }
 
   /** What was sent and is neither delivered nor failed, as far as it is the group's business. */
@@ -276,6 +286,11 @@ export class GroupState {
     return this.#incomplete;
   }
 
+  /** Whether it is being read once more, and what that finds is not known yet. */
+  get isLoading(): boolean {
+    return this.#loading !== undefined;
+  }
+
   /** Whether reading the ledger again may find something. */
   get mayBeMore(): boolean {
     // What did not fit is looked for once most of what did is settled.
@@ -346,8 +361,10 @@ export class GroupState {
       else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
     } else if (value === null) this.#takeBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
-    else if (key.kind === "delivered") this.noteDelivered(key);
-    else this.noteFailed(key, offset, (value as FailedValue).reason);
+    else if (key.kind === "delivered") {
+      this.#publications.note((value as DeliveredValue).by);
+      this.noteDelivered(key);
+    } else this.noteFailed(key, offset, (value as FailedValue).reason);
   }
 
   /** The uploader writes again: what it owes was passed over as failed, and is found by reading the ledger once more. */
@@ -429,6 +446,11 @@ export class GroupState {
       for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt, this.#silenced])
         index.forget(file);
     if (isBefore(versions.needs)) this.#asked.delete(file);
+  }
+
+  /** Notes that a receipt is taken back, by its tombstone at this offset of the ledger. */
+  protected noteTakenBack(key: ReceiptKey<"delivered">, offset: number): void {
+    this.#takeBack(key, offset);
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */

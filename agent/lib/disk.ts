@@ -81,11 +81,22 @@ export interface Disk {
   makeFolder(path: FilePath, mode: number): Promise<void>;
 }
 
-/** Replaces a small file at once and for good: temporary file, sync, rename, sync of the folder. */
-export async function replaceFile(disk: Disk, path: string, text: string, folder: string): Promise<void> {
+/**
+ * Replaces a small file at once and for good: temporary file, sync, rename, sync of the folder.
+ *
+ * @param beside something else in the folder, that the same sync is for
+ */
+export async function replaceFile(
+  disk: Disk,
+  path: string,
+  text: string,
+  folder: string,
+  beside?: () => Promise<void>,
+): Promise<void> {
   const temporary = `${path}.new`;
   await disk.writeText(temporary, text);
   await disk.sync([temporary]);
   await disk.rename(temporary, path);
+  await beside?.();
   await disk.sync([folder]);
 }

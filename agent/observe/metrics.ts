@@ -24,9 +24,10 @@ const chunkResults = {
 /**
  * How a version went on that could not just be read or sent from its beginning to its end: from the log again; by asking
  * its uploader (or being asked); a publication that a crash had interrupted; partials of before a restart; a checkpoint;
- * another topic of the same name; a full look that found what no event had told.
+ * another topic of the same name; a full look that found what no event had told;
+ * an output that was rolled back.
  */
-const ways = ["log", "needs", "interrupted", "restored", "resumed", "topic", "rescan"] as const;
+const ways = ["log", "needs", "interrupted", "restored", "resumed", "topic", "rescan", "rollback"] as const;
 
 /** Records of the ledger that were skipped: no entry by the protocol's rules; a batch that can't be read. */
 const ledgerResults = ["broken", "unreadable"] as const;

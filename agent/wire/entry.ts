@@ -64,7 +64,10 @@ const fileValue = fields(
   },
 );
 
-const deliveredValue = fields({ format, size: count, checksum, time }, { mtime: nanoseconds });
+const deliveredValue = fields(
+  { format, size: count, checksum, time },
+  { mtime: nanoseconds, by: textUpTo(limits.by) },
+);
 const failedValue = fields({ format, reason, time });
 const needsValue = fields({ format, ranges: list(pair(count), limits.ranges), time }, { since: count });
 const offsets = mapOf(count, isPartition, limits.startPartitions);

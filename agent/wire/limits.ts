@@ -36,6 +36,8 @@ export const limits = {
   inode: 40,
   /** A point in time as text, characters. */
   time: 40,
+  /** Which store a receipt is of, characters. */
+  by: 64,
   /** Ranges of a request. */
   ranges: 1000,
   /** Partitions that a group's beginning names. */

@@ -55,6 +55,8 @@ export class Checks implements DiskWatcher {
   readonly #again = new Map<string, string>();
   /** Of these versions somebody took the file away. */
   readonly #taken = new Set<string>();
+  /** Versions that were on a disk which was rolled back. */
+  readonly #rolledBack = new Set<string>();
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
   readonly #forgetful = new Set<SimulatedDisk>();
   #hasNewLedger = false;
@@ -181,6 +183,9 @@ export class Checks implements DiskWatcher {
     // Members take back only what is moot.
     if (value === null && key.kind === "delivered" && !this.#machines.has(process))
       this.#redeliver(name, chunkKey(key));
+    // Or what is not there any more.
+    if (value === null && key.kind === "delivered" && this.#rolledBack.has(name))
+      this.#delivered.delete(name);
     if (value === null) return;
     const version = this.#truth.find(chunkKey(key), key.version);
     if (!version) {
@@ -250,6 +255,15 @@ export class Checks implements DiskWatcher {
     for (const published of this.#published.values()) published.delete(name);
   }
 
+  get hasNewLedger(): boolean {
+    return this.#hasNewLedger;
+  }
+
+  /** Whether a disk was rolled back to where something is not that was on it. */
+  get hasRolledBack(): boolean {
+    return this.#rolledBack.size > 0;
+  }
+
   /** The ledger was deleted and made anew: who is started later knows nothing of what was delivered. */
   ledgerIsNew(): void {
     this.#hasNewLedger = true;
@@ -286,12 +300,28 @@ export class Checks implements DiskWatcher {
     this.requireWholeFiles(disk);
   }
 
+  /** A disk was rolled back: what was delivered to it since is to come again. */
+  rolledBack(disk: SimulatedDisk): void {
+    this.#forgetful.add(disk);
+    const there = new Map<string, SimulatedFile>();
+    for (const [path, file] of disk.files.files()) {
+      const version = path.startsWith(storeFolder) ? undefined : this.#truth.find(keyOf(path), file.version);
+      if (version) there.set(versionName(version), file);
+    }
+    const before = [...this.#publishedOn(disk).keys()];
+    this.#published.set(disk, there);
+    for (const name of before.filter((one) => !there.has(one))) {
+      this.#rolledBack.add(name);
+      for (const published of this.#published.values()) published.delete(name);
+    }
+    this.requireWholeFiles(disk);
+  }
+
   /** Every file under a name is whole and right. */
   requireWholeFiles(disk: SimulatedDisk): void {
     for (const [path, file] of disk.files.files()) {
       if (path.startsWith(storeFolder)) continue;
-      const key = path.slice(output.length + 1).replace(/\.~\d+~/, "");
-      const version = this.#truth.find(key, file.version);
+      const version = this.#truth.find(keyOf(path), file.version);
       if (!version?.content.equals(file.seen.bytes)) this.violate(`${path} is not whole on ${disk.name}`);
     }
   }
@@ -339,6 +369,11 @@ export class Checks implements DiskWatcher {
     this.#published.set(disk, known);
     return known;
   }
+}
+
+/** The file that a name, its first or its second one, is of. */
+function keyOf(path: string): string {
+  return path.slice(output.length + 1).replace(/\.~\d+~/, "");
 }
 
 /** Whether the file has a second name. */

@@ -161,10 +161,10 @@ export class SimulatedDisk {
   }
 
   #rename(process: Process, from: string, to: string): void {
-    const file = this.files.file(from);
+    const node = this.files.at(from);
     if (this.#lies.skipsRename?.(to)) return;
     if (this.files.at(to)?.kind === "folder") throw systemError("EISDIR", to);
-    this.#watcher.naming(this, process, from, to, file);
+    if (node?.kind === "file") this.#watcher.naming(this, process, from, to, node);
     this.files.rename(from, to);
   }
 

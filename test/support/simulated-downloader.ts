@@ -12,9 +12,9 @@ import type { Random } from "./random.ts";
 import type { Checks, Machine } from "./simulated-checks.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 import type { Member, SimulatedGroup } from "./simulated-group.ts";
-import type { Luck } from "./simulated-inode.ts";
+import type { Luck, SimulatedFolder } from "./simulated-inode.ts";
 import { RefusedError, type SimulatedLedger } from "./simulated-ledger.ts";
-import { output } from "./simulated-truth.ts";
+import { output, storeFolder } from "./simulated-truth.ts";
 import { Process, type Turns } from "./simulated-turns.ts";
 
 export interface DownloaderWorld {
@@ -57,6 +57,7 @@ export class SimulatedDownloader implements Machine {
   #process: Process;
   #stop = new AbortController();
   #member: Member | undefined;
+  #snapshot: SimulatedFolder | undefined;
   /** Sessions that were begun. */
   sessions = 0;
 
@@ -99,6 +100,20 @@ export class SimulatedDownloader implements Machine {
     this.kill();
     this.disk.powerCut(luck);
     this.#world.checks.forgot(this.disk, false);
+  }
+
+  /** Not before the store has its name, by which the ledger knows it. */
+  takeSnapshot(): void {
+    if (this.disk.files.at(`${storeFolder}/store`)) this.#snapshot = this.disk.files.snapshot(output);
+  }
+
+  /** To the snapshot that was taken last, if one was. */
+  rollBack(): void {
+    if (!this.#snapshot) return;
+    this.kill();
+    this.disk.files.rollBack(output, this.#snapshot);
+    this.#world.checks.rolledBack(this.disk);
+    this.start();
   }
 
   /** As a signal does: what is under way is made durable. */

@@ -75,7 +75,8 @@ export class SimulatedFileSystem {
   }
 
   rename(from: string, to: string): void {
-    const node = this.file(from);
+    const node = this.at(from);
+    if (!node) throw systemError("ENOENT", from);
     this.#change({ ...this.#entry(from), node: undefined }, { ...this.#entry(to), node });
   }
 
@@ -96,6 +97,19 @@ export class SimulatedFileSystem {
       if ([...synced].some((later) => isSameName(entry, later))) synced.add(entry);
     for (const entry of this.#journal) if (synced.has(entry)) commit(entry);
     this.#journal = this.#journal.filter((entry) => !synced.has(entry));
+  }
+
+  /** All that everybody sees of a folder, as it is now. */
+  snapshot(path: string): SimulatedFolder {
+    return copied(this.folder(path), new Map());
+  }
+
+  /** Puts back what a folder held when the snapshot was taken. */
+  rollBack(path: string, snapshot: SimulatedFolder): void {
+    const folder = this.folder(path);
+    folder.entries = copied(snapshot, new Map()).entries;
+    folder.durable = new Map(folder.entries);
+    this.#journal = [];
   }
 
   /** All files that have a name, by one of their paths. */
@@ -132,6 +146,18 @@ function filesIn(folder: SimulatedFolder, path: string): Map<string, SimulatedFi
     else for (const [inner, file] of filesIn(node, `${path}/${name}`)) found.set(inner, file);
   }
   return found;
+}
+
+/** @param files that were copied already: one may have several names */
+function copied(folder: SimulatedFolder, files: Map<SimulatedFile, SimulatedFile>): SimulatedFolder {
+  const copy = new SimulatedFolder();
+  for (const [name, node] of folder.entries) {
+    const file = node.kind === "file" ? (files.get(node) ?? node.copy()) : undefined;
+    if (node.kind === "file" && file) files.set(node, file);
+    copy.entries.set(name, file ?? copied(node as SimulatedFolder, files));
+  }
+  copy.durable = new Map(copy.entries);
+  return copy;
 }
 
 function isSameName(entry: JournalEntry, other: JournalEntry): boolean {

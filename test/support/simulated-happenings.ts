@@ -131,6 +131,7 @@ const happenings = {
     world.ledger.refusedUntilMs = world.turns.nowMs + pick([3000, 20_000, 120_000], b);
   },
   remakeLedger: (world, _a, b) => {
+    if (world.checks.hasRolledBack) return;
     world.ledger.remake();
     world.checks.ledgerIsNew();
     for (const one of world.uploaders) one.ledgerIsNew(b % 2 === 0);
@@ -152,6 +153,11 @@ const happenings = {
     const { key } = pick(delivered, b);
     if (key.kind !== "delivered") return;
     void world.ledger.for(new Process("somebody")).write({ key, value: null });
+  },
+  snapshot: (world, a) => machine(world, a).takeSnapshot(),
+  rollBack: (world, a) => {
+    // Of a ledger that was made anew nobody can tell any more which store has what.
+    if (!world.checks.hasNewLedger) machine(world, a).rollBack();
   },
   storeDeleted: (world, a) => {
     const one = machine(world, a);

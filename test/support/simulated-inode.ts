@@ -21,14 +21,15 @@ let nextInode = 1;
 
 export class SimulatedFile {
   readonly kind = "file";
-  readonly inode = nextInode++;
+  readonly inode: number;
   #seen: FileState;
   #durable: FileState;
   #unsynced: Change[] = [];
   /** The version that was published with it, for the checks. */
   version: number | undefined;
 
-  constructor(mtime: bigint) {
+  constructor(mtime: bigint, inode = nextInode++) {
+    this.inode = inode;
     this.#seen = { bytes: Buffer.alloc(0), mode: 0o600, mtime };
     this.#durable = { ...this.#seen };
   }
@@ -51,6 +52,15 @@ export class SimulatedFile {
       seen.mode === durable.mode &&
       seen.mtime === durable.mtime
     );
+  }
+
+  /** As everybody sees it, for good. */
+  copy(): SimulatedFile {
+    const copy = new SimulatedFile(0n, this.inode);
+    copy.#seen = this.#seen;
+    copy.#durable = this.#seen;
+    copy.version = this.version;
+    return copy;
   }
 
   change(change: Change): void {

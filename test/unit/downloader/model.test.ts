@@ -83,6 +83,15 @@ test(
   patienceMs,
 );
 
+test(
+  "what was delivered since a disk was rolled back to a snapshot, of whatever moment, is delivered again",
+  async () => {
+    const only = ["put", "putMany", "snapshot", "rollBack", "timePasses", "kill", "rebalance"] as const;
+    expect(await tellStories({ runs: 15, seed: 1, of: { only } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
 const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
 
 interface Broken {

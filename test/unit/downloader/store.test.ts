@@ -41,3 +41,26 @@ test("a partial that an older agent has named otherwise goes on under its name o
     expect(await readFile(join(partials, partialName(id)), "utf8")).toBe("012345");
   });
 });
+
+test("what is published has a number of its own, which is known again when the store is opened again", async () => {
+  await inStore(async (store) => {
+    await store.open();
+    expect(store.number).toBe(0);
+    const id = { uploader: "till", path: "a.bin", version: 7 };
+    const publication = { ...id, size: 10, checksum: "", partial: partialName(id), target: "till/a.bin" };
+    await store.writePublishing([publication]);
+    await store.writePublishing([]);
+    await store.writePublishing([publication]);
+    expect(store.number).toBe(2);
+    await store.close();
+    await store.open();
+    expect(store.number).toBe(2);
+    await store.raiseNumber(9);
+    await store.close();
+    await store.open();
+    expect(store.number).toBe(9);
+    expect((await readdir(store.folder)).filter((name) => name.startsWith("published-"))).toEqual([
+      "published-9",
+    ]);
+  });
+});

@@ -97,6 +97,14 @@ const golden: [string, string, Entry][] = [
     },
   ],
   [
+    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
+    `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","by":"5f0c12ab34cd/17","time":"${time}"}`,
+    {
+      key: { kind: "delivered", ...receipt, group: "streamsend" },
+      value: { format: 1, size: 5, checksum, mtime: nanoseconds, by: "5f0c12ab34cd/17", time },
+    },
+  ],
+  [
     `failed/a%2Fb%25/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"reason":"file name too long","time":"${time}"}`,
     {
