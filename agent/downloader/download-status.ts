@@ -16,7 +16,7 @@ export interface DownloadParts {
   ledger: GroupLedger;
   group: Group;
   positions: ReadonlyMap<number, number>;
-  groupWait: Pick<GroupWait, "reason">;
+  groupWait: Pick<GroupWait, "reasons" | "unreadRecords">;
 }
 
 export class DownloadStatus implements StatusSource {
@@ -67,7 +67,7 @@ export class DownloadStatus implements StatusSource {
   notReady(): readonly string[] {
     const { assembly, groupWait } = this.#parts;
     const { parkedCount, parked } = assembly;
-    const reasons = groupWait.reason === undefined ? [] : [groupWait.reason];
+    const { reasons } = groupWait;
     if (parkedCount === 0) return reasons;
     let bytes = 0;
     for (const version of parked) bytes += version.bytes;
@@ -83,8 +83,8 @@ export class DownloadStatus implements StatusSource {
   }
 
   get #lag(): number {
-    const { group, positions } = this.#parts;
-    let lag = 0;
+    const { group, positions, groupWait } = this.#parts;
+    let lag = groupWait.unreadRecords;
     for (const [partition, position] of positions)
       lag += Math.max(0, (group.knownEnd(partition) ?? position) - position);
     return lag;

@@ -25,6 +25,7 @@ import type { Holder } from "./output-lock.ts";
 import { OutputMount } from "./output-mount.ts";
 import { type DownloadResult, Session, type SessionOptions } from "./session.ts";
 import { Store } from "./store.ts";
+import { UnreadPartitions } from "./unread.ts";
 
 export interface DownloaderOptions {
   common: CommonConfig;
@@ -42,7 +43,7 @@ export interface DownloaderOptions {
 }
 
 /** What the sessions of one process share. */
-type ProcessOptions = DownloaderOptions & Pick<SessionOptions, "parkedLooked">;
+type ProcessOptions = DownloaderOptions & Pick<SessionOptions, "parkedLooked" | "unread">;
 
 /** Runs until the signal fires, or with `once` until the ends are reached. Throws a permanent `AgentError` only. */
 export async function runDownloader(options: DownloaderOptions): Promise<DownloadResult> {
@@ -52,11 +53,12 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
   // That a mount is required and is none is told at once; one that is stale, or whose driver is gone, may come back.
   await retry({ what: "opening the output", signal, log, giveUp: isPermanent }, () => mount.check());
   const parkedLooked = new Set<number>();
+  const unread = new UnreadPartitions(config.group, log, () => performance.now());
   let isFirst = true;
   return retry({ what: "downloading", signal, log, giveUp }, (works) => {
     const first = isFirst;
     isFirst = false;
-    return runSession({ ...options, parkedLooked }, mount, first, works);
+    return runSession({ ...options, parkedLooked, unread }, mount, first, works);
   });
 }
 

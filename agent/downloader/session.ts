@@ -21,6 +21,7 @@ import { Rereads } from "./rereads.ts";
 import { noticeRollback } from "./rollback.ts";
 import { partialName, type Store } from "./store.ts";
 import { UnplaceableRecords } from "./unplaceable.ts";
+import type { UnreadPartitions } from "./unread.ts";
 
 export interface SessionOptions {
   config: DownloaderConfig;
@@ -41,6 +42,8 @@ export interface SessionOptions {
   once: boolean;
   /** The partitions in which this process has looked again at what a newer agent wrote: once is enough. */
   parkedLooked: Set<number>;
+  /** What the group leaves to nobody, as this process has seen it. */
+  unread: UnreadPartitions;
   /** The monotonic clock, milliseconds. */
   now(): number;
   /** Called when a durable point, or time, has shown that the output and the group work. */
@@ -104,7 +107,7 @@ export class Session {
     this.#paths = new OutputPaths(disk, config.output, config.dirMode);
     this.#durablePoint = new DurablePoint({ ...options, paths: this.#paths, topicId: topic.id });
     this.#unplaceable = new UnplaceableRecords(topic.id, options.log, options.observer);
-    this.#groupWait = new GroupWait({ ...options, name: config.group });
+    this.#groupWait = new GroupWait({ ...options, name: config.group, positions: this.#positions });
     this.#recoveries = new Recoveries({
       open: options.openReader,
       signal: this.#abort.signal,
@@ -134,6 +137,7 @@ export class Session {
         const event = await group.next(this.#lastBytes < smallBytes ? smallBatch : 1, waitMs);
         if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
         this.#groupWait.look();
+        if (this.#options.unread.takeTurn()) await this.#joinAgain();
         if (event.kind === "records") for (const record of event.records) await this.#take(record);
         if (event.kind === "revoked") {
           // What was placed for them is the next owner's to publish.
@@ -162,6 +166,15 @@ export class Session {
       this.#repair?.end();
       this.#rereads.end();
     }
+  }
+
+  /** Has everything given out anew: ends the session, and leaves the group for certain before. */
+  async #joinAgain(): Promise<never> {
+    const { group, unread, config } = this.#options;
+    const { named } = unread;
+    await this.#makeDurable();
+    await group.leave();
+    throw new AgentError(`group ${config.group}: ${named} no reader: leaving and joining again`, "retryable");
   }
 
   /** What the last session, or the last process, left in the store. */
@@ -339,7 +352,7 @@ export class Session {
   #isDone(): boolean {
     // The first answer of a group whose other members hold everything is no partitions; some may follow.
     if (this.#positions.size === 0 && this.#options.now() - this.#gainedAtMs < noPartitionsMs) return false;
-    if (!this.#recoveries.idle || !this.#assembly.idle) return false;
+    if (!this.#groupWait.isWhole || !this.#recoveries.idle || !this.#assembly.idle) return false;
     // What was taken back is only known as missing once the ledger was read again.
     if (this.#options.ledger.isIncomplete || this.#options.ledger.isLoading) return false;
     const atEnd = [...this.#ends].every(([partition, end]) => (this.#positions.get(partition) ?? 0) >= end);

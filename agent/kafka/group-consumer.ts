@@ -2,6 +2,7 @@
  * A member of a consumer group, as one stream of events: records, partitions gained, partitions to give up. The
  * group waits for the answer to the latter two, so a role can make what it has durable before it lets go.
  */
+import type { GroupDescription } from "@confluentinc/kafka-javascript/types/rdkafka.js";
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
@@ -21,6 +22,23 @@ export interface Committed {
   metadata: string | undefined;
 }
 
+/** A group at a moment. */
+export interface GroupView {
+  /** No rebalance is under way. */
+  isSettled: boolean;
+  members: readonly MemberView[];
+}
+
+export interface MemberView {
+  /** Tells it from the others. */
+  id: string;
+  /** As people know it: `till-7 (10.0.0.7)`. */
+  name: string;
+  isSelf: boolean;
+  /** What the group holds it to have of the topic. */
+  partitions: readonly number[];
+}
+
 export type GroupEvent =
   | { kind: "records"; records: IncomingRecord[] }
   /** Answer with the positions to begin at: `begin`. */
@@ -37,6 +55,10 @@ interface TopicPartition {
 
 const requestTimeoutMs = 60_000;
 const rebalancingMs = 100;
+const leavingMs = 10_000;
+const leavingLookMs = 250;
+/** Of `ConsumerGroupStates`. */
+const stable = 3;
 const committing = "committing the group's position";
 
 /** A member of a group; `GroupConsumer` is the one on Kafka. All of it throws a `KafkaError`. */
@@ -56,8 +78,10 @@ export interface Group {
   reachedEnd(partition: number): number | undefined;
   /** Commits and waits for the answer. */
   commit(positions: readonly Position[], metadata: string): Promise<void>;
-  /** The group's other members, as people know them: `till-7 (10.0.0.7)`; those with partitions, if it is said which have any. */
-  others(): Promise<string[]>;
+  /** The group as the brokers tell of it; undefined: there is nobody to ask now, or nothing is known. */
+  look(): Promise<GroupView | undefined>;
+  /** Leaves the group for certain, also as a static member, so that its partitions are given out anew. Only `close` is of use then. */
+  leave(): Promise<void>;
   /** Leaves the group and disconnects. What is owned should be durable and committed before. */
   close(): Promise<void>;
 }
@@ -73,9 +97,11 @@ export class GroupConsumer implements Group {
   readonly #instance: string;
   readonly #group: string;
   /** The client must not be disconnected under it. */
-  #asking: Promise<unknown> | undefined;
+  #asking: Promise<unknown> = Promise.resolve();
   #rebalances: GroupEvent[] = [];
   #isLost = false;
+  /** As of the last statistics. */
+  #isReached = true;
 
   private constructor(consumer: Consumer, topic: string, group: string, instance: string, effects: Effects) {
     this.#consumer = consumer;
@@ -104,9 +130,16 @@ export class GroupConsumer implements Group {
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     const member = new GroupConsumer(consumer, topic, group, instance, effects);
     self = member;
-    watchForLoss(consumer, options, () => {
-      member.#isLost = true;
-    });
+    watchForLoss(
+      consumer,
+      options,
+      () => {
+        member.#isLost = true;
+      },
+      (brokers) => {
+        member.#isReached = Object.values(brokers).some(({ state }) => state === "UP");
+      },
+    );
     consumer.on("partition.eof", ({ partition, offset }) => member.#ends.set(partition, offset));
     consumer.subscribe([topic]);
     return member;
@@ -188,20 +221,35 @@ export class GroupConsumer implements Group {
     });
   }
 
-  async others(): Promise<string[]> {
+  async look(): Promise<GroupView | undefined> {
+    // A question that nobody can answer would keep one of few threads for its whole time.
+    if (!this.#isReached || !this.#consumer.isConnected()) return undefined;
     const asking = describeGroup(this.#consumer, this.#group, `looking up group ${this.#group}`);
-    this.#asking = asking.catch(() => undefined);
-    const others = (await asking)?.members.filter((one) => one.groupInstanceId !== this.#instance) ?? [];
-    const holders = others.filter(({ assignment }) => (assignment?.topicPartitions.length ?? 0) > 0);
-    const named = (holders.length > 0 ? holders : others).map(
-      ({ clientId, clientHost }) => `${agentOf(clientId)} (${clientHost.replace(/^\//, "")})`,
-    );
-    return named.sort();
+    const before = this.#asking;
+    this.#asking = asking.catch(() => undefined).then(() => before);
+    const found = await asking;
+    return found && !found.error ? toView(found, this.#topic, this.#instance) : undefined;
+  }
+
+  async leave(): Promise<void> {
+    this.#letGo();
+    // A static member that is disconnected before it has left stays in the group.
+    const deadline = performance.now() + leavingMs;
+    while (performance.now() < deadline) {
+      const view = await this.look().catch(() => undefined);
+      if (view && !view.members.some(({ isSelf }) => isSelf)) return;
+      await pause(leavingLookMs);
+    }
   }
 
   async close(): Promise<void> {
     await this.#asking;
     // Under load the client can hang when it is disconnected in the middle of a rebalance: let go of it first.
+    this.#letGo();
+    await disconnect(this.#consumer);
+  }
+
+  #letGo(): void {
     try {
       this.#consumer.unsubscribe();
       this.#consumer.incrementalUnassign(this.#named([...this.#owned]));
@@ -209,7 +257,6 @@ export class GroupConsumer implements Group {
       // Not a member any more, or not connected: there is nothing to let go of.
     }
     this.#owned.clear();
-    await disconnect(this.#consumer);
   }
 
   onRebalance(code: number | undefined, assignment: TopicPartition[]): void {
@@ -239,6 +286,18 @@ export class GroupConsumer implements Group {
   #named(partitions: readonly number[]): TopicPartition[] {
     return partitions.map((partition) => ({ topic: this.#topic, partition }));
   }
+}
+
+function toView(found: GroupDescription, topic: string, instance: string): GroupView {
+  const members = found.members.map(({ memberId, groupInstanceId, clientId, clientHost, assignment }) => ({
+    id: memberId,
+    name: `${agentOf(clientId)} (${clientHost.replace(/^\//, "")})`,
+    isSelf: groupInstanceId === instance,
+    partitions: (assignment?.topicPartitions ?? [])
+      .filter((one) => one.topic === topic)
+      .map(({ partition }) => partition),
+  }));
+  return { isSettled: found.state === stable, members };
 }
 
 /** What is fatal for a member is that another one has its name: that of the store, which is another downloader's too then. */

@@ -3,6 +3,7 @@ import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { OpenFiles } from "../../agent/downloader/open-files.ts";
 import { Session } from "../../agent/downloader/session.ts";
 import { Store } from "../../agent/downloader/store.ts";
+import { UnreadPartitions } from "../../agent/downloader/unread.ts";
 import { GroupLedger } from "../../agent/ledger/group-ledger.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
@@ -39,6 +40,7 @@ interface Given {
   ledger: GroupLedger;
   now(): number;
   parkedLooked: Set<number>;
+  unread: UnreadPartitions;
   works(): void;
 }
 
@@ -144,9 +146,10 @@ export class SimulatedDownloader implements Machine {
       delayMs = firstDelayMs;
     };
     const parkedLooked = new Set<number>();
+    const unread = new UnreadPartitions("group", log, now);
     while (!signal.aborted) {
       try {
-        await this.#session(process, { signal, log, observer, ledger, now, parkedLooked, works });
+        await this.#session(process, { signal, log, observer, ledger, now, parkedLooked, unread, works });
       } catch (error) {
         trace(`${this.name}: session ended: ${messageOf(error)}`);
         if (!isExpected(error)) throw error;

@@ -170,8 +170,13 @@ export class Member implements Group {
     return turns.take(this.process, () => ({ low: topic.low(partition), high: topic.high(partition) }));
   }
 
-  async others(): Promise<string[]> {
-    return [];
+  /** Nothing is ever left over here: partitions are given from one member to another in one step. */
+  async look(): Promise<undefined> {
+    return undefined;
+  }
+
+  leave(): Promise<void> {
+    return this.close();
   }
 
   knownEnd(partition: number): number {
