@@ -89,6 +89,16 @@ export class Feedback {
     return this.#requests.paths();
   }
 
+  /** How many requests there are. */
+  get requestCount(): number {
+    return this.#requests.count;
+  }
+
+  /** Whether the group asks for something of the path. */
+  isAsking(group: string, path: string): boolean {
+    return this.#requests.has(path, group);
+  }
+
   /** Groups that ask for something of the path. */
   askers(path: string): Iterable<string> {
     return this.#requests.askers(path);

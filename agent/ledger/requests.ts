@@ -103,6 +103,18 @@ export class Requests {
     return this.#byPath.keys();
   }
 
+  /** How many there are. */
+  get count(): number {
+    let count = 0;
+    for (const share of this.#shares.values()) count += share.count;
+    return count;
+  }
+
+  /** Whether the group asks for something of the path. */
+  has(path: string, group: string): boolean {
+    return this.#byPath.get(path)?.has(group) ?? false;
+  }
+
   /** Groups that ask for something of the path. */
   askers(path: string): Iterable<string> {
     return this.#byPath.get(path)?.keys() ?? [];

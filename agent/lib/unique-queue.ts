@@ -12,6 +12,15 @@ export class UniqueQueue<Item> {
     this.#items.add(item);
   }
 
+  delete(item: Item): void {
+    this.#items.delete(item);
+  }
+
+  /** Takes out what is not to be kept. */
+  keepOnly(isKept: (item: Item) => boolean): void {
+    for (const item of this.#items) if (!isKept(item)) this.#items.delete(item);
+  }
+
   /** Takes the oldest; `undefined`: there is none. */
   shift(): Item | undefined {
     let next = this.#oldest.next();

@@ -56,6 +56,7 @@ interface Answer {
 /** A turn ends after so many bytes, or after so long, if somebody else waits: a large file, or a slow link, holds nobody up. */
 const turnBytes = 16 << 20;
 const turnMs = 10_000;
+const leastTidied = 1000;
 const maxSaidGone = 10_000;
 
 /** What a path waits for: its turn, not to be busy, or its pace, which is that of this version and these shares. */
@@ -121,6 +122,9 @@ export class Answers {
     this.#waiting.set(path, "turn");
     for (const group of ledger.feedback.askers(path))
       lane.turns.add(ledger.feedback.shareOf(group), group, path);
+    // Requests may be taken back faster than their turns come, by groups of any number of names.
+    if (lane.turns.size > 2 * ledger.feedback.requestCount + leastTidied)
+      lane.turns.tidy((group, path) => ledger.feedback.isAsking(group, path));
     this.#letIn(lane);
   }
 

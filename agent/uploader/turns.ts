@@ -31,6 +31,12 @@ export class Turns {
   /** What each share has had, bytes; one that is not here has had as much as the one whose turn was last. */
   readonly #had = new Map<string, number>();
   #leastHad = 0;
+  #size = 0;
+
+  /** How often paths wait, for whichever group's turn. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** The path waits for this group's turn; where it waits for that already, it keeps its place. */
   add(share: string, group: string, path: string): void {
@@ -38,7 +44,24 @@ export class Turns {
     const paths = pathsOf.get(group) ?? new UniqueQueue();
     pathsOf.set(group, paths);
     groups.push(group);
+    const before = paths.size;
     paths.push(path);
+    this.#size += paths.size - before;
+  }
+
+  /** Forgets what need not wait any more. */
+  tidy(isAsked: (group: string, path: string) => boolean): void {
+    for (const [name, { groups, pathsOf, paused }] of this.#shares) {
+      for (const [group, paths] of pathsOf) {
+        const before = paths.size;
+        paths.keepOnly((path) => isAsked(group, path));
+        this.#size += paths.size - before;
+        if (paths.size > 0) continue;
+        pathsOf.delete(group);
+        groups.delete(group);
+      }
+      if (pathsOf.size + paused.size === 0) this.#shares.delete(name);
+    }
   }
 
   /** The answer waits for the turn of any of these shares. */
@@ -53,6 +76,7 @@ export class Turns {
     if (name === undefined || !share) return undefined;
     this.#leastHad = this.#hadBy(name);
     const taken = takeFrom(share, name === othersShare ? maxPausedOthers : 1);
+    if (typeof taken === "string") this.#size--;
     if (share.pathsOf.size + share.paused.size === 0) this.#shares.delete(name);
     for (const [one, had] of this.#had)
       if (had <= this.#leastHad && !this.#shares.has(one)) this.#had.delete(one);

@@ -123,6 +123,21 @@ test("who asks for more than there is room for drops its own requests, and no ot
   expect(requests.of("stranger-0", 1)).toBeDefined();
 });
 
+test("they are counted, and each is known by its group", () => {
+  const requests = newRequests();
+  for (let at = 0; at < 10; at++)
+    for (const group of ["hub", "stranger"]) requests.put(String(at), group, one);
+  requests.put("0", "hub", { ...one, offset: 1 });
+  requests.settle("0", 1, 0);
+  requests.takeBack("1", "stranger", 1);
+  expect(requests.count).toBe(18);
+  expect([requests.has("0", "hub"), requests.has("0", "stranger"), requests.has("1", "stranger")]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
 test("a known group is heard on a path that a hundred others ask for", () => {
   const requests = newRequests();
   for (let group = 0; group < 200; group++) requests.put("a", String(group), one);

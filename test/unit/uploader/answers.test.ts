@@ -65,6 +65,7 @@ function prepare(paths: readonly string[], parallel = 4) {
       },
       feedback: {
         requested: () => asked.keys(),
+        requestCount: 10_000,
         askers: (path: string) => (asked.has(path) ? groupsOf(path) : []),
         shareOf: (group: string) => (group === "hub" || group === "mirror" ? group : ""),
         request: counting(request),

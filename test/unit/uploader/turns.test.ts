@@ -87,3 +87,17 @@ test("room is made when another share has had less, not for what the same group 
   turns.sent(["mirror"], 2000);
   expect(turns.isOthersTurn(hub)).toBe(false);
 });
+
+test("what need not wait any more is forgotten, with its groups; all else keeps its turn", () => {
+  const turns = new Turns();
+  for (let at = 0; at < 1000; at++) turns.add(others, `made-up-${at}`, "stranger/a");
+  for (let at = 0; at < 3; at++) turns.add("hub", "hub", `hub/${at}`);
+  expect(turns.size).toBe(1003);
+  turns.tidy((group, path) => path !== "hub/1" && (group === "hub" || group === "made-up-500"));
+  expect(turns.size).toBe(3);
+  const order = [1, 2, 3, 4].map(() => turns.take());
+  expect(order.filter((path) => path !== "stranger/a")).toEqual(["hub/0", "hub/2", undefined]);
+  expect(turns.size).toBe(0);
+  turns.add(others, "made-up-1", "stranger/b");
+  expect(turns.take()).toBe("stranger/b");
+});
