@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { expectSameTree } from "../support/compare.ts";
+import { freePort } from "../support/free-port.ts";
 import { startKafka } from "../support/kafka.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
@@ -349,10 +350,4 @@ test("of agents that start at the same moment one gets the port", async () => {
 async function withoutBrokers(scene: Scene, listen: string): Promise<AgentProcess> {
   const watch = await scene.folder("source");
   return scene.uploader(watch, { kafka: { brokers: "127.0.0.1:1" }, settings: { http: { listen } } });
-}
-
-function freePort(): number {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
-  server.stop(true);
-  return Number(server.port);
 }

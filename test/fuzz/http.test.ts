@@ -1,11 +1,12 @@
 /** Whatever is asked over HTTP is answered; nobody gets anything without the token; nothing that is sent ends the server. */
 import { expect, test } from "bun:test";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { answer } from "../../agent/observe/http-answers.ts";
 import { startHttp } from "../../agent/observe/http-server.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import { Troubles } from "../../agent/observe/troubles.ts";
+import { freePort } from "../support/free-port.ts";
 import type { Random } from "../support/random.ts";
 import { fuzzAsync, isWhole } from "./inputs.ts";
 import { mutated, mutatedBytes, oddTexts } from "./odd-texts.ts";
@@ -47,7 +48,7 @@ test("requests", async () => {
 
 test("connections", async () => {
   const log = new Log({ level: "error", format: "text", agent: "fuzz" });
-  const port = await freePort();
+  const port = freePort();
   const http = { listen: { host: "127.0.0.1", port }, listenIsDefault: false, token };
   const server = startHttp(http, anObserver(), log);
   try {
@@ -59,15 +60,6 @@ test("connections", async () => {
     server?.stop();
   }
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 function anObserver(): Observer {
   const troubles = new Troubles();

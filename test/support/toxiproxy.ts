@@ -1,6 +1,7 @@
 /** A link that can be made slow, cut, delayed and reset: Toxiproxy, of scripts/toxiproxy. */
 import { join } from "node:path";
 import { run } from "./compare.ts";
+import { freePort } from "./free-port.ts";
 import { waitUntil } from "./wait.ts";
 
 export class Toxiproxy {
@@ -124,11 +125,4 @@ async function executable(): Promise<string> {
   const { code, output, errors } = await run([join(import.meta.dir, "../../scripts/toxiproxy")]);
   if (code !== 0) throw new Error(`scripts/toxiproxy: ${errors}`);
   return output.trim();
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }
