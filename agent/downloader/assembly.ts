@@ -15,6 +15,7 @@ import { BegunVersions } from "./begun.ts";
 import { Changes } from "./changes.ts";
 import type { Interval } from "./coverage.ts";
 import type { Finished } from "./durable-point.ts";
+import type { LedgerWrites } from "./ledger-writes.ts";
 import { type Partial, type Placed, UnreadableError } from "./partial.ts";
 import { type Parked, Room } from "./room.ts";
 import type { Store } from "./store.ts";
@@ -30,6 +31,8 @@ export interface AssemblyOptions {
   log: Log;
   observer: Observer;
   logChunks: boolean;
+  /** Of what may be refused and is owed then. */
+  writes: LedgerWrites;
   /** How long the topic keeps chunks. */
   retentionMs: number;
   now(): number;
@@ -57,6 +60,9 @@ export class Assembly {
   /** By file, versions that failed here for good: their chunks may go on coming. */
   readonly #hopeless = new Map<string, number>();
   #failedCount = 0;
+  /** By file, what failed here and has no receipt yet. */
+  readonly #owed = new Map<string, { id: VersionId; reason: string }>();
+  #owedWritten = Promise.resolve();
 
   constructor(options: AssemblyOptions, restored: readonly Partial[]) {
     this.#options = options;
@@ -145,6 +151,18 @@ export class Assembly {
   /** Whether the version only waits for room. */
   isParked(id: VersionId): boolean {
     return this.#room.isParked(id);
+  }
+
+  /** Whether the version has failed here, and its receipt is owed. */
+  isOwed(id: VersionId): boolean {
+    return this.#owed.get(chunkKey(id))?.id.version === id.version;
+  }
+
+  /** Writes the receipts of what has failed here, as far as the brokers take them. See `LedgerWrites`. */
+  writeOwed(): Promise<void> {
+    // One after the other: each is written once.
+    this.#owedWritten = this.#owedWritten.then(() => this.#writeOwed());
+    return this.#owedWritten;
   }
 
   /** Whether only a newer agent can take the version. */
@@ -345,7 +363,7 @@ export class Assembly {
 
   /** The version can't be stored here, whoever sends it again. */
   async #fail({ id }: Partial, reason: string): Promise<void> {
-    const { ledger, log, observer } = this.#options;
+    const { log, observer } = this.#options;
     this.giveUp(id);
     const [oldest] = this.#hopeless.keys();
     if (this.#hopeless.size >= maxHopeless && oldest !== undefined) this.#hopeless.delete(oldest);
@@ -353,7 +371,21 @@ export class Assembly {
     this.#failedCount++;
     log.error(`${nameOf(id)}: failed: ${reason}`, fieldsOf(id));
     observer.failed("failed", nameOf(id), reason);
-    await ledger.writeFailed(id, reason);
+    this.#owed.set(chunkKey(id), { id, reason });
+    // Of what is forgotten nothing is lost: it is missing, and fails again.
+    const [first] = this.#owed.keys();
+    if (this.#owed.size > maxHopeless && first !== undefined) this.#owed.delete(first);
+    await this.writeOwed();
+  }
+
+  async #writeOwed(): Promise<void> {
+    const { ledger, writes } = this.#options;
+    for (const [key, owed] of this.#owed) {
+      const { id, reason } = owed;
+      const isMoot = ledger.isDelivered(id);
+      if (!isMoot && !(await writes.attempt(() => ledger.writeFailed(id, reason)))) return;
+      if (this.#owed.get(key) === owed) this.#owed.delete(key);
+    }
   }
 
   #partialOf(id: VersionId): Partial | undefined {

@@ -18,7 +18,7 @@ import { union } from "../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import type { Assembly } from "./assembly.ts";
-import { LedgerWrites } from "./ledger-writes.ts";
+import type { LedgerWrites } from "./ledger-writes.ts";
 import type { Rereads } from "./rereads.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
 import { fieldsOf, nameOf } from "./version-text.ts";
@@ -29,11 +29,13 @@ type AssemblyToRepair = Pick<
   | "giveUp"
   | "hasRoomFor"
   | "isNewer"
+  | "isOwed"
   | "isWhole"
   | "missingOf"
   | "needsRoom"
   | "placedAtMs"
   | "retry"
+  | "writeOwed"
 >;
 
 export interface RepairOptions {
@@ -45,7 +47,8 @@ export interface RepairOptions {
   positions: ReadonlyMap<number, number>;
   log: Log;
   observer: Observer;
-  once: boolean;
+  /** Of what may be refused and is owed then. */
+  writes: LedgerWrites;
   /** An uploader that has not answered for so long: what it owes has failed, until it writes something. */
   giveUpMs: number;
   /** The monotonic clock, milliseconds. */
@@ -87,7 +90,6 @@ const lost: Kind = { level: "error", others: "have failed: see /api/status and t
 export class Repair {
   readonly #options: RepairOptions;
   readonly #lines: UploaderLines;
-  readonly #writes: LedgerWrites;
   readonly #attempts = new Map<string, Attempt>();
   /** What only waits for room, as of the last look. */
   #waiting: ReadonlySet<string> = new Set();
@@ -96,7 +98,6 @@ export class Repair {
   constructor(options: RepairOptions) {
     this.#options = options;
     this.#lines = new UploaderLines(options.log, options.now);
-    this.#writes = new LedgerWrites(options);
   }
 
   /** Versions that are asked for and have not come yet. */
@@ -144,6 +145,7 @@ export class Repair {
   async check(): Promise<void> {
     const { ledger, assembly } = this.#options;
     assembly.dropStale();
+    await assembly.writeOwed();
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
     const seen = new Set<string>();
@@ -179,20 +181,20 @@ export class Repair {
     this.#waiting = waiting;
     this.#lines.flush();
     await this.tidy();
-    this.#writes.looked();
+    this.#options.writes.looked();
   }
 
   /** See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has. */
   async tidy(): Promise<void> {
     const { ledger, positions, topic } = this.#options;
     const isOurs = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
-    if (ledger.hasMoot) await this.#writes.attempt(() => ledger.tidy(isOurs));
+    if (ledger.hasMoot) await this.#options.writes.attempt(() => ledger.tidy(isOurs));
   }
 
   /** Writes the counts of lines that were held back. */
   end(): void {
     this.#lines.flush(true);
-    this.#writes.close();
+    this.#options.writes.close();
   }
 
   #endAttempts(alive: ReadonlySet<string>): void {
@@ -217,7 +219,9 @@ export class Repair {
     const position = positions.get(isOfThisTopic ? sent.partition : sent.partition % topic.partitions);
     if (position === undefined || assembly.isNewer(sent)) return "elsewhere";
     const isAhead = isOfThisTopic && position <= sent.offset;
-    return isAhead || assembly.isWhole(sent) || rereads.isReading(sent) ? "on its way" : "missing";
+    return isAhead || assembly.isWhole(sent) || assembly.isOwed(sent) || rereads.isReading(sent)
+      ? "on its way"
+      : "missing";
   }
 
   /** Whether room is to be kept for it: not for what its uploader was asked for and does not send. */
@@ -258,7 +262,7 @@ export class Repair {
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
     const ranges = union(assembly.missingOf(sent), maxRanges);
-    if (!(await this.#writes.attempt(() => ledger.writeNeeds(sent, ranges)))) return;
+    if (!(await this.#options.writes.attempt(() => ledger.writeNeeds(sent, ranges)))) return;
     attempt.step = "asked";
     attempt.askedAt = place;
     attempt.askedAtMs = now();
@@ -283,7 +287,7 @@ export class Repair {
 
   async #fail(sent: Sent, reason: string): Promise<void> {
     const { assembly, ledger, observer } = this.#options;
-    if (!(await this.#writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
+    if (!(await this.#options.writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
     this.#failedCount++;
     observer.failed("failed", nameOf(sent), reason);
     this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));

@@ -12,6 +12,7 @@ import { Assembly } from "./assembly.ts";
 import { DownloadStatus } from "./download-status.ts";
 import { DurablePoint, type Snapshot } from "./durable-point.ts";
 import { GroupWait } from "./group-wait.ts";
+import { LedgerWrites } from "./ledger-writes.ts";
 import { LogGaps } from "./log-gaps.ts";
 import { OutputPaths } from "./output-path.ts";
 import { resolveStarts } from "./positions.ts";
@@ -186,9 +187,11 @@ export class Session {
     const partials = await store.partials(now());
     this.#durablePoint.restored(partials.map((partial) => partialName(partial.id)));
     this.#unplaceable.restore(await store.parked());
+    const writes = new LedgerWrites(this.#options);
     this.#assembly = new Assembly(
       {
         ...this.#options,
+        writes,
         unplaceable: this.#unplaceable,
         onGap: (partial, { partition, offset }) =>
           this.#rereads.readGap(partial, new Map([[partition, offset]])),
@@ -197,6 +200,7 @@ export class Session {
     );
     this.#repair = new Repair({
       ...this.#options,
+      writes,
       giveUpMs: config.giveUpMs,
       topic,
       assembly: this.#assembly,

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
-import { listFiles } from "../support/compare.ts";
+import { listFiles, run } from "../support/compare.ts";
 import { chunksOf } from "../support/hand-made.ts";
 import { fileEntry } from "../support/hand-made-ledger.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
@@ -127,4 +127,34 @@ test("a request that the brokers refuse is written when they take it again, and 
   });
   await agent.waitForLine(/writing to the ledger: works again/);
   expect(agent.output.match(/not all of it has arrived/g)).toHaveLength(1);
+});
+
+test("the receipt of a failure that the brokers refuse is owed, and the session goes on", async () => {
+  const { scene, plain, topicId, start, entries } = await prepare();
+  const content = Buffer.alloc(20_000, "x");
+  const file = { uploader: "till", path: "a.bin", content, chunkBytes: 5_000, topicId };
+  const agent = await start();
+  await waitUntil("the group has begun", async () => (await entries()).includes(`start/${scene.group}`));
+  const giveBack = await refuseWriting(scene);
+  // Too large for it from now on.
+  expect((await run(["prlimit", `--pid=${agent.pid}`, "--fsize=8000"])).code).toBe(0);
+  await plain.produce(scene.topic, chunksOf(file));
+  await plain.produce(scene.ledger, [fileEntry(file, { topicId, offset: 3, from: `${topicId} 0@0` })]);
+  await agent.waitForLine(/writing to the ledger: .*deny this user the topic/);
+  const http = await AgentHttp.of(agent);
+  await waitUntil("/readyz says what is refused", async () => {
+    const response = await http.get("/readyz");
+    return response.status === 503 && /deny this user the topic/.test(await response.text());
+  });
+  await giveBack();
+  await waitUntil(
+    "it is written",
+    async () => (await entries()).some((key) => key.startsWith(`failed/${scene.group}/till/`)),
+    { detail: () => agent.report() },
+  );
+  await agent.waitForLine(/writing to the ledger: works again/);
+  await http.waitForReadiness(true);
+  expect(agent.output.match(/a\.bin: failed: it is larger/g)).toHaveLength(1);
+  expect(agent.output).not.toContain("downloading: ");
+  expect((await entries()).filter((key) => key.startsWith("needs/"))).toEqual([]);
 });

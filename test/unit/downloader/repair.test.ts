@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { LedgerWrites } from "../../../agent/downloader/ledger-writes.ts";
 import { Repair } from "../../../agent/downloader/repair.ts";
 import { GroupLedger } from "../../../agent/ledger/group-ledger.ts";
 import { Log } from "../../../agent/observe/log.ts";
@@ -52,11 +53,13 @@ async function prepare(paths: readonly string[] = ["video"]) {
       giveUp: () => undefined,
       hasRoomFor: async () => true,
       isNewer: () => false,
+      isOwed: () => false,
       isWhole: () => false,
       missingOf: () => [[0, 5]],
       needsRoom: () => 5,
       placedAtMs: () => world.placedAtMs,
       retry: () => undefined,
+      writeOwed: async () => undefined,
     },
     rereads: {
       readSent: () => {
@@ -73,7 +76,7 @@ async function prepare(paths: readonly string[] = ["video"]) {
       ...{ role: "downloader", name: "hub", version: "1", host: "hub" },
       troubles: new Troubles(),
     }),
-    once: false,
+    writes: new LedgerWrites({ log: heard, once: false, now: () => world.nowMs }),
     giveUpMs: 30 * 24 * 3600_000,
     now: () => world.nowMs,
   });
