@@ -231,7 +231,7 @@ async function runAsDownloader(parts: Parts<DownloaderConfig>): Promise<number> 
     parts.followed.ledger.follow(beside),
     ledger.follow(beside, log),
   ]);
-  observer.phase = undefined;
+  observer.phase = "opening the output";
   try {
     const result = await runDownloader({
       ...parts,

@@ -207,6 +207,8 @@ export class Session {
       rereads: this.#rereads,
       positions: this.#positions,
     });
+    // Of a start only: what ends a session later is a trouble until it works again.
+    if (observer.phase !== undefined) observer.phase = "joining the group";
     observer.source = new DownloadStatus(observer.metrics, {
       ...this.#options,
       assembly: this.#assembly,
@@ -230,6 +232,8 @@ export class Session {
     }
     await this.#durablePoint.begin(starts);
     this.#gainedAtMs = this.#options.now();
+    // Also if that is no partitions: others have them all.
+    this.#options.observer.phase = undefined;
     this.#groupWait.answered(this.#positions.size);
     const until = new Map(starts.map(({ partition, offset }) => [partition, offset]));
     for (const partial of this.#assembly.unfinished)

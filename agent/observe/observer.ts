@@ -62,9 +62,13 @@ export class Observer {
     });
   }
 
-  /** Which step of starting or stopping it is in, "reading the ledger"; undefined: it is at work. */
+  /** Which step of starting or stopping it is in, "reading the ledger"; undefined: it is at work. Once "stopping", it stays so. */
   set phase(phase: string | undefined) {
-    this.#phase = phase;
+    if (this.#phase !== "stopping") this.#phase = phase;
+  }
+
+  get phase(): string | undefined {
+    return this.#phase;
   }
 
   set kafkaConnected(ask: () => boolean) {

@@ -64,6 +64,7 @@ test("when .streamsend is deleted under a downloader it makes another, and is st
   const uploader = await scene.uploader(source);
   const first = await scene.downloader(output, { name: "first", settings: anyPort });
   await storeOf(output, "first");
+  await (await AgentHttp.of(first)).waitForReadiness(true);
   await rm(join(output, ".streamsend"), { recursive: true });
   await first.waitForLine(/WARN .*has lost its \.streamsend/);
   await writeTree(source, randomTree(2, { count: 5, levels: 1, maxBytes: 20_000 }));
@@ -79,6 +80,7 @@ test("a store of another that took the place of the deleted one is not written t
   const first = await scene.downloader(output, { name: "first", settings: anyPort });
   const http = await AgentHttp.of(first);
   const store = await storeOf(output, "first");
+  await http.waitForReadiness(true);
   await rm(join(output, ".streamsend"), { recursive: true });
   for (const folder of ["partial", "quarantine"])
     await mkdir(join(output, ".streamsend", folder), { recursive: true });
@@ -135,6 +137,21 @@ test("a member that is killed has its partitions until its session is over: who 
   await http.waitForReadiness(true);
   await second.waitForLine(/it has answered/);
   expect(count(second.output, / WARN /)).toBe(1);
+});
+
+test("a downloader is not ready before the group has answered", async () => {
+  const scene = await openScene();
+  const [one, two] = [await scene.folder("one"), await scene.folder("two")];
+  const first = await scene.downloader(one, { name: "first", kafka, settings: anyPort });
+  await arrival(scene, first);
+  await first.kill();
+  const second = await scene.downloader(two, { name: "second", kafka, settings: anyPort });
+  const http = await AgentHttp.of(second);
+  await http.waitForReadiness(false, /joining the group/);
+  // For the first time: that is long after it has said whom it waits for.
+  await http.waitForReadiness(true);
+  expect(second.output).toMatch(/waiting for the group/);
+  expect(existsSync(join(two, ".streamsend/store"))).toBe(true);
 });
 
 test("a member that is not needed is ready, and says that once", async () => {

@@ -38,6 +38,13 @@ test("an agent is not ready for as long as a trouble lasts, or its role says why
   expect(observer.notReady()).toEqual([]);
 });
 
+test("whoever is stopping is not ready again, whatever else it still begins", () => {
+  const { observer } = observe();
+  observer.phase = "stopping";
+  observer.phase = undefined;
+  expect(observer.notReady()).toEqual(["stopping"]);
+});
+
 test("a thousand troubles are a hundred reasons and a count", () => {
   const { observer, troubles } = observe();
   observer.phase = undefined;
