@@ -1,33 +1,62 @@
 /**
  * How the ledger's entries are spread over its partitions is recorded in it, by whoever comes first: with another number of
  * partitions nobody would find what was written before, and everything would be sent again.
+ *
+ * Any writer may have written that number, so it stops nobody by itself: more partitions than there are is impossible, as Kafka
+ * takes none away, and fewer are believed only as long as every entry stands where they put it.
  */
 import { AgentError } from "../lib/errors.ts";
-import type { LayoutValue } from "../wire/entry.ts";
-import type { Ledger } from "./ledger.ts";
+import { type LayoutValue, partitionOfEntry } from "../wire/entry.ts";
+import type { EntryLog } from "./ledger.ts";
 
 /** Throws a permanent `AgentError` when the ledger has another number of partitions than it was begun with. */
-export async function checkLayout(ledger: Ledger): Promise<void> {
-  const recorded = await readLayout(ledger);
+export async function checkLayout(ledger: EntryLog & { readonly name: string }): Promise<void> {
   const { name, partitions } = ledger;
-  if (recorded === undefined)
-    await ledger.write({ key: { kind: "layout" }, value: { format: 1, partitions } });
-  else if (recorded !== partitions)
+  const recorded = await readLayout(ledger);
+  if (recorded === partitions) return;
+  if (recorded !== undefined && (await isSpreadOver(ledger, recorded)))
     throw new AgentError(
       `topic ${name} has ${partitions} partitions, but was begun with ${recorded}, and its entries are spread over those: the ledger's number of partitions can't be changed; delete the topic, or name another one (kafka.ledger), and what is there is sent again`,
       "permanent",
     );
+  await ledger.write({ key: { kind: "layout" }, value: { format: 1, partitions } });
 }
 
-/** It is the first entry of all, unless the ledger is older than this rule. */
-async function readLayout(ledger: Ledger): Promise<number | undefined> {
+/**
+ * The present number if it is recorded anywhere, else the last smaller one. It is the first entry of all, unless the ledger is
+ * older than this rule, or somebody else has written one.
+ */
+async function readLayout(ledger: EntryLog): Promise<number | undefined> {
   const reader = await ledger.open([0]);
+  let smaller: number | undefined;
   try {
     while (!reader.caughtUp) {
-      for (const { entry } of await reader.read("file"))
-        if (entry.key.kind === "layout" && entry.value) return (entry.value as LayoutValue).partitions;
+      for (const { entry } of await reader.read("file")) {
+        if (entry.key.kind !== "layout" || !entry.value) continue;
+        const { partitions } = entry.value as LayoutValue;
+        if (partitions === ledger.partitions) return partitions;
+        if (partitions > 0 && partitions < ledger.partitions) smaller = partitions;
+      }
     }
-    return undefined;
+    return smaller;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Whether there are entries, each where that number of partitions puts it. */
+async function isSpreadOver(ledger: EntryLog, recorded: number): Promise<boolean> {
+  const reader = await ledger.open(Array.from({ length: ledger.partitions }, (_, partition) => partition));
+  let found = false;
+  try {
+    while (!reader.caughtUp) {
+      for (const { entry, partition } of await reader.read()) {
+        if (entry.key.kind === "layout") continue;
+        if (partitionOfEntry(entry.key, recorded) === partition) found = true;
+        else if (partitionOfEntry(entry.key, ledger.partitions) === partition) return false;
+      }
+    }
+    return found;
   } finally {
     await reader.close();
   }

@@ -45,7 +45,8 @@ export interface EntryLog {
 
 export interface EntryReader {
   readonly caughtUp: boolean;
-  read(): Promise<LoggedEntry[]>;
+  /** @param without see `LedgerReader.read` */
+  read(without?: EntryKey["kind"]): Promise<LoggedEntry[]>;
   close(): Promise<void>;
 }
 
