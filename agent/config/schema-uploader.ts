@@ -77,7 +77,9 @@ export const uploader = z.strictObject({
   in_flight: size(65_536)
     .prefault("8MiB")
     .describe("Read and not yet acknowledged, over all files: the bound of the memory."),
-  parallel: integer(1, 64).prefault(4).describe("Files at a time."),
+  parallel: integer(1, 64)
+    .prefault(4)
+    .describe("Files at a time. What is asked for again has as many places of its own."),
   rate: rateOrOff(1024).prefault("off").describe("Upload at most this much per second. off: no limit."),
   after: choice(["keep", "delete", "move"])
     .prefault("keep")
