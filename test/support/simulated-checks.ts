@@ -306,7 +306,9 @@ export class Checks implements DiskWatcher {
     const there = new Map<string, SimulatedFile>();
     for (const [path, file] of disk.files.files()) {
       const version = path.startsWith(storeFolder) ? undefined : this.#truth.find(keyOf(path), file.version);
-      if (version) there.set(versionName(version), file);
+      const name = version && versionName(version);
+      // What was asked for again since is known by its new receipt, and comes once more.
+      if (name !== undefined && !this.#again.has(name)) there.set(name, file);
     }
     const before = [...this.#publishedOn(disk).keys()];
     this.#published.set(disk, there);
