@@ -18,6 +18,7 @@ import { union } from "../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import type { Assembly } from "./assembly.ts";
+import { BeyondEnd, type BeyondEndOptions } from "./beyond-end.ts";
 import type { LedgerWrites } from "./ledger-writes.ts";
 import type { Rereads } from "./rereads.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
@@ -40,6 +41,7 @@ type AssemblyToRepair = Pick<
 
 export interface RepairOptions {
   ledger: GroupLedger;
+  group: BeyondEndOptions["group"];
   assembly: AssemblyToRepair;
   rereads: Pick<Rereads, "readSent" | "isReading">;
   topic: { readonly id: string; readonly partitions: number };
@@ -90,6 +92,7 @@ const lost: Kind = { level: "error", others: "have failed: see /api/status and t
 export class Repair {
   readonly #options: RepairOptions;
   readonly #lines: UploaderLines;
+  readonly #beyondEnd: BeyondEnd;
   readonly #attempts = new Map<string, Attempt>();
   /** What only waits for room, as of the last look. */
   #waiting: ReadonlySet<string> = new Set();
@@ -98,6 +101,7 @@ export class Repair {
   constructor(options: RepairOptions) {
     this.#options = options;
     this.#lines = new UploaderLines(options.log, options.now);
+    this.#beyondEnd = new BeyondEnd(options);
   }
 
   /** Versions that are asked for and have not come yet. */
@@ -148,6 +152,7 @@ export class Repair {
     await assembly.writeOwed();
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
+    await this.#beyondEnd.look(ledger.unsettled());
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
     const waiting = new Set<string>();
@@ -218,7 +223,7 @@ export class Repair {
     // What was in a topic that is no more is shared out by where it was.
     const position = positions.get(isOfThisTopic ? sent.partition : sent.partition % topic.partitions);
     if (position === undefined || assembly.isNewer(sent)) return "elsewhere";
-    const isAhead = isOfThisTopic && position <= sent.offset;
+    const isAhead = isOfThisTopic && position <= sent.offset && this.#beyondEnd.endOf(sent) === undefined;
     return isAhead || assembly.isWhole(sent) || assembly.isOwed(sent) || rereads.isReading(sent)
       ? "on its way"
       : "missing";
@@ -237,7 +242,7 @@ export class Repair {
   async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
     if (attempt.step === "noticed") {
       this.#options.assembly.retry(sent);
-      const answer = this.#options.rereads.readSent(sent);
+      const answer = this.#options.rereads.readSent(sent, this.#beyondEnd.endOf(sent));
       if (answer === "later") return;
       attempt.step = "read";
       if (answer === "reading") {

@@ -74,12 +74,13 @@ export class Rereads {
     if (this.#begin(wanted) === "later") this.#postpone(partial, wanted);
   }
 
-  /** Reads a version again that was sent, and read past. */
-  readSent(sent: Sent): Answer {
+  /** Reads a version again that was sent, and read past. @param end where the log ends, if that is before what was sent */
+  readSent(sent: Sent, end = Number.POSITIVE_INFINITY): Answer {
     const { partition, offset, topic, from } = sent;
     if (topic !== this.#options.topicId) return "nowhere";
     const first = from?.offsets.find((one) => one.partition === partition)?.offset ?? offset;
-    return this.#begin({ id: sent, parts: [{ partition, from: first, until: offset + 1 }], reason: "sent" });
+    const until = Math.min(offset + 1, end);
+    return this.#begin({ id: sent, parts: [{ partition, from: first, until }], reason: "sent" });
   }
 
   isReading(id: VersionId): boolean {

@@ -300,3 +300,18 @@ test("a version that does not fit is parked, smaller ones go on, and it comes on
   await Bun.file(join(output, "filler")).delete();
   await agent.waitForLine(/till\/a\.bin: merge complete/);
 });
+
+test("a file whose entry is forged to an offset beyond the end of the log is got back", async () => {
+  const { scene, kafka, start } = await prepare();
+  const source = await scene.folder("source");
+  await writeFile(join(source, "a.txt"), "a");
+  const uploader = await scene.uploader(source);
+  await uploader.waitForLine(/a\.txt: successfully processed/);
+  const key = "file/uploader/a.txt";
+  const own = (await kafka.readAll(scene.ledger)).findLast((record) => record.key === key);
+  const forged = { ...JSON.parse(own?.value?.toString() ?? ""), offset: Number.MAX_SAFE_INTEGER };
+  await kafka.expireAll(scene.topic);
+  await kafka.produce(scene.ledger, [{ key, value: Buffer.from(JSON.stringify(forged)), headers: [] }]);
+  const downloader = await start();
+  await downloader.waitForLine(/uploader\/a\.txt: merge complete/);
+});

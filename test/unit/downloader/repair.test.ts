@@ -42,12 +42,13 @@ class HeardLog extends Log {
 /** The repair of versions that were read past, of which nothing is in the log any more. */
 async function prepare(paths: readonly string[] = ["video"]) {
   const log = new MemoryLedger(paths.map((path) => sent(path)));
-  const world = { nowMs: 0, placedAtMs: 0, isReading: false, takesLong: false, readings: 0 };
+  const world = { nowMs: 0, placedAtMs: 0, isReading: false, takesLong: false, readings: 0, end: 1000 };
   const heard = new HeardLog({ level: "error", format: "text", agent: "test" });
   const ledger = await GroupLedger.open("group", log);
   const positions = new Map([[0, 8]]);
   const repair = new Repair({
     ledger,
+    group: { bounds: async () => ({ low: 0, high: world.end }) },
     assembly: {
       dropStale: () => undefined,
       giveUp: () => undefined,
@@ -134,6 +135,21 @@ test("an uploader whose answers never complete a version is asked three times, h
   for (let look = 0; look < 3; look++) await repair.check();
   expect(asked()).toBe(3);
   expect(writtenOf("failed")).toHaveLength(1);
+});
+
+test("what was sent to where the brokers' log ends before is asked for, once that is known", async () => {
+  const { repair, world, asked, positions } = await prepare();
+  positions.set(0, 5);
+  for (world.nowMs = 0; world.nowMs < 60_000; world.nowMs += 1000) await repair.check();
+  // In the log, and not read yet.
+  expect(asked()).toBe(0);
+  world.end = 7;
+  for (world.nowMs = 60_000; world.nowMs < 120_000; world.nowMs += 1000) await repair.check();
+  // What comes before is not read yet either.
+  expect(asked()).toBe(0);
+  positions.set(0, 7);
+  for (world.nowMs = 120_000; world.nowMs < 180_000; world.nowMs += 1000) await repair.check();
+  expect(asked()).toBe(1);
 });
 
 test("ten thousand missing versions write a few lines, and how many they are", async () => {
