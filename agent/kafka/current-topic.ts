@@ -1,19 +1,23 @@
 /**
  * A topic as the brokers have it now, looked at from time to time while the agent runs: it may be deleted and made again
- * under another id, get more partitions, or take larger records than before.
+ * under another id, get more partitions, take larger records than before, or be given settings that lose data.
  */
 import type { KafkaConfig } from "../config/config.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
+import type { Trouble } from "../observe/troubles.ts";
 import type { RecordProducer } from "./producer.ts";
 import { SharedLook } from "./shared-look.ts";
 import {
   describeTopic,
+  isByDevices,
   lookUpTopic,
   prepareTopics,
+  settingProblem,
   type Topic,
   type Topics,
   topicId,
+  warnOfClocks,
   watermarks,
 } from "./topics.ts";
 
@@ -34,6 +38,8 @@ export class CurrentTopic {
   readonly #which: keyof Topics;
   #topic: Topic;
   #describedAtMs = performance.now();
+  /** A setting that loses data, for as long as it is so. */
+  #trouble: Trouble | undefined;
 
   /** @param topics as they were found or made at the start */
   constructor(options: CurrentTopicOptions, topics: Topics, which: keyof Topics) {
@@ -49,12 +55,14 @@ export class CurrentTopic {
   /** Looks at once; makes the topic when it is missing and may be made. Throws an `AgentError`. */
   async refresh(): Promise<void> {
     const { kafka, producer, log } = this.#options;
-    const { name, id } = this.#topic;
+    const before = this.#topic;
+    const { name, id } = before;
     const client = await producer.client();
     const found = await describeTopic(client, name);
     this.#topic = found ?? (await prepareTopics(client, kafka, log))[this.#which];
     this.#describedAtMs = performance.now();
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
+    this.#judge(before);
   }
 
   /**
@@ -82,6 +90,21 @@ export class CurrentTopic {
         if (!signal.aborted) throw error;
       });
     }
+  }
+
+  /** Says what has become wrong with its settings, or right again. */
+  #judge(before: Topic): void {
+    const { log } = this.#options;
+    const { name, settings } = this.#topic;
+    // The right to read them is missing.
+    if (settings.size === 0) return;
+    if (!isByDevices(before)) warnOfClocks(this.#which, this.#topic, log);
+    const problem = settingProblem(this.#which, this.#topic);
+    if (problem === this.#trouble?.reason) return;
+    if (this.#trouble) log.troubles.end(this.#trouble);
+    this.#trouble = problem === undefined ? undefined : log.troubles.begin(`topic ${name}`, problem);
+    if (problem === undefined) log.info(`topic ${name}: its settings are right again`);
+    else log.error(`topic ${name}: ${problem}; what is in it may be lost until that is put right`);
   }
 
   async #look(): Promise<void> {

@@ -37,8 +37,8 @@ export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log
   const wanted = newTopics(kafka);
   const chunks = await prepareTopic(client, kafka, log, wanted.chunks);
   const ledger = await prepareTopic(client, kafka, log, wanted.ledger);
-  checkChunks(chunks, log);
-  checkLedger(ledger);
+  checkSettings("chunks", chunks, log);
+  checkSettings("ledger", ledger, log);
   return { chunks, ledger };
 }
 
@@ -142,34 +142,52 @@ export function topicId(found: RdKafka.TopicDescription): string {
   return (found.topicId as unknown as { base64: string }).base64;
 }
 
-function checkChunks(topic: Topic, log: Log): void {
-  if (topic.settings.get("cleanup.policy")?.includes("compact")) {
-    throw setting(
+/** What of the topic's settings would lose data, undefined: nothing that can be seen. */
+export function settingProblem(which: keyof Topics, topic: Topic): string | undefined {
+  const policy = topic.settings.get("cleanup.policy");
+  if (which === "ledger") {
+    if (policy === undefined || policy === "compact") return undefined;
+    return setting(
+      topic,
+      "cleanup.policy",
+      `${policy} would forget what was sent and delivered: use compact`,
+    );
+  }
+  if (policy?.includes("compact"))
+    return setting(
       topic,
       "cleanup.policy",
       "compact would keep one chunk of each file and lose the rest: use delete",
     );
-  }
-  if (topic.maxMessageBytes < leastMessageBytes) {
-    throw setting(topic, "max.message.bytes", `must be at least ${leastMessageBytes}`);
-  }
-  if (topic.settings.get("message.timestamp.type") === "CreateTime") {
+  if (topic.maxMessageBytes < leastMessageBytes)
+    return setting(topic, "max.message.bytes", `must be at least ${leastMessageBytes}`);
+  return undefined;
+}
+
+/** Whether the topic goes by the clocks of the devices, which may be wrong. */
+export function isByDevices(topic: Topic): boolean {
+  return topic.settings.get("message.timestamp.type") === "CreateTime";
+}
+
+/** Says what comes of a topic that goes by the clocks of the devices. */
+export function warnOfClocks(which: keyof Topics, topic: Topic, log: Log): void {
+  if (!isByDevices(topic)) return;
+  if (which === "ledger")
+    log.warn(
+      `topic ${topic.name}: message.timestamp.type is CreateTime: versions are numbered by the uploaders' own clocks; LogAppendTime is safe`,
+    );
+  else
     log.warn(
       `topic ${topic.name}: message.timestamp.type is CreateTime: chunks from a device with a wrong clock may expire at once; LogAppendTime is safe`,
     );
-  }
 }
 
-function checkLedger(topic: Topic): void {
-  const policy = topic.settings.get("cleanup.policy");
-  if (policy !== undefined && policy !== "compact") {
-    throw setting(topic, "cleanup.policy", `${policy} would forget what was sent and delivered: use compact`);
-  }
+function checkSettings(which: keyof Topics, topic: Topic, log: Log): void {
+  const problem = settingProblem(which, topic);
+  if (problem !== undefined) throw new AgentError(`topic ${topic.name}: ${problem}`, "permanent");
+  warnOfClocks(which, topic, log);
 }
 
-function setting(topic: Topic, name: string, what: string): AgentError {
-  return new AgentError(
-    `topic ${topic.name}: ${name}: ${what} (it is ${topic.settings.get(name)})`,
-    "permanent",
-  );
+function setting(topic: Topic, name: string, what: string): string {
+  return `${name}: ${what} (it is ${topic.settings.get(name)})`;
 }
