@@ -92,7 +92,9 @@ function openKey(path: string, pem: string, password = ""): KeyObject | TlsProbl
   } catch (error) {
     const code = codeOf(error);
     if (code === "ERR_MISSING_PASSPHRASE") return ["key_password", `required: ${path} is encrypted`];
-    if (code === "ERR_OSSL_BAD_DECRYPT") return ["key_password", `does not open ${path}`];
+    // One wrong password in 256 gives something that looks decrypted, and is no key.
+    const isNonsense = code === "ERR_OSSL_EVP_DECODE_ERROR" && password !== "" && pem.includes("ENCRYPTED");
+    if (code === "ERR_OSSL_BAD_DECRYPT" || isNonsense) return ["key_password", `does not open ${path}`];
     return undefined;
   }
 }

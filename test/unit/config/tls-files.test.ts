@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tlsFileProblems } from "../../../agent/config/tls-files.ts";
 import { type Certificates, makeCertificates } from "../../support/certificates.ts";
 import { fileWith, problemsOf } from "./loading.ts";
 
@@ -66,6 +67,15 @@ test("a key that is another certificate's, or under a password that is missing o
   expect(await of({ cert, key: lockedKey, key_password_file: wrong })).toEqual([
     `kafka.tls.key_password: does not open ${lockedKey}`,
   ]);
+});
+
+test("whatever a wrong password makes of a key, it is the password that is named", () => {
+  const { cert, lockedKey } = made.client;
+  // One in 256 gives something that looks decrypted: among so many there is one.
+  for (let at = 0; at < 1500; at++)
+    expect(tlsFileProblems({ cert, key: lockedKey, keyPassword: `wrong ${at}` })).toEqual([
+      ["key_password", `does not open ${lockedKey}`],
+    ]);
 });
 
 test("files of a TLS that is switched off are not looked at, files of librdkafka's properties are", async () => {
