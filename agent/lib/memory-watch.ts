@@ -19,7 +19,7 @@ export function watchMemory(softBytes: number, signal: AbortSignal): void {
   let nextMs = 0;
   const timer = setInterval(() => {
     const beganMs = performance.now();
-    if (beganMs < nextMs || process.memoryUsage.rss() <= softBytes) return;
+    if (beganMs < nextMs || (residentBytes() ?? 0) <= softBytes) return;
     collectGarbage();
     releaseNativeMemory();
     const endedMs = performance.now();
@@ -27,4 +27,13 @@ export function watchMemory(softBytes: number, signal: AbortSignal): void {
   }, lookMs);
   timer.unref();
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+}
+
+/** What the process has in memory; undefined: there is no file handle left to read that by. */
+export function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
