@@ -71,8 +71,8 @@ export function producerProperties(
   };
 }
 
-/** What was compressed when the topic's limit was four times Kafka's default can be read when it is that again. */
-const leastBatchBytes = 4 << 20;
+/** What was compressed while the topic took twice as much as by default can be read when it takes no more than that again. */
+const leastBatchBytes = 2 << 20;
 
 /**
  * A member of the downloaders' group.
