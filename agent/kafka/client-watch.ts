@@ -149,6 +149,9 @@ export class ClientWatch {
     if (this.#standing.get(address) !== standing || !standing) return;
     if (reason === undefined) return this.#forget(address);
     if (standing.trouble?.reason === reason) return;
+    // A handshake of our own sees more than the client says. It finds nothing where all is well by now, or just this once.
+    const isGuess = standing.kind === "kafka.tls" && reason === standing.reason;
+    if (isGuess && standing.looks < patientLooks) return;
     standing.trouble?.end();
     const { log } = this.#watched;
     const setting = standing.kind === "address" ? "kafka.brokers" : standing.kind;

@@ -27,8 +27,8 @@ function troubles(): string[] {
   return [...log.troubles.open].map(({ what, reason }) => `${what}: ${reason}`);
 }
 
-function watch(brokers: string, of = client): ClientWatch {
-  const properties = { "bootstrap.servers": brokers, "security.protocol": "plaintext" };
+function watch(brokers: string, of = client, protocol = "plaintext"): ClientWatch {
+  const properties = { "bootstrap.servers": brokers, "security.protocol": protocol };
   return new ClientWatch(of, { log, properties, fingerprint: () => fingerprint });
 }
 
@@ -105,6 +105,18 @@ test("a client that is refused is made anew when what it logs in with was change
   fingerprint = "third";
   watched.look(broker("127.0.0.1:5", "AUTH_REQ"));
   expect(reasons.length).toBe(2);
+});
+
+test("a certificate that is refused, for which a handshake of our own finds no reason, is a trouble once it has lasted", async () => {
+  const address = await listen();
+  const watched = watch(address, client, "ssl");
+  const problem = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed";
+  client.emit("event.error", new Error(`ssl://${address}/1: ${problem}`));
+  watched.look(broker(address, "CONNECT"));
+  expect(await watched.explain()).toBe(false);
+  watched.look(broker(address, "CONNECT"));
+  expect(await watched.explain()).toBe(true);
+  expect(troubles()).toEqual([expect.stringMatching(/^kafka\.tls: .*not signed by a known authority/)]);
 });
 
 test("an address that leads to nobody is a trouble once it has lasted, while another broker answers", async () => {
