@@ -6,6 +6,7 @@
  * and 2.9 with one every 16; this is between the two.
  */
 import { heapSize } from "bun:jsc";
+import { residentBytes } from "./resident-memory.ts";
 
 const leastBytes = 12 << 20;
 /**
@@ -38,32 +39,69 @@ export const garbageOf = {
   look: 16 << 10,
 } as const;
 
+/**
+ * What is counted is a guess: of what a stranger writes, far more may be left behind, tens of megabytes in a tenth of a
+ * second. So the size of the process is looked at too, each time that so much was counted (8 µs).
+ */
+const lookEveryBytes = 1 << 20;
+/** While the process is larger than it should be, it is collected whenever it has grown by this. */
+const mostGrowthBytes = 8 << 20;
+
+/** The heap that a bound is for. */
+export interface Heap {
+  /** Returns how many bytes live on. */
+  collect(): number;
+  /** Of the process; undefined: unknown at present. */
+  residentBytes(): number | undefined;
+}
+
 /** Counts what is left behind, in bytes, and has it collected when that is much. */
 export class GarbageBound {
-  readonly #collect: () => number;
+  readonly #heap: Heap;
   #leftBytes = 0;
   #mostBytes = leastBytes;
+  #unlookedBytes = 0;
+  #softBytes = Number.POSITIVE_INFINITY;
+  /** At the end of the last collection. */
+  #residentBytes = 0;
 
-  /** @param collect returns how many bytes live on */
-  constructor(collect: () => number) {
-    this.#collect = collect;
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** @param softBytes up to this the process may grow without being looked at */
+  bound(softBytes: number): void {
+    this.#softBytes = softBytes;
   }
 
   leave(bytes: number): void {
     this.#leftBytes += bytes;
-    if (this.#leftBytes >= this.#mostBytes) this.collect();
+    this.#unlookedBytes += bytes;
+    if (this.#leftBytes >= this.#mostBytes || this.#hasGrown()) this.collect();
   }
 
   collect(): void {
     this.#leftBytes = 0;
-    this.#mostBytes = Math.max(leastBytes, this.#collect() * shareOfLiving);
+    this.#unlookedBytes = 0;
+    this.#mostBytes = Math.max(leastBytes, this.#heap.collect() * shareOfLiving);
+    this.#residentBytes = this.#heap.residentBytes() ?? 0;
+  }
+
+  #hasGrown(): boolean {
+    if (this.#unlookedBytes < lookEveryBytes) return false;
+    this.#unlookedBytes = 0;
+    const from = Math.max(this.#softBytes, this.#residentBytes);
+    return (this.#heap.residentBytes() ?? 0) > from + mostGrowthBytes;
   }
 }
 
 /** The process has one heap. */
-const bound = new GarbageBound(() => {
-  Bun.gc(true);
-  return heapSize();
+const bound = new GarbageBound({
+  collect: () => {
+    Bun.gc(true);
+    return heapSize();
+  },
+  residentBytes,
 });
 
 /** Counts what will be garbage soon, in bytes; collects when enough has come together. */
@@ -74,4 +112,9 @@ export function leaveGarbage(bytes: number): void {
 /** To be called when much has become garbage at once. Takes ten milliseconds or so. */
 export function collectGarbage(): void {
   bound.collect();
+}
+
+/** From now on garbage is also collected by what the process takes, above so many bytes resident. */
+export function boundResident(softBytes: number): void {
+  bound.bound(softBytes);
 }

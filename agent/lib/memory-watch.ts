@@ -3,8 +3,9 @@
  * records that are nobody's, or of thousands of small files at once, the process grows by what is dead. So its size is looked at
  * from time to time, and while it is larger than the role should be, everything is collected and given back to the system.
  */
-import { collectGarbage } from "./garbage.ts";
+import { boundResident, collectGarbage } from "./garbage.ts";
 import { releaseNativeMemory } from "./native-memory.ts";
+import { residentBytes } from "./resident-memory.ts";
 
 const lookMs = 250;
 /** Where much lives a collection takes long and brings little: it has a fiftieth of the time at most. */
@@ -16,6 +17,7 @@ const shareOfTime = 1 / 50;
  * @param softBytes resident, above which a collection is worth its time
  */
 export function watchMemory(softBytes: number, signal: AbortSignal): void {
+  boundResident(softBytes);
   let nextMs = 0;
   const timer = setInterval(() => {
     const beganMs = performance.now();
@@ -27,13 +29,4 @@ export function watchMemory(softBytes: number, signal: AbortSignal): void {
   }, lookMs);
   timer.unref();
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-}
-
-/** What the process has in memory; undefined: there is no file handle left to read that by. */
-export function residentBytes(): number | undefined {
-  try {
-    return process.memoryUsage.rss();
-  } catch {
-    return undefined;
-  }
 }

@@ -8,7 +8,7 @@ import Gauge from "prom-client/lib/gauge.js";
 import Registry from "prom-client/lib/registry.js";
 import type { Role } from "../config/config.ts";
 import { deviceNowMs } from "../lib/clock.ts";
-import { residentBytes } from "../lib/memory-watch.ts";
+import { residentBytes } from "../lib/resident-memory.ts";
 
 /** What can become of a file. */
 const fileResults = {

@@ -4,9 +4,12 @@ import { GarbageBound } from "../../../agent/lib/garbage.ts";
 /** How many collections there are while so many megabytes are left behind, with so many that live on. */
 function collections(megabytes: number, livingMegabytes: number): number {
   let count = 0;
-  const bound = new GarbageBound(() => {
-    count++;
-    return livingMegabytes << 20;
+  const bound = new GarbageBound({
+    collect: () => {
+      count++;
+      return livingMegabytes << 20;
+    },
+    residentBytes: () => undefined,
   });
   for (let left = 1024 * megabytes; left > 0; left--) bound.leave(1024);
   return count;
@@ -20,4 +23,28 @@ test("there is a collection for every 12 MB that are left behind", () => {
 test("what lives on is looked through once for each quarter of it that is left behind, not more often", () => {
   // The first comes before it is known what lives on.
   expect(collections(12 + 1000, 400)).toBe(1 + 10);
+});
+
+test("a process that grows by more than is counted is collected by its growth, above the size that it may have", () => {
+  let resident = 50;
+  let collections = 0;
+  const bound = new GarbageBound({
+    collect: () => {
+      collections++;
+      return 0;
+    },
+    residentBytes: () => resident << 20,
+  });
+  const growTo = (megabytes: number) => {
+    resident = megabytes;
+    bound.leave(1 << 20);
+    return collections;
+  };
+  expect(growTo(90)).toBe(0);
+  bound.bound(80 << 20);
+  expect(growTo(88)).toBe(0);
+  expect(growTo(89)).toBe(1);
+  // What the collection has not brought back is not tried for again at once.
+  expect(growTo(97)).toBe(1);
+  expect(growTo(98)).toBe(2);
 });
