@@ -90,6 +90,7 @@ export const uploader = z.strictObject({
   after_groups: list(someText())
     .min(1, "must name at least one group")
     .max(16, "must name at most 16 groups")
+    .refine((groups) => new Set(groups).size === groups.length, "must name each group once")
     .optional()
     .describe("Delivered means: by each of these downloader groups. Default: the one of kafka.topic."),
   move_to: path().optional().describe("after: move. On the watch's file system, outside every watch."),

@@ -28,6 +28,7 @@ export interface ReadinessOptions {
   ledger: UploaderLedger;
   log: Log;
   observer: Observer;
+  once: boolean;
   /** Told of each file that stands there as the version that the ledger has as sent. */
   onSent(path: string): void;
   /** Told instead of one whose content something happened to: its size and times need not tell, where they are coarse. */
@@ -46,6 +47,8 @@ export interface Circumstances {
 
 /** More are settling than these, and of the rest only marks are kept: a full look finds them again. */
 const mostSettling = 10_000;
+/** With `--once` a file that does not stand still must not keep the others' exit code for ever: it is waited for so often. */
+const mostChangesOnce = 10;
 /** More refused ones than this are said again when they change. */
 const mostRefused = 10_000;
 
@@ -120,9 +123,14 @@ export class Readiness {
       this.settling.forget(file.path);
       return false;
     }
-    if (this.settling.size < mostSettling || this.settling.has(file.path))
-      return this.settling.isStill(file, fingerprint);
-    return this.#isStillByMark(content);
+    if (this.settling.size >= mostSettling && !this.settling.has(file.path))
+      return this.#isStillByMark(content);
+    const isStill = this.settling.isStill(file, fingerprint);
+    if (this.#options.once && !isStill && this.settling.changes(file.path) >= mostChangesOnce) {
+      this.settling.forget(file.path);
+      this.#refuse(file.path, "it was written to again and again, and did not stand still");
+    }
+    return isStill;
   }
 
   #isSent({ file, all }: Sighting, fingerprint: Fingerprint, touched: boolean): boolean {
@@ -183,13 +191,16 @@ export class Readiness {
       this.#refused.delete(path);
       return false;
     }
-    if (this.#refused.get(path) !== reason) {
-      this.#refused.set(path, reason);
-      const name = pathToDisplay(path);
-      this.#options.log.error(`${name}: can't be sent: ${reason}`);
-      this.#options.observer.failed("refused", name, reason);
-      this.#options.onRefused(path, reason);
-    }
+    this.#refuse(path, reason);
     return true;
+  }
+
+  #refuse(path: string, reason: string): void {
+    if (this.#refused.get(path) === reason) return;
+    this.#refused.set(path, reason);
+    const name = pathToDisplay(path);
+    this.#options.log.error(`${name}: can't be sent: ${reason}`);
+    this.#options.observer.failed("refused", name, reason);
+    this.#options.onRefused(path, reason);
   }
 }

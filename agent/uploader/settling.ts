@@ -22,6 +22,8 @@ const maxBackOff = 64;
 const leastBackedOffMs = 100;
 /** More files than this that keep changing are not told apart from others. */
 const maxBackedOff = 10_000;
+/** A file that changed while it was read has waited longer each time: that counts as so many changes while it waited. */
+const changesOfReading = 2;
 const postponeMs = 5000;
 const leastAgainMs = 1000;
 
@@ -33,6 +35,8 @@ export class Settling {
   /** How long each waits. */
   readonly #waitOf = new Map<string, number>();
   readonly #backOff = new BoundedMap<string, number>(maxBackedOff);
+  /** How often each that waited, or was read, has become another one since. */
+  readonly #changes = new BoundedMap<string, number>(maxBackedOff);
 
   /** @param nowMs a monotonic clock */
   constructor(settleMs: number, nowMs: () => number = () => performance.now()) {
@@ -54,6 +58,7 @@ export class Settling {
     const before = this.#find(file.path);
     if (before && sameSizeAndTime(before.fingerprint, fingerprint))
       return nowMs >= before.sinceMs + before.waitMs;
+    if (before) this.#changed(file.path, 1);
     const backOff = this.#backOff.get(file.path);
     const waitMs =
       backOff === undefined ? this.#settleMs : Math.max(this.#settleMs, leastBackedOffMs) * backOff;
@@ -73,6 +78,11 @@ export class Settling {
     this.#put({ file, fingerprint, sinceMs: this.#nowMs(), waitMs });
   }
 
+  /** How often the file was another one than before, since it was first seen or last sent. */
+  changes(path: string): number {
+    return this.#changes.get(path) ?? 0;
+  }
+
   /** There is nothing to wait for any more. */
   forget(path: string): void {
     const waitMs = this.#waitOf.get(path);
@@ -89,8 +99,13 @@ export class Settling {
 
   /** What became of a file: whether it changed while it was read. */
   ended(path: string, changed: boolean): void {
-    if (changed) this.#backOff.set(path, Math.min(maxBackOff, 2 * (this.#backOff.get(path) ?? 1)));
-    else this.#backOff.delete(path);
+    if (changed) {
+      this.#backOff.set(path, Math.min(maxBackOff, 2 * (this.#backOff.get(path) ?? 1)));
+      this.#changed(path, changesOfReading);
+    } else {
+      this.#backOff.delete(path);
+      this.#changes.delete(path);
+    }
   }
 
   /** The files that may have settled by now. */
@@ -111,6 +126,10 @@ export class Settling {
       if (first) nextMs = Math.min(nextMs, first.sinceMs + waitMs);
     }
     return nextMs;
+  }
+
+  #changed(path: string, times: number): void {
+    this.#changes.set(path, times + this.changes(path));
   }
 
   #find(path: string): Waiting | undefined {

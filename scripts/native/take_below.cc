@@ -222,7 +222,8 @@ bool has_expected(v8::Local<v8::Value> value) {
 
 Expected expected_of(v8::Local<v8::Value> value) {
   Expected expected;
-  memcpy(&expected, node::Buffer::Data(value), sizeof expected);
+  const std::string bytes = below::bytes_of(value);
+  memcpy(&expected, bytes.data(), sizeof expected);
   return expected;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { expectSameTree, listFiles, run } from "../support/compare.ts";
@@ -60,6 +60,26 @@ test("with --once a file that cannot be read is named, the others are sent, and 
   const downloader = await scene.downloader(output, { args: ["--once"] });
   expect(await downloader.waitForExit()).toBe(0);
   expect(await listFiles(join(output, "uploader"))).toHaveLength(1);
+});
+
+test("with --once a file that is written to again and again is named, the others are sent, and the exit code is 1", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeFile(join(source, "finished.txt"), "finished");
+  await writeFile(join(source, "growing.txt"), "first");
+  const uploader = await scene.uploader(source, { args: ["--once"], uploader: { settle: "500ms" } });
+  while (uploader.isRunning) {
+    await appendFile(join(source, "growing.txt"), "more");
+    await Bun.sleep(50);
+  }
+  expect(await uploader.waitForExit()).toBe(1);
+  expect(linesWith(uploader, /growing\.txt: can't be sent: it was written to again and again/).length).toBe(
+    1,
+  );
+  const downloader = await scene.downloader(output, { args: ["--once"] });
+  expect(await downloader.waitForExit()).toBe(0);
+  expect((await listFiles(join(output, "uploader"))).join()).toMatch(/^finished\.txt /);
 });
 
 test("a dry run of the uploader names what it would send, and sends nothing", async () => {

@@ -164,6 +164,9 @@ test("limits that could not work are refused", async () => {
   expect(await of("rate: 0MB/s")).toEqual(["uploader.rate: must be at least 1KiB/s (0MB/s)"]);
   expect(await of("parallel: 0")).toHaveLength(1);
   expect(await of("after_groups: []")).toEqual(["uploader.after_groups: must name at least one group"]);
+  expect(await of("after_groups: [one, two, one]")).toEqual([
+    expect.stringMatching(/^uploader\.after_groups: must name each group once/),
+  ]);
 });
 
 test("a ~ is not taken for a folder's name", async () => {

@@ -124,3 +124,14 @@ test("without a time to settle it is ready at once, and postponed a little later
   expect([...settling.due()]).toEqual([file]);
   expect(settling.isStill(file, seen("1"))).toBe(true);
 });
+
+test("how often a file became another one is counted, as it waits and as it is read, until it is sent", () => {
+  const { settling } = prepare();
+  for (const state of [seen("1"), seen("2"), seen("2"), seen("3")]) settling.isStill(file, state);
+  expect(settling.changes(file.path)).toBe(2);
+  settling.forget(file.path);
+  settling.ended(file.path, true);
+  expect(settling.changes(file.path)).toBe(4);
+  settling.ended(file.path, false);
+  expect(settling.changes(file.path)).toBe(0);
+});
