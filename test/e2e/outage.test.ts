@@ -74,7 +74,7 @@ test("agents that start while the broker is away say it once, wait, also with --
   await expectSameTree(other, join(output, "once"), agents);
   for (const agent of agents) {
     const said = agent.messages.filter((message) => message.includes("no broker can be reached"));
-    expect(said).toHaveLength(1);
+    expect(said).toEqual([expect.any(String)]);
   }
 });
 
