@@ -41,7 +41,7 @@ const done = 0;
 const failed = 1;
 const misconfigured = 2;
 /** Somewhat below what a role takes with one large file: 80 MiB, and 96. */
-const softMemoryBytes = { uploader: 72 << 20, downloader: 86 << 20 };
+const softMemoryBytes = { uploader: 66 << 20, downloader: 82 << 20 };
 /** How often a topic is looked at: a fleet of uploaders must not keep the brokers busy with it. */
 const topicLookMs = { uploader: 20_000, downloader: 10_000 };
 

@@ -45,7 +45,7 @@ export const garbageOf = {
  */
 const lookEveryBytes = 1 << 20;
 /** While the process is larger than it should be, it is collected whenever it has grown by this. */
-const mostGrowthBytes = 8 << 20;
+const mostGrowthBytes = 5 << 20;
 
 /** The heap that a bound is for. */
 export interface Heap {

@@ -42,9 +42,9 @@ test("a process that grows by more than is counted is collected by its growth, a
   };
   expect(growTo(90)).toBe(0);
   bound.bound(80 << 20);
-  expect(growTo(88)).toBe(0);
-  expect(growTo(89)).toBe(1);
+  expect(growTo(85)).toBe(0);
+  expect(growTo(86)).toBe(1);
   // What the collection has not brought back is not tried for again at once.
-  expect(growTo(97)).toBe(1);
-  expect(growTo(98)).toBe(2);
+  expect(growTo(91)).toBe(1);
+  expect(growTo(92)).toBe(2);
 });
