@@ -69,7 +69,7 @@ export class GarbageBound {
     this.#heap = heap;
   }
 
-  /** @param softBytes up to this the process may grow without being looked at */
+  /** @param softBytes resident; a process that is not larger, by some megabytes, is not collected for its size */
   bound(softBytes: number): void {
     this.#softBytes = softBytes;
   }
