@@ -15,8 +15,7 @@ import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
 import { codeOf } from "../lib/errors.ts";
-import { collectGarbage } from "../lib/garbage.ts";
-import { releaseNativeMemory } from "../lib/native-memory.ts";
+import { giveBack } from "../lib/memory-watch.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -72,8 +71,7 @@ async function runSession(
   await mount.check();
   if (!first) {
     // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
-    collectGarbage();
-    releaseNativeMemory();
+    giveBack();
     await topic.refresh();
   }
   const files = new OpenFiles(disk);

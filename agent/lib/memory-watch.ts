@@ -12,6 +12,51 @@ const lookMs = 250;
 const shareOfTime = 1 / 50;
 /** and a tenth where the process is half as large again as it should be. */
 const shareOfMuch = 1 / 10;
+/** A collection that brings less than this back was not worth it: the next one waits for twice as long, up to a minute. */
+const worthBytes = 2 << 20;
+const longestRestMs = 60_000;
+/** A process that has grown by this since then has new garbage. */
+const growthBytes = 4 << 20;
+
+/** When a process that is larger than it should be is worth a collection: what lives in it does not go away by looking again. */
+export class CollectionPace {
+  readonly #softBytes: number;
+  #leftBytes = 0;
+  #soonestMs = Number.NEGATIVE_INFINITY;
+  #endedMs = Number.NEGATIVE_INFINITY;
+  #restMs = lookMs;
+
+  /** @param softBytes resident, above which a collection is worth its time */
+  constructor(softBytes: number) {
+    this.#softBytes = softBytes;
+  }
+
+  /** @param nowMs by the monotonic clock, as below */
+  isDue(bytes: number, nowMs: number): boolean {
+    if (bytes <= this.#softBytes || nowMs < this.#soonestMs) return false;
+    return nowMs >= this.#endedMs + this.#restMs || this.#hasGrown(bytes);
+  }
+
+  /** A process of `bytes` was collected: how large it is now, and when that began and ended. */
+  collected(bytes: number, leftBytes: number, beganMs: number, endedMs: number): void {
+    const wasWorthIt = bytes - leftBytes >= worthBytes || this.#hasGrown(bytes);
+    this.#restMs = wasWorthIt ? lookMs : Math.min(longestRestMs, 2 * this.#restMs);
+    this.#leftBytes = leftBytes;
+    this.#endedMs = endedMs;
+    this.#soonestMs =
+      endedMs + (endedMs - beganMs) / (bytes > 1.5 * this.#softBytes ? shareOfMuch : shareOfTime);
+  }
+
+  #hasGrown(bytes: number): boolean {
+    return bytes > this.#leftBytes + growthBytes;
+  }
+}
+
+/** What is dead is collected, and given back to the system. */
+export function giveBack(): void {
+  collectGarbage();
+  releaseNativeMemory();
+}
 
 /**
  * Collects while the process is larger than `softBytes`, until the signal fires.
@@ -20,16 +65,14 @@ const shareOfMuch = 1 / 10;
  */
 export function watchMemory(softBytes: number, signal: AbortSignal): void {
   boundResident(softBytes);
-  let nextMs = 0;
+  const pace = new CollectionPace(softBytes);
   const timer = setInterval(() => {
     const beganMs = performance.now();
-    const bytes = residentBytes() ?? 0;
-    if (beganMs < nextMs || bytes <= softBytes) return;
-    collectGarbage();
-    releaseNativeMemory();
+    const bytes = residentBytes();
+    if (bytes === undefined || !pace.isDue(bytes, beganMs)) return;
+    giveBack();
     releaseCode();
-    const endedMs = performance.now();
-    nextMs = endedMs + (endedMs - beganMs) / (bytes > 1.5 * softBytes ? shareOfMuch : shareOfTime);
+    pace.collected(bytes, residentBytes() ?? bytes, beganMs, performance.now());
   }, lookMs);
   timer.unref();
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });

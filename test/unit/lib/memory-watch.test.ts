@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test";
+import { CollectionPace } from "../../../agent/lib/memory-watch.ts";
+
+const softBytes = 80 << 20;
+
+/** How many collections there are in so many seconds of a process whose size is looked at every quarter of one. */
+function collections(
+  seconds: number,
+  sizeOf: (atMs: number) => number,
+  leftOf: (bytes: number) => number,
+): number {
+  const pace = new CollectionPace(softBytes);
+  let count = 0;
+  for (let atMs = 0; atMs < 1000 * seconds; atMs += 250) {
+    const bytes = sizeOf(atMs);
+    if (!pace.isDue(bytes, atMs)) continue;
+    count++;
+    pace.collected(bytes, leftOf(bytes), atMs, atMs + 1);
+  }
+  return count;
+}
+
+test("a process that is not larger than it should be is never collected", () => {
+  expect(
+    collections(
+      60,
+      () => softBytes,
+      () => 0,
+    ),
+  ).toBe(0);
+});
+
+test("a process that is large since much lives in it is collected ever more rarely, once a minute in the end", () => {
+  const living = 200 << 20;
+  expect(
+    collections(
+      60,
+      () => living,
+      () => living,
+    ),
+  ).toBeLessThanOrEqual(9);
+  expect(
+    collections(
+      3600,
+      () => living,
+      () => living,
+    ),
+  ).toBeLessThanOrEqual(9 + 60);
+});
+
+test("one that grows is collected at once, however little the last collection has brought", () => {
+  const living = 100 << 20;
+  const pace = new CollectionPace(softBytes);
+  let nowMs = 0;
+  for (; nowMs < 600_000; nowMs += 250)
+    if (pace.isDue(living, nowMs)) pace.collected(living, living, nowMs, nowMs + 1);
+  expect(pace.isDue(living + (3 << 20), nowMs)).toBe(false);
+  expect(pace.isDue(living + (5 << 20), nowMs)).toBe(true);
+});
+
+test("collections take a fiftieth of the time, and a tenth where the process is half as large again as it should be", () => {
+  for (const [bytes, share] of [
+    [90 << 20, 50],
+    [130 << 20, 10],
+  ] as const) {
+    const pace = new CollectionPace(softBytes);
+    pace.collected(bytes, 0, 0, 100);
+    expect(pace.isDue(bytes, 100 + 100 * share - 1)).toBe(false);
+    expect(pace.isDue(bytes, 100 + 100 * share)).toBe(true);
+  }
+});
