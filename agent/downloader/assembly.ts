@@ -36,6 +36,8 @@ export interface AssemblyOptions {
   /** How long the topic keeps chunks. */
   retentionMs: number;
   now(): number;
+  /** Publishes what is verified. */
+  publish(): Promise<void>;
   /** A version whose beginning, or middle, was read by another member or before a loss: read it again. */
   onGap(partial: Partial, record: IncomingRecord): void;
 }
@@ -274,6 +276,7 @@ export class Assembly {
 
   /** The version's partial, begun if it is new; none for a version that is older than the one at hand, or has no room. */
   async #partialFor(chunk: Chunk, record: IncomingRecord): Promise<Partial | undefined> {
+    await this.#publishOlder(chunk);
     const known = this.#partials.get(chunkKey(chunk));
     if (known && known.id.version > chunk.version) return undefined;
     const begun = known?.id.version === chunk.version ? known : undefined;
@@ -282,6 +285,18 @@ export class Assembly {
     if (begun && begun.size !== chunk.size) return undefined;
     if (!(await this.#room.admits(chunk, begun))) return undefined;
     return this.#begin(chunk, record);
+  }
+
+  /** With `keep-both` an older version that is whole is no less wanted than the one that begins. */
+  async #publishOlder(chunk: Chunk): Promise<void> {
+    if (this.#options.config.onChange !== "keep-both") return;
+    const older = this.#partials.get(chunkKey(chunk));
+    if (!older || older.id.version >= chunk.version) return;
+    await this.settled();
+    if (!older.complete) return;
+    await Promise.all([...this.#verifying]);
+    this.throwFailure();
+    if (this.#isCurrent(older)) await this.#options.publish();
   }
 
   /** There is room for it; another reading may have begun it meanwhile. */

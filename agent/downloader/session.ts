@@ -92,6 +92,7 @@ export class Session {
   /** The ends as they were when `once` began. */
   readonly #ends = new Map<number, number>();
   #gainedAtMs = Number.POSITIVE_INFINITY;
+  #durablePointBegun = Promise.resolve();
   #durablePointRunning: Promise<void> | undefined;
   #lastDurablePointMs: number;
   #lastRepairMs: number;
@@ -193,6 +194,7 @@ export class Session {
         ...this.#options,
         writes,
         unplaceable: this.#unplaceable,
+        publish: () => this.#makeDurable(),
         onGap: (partial, { partition, offset }) =>
           this.#rereads.readGap(partial, new Map([[partition, offset]])),
       },
@@ -294,7 +296,13 @@ export class Session {
   }
 
   /** Begins a durable point beside the reading; waits for the one before. */
-  async #startDurablePoint(): Promise<void> {
+  #startDurablePoint(): Promise<void> {
+    // One after the other: a recovery may ask for one beside the reading.
+    this.#durablePointBegun = this.#durablePointBegun.then(() => this.#beginDurablePoint());
+    return this.#durablePointBegun;
+  }
+
+  async #beginDurablePoint(): Promise<void> {
     await this.#durablePointRunning;
     this.#throwFailure();
     const snapshot = await this.#snapshot();

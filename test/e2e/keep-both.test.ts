@@ -1,4 +1,4 @@
-/** `on_change: keep-both` with names that are as long as can be. */
+/** `on_change: keep-both`: with names that are as long as can be, and with versions that come all at once. */
 import { expect, test } from "bun:test";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,4 +28,22 @@ test("an older version of a file with the longest name is kept, its name shorten
     expect(contents.sort()).toEqual(["first", "second"]);
   }
   expect(downloader.output).not.toContain("failed");
+});
+
+test("versions that were sent while the downloader was away are all kept", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const contents = ["first", "second", "third"];
+  for (const content of contents) {
+    await writeFile(join(source, "report.txt"), content);
+    expect(await (await scene.uploader(source, { args: ["--once"] })).waitForExit()).toBe(0);
+  }
+  const settings = { args: ["--once"], downloader: { on_change: "keep-both" } };
+  expect(await (await scene.downloader(output, settings)).waitForExit()).toBe(0);
+  const inbox = join(output, "uploader");
+  // The newest has the name itself, which sorts before those with a version.
+  const names = (await readdir(inbox)).sort();
+  expect(names[0]).toBe("report.txt");
+  const found = await Promise.all(names.map((name) => readFile(join(inbox, name), "utf8")));
+  expect(found).toEqual(["third", "first", "second"]);
 });
