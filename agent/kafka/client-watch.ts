@@ -24,6 +24,12 @@ export interface Obstacle {
   reason: string;
 }
 
+interface Explanation {
+  reason: string;
+  /** Only the client says so; a look of our own found nothing. */
+  isGuess: boolean;
+}
+
 interface Standing extends Obstacle {
   /** By the monotonic clock. */
   lastSeenMs: number;
@@ -129,8 +135,8 @@ export class ClientWatch {
   /** What is known at present of why no broker can be reached; undefined: nothing. */
   async reason(): Promise<Obstacle | undefined> {
     for (const standing of this.#standing.values()) {
-      const reason = await this.#explain(standing);
-      if (reason !== undefined) return { ...standing, reason };
+      const explanation = await this.#explain(standing);
+      if (explanation) return { ...standing, reason: explanation.reason };
     }
     return undefined;
   }
@@ -144,13 +150,13 @@ export class ClientWatch {
 
   async #say(address: string): Promise<void> {
     const standing = this.#standing.get(address);
-    const reason = standing && (await this.#explain(standing));
+    const explanation = standing && (await this.#explain(standing));
     // Meanwhile it can be over, or another one.
     if (this.#standing.get(address) !== standing || !standing) return;
-    if (reason === undefined) return this.#forget(address);
+    if (!explanation) return this.#forget(address);
+    const { reason, isGuess } = explanation;
     if (standing.trouble?.reason === reason) return;
-    // A handshake of our own sees more than the client says. It finds nothing where all is well by now, or just this once.
-    const isGuess = standing.kind === "kafka.tls" && reason === standing.reason;
+    // A handshake of our own finds nothing where all is well by now, or just this once.
     if (isGuess && standing.looks < patientLooks) return;
     standing.trouble?.end();
     const { log } = this.#watched;
@@ -166,14 +172,18 @@ export class ClientWatch {
   }
 
   /** Undefined: it is none any more, or an outage of all brokers. */
-  async #explain({ kind, address, id, reason }: Obstacle): Promise<string | undefined> {
-    if (kind === "kafka.sasl") return (await this.explainLogin(address)) ?? reason;
-    if (kind === "kafka.tls") return (await this.explainTls(address)) ?? reason;
+  async #explain({ kind, address, id, reason }: Obstacle): Promise<Explanation | undefined> {
+    if (kind === "kafka.sasl")
+      return { reason: (await this.explainLogin(address)) ?? reason, isGuess: false };
+    if (kind === "kafka.tls") {
+      const seen = await this.explainTls(address);
+      return { reason: seen ?? reason, isGuess: seen === undefined };
+    }
     const others = bootstrapOf(this.#watched.properties).filter((other) => other !== address);
     const [problem, ...answers] = await Promise.all([address, ...others].map(knock));
     // An address of the cluster that is wrong is told from an outage by somebody who does answer.
     if (problem === undefined || id === undefined || !answers.includes(undefined)) return undefined;
-    return advertised(id, address, problem);
+    return { reason: advertised(id, address, problem), isGuess: false };
   }
 
   /** What a handshake of our own finds out; undefined: nothing. */

@@ -16,12 +16,20 @@ interface Waiting {
   waitMs: number;
 }
 
+/** A file that did not stand still. */
+interface Restless {
+  /** It changed while it was read: it waits so many times as long as others. */
+  backOff: number | undefined;
+  /** How often it has become another one since it was first seen or last sent. */
+  changes: number;
+}
+
 /** A file that keeps changing settles twice as long each time, up to this many times. */
 const maxBackOff = 64;
 /** Also where files need not stand still at all, one that changed while it was read has to. */
 const leastBackedOffMs = 100;
 /** More files than this that keep changing are not told apart from others. */
-const maxBackedOff = 10_000;
+const maxRestless = 10_000;
 /** A file that changed while it was read has waited longer each time: that counts as so many changes while it waited. */
 const changesOfReading = 2;
 const postponeMs = 5000;
@@ -34,9 +42,7 @@ export class Settling {
   readonly #waiting = new Map<number, Map<string, Waiting>>();
   /** How long each waits. */
   readonly #waitOf = new Map<string, number>();
-  readonly #backOff = new BoundedMap<string, number>(maxBackedOff);
-  /** How often each that waited, or was read, has become another one since. */
-  readonly #changes = new BoundedMap<string, number>(maxBackedOff);
+  readonly #restless = new BoundedMap<string, Restless>(maxRestless);
 
   /** @param nowMs a monotonic clock */
   constructor(settleMs: number, nowMs: () => number = () => performance.now()) {
@@ -58,8 +64,10 @@ export class Settling {
     const before = this.#find(file.path);
     if (before && sameSizeAndTime(before.fingerprint, fingerprint))
       return nowMs >= before.sinceMs + before.waitMs;
-    if (before) this.#changed(file.path, 1);
-    const backOff = this.#backOff.get(file.path);
+    const known = this.#restless.get(file.path);
+    if (before)
+      this.#restless.set(file.path, { backOff: known?.backOff, changes: this.changes(file.path) + 1 });
+    const backOff = known?.backOff;
     const waitMs =
       backOff === undefined ? this.#settleMs : Math.max(this.#settleMs, leastBackedOffMs) * backOff;
     this.#put({ file, fingerprint, sinceMs: nowMs, waitMs });
@@ -80,7 +88,7 @@ export class Settling {
 
   /** How often the file was another one than before, since it was first seen or last sent. */
   changes(path: string): number {
-    return this.#changes.get(path) ?? 0;
+    return this.#restless.get(path)?.changes ?? 0;
   }
 
   /** There is nothing to wait for any more. */
@@ -99,13 +107,12 @@ export class Settling {
 
   /** What became of a file: whether it changed while it was read. */
   ended(path: string, changed: boolean): void {
-    if (changed) {
-      this.#backOff.set(path, Math.min(maxBackOff, 2 * (this.#backOff.get(path) ?? 1)));
-      this.#changed(path, changesOfReading);
-    } else {
-      this.#backOff.delete(path);
-      this.#changes.delete(path);
+    if (!changed) {
+      this.#restless.delete(path);
+      return;
     }
+    const backOff = Math.min(maxBackOff, 2 * (this.#restless.get(path)?.backOff ?? 1));
+    this.#restless.set(path, { backOff, changes: this.changes(path) + changesOfReading });
   }
 
   /** The files that may have settled by now. */
@@ -126,10 +133,6 @@ export class Settling {
       if (first) nextMs = Math.min(nextMs, first.sinceMs + waitMs);
     }
     return nextMs;
-  }
-
-  #changed(path: string, times: number): void {
-    this.#changes.set(path, times + this.changes(path));
   }
 
   #find(path: string): Waiting | undefined {
