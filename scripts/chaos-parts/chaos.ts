@@ -152,7 +152,7 @@ class Run {
     };
     // What is broken on purpose has to be what is found.
     const left = options.sabotage === undefined ? without : faults.map(({ name }) => name);
-    this.#plan = new FaultPlan(new Random(seed + 1), scene, left, options.with);
+    this.#plan = new FaultPlan(new Random(seed + 1), scene, left);
   }
 
   async run(): Promise<Results> {

@@ -14,17 +14,10 @@ export class FaultPlan {
   #brokerRestsUntilMs = 0;
   #failure: unknown;
 
-  constructor(
-    random: Random,
-    scene: FaultScene,
-    without: readonly string[],
-    withOptional: readonly string[] = [],
-  ) {
+  constructor(random: Random, scene: FaultScene, without: readonly string[]) {
     this.#random = random;
     this.#scene = scene;
-    this.#faults = faults.filter(
-      ({ name, isOptional }) => !without.includes(name) && (!isOptional || withOptional.includes(name)),
-    );
+    this.#faults = faults.filter(({ name }) => !without.includes(name));
   }
 
   /** How often each fault was done. */

@@ -36,8 +36,6 @@ export interface Fault {
   name: string;
   /** How often it comes, against the others. */
   weight: number;
-  /** Not done unless it is asked for. */
-  isOptional?: boolean;
   /** What it is done to: only one fault at a time is on each. Undefined: not possible here. */
   target(stage: Stage, draw: FaultDraw): string | undefined;
   /** Does it, and mends it. */
@@ -104,9 +102,9 @@ export const faults: readonly Fault[] = [
     run: ({ swapFolder }, target, draw) =>
       swapFolder(target.split(" ").at(-1) ?? "", 200 + draw.duration * 2),
   },
-  { name: "usurp-name", weight: 2, isOptional: true, target: uploader, run: usurpName },
-  { name: "delete-ledger", weight: 1, isOptional: true, target: () => broker, run: deleteLedger },
-  { name: "renew-cluster", weight: 1, isOptional: true, target: () => broker, run: renewCluster },
+  { name: "usurp-name", weight: 2, target: uploader, run: usurpName },
+  { name: "delete-ledger", weight: 1, target: () => broker, run: deleteLedger },
+  { name: "renew-cluster", weight: 1, target: () => broker, run: renewCluster },
 ];
 
 /** Seconds that a clock is off; the devices are those without a battery, too. */

@@ -13,8 +13,6 @@ export interface ChaosOptions {
   sabotage: Sabotage | undefined;
   /** Kinds of faults that are left out. */
   without: readonly string[];
-  /** Kinds of faults that are only there when they are asked for. */
-  with: readonly string[];
   /** Uploaders whose sources are deleted once they are delivered. */
   afterDelete: number;
 }
@@ -29,7 +27,6 @@ export function parseOptions(args: readonly string[], faults: readonly string[])
       seed: { type: "string" },
       sabotage: { type: "string" },
       without: { type: "string", default: "" },
-      with: { type: "string", default: "" },
       "after-delete": { type: "string", default: "1" },
     },
   });
@@ -37,8 +34,7 @@ export function parseOptions(args: readonly string[], faults: readonly string[])
   if (folder === undefined || executable === undefined)
     throw new Error("main.ts FOLDER EXECUTABLE [OPTION...]");
   if (more.length > 0) throw new Error(`unknown argument ${more[0]}`);
-  const without = faultsIn("without", values.without, faults);
-  const withOptional = faultsIn("with", values.with, faults);
+  const without = faultsIn(values.without, faults);
   const sabotage = sabotages.find((name) => name === values.sabotage);
   if (values.sabotage !== undefined && sabotage === undefined)
     throw new Error(`--sabotage takes one of ${sabotages.join(", ")}`);
@@ -49,16 +45,15 @@ export function parseOptions(args: readonly string[], faults: readonly string[])
     seed: values.seed === undefined ? Date.now() % 2 ** 31 : number("seed", values.seed, 0),
     sabotage,
     without,
-    with: withOptional,
     afterDelete: number("after-delete", values["after-delete"], 0),
   };
 }
 
-function faultsIn(option: string, list: string, faults: readonly string[]): string[] {
+function faultsIn(list: string, faults: readonly string[]): string[] {
   const names = list.split(",").filter((name) => name !== "");
   const unknown = names.find((name) => !faults.includes(name));
   if (unknown !== undefined)
-    throw new Error(`--${option} ${unknown}: no such fault; there are ${faults.join(", ")}`);
+    throw new Error(`--without ${unknown}: no such fault; there are ${faults.join(", ")}`);
   return names;
 }
 
