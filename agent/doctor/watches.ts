@@ -1,15 +1,18 @@
 /** Can the uploader see, read and, where it has to, move or delete what is in its watches? */
 import { constants } from "node:fs";
 import { access, open, readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { UploaderConfig, WatchConfig } from "../config/config.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
+import { WatchGlobs } from "../uploader/watch-globs.ts";
 import { count } from "./amounts.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
 import type { Patience } from "./patience.ts";
 
 /** Opened in each watch: enough to notice a mistake that was made for all of them. */
 const mostFiles = 50;
+/** What a downloader has in its output. */
+const store = ".streamsend";
 /** For counting the folders below a watch. */
 const surveyMs = 8000;
 
@@ -34,6 +37,15 @@ export async function* examineWatches(uploader: UploaderConfig, patience: Patien
     const seen = `${count(found.folders, "folder")}${found.isAll ? "" : " or more"}`;
     const opened = found.opened === 0 ? "no file to try" : `${count(found.opened, "file")} opened`;
     yield ok(subject, `readable, ${seen}; ${opened}`);
+    const output = found.output ?? (await outputAround(watch.path));
+    if (output !== undefined) {
+      const text = `${output} is, or was, a downloader's output: with the same topic its files are sent again and again, each time one folder deeper`;
+      yield warn(
+        subject,
+        text,
+        `move the output out of the watch, exclude it, or delete ${join(output, store)}`,
+      );
+    }
     if (uploader.after === "delete" || uploader.after === "move") yield* examineRemoving(uploader, watch);
   }
   yield* examineInotify(folders, isAll);
@@ -43,10 +55,14 @@ interface Survey {
   folders: number;
   isAll: boolean;
   opened: number;
+  /** A downloader's output that was found in it. */
+  output?: string;
   problem?: { text: string; fix: string };
 }
 
-async function survey({ path, recursive }: WatchConfig): Promise<Survey> {
+async function survey(watch: WatchConfig): Promise<Survey> {
+  const { path } = watch;
+  const globs = new WatchGlobs(watch);
   const found: Survey = { folders: 0, isAll: true, opened: 0 };
   const waiting = [path];
   const end = performance.now() + surveyMs;
@@ -58,10 +74,12 @@ async function survey({ path, recursive }: WatchConfig): Promise<Survey> {
         return { ...found, problem: { text: "is no folder", fix: "name a folder in uploader.watch" } };
       }
       for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (entry.name === store) found.output ??= folder;
         if (entry.name.startsWith(".")) continue;
         const inner = join(folder, entry.name);
-        if (entry.isDirectory() && recursive) waiting.push(inner);
-        if (entry.isFile() && found.opened < mostFiles) {
+        const below = relative(path, inner);
+        if (entry.isDirectory() && globs.entersFolder(below)) waiting.push(inner);
+        if (entry.isFile() && globs.wants(below) && found.opened < mostFiles) {
           const problem = await tryOpen(inner);
           if (problem !== undefined) return { ...found, problem };
           found.opened++;
@@ -72,6 +90,18 @@ async function survey({ path, recursive }: WatchConfig): Promise<Survey> {
     }
   }
   return found;
+}
+
+/** The downloader's output that the folder lies in. */
+async function outputAround(path: string): Promise<string | undefined> {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const isOutput = await access(join(folder, store)).then(
+      () => true,
+      () => false,
+    );
+    if (isOutput) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
 }
 
 async function tryOpen(file: string): Promise<Survey["problem"]> {

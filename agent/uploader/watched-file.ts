@@ -1,8 +1,9 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
 import type { WatchConfig } from "../config/config.ts";
-import { pathProblem, pathToGlobName, pathToNative, pathToText } from "../wire/path.ts";
+import { pathProblem, pathToNative, pathToText } from "../wire/path.ts";
 import type { FileAccess } from "./file-access.ts";
 import { WatchDevice } from "./watch-device.ts";
+import { WatchGlobs } from "./watch-globs.ts";
 
 export interface WatchedFile {
   watch: Watch;
@@ -12,28 +13,21 @@ export interface WatchedFile {
   path: string;
 }
 
-/** A watched directory, its globs made ready. */
+/** A watched directory. */
 export class Watch {
   readonly config: WatchConfig;
   /** Every call to its file system goes through this. */
   readonly access: FileAccess;
   readonly device: WatchDevice;
   readonly #root: Buffer;
-  readonly #include: Bun.Glob[];
-  readonly #exclude: Bun.Glob[];
-  /** Of folders in which nothing is wanted: they are not even read. */
-  readonly #excludedFolders: Bun.Glob[];
-  readonly #includesAll: boolean;
+  readonly #globs: WatchGlobs;
 
   constructor(config: WatchConfig, access: FileAccess) {
     this.config = config;
     this.access = access;
     this.device = new WatchDevice(config.path, access);
     this.#root = Buffer.from(config.path, "utf8");
-    this.#include = config.include.map((pattern) => new Bun.Glob(pattern));
-    this.#exclude = config.exclude.map((pattern) => new Bun.Glob(pattern));
-    this.#excludedFolders = config.exclude.flatMap(folderGlob);
-    this.#includesAll = config.include.includes("**/*");
+    this.#globs = new WatchGlobs(config);
   }
 
   file(relative: string): WatchedFile {
@@ -57,29 +51,13 @@ export class Watch {
     return Buffer.concat([this.#root, Buffer.from("/"), native]);
   }
 
-  /** Whether a file of this relative path (as text) is to be sent; hidden ones never are. */
+  /** See `WatchGlobs`. */
   wants(relative: string): boolean {
-    if (isHidden(relative)) return false;
-    if (!this.config.recursive && relative.includes("/")) return false;
-    const name = pathToGlobName(relative);
-    const matches = (glob: Bun.Glob) => glob.match(name);
-    return (this.#includesAll || this.#include.some(matches)) && !this.#exclude.some(matches);
+    return this.#globs.wants(relative);
   }
 
-  /** Whether to look into a folder of this relative path. */
+  /** See `WatchGlobs`. */
   entersFolder(relative: string): boolean {
-    if (relative === "") return true;
-    if (!this.config.recursive || isHidden(relative)) return false;
-    return !this.#excludedFolders.some((glob) => glob.match(pathToGlobName(relative)));
+    return this.#globs.entersFolder(relative);
   }
-}
-
-/** Of a glob that leaves out all that is in some folders, the one of the folders themselves. */
-function folderGlob(pattern: string): Bun.Glob[] {
-  const [, folders] = /^(.+?)\/\*\*(?:\/\*)?$/.exec(pattern) ?? [];
-  return folders === undefined ? [] : [new Bun.Glob(folders)];
-}
-
-function isHidden(relative: string): boolean {
-  return relative.startsWith(".") || relative.includes("/.");
 }
