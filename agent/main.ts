@@ -6,7 +6,7 @@
 import { version } from "../package.json" with { type: "json" };
 import { type Arguments, parseArguments, UsageError } from "./commands/arguments.ts";
 import { commandHelp, programHelp } from "./commands/help.ts";
-import { commandsNotYet } from "./config/not-yet.ts";
+import { isCommandNotYet, isOptionNotYet } from "./commands/not-yet.ts";
 import { printable, printableLines } from "./lib/printable.ts";
 
 const EXIT_FAILED = 1;
@@ -32,8 +32,10 @@ async function dispatch(parsed: Arguments): Promise<number> {
   const { command = "run", flags } = parsed;
   if (flags.has("version")) return print(`streamsend-agent ${version}\n`);
   if (flags.has("help")) return print(parsed.command === undefined ? programHelp() : commandHelp(command));
-  if (commandsNotYet.includes(command)) {
-    return complain(`streamsend-agent ${command}: not in this version`, EXIT_USAGE);
+  if (isCommandNotYet(command)) return complain(notInThisVersion(command), EXIT_USAGE);
+  for (const option of [...flags, ...parsed.values.keys()]) {
+    if (isOptionNotYet(command, option))
+      return complain(notInThisVersion(`${command} --${option}`), EXIT_USAGE);
   }
   if (command === "schema") {
     const { formatSchema } = await import("./commands/schema.ts");
@@ -92,6 +94,10 @@ function print(text: string): Promise<number> {
 function complain(text: string, exitCode: number): number {
   process.stderr.write(`${text}\n`);
   return exitCode;
+}
+
+function notInThisVersion(what: string): string {
+  return `streamsend-agent ${what}: not in this version`;
 }
 
 function usage({ message, command }: UsageError): string {

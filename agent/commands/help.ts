@@ -1,5 +1,5 @@
 /** The commands and options that there are, for `--help` and for reading the command line. */
-import { commandsNotYet } from "../config/not-yet.ts";
+import { isCommandNotYet, isOptionNotYet } from "./not-yet.ts";
 
 export interface Option {
   /** What its value is called; undefined: it takes none. */
@@ -14,6 +14,16 @@ const optionTexts = {
   once: { text: "do what there is to do now, wait until it is done, and exit" },
   "dry-run": { text: "say what would be sent or stored, and do nothing" },
   as: { value: "NAME", text: "the name that the files arrive under" },
+  under: { value: "FOLDER", text: "a folder that all of it arrives below" },
+  path: { value: "PATH", text: "what arrives of standard input, -, is called so" },
+  attribute: { value: "KEY=VALUE", text: "travels with the files; may be repeated" },
+  wait: { value: "GROUP", text: "wait until that group has stored the files" },
+  uploader: { value: "NAME", text: "only this uploader's files" },
+  json: { text: "an object a line" },
+  yes: { text: "do not ask" },
+  output: { value: "FILE", text: "where the secret part goes; never over an existing file" },
+  record: { value: "FILE", text: "show the row that this record becomes; needs --source" },
+  source: { value: "PROJECT/ID", text: "the record's source" },
   http: { value: "ADDR", text: "the running agent's HTTP address" },
   since: { value: "TIME", text: "only what was delivered since then" },
   help: { text: "this help; -h too" },
@@ -49,13 +59,23 @@ Exit code: 0 done or stopped, 1 failed, 2 wrong usage or configuration.`,
   send: {
     summary: "send files once, with a progress bar",
     operands: "PATH...",
-    options: ["as", "config", "set"],
-    about: "Sends the files and directories that are named, beside a running agent or without one.",
+    options: ["as", "under", "path", "attribute", "wait", "config", "set"],
+    about: `Sends the files and directories that are named, beside a running agent or without one.
+A folder arrives with its name, with a slash at its end only its content. -: standard input, as --path.`,
     examples: ["streamsend-agent send report.pdf photos/ --as office"],
+  },
+  find: {
+    summary: "where is my file?",
+    operands: "[GLOB]",
+    options: ["uploader", "json", "config", "set"],
+    about: `Says of each file that the ledger knows where it is; no running agent is needed.
+GLOB is on the path, without the uploader's name.
+Exit code: 0 found, 1 nothing found, or no broker, 2 wrong usage or configuration.`,
+    examples: ["streamsend-agent find 'photos/**' --uploader pos-0042"],
   },
   check: {
     summary: "validate the configuration and print it",
-    options: ["role", "config", "set"],
+    options: ["role", "config", "set", "record", "source"],
     about: `Loads the configuration as run does and prints what comes out, secrets masked; no network.
 Problems go to standard error, one a line, all of them; exit code 2.`,
     examples: [
@@ -88,11 +108,19 @@ GLOB is on UPLOADER/PATH; TIME is a date (2025-04-15, 2025-04-15T18:30) or a tim
 A file's newest version only, from the topic or, where that no longer has it, from its uploader.`,
     examples: ["streamsend-agent redeliver 'pos-0042/**' --since 2025-04-15"],
   },
+  forget: {
+    summary: "take a retired uploader or group out of the ledger",
+    operands: "uploader|group NAME",
+    options: ["yes", "config", "set"],
+    about: "Says first what would be lost by it, and asks.",
+    examples: ["streamsend-agent forget uploader pos-0042"],
+  },
   keygen: {
-    summary: "make a key pair for end-to-end encryption",
-    options: [],
-    about: "Prints a new key pair.",
-    examples: ["streamsend-agent keygen"],
+    summary: "make a key for end-to-end encryption and signing",
+    options: ["output"],
+    about: `The secret part goes to FILE, for its owner only, and the public parts to standard output.
+Without --output the secret part goes to standard output, and the public parts to standard error.`,
+    examples: ["streamsend-agent keygen --output identity"],
   },
   schema: {
     summary: "print the configuration's JSON Schema",
@@ -121,7 +149,7 @@ Commands:
 ${table(rows)}
 
 Options of run:
-${optionTable([...commands.run.options, "help", "version"])}
+${optionTable("run", [...commands.run.options, "help", "version"])}
 
 Every setting can come from the file, from the environment (STREAMSEND_KAFKA_BROKERS) or from --set.
 
@@ -143,18 +171,19 @@ Usage: streamsend-agent ${name === "run" ? "[run]" : name}${operands} [OPTIONS]
 ${command.about}
 
 Options:
-${optionTable([...command.options, "help"])}
+${optionTable(name, [...command.options, "help"])}
 
 Examples:
 ${lines(command.examples)}
 `;
 }
 
-function optionTable(names: readonly OptionName[]): string {
+function optionTable(command: CommandName, names: readonly OptionName[]): string {
   return table(
     names.map((name): [string, string] => {
       const { value, text } = options[name];
-      return [value === undefined ? `--${name}` : `--${name} ${value}`, text];
+      const remark = isOptionNotYet(command, name) ? remarkNotYet : "";
+      return [value === undefined ? `--${name}` : `--${name} ${value}`, text + remark];
     }),
   );
 }
@@ -168,6 +197,8 @@ function lines(texts: readonly string[]): string {
   return texts.map((text) => `  ${text}`).join("\n");
 }
 
+const remarkNotYet = " (not in this version)";
+
 function notYet(name: string): string {
-  return commandsNotYet.includes(name) ? " (not in this version)" : "";
+  return isCommandNotYet(name) ? remarkNotYet : "";
 }

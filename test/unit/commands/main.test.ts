@@ -42,13 +42,31 @@ test("wrong usage is one line with a hint, on standard error, exit 2", () => {
 });
 
 test("a command that is not built is refused", () => {
-  for (const command of ["send", "keygen"]) {
-    expect(agent([command])).toEqual({
-      out: "",
-      err: `streamsend-agent ${command}: not in this version\n`,
-      exitCode: 2,
-    });
+  const lines = [
+    "send - --path a.log --as office --under in --attribute a=b --attribute c=d --wait group",
+    "find **/*.log --uploader pos-0042 --json --set kafka.topic=t",
+    "forget group archive --yes",
+    "keygen --output key",
+  ];
+  for (const line of lines) {
+    const [command = "", ...rest] = line.split(" ");
+    for (const args of [[command], [command, ...rest]]) {
+      expect(agent(args)).toEqual({
+        out: "",
+        err: `streamsend-agent ${command}: not in this version\n`,
+        exitCode: 2,
+      });
+    }
   }
+});
+
+test("an option that is not built is refused, whatever the configuration", () => {
+  expect(agent(["check", "--record", "r.json", "--source", "shop/orders"])).toEqual({
+    out: "",
+    err: "streamsend-agent check --record: not in this version\n",
+    exitCode: 2,
+  });
+  expect(agent(["check", "--help"]).out).toMatch(/--record FILE .*\(not in this version\)/);
 });
 
 test("check prints the configuration and nothing else", () => {
