@@ -6,14 +6,22 @@ import { fileProblem } from "./read-file.ts";
 import type { Settings } from "./schema.ts";
 import { tlsFileProblems } from "./tls-files.ts";
 
-/** What the keys of `kafka` have to be to each other. */
-export function checkKafka({ kafka }: Settings, problems: Problems): void {
+/** What the keys of `kafka` have to be to each other, and every topic to the others. */
+export function checkKafka({ kafka, downloader }: Settings, problems: Problems): void {
   const { topic, ledger = "", tls, sasl, options } = kafka;
   // Kafka refuses a topic whose name differs from another only in . and _: their metrics would be one.
   if (plain(topic) === plain(ledger)) {
     problems.add(["kafka", "ledger"], "must be another topic than kafka.topic", ledger);
   }
   if (ledger.length > 249) problems.add(["kafka", "ledger"], "must be at most 249 characters", ledger);
+  const events = downloader.events.topic;
+  if (events !== null && [topic, ledger].some((other) => plain(other) === plain(events))) {
+    problems.add(
+      ["downloader", "events", "topic"],
+      "must be another topic than kafka.topic and kafka.ledger",
+      events,
+    );
+  }
   if (tls.cert !== undefined && tls.key === undefined) {
     problems.add(["kafka", "tls", "key"], "required with kafka.tls.cert");
   }

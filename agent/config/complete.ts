@@ -14,7 +14,7 @@ export function complete(settings: Settings, hostName: string): Settings & { nam
       ...kafka,
       ledger: kafka.ledger ?? `${kafka.topic}.ledger`,
       tls: absolute(kafka.tls, ["ca", "cert", "key", "key_password_file"]),
-      sasl: absolute(kafka.sasl, ["password_file", "client_secret_file"]),
+      sasl: absolute(kafka.sasl, ["password_file", "client_secret_file", "ca"]),
     },
     uploader: {
       ...absolute(uploader, ["move_to"]),
@@ -22,7 +22,11 @@ export function complete(settings: Settings, hostName: string): Settings & { nam
       watch: uploader.watch.map((watch) => ({ ...absolute(watch, ["path"]), as: folder(watch.as) })),
     },
     // Two pipelines on one cluster never share a group unasked: each would wait for the other's members.
-    downloader: { ...absolute(downloader, ["output"]), group: downloader.group ?? kafka.topic },
+    downloader: {
+      ...absolute(downloader, ["output"]),
+      group: downloader.group ?? kafka.topic,
+      tables: { ...downloader.tables, staging: absolute(downloader.tables.staging, ["directory"]) },
+    },
     encryption: absolute(encryption, ["identity_file"]),
   };
 }

@@ -61,8 +61,9 @@ function find(rest: string, key: Key, path: Path): { path: Path; key: Key } | un
     return below === undefined ? { path: item, key: key.item } : find(below, key.item, item);
   }
   if (key.kind === "options") {
-    // No librdkafka property has a capital or an underscore in its name.
-    const property = rest.toLowerCase().replaceAll("_", ".");
+    const name = rest.toLowerCase();
+    // No librdkafka property has a capital or an underscore in its name; other names may have underscores.
+    const property = path[0] === "kafka" ? name.replaceAll("_", ".") : name;
     return { path: [...path, property], key: { kind: "value", type: "text", secret: false } };
   }
   return undefined;

@@ -17,7 +17,7 @@ interface ListKey {
   readonly item: Key;
 }
 
-/** Free names with one value each: `kafka.options`. */
+/** Free names with one value each: `kafka.options`, a watch's `attributes`. */
 interface OptionsKey {
   readonly kind: "options";
 }

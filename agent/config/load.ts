@@ -7,7 +7,9 @@
  * of them.
  */
 import { hostname } from "node:os";
+import { checkHttp } from "./check-http.ts";
 import { checkKafka, checkKafkaFiles } from "./check-kafka.ts";
+import { checkRecords } from "./check-records.ts";
 import { checkUploader } from "./check-uploader.ts";
 import { complete } from "./complete.ts";
 import type { Config } from "./config.ts";
@@ -16,7 +18,7 @@ import { type Environment, fromEnvironment, unknownVariable } from "./environmen
 import { interpolate } from "./interpolate.ts";
 import { rootKey } from "./keys.ts";
 import { twinOf } from "./mask.ts";
-import { notYet } from "./not-yet.ts";
+import { keysNotYet } from "./not-yet.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import { resolveConfig } from "./resolve.ts";
 import { NAME_PATTERN, type Settings } from "./schema.ts";
@@ -60,9 +62,10 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
   if (settings.role === "downloader" && settings.downloader.output === undefined) {
     problems.add(["downloader", "output"], "required");
   }
-  for (const { key, used } of notYet) {
-    if (used(settings)) problems.add(key.split("."), "not in this version");
-  }
+  checkRecords(settings, problems);
+  checkHttp(settings, problems);
+  // Whatever else is wrong below such a key: this is what its user has to know.
+  for (const key of keysNotYet(settings)) problems.addAbout(key, "not in this version");
   if (problems.lines.length > 0) throw new ConfigError(problems.lines);
   return { config: resolveConfig(settings, !hasListen), settings };
 }

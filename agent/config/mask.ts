@@ -17,12 +17,12 @@ export function isSecret(path: Path): boolean {
   return key?.kind === "value" && key.secret;
 }
 
-/** The secret keys that have a `_file` twin: the twin's path. */
+/** The secret keys that have a `_file` twin (that of a secret called `value` is `file`): the twin's path. */
 export function twinOf(path: Path): Path | undefined {
   const last = path.at(-1);
   if (typeof last !== "string" || path[1] === "options") return undefined;
   const parent = path.slice(0, -1);
-  if (isSecret(path)) return [...parent, `${last}_file`];
-  const bare = [...parent, last.replace(/_file$/, "")];
-  return last.endsWith("_file") && isSecret(bare) ? bare : undefined;
+  if (isSecret(path)) return [...parent, last === "value" ? "file" : `${last}_file`];
+  const bare = last === "file" ? "value" : /^(.+)_file$/.exec(last)?.[1];
+  return bare !== undefined && isSecret([...parent, bare]) ? [...parent, bare] : undefined;
 }

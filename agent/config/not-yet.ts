@@ -4,23 +4,54 @@
  * Built something? Delete its line here.
  */
 import type { Settings } from "./schema.ts";
+import { live } from "./schema-uploader.ts";
 
-interface NotYet {
-  readonly key: string;
-  readonly used: (settings: Settings) => boolean;
-}
+/** The keys by which the settings use a feature; none: they do not. */
+type NotYet = (settings: Settings) => readonly string[];
 
-export const notYet: readonly NotYet[] = [
-  { key: "encryption", used: (s) => isUsed(s.encryption) },
-  { key: "kafka.sasl.mechanism", used: (s) => s.kafka.sasl.mechanism === "oauthbearer" },
-  { key: "kafka.sasl.mechanism", used: (s) => s.kafka.sasl.mechanism === "aws-msk-iam" },
-  { key: "uploader.partitioning", used: (s) => s.uploader.partitioning === "spread" },
-  { key: "uploader.test_file.every", used: (s) => s.uploader.test_file.every !== null },
+const notYet: readonly NotYet[] = [
+  ({ encryption: { recipients, senders, identity_file } }) =>
+    when(recipients.length > 0 || senders.length > 0 || identity_file !== undefined, "encryption"),
+  ({ kafka }) => when(kafka.sasl.mechanism === "oauthbearer", "kafka.sasl.mechanism"),
+  ({ kafka }) => when(kafka.sasl.ca !== undefined, "kafka.sasl.ca"),
+  ({ kafka }) => when(kafka.sasl.mechanism === "aws-msk-iam", "kafka.sasl.mechanism"),
+  ({ uploader }) => when(uploader.partitioning === "spread", "uploader.partitioning"),
+  ({ uploader }) => when(uploader.test_file.every !== null, "uploader.test_file.every"),
+  ({ uploader }) =>
+    uploader.watch.flatMap(({ attributes }, index) =>
+      when(Object.keys(attributes).length > 0, `uploader.watch.${index}.attributes`),
+    ),
+  ({ uploader }) => [
+    ...uploader.watch.flatMap((watch, index) => when(watch.live.length > 0, `uploader.watch.${index}.live`)),
+    ...keysOf(liveDefaults).flatMap((key) =>
+      when(uploader.live[key] !== liveDefaults[key], `uploader.live.${key}`),
+    ),
+  ],
+  ({ uploader: { records } }) =>
+    when(
+      records.project !== undefined || records.trusted_proxies.length > 0 || records.sources.length > 0,
+      "uploader.records",
+    ),
+  ({ downloader }) => when(downloader.events.topic !== null, "downloader.events.topic"),
+  ({ downloader: { tables } }) =>
+    when(
+      tables.staging.directory !== undefined || tables.staging.s3 !== undefined || tables.sinks.length > 0,
+      "downloader.tables",
+    ),
+  ({ http }) => when(http.tokens.length > 0, "http.tokens"),
 ];
 
-export const commandsNotYet: readonly string[] = ["send", "keygen"];
+const liveDefaults = live.parse({});
 
-function isUsed(encryption: Settings["encryption"]): boolean {
-  const { recipients, senders, identity_file } = encryption;
-  return recipients.length > 0 || senders.length > 0 || identity_file !== undefined;
+/** The keys of what is used and cannot be done. */
+export function keysNotYet(settings: Settings): readonly string[] {
+  return notYet.flatMap((usedKeys) => usedKeys(settings));
+}
+
+function when(isUsed: boolean, key: string): readonly string[] {
+  return isUsed ? [key] : [];
+}
+
+function keysOf<Values extends object>(values: Values): (keyof Values & string)[] {
+  return Object.keys(values) as (keyof Values & string)[];
 }

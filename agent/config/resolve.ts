@@ -98,7 +98,13 @@ function saslConfig(sasl: Settings["kafka"]["sasl"]): SaslConfig | undefined {
 function uploaderConfig(uploader: Settings["uploader"]): UploaderConfig {
   const { every, bytes } = uploader.test_file;
   return {
-    watch: uploader.watch,
+    watch: uploader.watch.map(({ path, as, include, exclude, recursive }) => ({
+      path,
+      as,
+      include,
+      exclude,
+      recursive,
+    })),
     settleMs: uploader.settle,
     maxAgeMs: uploader.max_age ?? undefined,
     existing: uploader.existing,

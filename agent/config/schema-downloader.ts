@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { choice, duration, flag, mode, path, size, someText } from "./values.ts";
+import { tables } from "./schema-tables.ts";
+import { choice, duration, flag, mode, path, size, someText, topicOrOff } from "./values.ts";
+
+const events = z.strictObject({
+  topic: topicOrOff()
+    .prefault("off")
+    .describe(
+      "A topic of its own that gets a CloudEvent for each file that was stored or failed. off: none.",
+    ),
+});
 
 export const downloader = z.strictObject({
   output: path().optional().describe("Where files go; the directory has to exist. The role needs it."),
@@ -36,4 +45,6 @@ export const downloader = z.strictObject({
     .describe(
       "An uploader that has not answered for so long: what it owes is failed, and comes back with it.",
     ),
+  events: events.prefault({}).describe("Tells others what has arrived."),
+  tables: tables.prefault({}).describe("Where the uploaders' records become rows."),
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, duration, flag, integer, list, path, secret, someText, text } from "./values.ts";
+import { choice, duration, flag, integer, list, path, secret, someText, text, topic } from "./values.ts";
 
 const BROKER = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\])(:(\d{1,5}))?$/;
 
@@ -9,15 +9,6 @@ const broker = () =>
     const port = Number(match?.[3] ?? 9092);
     return match !== null && port > 0 && port < 65_536;
   }, "must be host:port");
-
-// Kafka's own rule (org.apache.kafka.common.internals.Topic).
-const topic = () =>
-  z
-    .string({ error: (issue) => (issue.input === undefined ? "required" : "must be a topic's name") })
-    .regex(
-      /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/,
-      "must be 1 to 249 letters, digits, dots, underscores or hyphens",
-    );
 
 const tls = z.strictObject({
   enabled: flag().prefault(false).describe("Speak TLS to the brokers."),
@@ -41,6 +32,9 @@ const sasl = z.strictObject({
   client_id: text().optional().describe("oauthbearer: this client."),
   client_secret: secret("oauthbearer: the client's secret.").optional(),
   client_secret_file: path().optional().describe("File to read client_secret from."),
+  ca: path()
+    .optional()
+    .describe("oauthbearer: file (PEM) with the authorities to trust for token_url. Default: the system's."),
   scope: text().optional().describe("oauthbearer: the scope to ask for."),
   extensions: text().optional().describe("oauthbearer: SASL extensions, key=value, comma separated."),
   region: text().optional().describe("aws-msk-iam: the AWS region of the cluster."),

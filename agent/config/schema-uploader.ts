@@ -1,27 +1,24 @@
 import { z } from "zod";
+import { records } from "./schema-records.ts";
 import {
   choice,
   duration,
   durationOrOff,
   flag,
+  glob,
   integer,
   list,
   path,
   rateOrOff,
   size,
   sizeOrAuto,
+  sizeOrOff,
   someText,
   text,
 } from "./values.ts";
 
 /** librdkafka's largest message.max.bytes; no topic takes more. */
 const LARGEST_MESSAGE_BYTES = 1_000_000_000;
-
-const glob = () =>
-  someText().refine(
-    (value) => !value.startsWith("/"),
-    "must be a glob on the relative path, without a / in front",
-  );
 
 const destination = () =>
   text()
@@ -30,6 +27,24 @@ const destination = () =>
       "must be a relative folder without ..",
     )
     .refine((value) => !/^(\.?\/)*\.streamsend(\/|$)/.test(value), "must not be the downloader's own folder");
+
+const attributeValue = () =>
+  z
+    .string({ error: "must be one value" })
+    .refine((value) => Buffer.byteLength(value) <= 256, "must be at most 256 bytes")
+    .meta({ type: ["string", "number", "boolean"] });
+
+const attributes = z
+  .record(
+    z
+      .string()
+      .regex(
+        /^[a-z0-9._-]{1,64}$/,
+        "must be named with 1 to 64 small letters, digits, dots, underscores or hyphens",
+      ),
+    attributeValue(),
+  )
+  .refine((pairs) => Object.keys(pairs).length <= 16, "must be at most 16 pairs");
 
 const watch = z.strictObject({
   path: path().describe("A directory to send from. System directories themselves are refused."),
@@ -42,6 +57,46 @@ const watch = z.strictObject({
     .prefault([])
     .describe("Globs on the relative path: what is not. Hidden files, links and special files never are."),
   recursive: flag().prefault(true).describe("Its subdirectories too."),
+  attributes: attributes
+    .prefault({})
+    .describe("Up to 16 short pairs that travel with each file; values up to 256 bytes."),
+  live: list(glob())
+    .prefault([])
+    .describe("Globs on the relative path: what is sent while it grows, as uploader.live says."),
+});
+
+const namePart = () =>
+  text()
+    .refine((value) => !value.includes("/"), "must be a part of a file's name, without a /")
+    .refine((value) => Buffer.byteLength(value) <= 255, "must be at most 255 bytes");
+
+/** Exported for its defaults. */
+export const live = z.strictObject({
+  checkpoint: duration(10)
+    .prefault("1s")
+    .describe("What a growing file has is sent this often, also when it fills no chunk."),
+  idle: durationOrOff(10)
+    .prefault("30s")
+    .describe("A file that has not grown for so long has ended. Off when suffix or marker is set."),
+  suffix: namePart()
+    .prefault("")
+    .describe("A file has ended when its name loses this; it arrives without it. Empty: none."),
+  marker: namePart()
+    .prefault("")
+    .describe("A file has ended when another with its name and this behind it appears. Empty: none."),
+  give_up: duration(1000, Number.MAX_SAFE_INTEGER)
+    .prefault("24h")
+    .describe("A file whose uploader has not been heard of for so long has failed."),
+  max_bytes: sizeOrOff(1)
+    .prefault("off")
+    .describe("The most that one upload over HTTP may have. off: no limit."),
+  reference: text()
+    .refine(
+      (value) => value === "" || /^wss?:\/\/[^\s/]+\/\S*$/.test(value),
+      "must be a ws(s) address, such as ws://hub:9480/ws/streaming/download/{id}",
+    )
+    .prefault("")
+    .describe("Where a WebSocket upload can be read, with {id} in it. Empty: the host that was asked."),
 });
 
 const testFile = z.strictObject({
@@ -97,4 +152,6 @@ export const uploader = z.strictObject({
   test_file: testFile
     .prefault({})
     .describe("Writes test files into the first watch, for trying a pipeline out."),
+  live: live.prefault({}).describe("Files that are sent while they grow: when they end, and their limits."),
+  records: records.prefault({}).describe("JSON over HTTP that becomes rows of a table."),
 });

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { downloader } from "./schema-downloader.ts";
 import { kafka } from "./schema-kafka.ts";
 import { uploader } from "./schema-uploader.ts";
-import { attempt, choice, duration, flag, list, path, secret, someText } from "./values.ts";
+import { attempt, choice, duration, flag, glob, list, path, secret, someText } from "./values.ts";
 
 /** Where the agent listens when nothing else is said, and where `status` asks. */
 export const HTTP_LISTEN_DEFAULT = "127.0.0.1:9480";
@@ -38,15 +38,24 @@ const listen = z.codec(z.string(), z.object({ host: z.string(), port: z.number()
   },
 });
 
+const token = (description: string) =>
+  secret(description).regex(
+    /^[\x21-\x7e]*$/,
+    "must be printable ASCII characters without spaces: it is sent in an HTTP header",
+  );
+
+const limitedToken = z.strictObject({
+  token: token("A token that opens /live and /ws only, for what its globs name.").optional(),
+  token_file: path().optional().describe("File to read token from."),
+  read: list(glob()).prefault([]).describe("Globs on UPLOADER/PATH: what it may read."),
+  write: list(glob()).prefault([]).describe("Globs on UPLOADER/PATH: what it may write."),
+});
+
 const http = z.strictObject({
   listen: listen.prefault(HTTP_LISTEN_DEFAULT).describe("Address and port of the agent's HTTP, or off."),
-  token: secret("With a token, everything but /healthz asks for it.")
-    .regex(
-      /^[\x21-\x7e]*$/,
-      "must be printable ASCII characters without spaces: it is sent in an HTTP header",
-    )
-    .prefault(""),
+  token: token("With a token, everything but /healthz asks for it.").prefault(""),
   token_file: path().optional().describe("File to read token from."),
+  tokens: list(limitedToken).prefault([]).describe("Tokens that open only a part of /live and /ws."),
 });
 
 const log = z.strictObject({

@@ -56,13 +56,14 @@ function flatten(path: Path, value: Tree): Assignment[] {
   return [...value].flatMap(([name, child]) => flatten([...path, name], child));
 }
 
-/** `uploader.watch.0.path`; what follows `kafka.options.` is one property with dots in its name. */
+/** `uploader.watch.0.path`; what follows `kafka.options.` or the like is one name with dots in it. */
 function toPath(key: string): Path {
-  const [, property] = /^kafka\.options\.(.+)$/.exec(key) ?? [];
-  if (property !== undefined) return ["kafka", "options", property];
   const path: (string | number)[] = [];
-  for (const step of key.split(".")) {
-    const isIndex = /^\d{1,4}$/.test(step) && keyAt(path)?.kind === "list";
+  const steps = key.split(".");
+  for (const [index, step] of steps.entries()) {
+    const kind = keyAt(path)?.kind;
+    if (kind === "options") return [...path, steps.slice(index).join(".")];
+    const isIndex = /^\d{1,4}$/.test(step) && kind === "list";
     path.push(isIndex ? Number(step) : step);
   }
   return path;

@@ -43,7 +43,7 @@ function fromSection(
     const key = keyOf(name);
     const here = [...path, name];
     if (key === undefined) problems.add(here, `unknown key, did you mean ${nearestKey(here)}?`);
-    else if (name === "__proto__") problems.add(here, "must be a librdkafka property's name");
+    else if (name === "__proto__") problems.add(here, "is no name that can be used here");
     else {
       const typed = toTyped(value, key, here, problems);
       if (typed !== undefined) entries.push([name, typed]);

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { dotted } from "./keys.ts";
 import type { Problems } from "./problems.ts";
 import { type Settings, schema } from "./schema.ts";
 import type { Path } from "./tree.ts";
@@ -37,22 +38,26 @@ function valueAt(values: unknown, path: Path): unknown {
 }
 
 /** What has no default: the role, a watch's path. A stand-in lets the rest be checked. */
-const STAND_INS: Readonly<Record<string, string>> = { role: "uploader", path: "/dev/null" };
+function standInFor(path: Path): string | undefined {
+  if (dotted(path) === "role") return "uploader";
+  return /^uploader\.watch\.\d+\.path$/.test(dotted(path)) ? "/dev/null" : undefined;
+}
 
 /** A copy without the value at the path, so that its default takes its place. */
-function without(values: unknown, path: Path): unknown {
+function without(values: unknown, path: Path, above: Path = []): unknown {
   const [step, ...rest] = path;
   if (step === undefined || typeof values !== "object" || values === null) return undefined;
-  const standIn = STAND_INS[step];
-  if (standIn !== undefined && rest.length === 0) return { ...values, [step]: standIn };
+  const here = [...above, step];
+  const standIn = rest.length === 0 ? standInFor(here) : undefined;
+  if (standIn !== undefined) return { ...values, [step]: standIn };
   if (Array.isArray(values)) {
-    const items = values.map((item, index) => (index === step ? without(item, rest) : item));
+    const items = values.map((item, index) => (index === step ? without(item, rest, here) : item));
     return items.filter((item) => item !== undefined);
   }
   if (!Object.hasOwn(values, step)) return undefined;
   const entries = Object.entries(values).map(([name, value]) => [
     name,
-    name === step ? without(value, rest) : value,
+    name === step ? without(value, rest, here) : value,
   ]);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }

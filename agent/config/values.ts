@@ -43,6 +43,29 @@ export const text = () =>
 /** Free text that has to be there. */
 export const someText = () => text().min(1, "must not be empty");
 
+/** A glob on a path that has no / in front. */
+export const glob = () =>
+  someText().refine(
+    (value) => !value.startsWith("/"),
+    "must be a glob on the relative path, without a / in front",
+  );
+
+/** The name of a topic, by Kafka's own rule (org.apache.kafka.common.internals.Topic). */
+export const topic = () =>
+  z
+    .string({ error: otherwise("must be a topic's name") })
+    .regex(
+      /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/,
+      "must be 1 to 249 letters, digits, dots, underscores or hyphens",
+    );
+
+/** The name of a topic; null is "off". */
+export const topicOrOff = () =>
+  z.codec(topic(), z.string().nullable(), {
+    decode: (value) => (value === "off" ? null : value),
+    encode: (value) => value ?? "off",
+  });
+
 /** A secret: marked so in the JSON Schema, which is where masking looks. Its `_file` twin stands beside it. */
 export const secret = (description: string) =>
   z.string({ error: otherwise("must be text") }).meta({ description, writeOnly: true });
@@ -75,6 +98,18 @@ export function sizeOrAuto(min: number, max: number) {
         ? value
         : attempt(value, context, () => within(parseSize(String(value)), min, max, formatSize), "auto, or "),
     encode: (value) => (value === "auto" ? value : formatSize(value)),
+  });
+}
+
+/** Bytes; null is "off". */
+export function sizeOrOff(min: number, max = Number.MAX_SAFE_INTEGER) {
+  const given = z.union([z.literal("off"), z.int(), z.string().meta({ pattern: SIZE_PATTERN })]);
+  return z.codec(given, z.number().nullable(), {
+    decode: (value, context) =>
+      value === "off"
+        ? null
+        : attempt(value, context, () => within(parseSize(String(value)), min, max, formatSize), "off, or "),
+    encode: (value) => (value === null ? "off" : formatSize(value)),
   });
 }
 

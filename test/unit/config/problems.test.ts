@@ -21,7 +21,7 @@ http: off
 `;
   const problems = await problemsOf(yaml, {
     environment: { STREAMSEND_TOPIK: "x" },
-    set: ["log.level=loud", "nonsense=1"],
+    set: ["log.level=loud", "rolle=1"],
   });
   expect([...problems].sort()).toEqual(
     [
@@ -35,7 +35,7 @@ http: off
       "kafka.sasl.username: required for plain",
       "log.level: must be one of debug, info, warn, error (loud)",
       "name: must be letters, digits, dots, underscores and hyphens, a letter or digit first, at most 200 (-pos)",
-      "nonsense: unknown key, did you mean role?",
+      "rolle: unknown key, did you mean role?",
       "role: must be uploader or downloader (sender)",
       "uploader.in_flight: must be at least 64KiB (1)",
       "uploader.parallel: must be a whole number from 1 to 64 (65)",

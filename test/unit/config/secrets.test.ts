@@ -2,6 +2,10 @@ import { expect, test } from "bun:test";
 import { formatSettings } from "../../../agent/commands/check.ts";
 import { allPaths, dotted } from "../../../agent/config/keys.ts";
 import { isSecret, twinOf } from "../../../agent/config/mask.ts";
+import { Problems } from "../../../agent/config/problems.ts";
+import { readSecretFiles } from "../../../agent/config/secret-files.ts";
+import { get, type Section } from "../../../agent/config/tree.ts";
+import { readYaml } from "../../../agent/config/yaml-text.ts";
 import { fileWith, folder, load, loadConfigOf, problemsOf } from "./loading.ts";
 
 const SECRET = "hunter2-s3cret";
@@ -26,10 +30,32 @@ test("every secret has a twin", () => {
     "kafka.tls.key_password",
     "kafka.sasl.password",
     "kafka.sasl.client_secret",
+    "uploader.records.sources.0.secrets.0.value",
+    "downloader.tables.staging.s3.access_key_id",
+    "downloader.tables.staging.s3.secret_access_key",
+    "downloader.tables.sinks.0.password",
     "http.token",
+    "http.tokens.0.token",
   ]);
   const paths = new Set(allPaths().map(dotted));
   for (const secret of secrets) expect(paths).toContain(dotted(twinOf(secret) ?? []));
+});
+
+test("the secrets of every item of a list are read from their files", () => {
+  const files = [fileWith("one\n"), fileWith("two\n")];
+  const root = readYaml(`
+http: {tokens: [{token: zero}, {token_file: ${files[0]}}]}
+uploader:
+  records:
+    sources:
+      - {}
+      - {secrets: "[{value: zero}, {file: ${files[1]}}]"}`) as Section;
+  const problems = new Problems();
+  readSecretFiles(root, problems);
+  expect(problems.lines).toEqual([]);
+  expect(get(root, ["http", "tokens", 0, "token"])).toBe("zero");
+  expect(get(root, ["http", "tokens", 1, "token"])).toBe("one");
+  expect(get(root, ["uploader", "records", "sources", 1, "secrets", 1, "value"])).toBe("two");
 });
 
 test("a secret and its twin in one source is a problem", async () => {
@@ -122,6 +148,15 @@ test("no message shows a secret, whatever is wrong around it", async () => {
     [`http: {listen: x, token: ${SECRET}}`, []],
     [`kafka: {brokers: "user:${SECRET}@host:9092"}`, []],
     [`kafka: {sasl: {mechanism: oauthbearer, token_url: "ftp://user:${SECRET}@host"}}`, []],
+    [`http: {tokens: [${SECRET}]}`, []],
+    [`http: {tokens: [{token: "a space, ${SECRET}", read: [x]}]}`, []],
+    [`http: {tokens: [{token: ${SECRET}, token_file: ${file}, read: [x]}]}`, []],
+    [`downloader: {tables: {staging: {s3: {bucket: b, access_key_id: ${SECRET}}}}}`, []],
+    [`downloader: {tables: {sinks: [{target: "postgres://u:${SECRET}@h/d"}]}}`, []],
+    [`downloader: {tables: {sinks: [{target: "sqlite:/x", password: [${SECRET}]}]}}`, []],
+    ["", [`uploader.records={project: p, sources: [{id: a, secrets: [${SECRET}]}]}`]],
+    ["", [`uploader.records={sources: [{id: a, secrets: [{value: a/${SECRET}}]}]}`]],
+    ["", [`uploader.records.sources.0.secrets.0=${SECRET}`]],
     ["", [`kafka.sasl.pasword=${SECRET}`]],
     ["", [`kafka.sasl={password: ${SECRET}`]],
     ["", [`${SECRET}`]],
