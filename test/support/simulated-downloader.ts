@@ -59,7 +59,7 @@ export class SimulatedDownloader implements Machine {
   #process: Process;
   #stop = new AbortController();
   #member: Member | undefined;
-  #snapshot: SimulatedFolder | undefined;
+  #snapshot: { store: string; folder: SimulatedFolder } | undefined;
   /** Sessions that were begun. */
   sessions = 0;
 
@@ -106,16 +106,25 @@ export class SimulatedDownloader implements Machine {
 
   /** Not before the store has its name, by which the ledger knows it. */
   takeSnapshot(): void {
-    if (this.disk.files.at(`${storeFolder}/store`)) this.#snapshot = this.disk.files.snapshot(output);
+    const store = this.#storeName();
+    if (store !== undefined) this.#snapshot = { store, folder: this.disk.files.snapshot(output) };
   }
 
-  /** To the snapshot that was taken last, if one was. */
+  /**
+   * To the snapshot that was taken last, if one was, and if the store has its name still: where its memory was deleted in
+   * between, nobody can tell that what the other name has received is not on another machine.
+   */
   rollBack(): void {
-    if (!this.#snapshot) return;
+    if (!this.#snapshot || this.#snapshot.store !== this.#storeName()) return;
     this.kill();
-    this.disk.files.rollBack(output, this.#snapshot);
+    this.disk.files.rollBack(output, this.#snapshot.folder);
     this.#world.checks.rolledBack(this.disk);
     this.start();
+  }
+
+  #storeName(): string | undefined {
+    const file = this.disk.files.at(`${storeFolder}/store`);
+    return file?.kind === "file" ? file.seen.bytes.toString() : undefined;
   }
 
   /** As a signal does: what is under way is made durable. */
