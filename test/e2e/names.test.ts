@@ -54,6 +54,27 @@ test("an agent that was killed and is started again at once has its name at once
   expect(second.output).not.toContain("asking whether an agent has it");
 });
 
+test("a ledger that is deleted while a second agent asks for the name of a frozen one leaves the name with one of them", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  await writeFile(join(source, "a.txt"), "a");
+  const first = await scene.uploader(source, { name });
+  await first.waitForLine(/a\.txt: successfully processed/);
+  first.signal("SIGSTOP");
+  const second = await scene.uploader(source, { name });
+  await second.waitForLine(/asking whether an agent has it/);
+  await (await scene.kafka()).deleteTopic(scene.ledger);
+  first.signal("SIGCONT");
+  const both = [first, second];
+  await waitUntil("one of them ends", () => both.some(({ isRunning }) => !isRunning), { timeoutMs: 90_000 });
+  const left = both.filter(({ isRunning }) => isRunning);
+  expect(left).toHaveLength(1);
+  for (const ended of both.filter((agent) => !left.includes(agent)))
+    expect(await ended.waitForExit()).toBe(1);
+  await writeFile(join(source, "b.txt"), "b");
+  await left[0]?.waitForLine(/b\.txt: successfully processed/);
+});
+
 test("of several that take the name of a frozen one at once, one has it", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");

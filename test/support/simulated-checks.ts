@@ -55,8 +55,8 @@ export class Checks implements DiskWatcher {
   readonly #again = new Map<string, string>();
   /** Of these versions somebody took the file away. */
   readonly #taken = new Set<string>();
-  /** Versions that were on a disk which was rolled back. */
-  readonly #rolledBack = new Set<string>();
+  /** Versions that were on a disk which was rolled back, and that disk. */
+  readonly #rolledBack = new Map<string, SimulatedDisk>();
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
   readonly #forgetful = new Set<SimulatedDisk>();
   #hasNewLedger = false;
@@ -290,7 +290,12 @@ export class Checks implements DiskWatcher {
 
   /** A disk has lost what it knew, or some of what it held. */
   forgot(disk: SimulatedDisk, storeIsGone: boolean): void {
-    if (storeIsGone) this.#forgetful.add(disk);
+    if (storeIsGone) {
+      this.#forgetful.add(disk);
+      // Nobody can tell any more that what it has received since is not elsewhere.
+      for (const [name, rolledBack] of this.#rolledBack)
+        if (rolledBack === disk && this.#delivered.has(name)) this.#taken.add(name);
+    }
     for (const [name, file] of [...this.#publishedOn(disk)]) {
       const isThere = [...disk.files.files()].some(
         ([path, one]) => one === file && !path.startsWith(storeFolder),
@@ -313,7 +318,7 @@ export class Checks implements DiskWatcher {
     const before = [...this.#publishedOn(disk).keys()];
     this.#published.set(disk, there);
     for (const name of before.filter((one) => !there.has(one))) {
-      this.#rolledBack.add(name);
+      this.#rolledBack.set(name, disk);
       for (const published of this.#published.values()) published.delete(name);
     }
     this.requireWholeFiles(disk);
