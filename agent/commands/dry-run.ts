@@ -7,7 +7,7 @@ import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader-ledger.ts";
 import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
-import { previewUpload } from "../uploader/preview.ts";
+import { previewUpload } from "../uploader/discover/preview.ts";
 
 /** Throws a `KafkaError` when the brokers can't be reached or refuse. */
 export async function dryRun(config: Config, log: Log, signal: AbortSignal): Promise<void> {

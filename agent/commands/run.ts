@@ -24,10 +24,10 @@ import { type HttpServer, startHttp } from "../observe/http-server.ts";
 import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
 import { watchDisk } from "../observe/watched-disk.ts";
-import { ChunkSize } from "../uploader/chunk-size.ts";
-import { Gate } from "../uploader/gate.ts";
+import { WatchFiles } from "../uploader/access/watch-files.ts";
+import { ChunkSize } from "../uploader/transport/chunk-size.ts";
+import { InFlightWindow } from "../uploader/transport/in-flight-window.ts";
 import { runUploader } from "../uploader/uploader.ts";
-import { Window } from "../uploader/window.ts";
 import { dryRun } from "./dry-run.ts";
 import { ignoreOtherSignals } from "./signals.ts";
 import { describeStart } from "./start-line.ts";
@@ -191,9 +191,9 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
       producer,
       ledger: entries,
       topic,
-      gate: new Gate(new FilesBelow(native, parts.effects)),
+      gate: new WatchFiles(new FilesBelow(native, parts.effects)),
       ledgerBytes: topics.ledger.maxMessageBytes,
-      window: new Window(role.inFlightBytes, role.rateBytesPerSecond),
+      window: new InFlightWindow(role.inFlightBytes, role.rateBytesPerSecond),
       chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
       log,
       observer,

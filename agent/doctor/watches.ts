@@ -4,7 +4,7 @@ import { access, open, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { UploaderConfig, WatchConfig } from "../config/config.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
-import { WatchGlobs } from "../uploader/watch-globs.ts";
+import { WatchGlobs } from "../uploader/discover/watch-globs.ts";
 import { count } from "./amounts.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
 import type { Patience } from "./patience.ts";

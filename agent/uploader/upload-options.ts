@@ -10,11 +10,11 @@ import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
-import type { ChunkSize } from "./chunk-size.ts";
-import type { Gate } from "./gate.ts";
-import { ChangedError } from "./source-file.ts";
-import type { TopicLimit } from "./topic-limit.ts";
-import type { Window } from "./window.ts";
+import type { WatchFiles } from "./access/watch-files.ts";
+import { ChangedError } from "./send/source-file.ts";
+import type { ChunkSize } from "./transport/chunk-size.ts";
+import type { InFlightWindow } from "./transport/in-flight-window.ts";
+import type { TopicLimit } from "./transport/topic-limit.ts";
 
 export interface UploadOptions {
   config: UploaderConfig;
@@ -22,9 +22,9 @@ export interface UploadOptions {
   ledger: UploaderLedger;
   topic: CurrentTopic;
   topicLimit: TopicLimit;
-  window: Window;
+  window: InFlightWindow;
   chunkSize: ChunkSize;
-  gate: Gate;
+  gate: WatchFiles;
   log: Log;
   observer: Observer;
   /** The versions under way; each adds itself when it is taken up. */

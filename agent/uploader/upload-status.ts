@@ -1,20 +1,20 @@
 /** What the uploader is doing, for the metrics and the status: asked for at any time, answered from memory. */
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type Moving, nothingListed, type RoleReport, type StatusSource } from "../observe/status.ts";
-import type { Candidates } from "./candidates.ts";
-import type { Window } from "./window.ts";
+import type { Discovery } from "./discover/discovery.ts";
+import type { InFlightWindow } from "./transport/in-flight-window.ts";
 
 export class UploadStatus implements StatusSource {
-  readonly #candidates: Candidates;
+  readonly #candidates: Discovery;
   /** Versions that are taken up and not ended. */
   readonly #moving: ReadonlySet<{ progress: Moving }>;
 
   constructor(
     metrics: Metrics,
     parts: {
-      candidates: Candidates;
+      candidates: Discovery;
       moving: ReadonlySet<{ progress: Moving }>;
-      window: Window;
+      window: InFlightWindow;
     },
   ) {
     const { candidates, moving, window } = parts;

@@ -6,19 +6,19 @@ import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Moving } from "../observe/status.ts";
 import { pathToDisplay } from "../wire/path.ts";
-import { Afterwards } from "./afterwards.ts";
-import { Answers } from "./answers.ts";
-import { Candidates } from "./candidates.ts";
-import { ContentRescan } from "./content-rescan.ts";
-import { Lanes } from "./lanes.ts";
-import type { Found } from "./scan.ts";
-import { StalledLink } from "./stalled-link.ts";
-import { TopicLimit } from "./topic-limit.ts";
-import { UnfinishedFiles, unfinishedReason } from "./unfinished-files.ts";
+import type { WatchedFile } from "./access/watch.ts";
+import { Cleanup } from "./cleanup/cleanup.ts";
+import { ContentRescan } from "./discover/content-rescan.ts";
+import { Discovery } from "./discover/discovery.ts";
+import type { Found } from "./discover/scan.ts";
+import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
+import { ReadSlots } from "./queue/read-slots.ts";
+import { ResendRequests } from "./resend/resend-requests.ts";
+import { type Outcome, sendFile } from "./send/send-file.ts";
+import { LinkMonitor } from "./transport/link-monitor.ts";
+import { TopicLimit } from "./transport/topic-limit.ts";
 import { isFatal, type UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
-import { type Outcome, uploadVersion } from "./version-upload.ts";
-import type { WatchedFile } from "./watched-file.ts";
 
 export interface UploadResult {
   /** Files that could not be sent, at their last try, and what could not be read at the last look. */
@@ -50,7 +50,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
   };
   const { ledger, signal, chunkSize, config, log, observer, producer, once } = options;
   const failed = new BoundedMap<string, unknown>(maxFailed);
-  const candidates: Candidates = new Candidates({
+  const candidates: Discovery = new Discovery({
     ...options,
     isDone: () => !afterwards.isBusy && !contents.isBusy,
     onSent: (path) => afterwards.sent(path),
@@ -58,26 +58,26 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     onRefused: (path, reason) => failed.set(path, reason),
     onLooked: () => afterwards.looked(),
   });
-  const lanes = new Lanes(config.parallel);
+  const lanes = new ReadSlots(config.parallel);
   // What is asked for again holds up no new file, and is held up by none.
-  const answering = new Lanes(config.parallel);
+  const answering = new ReadSlots(config.parallel);
   for (const watch of candidates.watches) {
     watch.access.onChange = (answers) => {
       for (const each of [lanes, answering]) answers ? each.resume(watch) : each.suspend(watch);
     };
   }
   const running = new Set<Promise<void>>();
-  const link = new StalledLink({ ...options, trust: chunkSize.link });
+  const link = new LinkMonitor({ ...options, trust: chunkSize.link });
   producer.onLost = (lost) => void link.look(lost);
   const unfinished = new UnfinishedFiles(log, options.once);
   observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
-  const afterwards = new Afterwards({
+  const afterwards = new Cleanup({
     ...options,
     candidates,
     failed,
     onFreed: (path) => answers.freed(path),
   });
-  const answers: Answers = new Answers({
+  const answers: ResendRequests = new ResendRequests({
     ...options,
     candidates,
     lanes: answering,
@@ -116,7 +116,7 @@ export async function runUploader(given: RunOptions): Promise<UploadResult> {
     const { file } = found;
     const leave = await place;
     try {
-      const outcome = signal.aborted ? "stopped" : await uploadVersion(options, found, leave);
+      const outcome = signal.aborted ? "stopped" : await sendFile(options, found, leave);
       if (outcome === "open") return settleAgain(found);
       unfinished.end(file.path);
       failed.delete(file.path);

@@ -51,7 +51,7 @@ struct EntryRecord {
   uint32_t unused;
 };
 
-// agent/uploader/look.ts reads them.
+// agent/uploader/discover/look.ts reads them.
 static_assert(sizeof(FolderRecord) == 16 && sizeof(EntryRecord) == 80);
 
 size_t padded(size_t n) { return (n + 7) & ~size_t(7); }

@@ -173,7 +173,7 @@ test.skipIf(process.env.FAULTS !== undefined).each([
   const faults = await Faults.make(folder);
   await faults.refuse("openat2", openat2);
   await faults.refuse("renameat2", renameat2);
-  const tests = [import.meta.path, join(import.meta.dir, "../unit/uploader/take-away.test.ts")];
+  const tests = [import.meta.path, join(import.meta.dir, "../unit/uploader/cleanup/remove-source.test.ts")];
   const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...tests], {
     cwd: join(import.meta.dir, "../.."),
     env: { ...process.env, ...faults.env },

@@ -2,8 +2,8 @@
 import { native } from "../../agent/kafka/load-native.ts";
 import { Effects } from "../../agent/lib/effects.ts";
 import { FilesBelow } from "../../agent/lib/files-below.ts";
-import { Gate } from "../../agent/uploader/gate.ts";
+import { WatchFiles } from "../../agent/uploader/access/watch-files.ts";
 
-export function makeGate(): Gate {
-  return new Gate(new FilesBelow(native, new Effects()));
+export function makeGate(): WatchFiles {
+  return new WatchFiles(new FilesBelow(native, new Effects()));
 }

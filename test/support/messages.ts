@@ -7,7 +7,7 @@ import { Glob } from "bun";
 import { type Literal, literalsOf } from "./literals.ts";
 
 export interface Message {
-  /** `agent/uploader/scan.ts:54`. */
+  /** `agent/uploader/discover/scan.ts:54`. */
   where: string;
   /** With `...` for each placeholder. */
   text: string;

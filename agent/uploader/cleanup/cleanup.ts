@@ -1,0 +1,209 @@
+/**
+ * What happens to a source after it was sent (`after`): it is deleted or moved away once it is acknowledged or delivered,
+ * as configured, if it still is that very version. Nothing is noted for it: the receipts and the entry are in the ledger,
+ * so what a crash has kept from happening is found again by the next look at the file.
+ */
+import type { UploaderConfig } from "../../config/config.ts";
+import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
+import type { GroupReceipt } from "../../ledger/version-receipts.ts";
+import type { BoundedMap } from "../../lib/bounded-map.ts";
+import { AgentError, messageOf } from "../../lib/errors.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { RareWarnings } from "../../observe/rare-warnings.ts";
+import type { FileValue } from "../../wire/entry.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import type { WatchedFile } from "../access/watch.ts";
+import type { WatchFiles } from "../access/watch-files.ts";
+import type { Discovery } from "../discover/discovery.ts";
+import { MovedFiles } from "./moved-files.ts";
+import { deleteSource, moveSource, type Taken } from "./remove-source.ts";
+
+export interface CleanupOptions {
+  config: UploaderConfig;
+  ledger: UploaderLedger;
+  candidates: Discovery;
+  gate: WatchFiles;
+  log: Log;
+  observer: Observer;
+  signal: AbortSignal;
+  /** Files that could not be sent or dealt with, and why. */
+  failed: BoundedMap<string, unknown>;
+  /** Told when a path is no longer busy. */
+  onFreed(path: string): void;
+}
+
+/** More at a time make a slow disk no faster; each also waits for the ledger. */
+const mostRunning = 32;
+
+export class Cleanup {
+  readonly #options: CleanupOptions;
+  readonly #warnings: RareWarnings;
+  readonly #moved: MovedFiles;
+  /** Sent, there, and not delivered yet. */
+  readonly #waiting = new Set<string>();
+  readonly #due = new Set<string>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: CleanupOptions) {
+    this.#options = options;
+    this.#warnings = new RareWarnings(options.log);
+    this.#moved = new MovedFiles(options.gate, options.log);
+    const { feedback } = options.ledger;
+    for (const failure of feedback.takeFailures()) this.#sayFailed(failure);
+  }
+
+  /** Whether files are to be dealt with that nobody has delivered yet, or that are being dealt with. */
+  get isBusy(): boolean {
+    return this.#waiting.size + this.#due.size + this.#running.size > 0;
+  }
+
+  /** The file stands there as the version that was sent: it was just sent, or a full look has found it. */
+  sent(path: string): void {
+    const { config, ledger } = this.#options;
+    if (config.after === "keep") return;
+    if (config.afterWhen === "acknowledged" || ledger.feedback.isDelivered(path)) this.#add(path);
+    else {
+      this.#waiting.add(path);
+      if (ledger.feedback.isFailed(path)) this.#giveUpWaiting(path);
+    }
+  }
+
+  /** Something was said of the path's present version. */
+  receipt(receipt: GroupReceipt): void {
+    const { config, ledger, observer } = this.#options;
+    const { path } = receipt;
+    if (receipt.verdict === "failed") {
+      this.#sayFailed(receipt);
+      if (ledger.feedback.isFailed(path)) this.#giveUpWaiting(path);
+    } else if (ledger.feedback.isDelivered(path)) {
+      observer.done("delivered", pathToDisplay(path));
+      this.#waiting.delete(path);
+      if (config.after !== "keep" && config.afterWhen === "delivered") this.#add(path);
+    }
+  }
+
+  /** The path is no longer busy. */
+  freed(path: string): void {
+    if (this.#due.has(path)) this.#goOn();
+  }
+
+  /** A full look is over: what it did not find is waited for no longer. */
+  looked(): void {
+    const { ledger } = this.#options;
+    this.#moved.looked();
+    for (const path of this.#waiting) if (ledger.file(path)?.state !== "sent") this.#waiting.delete(path);
+  }
+
+  /** Resolves when nothing is under way. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#running, this.#moved.end()]);
+  }
+
+  #add(path: string): void {
+    this.#waiting.delete(path);
+    this.#due.add(path);
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    const { candidates, signal } = this.#options;
+    for (const path of this.#due) {
+      if (this.#running.size >= mostRunning || signal.aborted) return;
+      const file = candidates.fileAt(path);
+      if (file && candidates.isBusy(file)) continue;
+      this.#due.delete(path);
+      if (!file) continue;
+      candidates.begin(file);
+      const task: Promise<void> = this.#act(file).finally(() => {
+        this.#running.delete(task);
+        candidates.done(file, false);
+        this.#options.onFreed(path);
+        this.#goOn();
+      });
+      this.#running.add(task);
+    }
+  }
+
+  async #act(file: WatchedFile): Promise<void> {
+    const { config, ledger, log, observer, signal, failed } = this.#options;
+    const { path } = file;
+    const name = pathToDisplay(path);
+    const entry = ledger.file(path);
+    if (entry?.state !== "sent") return;
+    // A newer version may have been sent since: what was delivered is not what stands there.
+    if (config.afterWhen === "delivered" && !ledger.feedback.isDelivered(path)) {
+      this.#waiting.add(path);
+      return;
+    }
+    let taken: Taken;
+    try {
+      await ledger.ready();
+      taken = await this.#takeAway(file, entry);
+    } catch (error) {
+      if (signal.aborted && error instanceof AgentError) return;
+      return this.#sayTrouble(path, messageOf(error));
+    }
+    if (taken.state === "open") return this.#sayTrouble(path, "a program has it open for writing");
+    failed.delete(path);
+    // What is another version, or gone, is for the next look to find.
+    if (taken.state === "other") return;
+    if (taken.state !== "gone") return this.#sayReplaced(path, taken);
+    if (taken.lookAgainAt) this.#moved.add(file, entry, taken.lookAgainAt);
+    const done = taken.target === undefined ? "deleted" : `moved to ${pathToDisplay(taken.target)}`;
+    const why = config.afterWhen === "delivered" ? "delivered" : "acknowledged by the brokers";
+    log.info(`${name}: ${done}, as it is ${why}`, { path, version: entry.version });
+    observer.done(config.after === "move" ? "moved" : "deleted", name);
+    try {
+      await ledger.put(path, { ...entry, state: "gone" });
+    } catch (error) {
+      // It is noted by the next full look, or at the next start, which do not find the file.
+      if (signal.aborted && error instanceof AgentError) return;
+      this.#warnings.warn("note", `${name}: ${done}, but that can't be noted yet: ${messageOf(error)}`);
+    }
+  }
+
+  #takeAway(file: WatchedFile, entry: FileValue): Promise<Taken> {
+    const { config, gate } = this.#options;
+    const { moveTo } = config;
+    if (config.after === "move" && moveTo !== undefined) return moveSource(gate, file, entry, moveTo);
+    return deleteSource(gate, file, entry);
+  }
+
+  /** Another program was in between: what was moved is not what was sent, or not any more. */
+  #sayReplaced(path: string, taken: Extract<Taken, { state: "putBack" | "misplaced" }>): void {
+    const { log, observer, failed } = this.#options;
+    const name = pathToDisplay(path);
+    const what = "it was changed or replaced as it was being moved away";
+    if (taken.state === "misplaced") {
+      const reason = `${what}, and its name was taken: what was not sent is at ${pathToDisplay(taken.target)} now`;
+      log.error(`${name}: ${reason}`, { path });
+      observer.failed("failed", name, reason);
+      failed.set(path, reason);
+    } else this.#warnings.warn("replaced", `${name}: ${what}; it was put back`);
+  }
+
+  #sayTrouble(path: string, reason: string): void {
+    const { config, failed } = this.#options;
+    const said = failed.get(path);
+    failed.set(path, reason);
+    if (said === reason) return;
+    const what = config.after === "move" ? "can't be moved away" : "can't be deleted";
+    this.#warnings.warn("after", `${pathToDisplay(path)}: ${what}: ${reason}; tried again at each rescan`);
+  }
+
+  #sayFailed({ path, group, version, reason = "no reason given" }: GroupReceipt): void {
+    const { log, observer } = this.#options;
+    const message = `group ${group} could not store version ${version}: ${reason}`;
+    log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
+    observer.failed("failed", pathToDisplay(path), message);
+  }
+
+  /** It will not be delivered as it is. */
+  #giveUpWaiting(path: string): void {
+    const { failed, candidates } = this.#options;
+    if (!this.#waiting.delete(path)) return;
+    failed.set(path, "a group could not store it");
+    candidates.wake();
+  }
+}

@@ -1,0 +1,126 @@
+/** Noting what the ledger has as present and is no longer there. */
+import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
+import { sideBySide } from "../../lib/side-by-side.ts";
+import type { Log } from "../../observe/log.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
+import type { Watch } from "../access/watch.ts";
+import { type Found, isGone } from "./scan.ts";
+
+/** So often everything is looked at once more, whatever the counts say. */
+const everyLooks = 60;
+/** Files that are looked at and noted at a time: each waits for the disk, then for the brokers. */
+const atATime = 32;
+
+export interface DeletedFilesOptions {
+  ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "put">;
+  log: Log;
+  signal: AbortSignal;
+  /** Whether the file is being sent: then it is no business of a look. */
+  isBusy(path: string): boolean;
+}
+
+export class DeletedFiles {
+  readonly #watch: Watch;
+  readonly #options: DeletedFilesOptions;
+  /** How many present ones a look does not see though they are there: others than the watch wants now. */
+  #unseen = 0;
+  /** Whether something could not be decided last time. */
+  #isUnsure = false;
+  #seen = 0;
+  /** What the look is at, and whether it has seen a file there that the ledger knows. */
+  #device: bigint | undefined;
+  #recognized = false;
+  #looks = 0;
+
+  constructor(watch: Watch, options: DeletedFilesOptions) {
+    this.#watch = watch;
+    this.#options = options;
+  }
+
+  /** A full look begins. */
+  async begin(): Promise<void> {
+    this.#seen = 0;
+    this.#recognized = false;
+    this.#device = await this.#watch.device.now();
+  }
+
+  /** It has found a file. */
+  found({ file: { path }, stats }: Pick<Found, "file" | "stats">): void {
+    const { ledger } = this.#options;
+    if (!ledger.isPresent(path)) return;
+    this.#seen++;
+    if (this.#recognized || this.#watch.device.isKnown(this.#device)) return;
+    const entry = ledger.file(path);
+    this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
+  }
+
+  /** It has found a file that stands there as it was sent. */
+  foundSent(): void {
+    this.#seen++;
+    this.#recognized = true;
+  }
+
+  /**
+   * It is over, and was complete, but for a watch that is not the one it was: then nothing is decided. As many were seen as
+   * the ledger has: none is gone, and none is looked at a second time. Else each is, before it is noted as gone.
+   * Returns whether what was seen is the watch.
+   */
+  async note(): Promise<boolean> {
+    const { ledger, log } = this.#options;
+    const { device } = this.#watch;
+    // Mounted or unmounted in the middle of it: the next one tells.
+    if (this.#device === undefined || !(await this.#isSameDevice())) return false;
+    const present = [...ledger.paths()].filter((path) => this.#isOfWatch(path) && ledger.isPresent(path));
+    if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) {
+      device.doubt(log);
+      return false;
+    }
+    device.take(this.#device, log);
+    const isDue = this.#looks++ % everyLooks === everyLooks - 1 || this.#isUnsure;
+    if (present.length - this.#seen === this.#unseen && !isDue) return true;
+    this.#isUnsure = false;
+    let there = 0;
+    await sideBySide(present, atATime, async (path) => {
+      if (!(await this.#noteIfGone(path))) there++;
+      leaveGarbage(garbageOf.look);
+    });
+    this.#unseen = Math.max(0, there - this.#seen);
+    return true;
+  }
+
+  /** Returns whether it is gone, as far as that can be decided now. */
+  async #noteIfGone(path: string): Promise<boolean> {
+    const { ledger, log, signal, isBusy } = this.#options;
+    const isElsewhere = () => signal.aborted || isBusy(path) || !ledger.isPresent(path);
+    const relative = path.slice(this.#folder.length);
+    const isMissing = !isElsewhere() && (await isGone(this.#watch, relative));
+    const isUnmounted = isMissing && !(await this.#isSameDevice());
+    const entry = ledger.file(path);
+    if (isUnmounted || isElsewhere() || !entry) {
+      this.#isUnsure = true;
+      return false;
+    }
+    if (!isMissing) return false;
+    await ledger.put(path, { ...entry, state: "gone" }).catch((error: unknown) => {
+      if (!signal.aborted) log.warn(`${pathToDisplay(path)}: can't be noted as gone: ${messageOf(error)}`);
+    });
+    return true;
+  }
+
+  async #isSameDevice(): Promise<boolean> {
+    return (await this.#watch.device.now()) === this.#device;
+  }
+
+  get #folder(): string {
+    return this.#watch.file("").path;
+  }
+
+  #isOfWatch(path: string): boolean {
+    if (!path.startsWith(this.#folder)) return false;
+    // What is deeper than this watch looks is another watch's.
+    return this.#watch.config.recursive || !path.slice(this.#folder.length).includes("/");
+  }
+}

@@ -1,0 +1,108 @@
+/** The files of all watches that are ready to be sent. Each watch is looked at by itself: one that hangs holds up no other. */
+
+import { merge } from "../../lib/merge.ts";
+import { callsPerWatch, FileSystemGate } from "../access/file-system-gate.ts";
+import { Watch, type WatchedFile } from "../access/watch.ts";
+import type { Found } from "./scan.ts";
+import { type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
+
+export class Discovery {
+  readonly #options: ScannerOptions;
+  readonly #watches: ReadonlyMap<Watch, WatchScanner>;
+
+  constructor(options: ScannerOptions) {
+    const { config, log } = options;
+    this.#options = options;
+    const calls = callsPerWatch(config.watch.length, process.env);
+    this.#watches = new Map(
+      config.watch.map((one) => {
+        const watch = new Watch(one, new FileSystemGate(one.path, calls, log));
+        return [watch, new WatchScanner(watch, options)];
+      }),
+    );
+  }
+
+  /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
+  ready(): AsyncGenerator<Found> {
+    const sources = [...this.#watches.values()].map((candidates) => candidates.ready());
+    return merge(sources, this.#options.signal);
+  }
+
+  get watches(): Iterable<Watch> {
+    return this.#watches.keys();
+  }
+
+  /** Files that settle, wait to be looked at, or are being sent. */
+  get knownCount(): number {
+    let count = 0;
+    for (const candidates of this.#watches.values()) count += candidates.knownCount;
+    return count;
+  }
+
+  /** The watches that the last full look could not read, and why. */
+  get unreadableWatches(): readonly string[] {
+    return [...this.#watches.values()].flatMap(({ unreadable }) => unreadable ?? []);
+  }
+
+  /** How many folders and files, and watches, the last full looks could not read. */
+  get unreadCount(): number {
+    let count = 0;
+    for (const candidates of this.#watches.values()) count += candidates.unreadCount;
+    return count;
+  }
+
+  /** The file that has this path at the destination, if a watch has it among what it may send. */
+  fileAt(path: string): WatchedFile | undefined {
+    for (const watch of this.#watches.keys()) {
+      const file = watch.fileAt(path);
+      if (file) return file;
+    }
+    return undefined;
+  }
+
+  /** Whether the file is being sent, or sent again, or dealt with afterwards. */
+  isBusy(file: WatchedFile): boolean {
+    return this.#of(file)?.isBusy(file.path) ?? false;
+  }
+
+  /** There is no place for it now; it is looked at again a little later. */
+  postpone(file: WatchedFile): void {
+    this.#of(file)?.postpone(file);
+  }
+
+  /**
+   * The file is being sent: what happens to it is looked at by `done`. Returns false when it is busy already: then `done`
+   * has it looked at again.
+   */
+  begin(file: WatchedFile): boolean {
+    return this.#of(file)?.begin(file.path) ?? false;
+  }
+
+  /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
+  settleAgain(found: Found): void {
+    this.#of(found.file)?.settleAgain(found);
+  }
+
+  /**
+   * Returns whether something happened to its content meanwhile: then it is looked at before anything is done with it.
+   *
+   * @param changed it changed while it was read, and is to stand still for longer this time
+   */
+  done(file: WatchedFile, changed: boolean): boolean {
+    return this.#of(file)?.done(file, changed) ?? false;
+  }
+
+  /** It could not be sent; if it is there, the next full look finds it again. */
+  release(file: WatchedFile): void {
+    this.#of(file)?.release(file.path);
+  }
+
+  /** Something may be over that `isDone` waits for. */
+  wake(): void {
+    for (const candidates of this.#watches.values()) candidates.wake();
+  }
+
+  #of(file: WatchedFile): WatchScanner | undefined {
+    return this.#watches.get(file.watch);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Whether a file that was seen is to be sent, and whether it may be now: the one place where that is decided. What is known,
+ * left alone or refused is remembered by its mark, so that the next look passes over it; another one waits until it
+ * stands still.
+ */
+import type { UploaderConfig } from "../../config/config.ts";
+import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { pathProblem, pathToDisplay } from "../../wire/path.ts";
+import {
+  type Fingerprint,
+  fingerprintOf,
+  numbersProblem,
+  sameFingerprint,
+  sameSizeAndTime,
+} from "../access/fingerprint.ts";
+import type { WatchedFile } from "../access/watch.ts";
+import type { Mark } from "./look.ts";
+import { cameTooOld, isTooOld } from "./max-age.ts";
+import type { Sighting } from "./scan.ts";
+import { SeenFiles } from "./seen-files.ts";
+import { Settling } from "./settling.ts";
+
+export interface ReadinessOptions {
+  config: UploaderConfig;
+  ledger: UploaderLedger;
+  log: Log;
+  observer: Observer;
+  once: boolean;
+  /** Told of each file that stands there as the version that the ledger has as sent. */
+  onSent(path: string): void;
+  /** Told instead of one whose content something happened to: its size and times need not tell, where they are coarse. */
+  onDoubted(path: string): void;
+  /** Told of each file that can't be sent as it is, once, and why. */
+  onRefused(path: string, reason: string): void;
+}
+
+/** How a file was found. */
+export interface Circumstances {
+  /** It was there before anybody looked. */
+  wasThere: boolean;
+  /** Something happened to its content, whatever its size and times say. */
+  touched: boolean;
+}
+
+/** More are settling than these, and of the rest only marks are kept: a full look finds them again. */
+const mostSettling = 10_000;
+/** With `--once` a file that does not stand still must not keep the others' exit code for ever: it is waited for so often. */
+const mostChangesOnce = 10;
+/** More refused ones than this are said again when they change. */
+const mostRefused = 10_000;
+
+export class Readiness {
+  readonly #options: ReadinessOptions;
+  readonly #nowMs: () => number;
+  readonly settling: Settling;
+  readonly #seen = new SeenFiles();
+  /** Files that can't be sent as they are, and why. */
+  readonly #refused = new BoundedMap<string, string>(mostRefused);
+  /** Those of which only marks are kept, as the last full look found them, and when all of them have had their time. */
+  #later = 0;
+  #laterMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: ReadinessOptions, nowMs: () => number = () => performance.now()) {
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.settling = new Settling(options.config.settleMs, nowMs);
+  }
+
+  /** Files that are to be looked at by another full look, and when. */
+  get later(): { count: number; atMs: number } {
+    return { count: this.#later, atMs: this.#laterMs };
+  }
+
+  /** A full look begins. */
+  beginLook(): void {
+    this.#seen.beginLook();
+    this.#later = 0;
+    this.#laterMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** @param complete whether all that is there was seen */
+  endLook(complete: boolean): void {
+    this.#seen.endLook(complete);
+  }
+
+  /**
+   * Whether nothing is to be done with a file, as it stands, by its marks.
+   *
+   * @param isPresent whether the ledger still has it, asked where that matters
+   */
+  passes(all: Mark, content: Mark, isPresent: () => boolean): "sent" | "passed" | undefined {
+    const verdict = this.#seen.get(all);
+    if (verdict === "passed") return "passed";
+    if (verdict === "sent") return isPresent() ? "sent" : undefined;
+    return this.#seen.get(content) === "left" ? "passed" : undefined;
+  }
+
+  /** It is none that the watch wants. */
+  unwanted(all: Mark): void {
+    this.#seen.set(all, "passed");
+  }
+
+  /** Whether to send it now; if not yet, it is noted as settling. */
+  isReady(found: Sighting, circumstances: Circumstances): boolean {
+    const { file, stats, all, content } = found;
+    if (this.#isRefused(found)) {
+      this.settling.forget(file.path);
+      this.#seen.set(all, "passed");
+      return false;
+    }
+    const fingerprint = fingerprintOf(stats);
+    if (circumstances.touched) {
+      this.settling.touched(file.path);
+      this.#seen.delete(content);
+    }
+    if (
+      this.#isSent(found, fingerprint, circumstances.touched) ||
+      this.#isLeftAlone(found, fingerprint, circumstances.wasThere)
+    ) {
+      this.settling.forget(file.path);
+      return false;
+    }
+    if (this.settling.size >= mostSettling && !this.settling.has(file.path))
+      return this.#isStillByMark(content);
+    const isStill = this.settling.isStill(file, fingerprint);
+    if (this.#options.once && !isStill && this.settling.changes(file.path) >= mostChangesOnce) {
+      this.settling.forget(file.path);
+      this.#refuse(file.path, "it was written to again and again, and did not stand still");
+    }
+    return isStill;
+  }
+
+  #isSent({ file, all }: Sighting, fingerprint: Fingerprint, touched: boolean): boolean {
+    const { ledger, config, onSent, onDoubted } = this.#options;
+    const entry = ledger.file(file.path);
+    if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
+    // What is to be taken away is tried again at each look.
+    if (config.after === "keep") this.#seen.set(all, "sent");
+    if (touched) onDoubted(file.path);
+    else onSent(file.path);
+    return true;
+  }
+
+  /** Decided once for each state of a file: what is left alone is not sent because time goes by, nor the other way round. */
+  #isLeftAlone({ file, content }: Sighting, fingerprint: Fingerprint, wasThere: boolean): boolean {
+    if (this.#seen.get(content) === "left") return true;
+    if (!this.#isNoneOfOurs(file, fingerprint, wasThere)) return false;
+    this.#seen.set(content, "left");
+    return true;
+  }
+
+  #isNoneOfOurs(file: WatchedFile, fingerprint: Fingerprint, wasThere: boolean): boolean {
+    const { ledger, config } = this.#options;
+    if (wasThere && !config.existing && !ledger.file(file.path)) return true;
+    const isOld = wasThere
+      ? isTooOld(fingerprint, config.maxAgeMs, ledger.brokersNowMs)
+      : cameTooOld(fingerprint, config.maxAgeMs);
+    return isOld && !this.#isTakenUp(file, fingerprint);
+  }
+
+  /**
+   * Whether it is a version that was taken up, and is to be brought to its end, however old it is by now: it was begun, and is
+   * to be finished or given up; or it was sent, and only looks different; or it was noted as gone, and is there again just as it was.
+   */
+  #isTakenUp(file: WatchedFile, fingerprint: Fingerprint): boolean {
+    const entry = this.#options.ledger.file(file.path);
+    if (entry?.state === "sending") return true;
+    if (entry?.checksum === undefined) return false;
+    return entry.state === "sent" ? sameSizeAndTime(entry, fingerprint) : sameFingerprint(entry, fingerprint);
+  }
+
+  #isStillByMark(content: Mark): boolean {
+    const { settleMs } = this.#options.config;
+    // Half seconds: a file waits longer by that much, not less.
+    const now = Math.ceil(this.#nowMs() / 500) >>> 0;
+    if (this.#seen.get(content) === "waiting" && (now - this.#seen.time - 1) * 500 >= settleMs) return true;
+    if (this.#seen.get(content) !== "waiting") this.#seen.set(content, "waiting", now);
+    this.#later++;
+    this.#laterMs = this.#nowMs() + settleMs + 1000;
+    return false;
+  }
+
+  #isRefused({ file, stats }: Sighting): boolean {
+    const { path } = file;
+    const problem = pathProblem(path);
+    const reason = problem === undefined ? numbersProblem(stats) : `its path ${problem}`;
+    if (reason === undefined) {
+      this.#refused.delete(path);
+      return false;
+    }
+    this.#refuse(path, reason);
+    return true;
+  }
+
+  #refuse(path: string, reason: string): void {
+    if (this.#refused.get(path) === reason) return;
+    this.#refused.set(path, reason);
+    const name = pathToDisplay(path);
+    this.#options.log.error(`${name}: can't be sent: ${reason}`);
+    this.#options.observer.failed("refused", name, reason);
+    this.#options.onRefused(path, reason);
+  }
+}

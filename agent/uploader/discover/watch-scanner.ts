@@ -1,0 +1,340 @@
+/**
+ * From events and full looks at one watch to files that are ready to be sent (`readiness.ts` says which are). Nothing is
+ * queued: a full look goes on only as fast as files are taken, and what was not looked at is found by the next one.
+ */
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
+import { pause } from "../../lib/retry.ts";
+import { fingerprintOf } from "../access/fingerprint.ts";
+import type { Watch, WatchedFile } from "../access/watch.ts";
+import { DeletedFiles } from "./deleted-files.ts";
+import { FolderEvents } from "./folder-events.ts";
+import { type Circumstances, Readiness, type ReadinessOptions } from "./readiness.ts";
+import { type Found, lookAt, type ScanListener, type Sighting, scan } from "./scan.ts";
+import { UnreadablePaths } from "./unreadable-paths.ts";
+import { WatchLimit } from "./watch-limit.ts";
+
+export interface ScannerOptions extends ReadinessOptions {
+  signal: AbortSignal;
+  /** End when all that was there at the start has been yielded, nothing is left to settle, and `isDone` says so. */
+  once: boolean;
+  isDone(): boolean;
+  /** Told when a full look is over. */
+  onLooked(): void;
+}
+
+/** More events than this at once, and a full look is cheaper than each of them. */
+const maxEvents = 10_000;
+const maxFolders = 1000;
+/** After events were lost. */
+const soonMs = 500;
+/** What was seen longer ago than this is looked at once more before it is handed out. */
+const freshMs = 100;
+/** Files that are looked at in one go. */
+const filesAtATime = 64;
+
+/** seen: it is to be looked at. touched: also its content may be another one. */
+type Meanwhile = "nothing" | "seen" | "touched";
+
+export class WatchScanner {
+  readonly #options: ScannerOptions;
+  readonly #watch: Watch;
+  readonly #gone: DeletedFiles;
+  readonly #readiness: Readiness;
+  readonly #unread: UnreadablePaths;
+  readonly #limit: WatchLimit;
+  readonly #events: FolderEvents;
+  /** Files that are being sent, and what happened to them meanwhile. */
+  readonly #busy = new Map<string, Meanwhile>();
+  /** Files that something happened to, and whether their content may be another one. */
+  #happened = new Map<string, { file: WatchedFile; touched: boolean }>();
+  /** Folders that have come, as text. */
+  #folders = new Set<string>();
+  #wake: (() => void) | undefined;
+  #rescanAtMs = 0;
+  /** Until a look has been complete: what it sees was there before anybody looked. */
+  #firstLook = true;
+
+  constructor(watch: Watch, options: ScannerOptions) {
+    const { log } = options;
+    this.#watch = watch;
+    this.#options = options;
+    this.#readiness = new Readiness(options);
+    this.#gone = new DeletedFiles(watch, { ...options, isBusy: (path) => this.isBusy(path) });
+    this.#unread = new UnreadablePaths(watch, log);
+    this.#limit = new WatchLimit(watch.config.path, log);
+    this.#events = new FolderEvents({
+      onPath: (relative, touched) => {
+        if (watch.wants(relative)) this.#add(watch.file(relative), touched);
+      },
+      onFolder: (relative) => {
+        if (watch.entersFolder(relative)) this.#addFolder(relative);
+      },
+      onLost: () => this.#rescanSoon(),
+    });
+  }
+
+  /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
+  async *ready(): AsyncGenerator<Found> {
+    const { signal, once, log } = this.#options;
+    try {
+      while (!signal.aborted) {
+        if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
+        yield* this.#lookAtFolders();
+        yield* this.#lookAtHappened();
+        yield* this.#lookAtSettled();
+        if (once && this.knownCount + this.#folders.size === 0 && this.#options.isDone()) return;
+        await this.#waitForNext();
+      }
+    } finally {
+      this.#events.close();
+      if (signal.aborted) log.debug(`${this.#watch.config.path}: no more files are taken up`);
+    }
+  }
+
+  /** Files that settle, wait to be looked at, or are being sent. */
+  get knownCount(): number {
+    const { settling, later } = this.#readiness;
+    return settling.size + later.count + this.#happened.size + this.#busy.size;
+  }
+
+  /** Why the last full look could not read the watch. */
+  get unreadable(): string | undefined {
+    return this.#unread.problem;
+  }
+
+  /** How many folders and files the last full look could not read. */
+  get unreadCount(): number {
+    return this.#unread.count;
+  }
+
+  /** Whether the file is being sent, or sent again. */
+  isBusy(path: string): boolean {
+    return this.#busy.has(path);
+  }
+
+  /** There is no place for it now; it is looked at again a little later. */
+  postpone(file: WatchedFile): void {
+    this.#readiness.settling.postpone(file.path);
+  }
+
+  /**
+   * The file is being sent: what happens to it is looked at by `done`. Returns false when it is busy already: then `done`
+   * has it looked at again.
+   */
+  begin(path: string): boolean {
+    this.#readiness.settling.forget(path);
+    const meanwhile = this.#busy.get(path);
+    this.#busy.set(path, meanwhile === "nothing" ? "seen" : (meanwhile ?? "nothing"));
+    return meanwhile === undefined;
+  }
+
+  /**
+   * Returns whether something happened to its content meanwhile: then it is looked at before anything is done with it.
+   *
+   * @param changed it changed while it was read, and is to stand still for longer this time
+   */
+  done(file: WatchedFile, changed: boolean): boolean {
+    const meanwhile = this.#busy.get(file.path) ?? "nothing";
+    this.#busy.delete(file.path);
+    this.#readiness.settling.ended(file.path, changed);
+    if (changed || meanwhile !== "nothing") this.#add(file, meanwhile === "touched");
+    else this.wake();
+    return meanwhile === "touched";
+  }
+
+  /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
+  settleAgain({ file, stats }: Found): void {
+    const meanwhile = this.#busy.get(file.path) ?? "nothing";
+    this.#busy.delete(file.path);
+    this.#readiness.settling.again(file, fingerprintOf(stats));
+    if (meanwhile !== "nothing") this.#add(file, false);
+    else this.wake();
+  }
+
+  /** It could not be sent; if it is there, the next full look finds it again. */
+  release(path: string): void {
+    this.#busy.delete(path);
+    this.wake();
+  }
+
+  /** Something may be over that `isDone` waits for. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  #rescanSoon(): void {
+    this.#rescanAtMs = Math.min(this.#rescanAtMs, performance.now() + soonMs);
+    this.wake();
+  }
+
+  #add(file: WatchedFile, touched: boolean): void {
+    const known = this.#happened.get(file.path);
+    if (known) known.touched ||= touched;
+    else if (this.#happened.size >= maxEvents) this.#rescanSoon();
+    else this.#happened.set(file.path, { file, touched });
+    this.wake();
+  }
+
+  #addFolder(relative: string): void {
+    if (this.#folders.size >= maxFolders) this.#rescanSoon();
+    else this.#folders.add(relative);
+    this.wake();
+  }
+
+  async *#lookAtAll(): AsyncGenerator<Found> {
+    const { config, observer, signal, once } = this.#options;
+    // First, so that what happens meanwhile can ask for the next one.
+    this.#rescanAtMs = performance.now() + config.rescanMs;
+    this.#folders.clear();
+    const refused = once ? 0 : this.#events.open();
+    this.#limit.beginLook(refused);
+    this.#events.beginLook();
+    this.#unread.beginLook();
+    this.#readiness.beginLook();
+    await this.#gone.begin();
+    let complete = true;
+    const listener = this.#listener((relative, error) => {
+      this.#unread.add(relative, error);
+      // What is below a folder that is not ours to read, `lost+found` say, is looked at by its own path before it is noted.
+      if (relative === "" || error.code !== "EACCES") complete = false;
+    });
+    for await (const found of scan(this.#watch, listener, { from: "", inotify: this.#events.inotify })) {
+      if (signal.aborted) return;
+      const { path } = found.file;
+      this.#gone.found(found);
+      leaveGarbage(garbageOf.look);
+      const { settling } = this.#readiness;
+      const wasSettling = settling.has(path);
+      // Else it came, or something happened to it, since its folder is watched.
+      const wasThere = this.#firstLook && !this.#happened.has(path) && !wasSettling;
+      const ready = await this.#readyNow(found, { wasThere, touched: false });
+      // No event has told of it.
+      const isNew = !wasSettling && (ready || settling.has(path));
+      if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
+      if (ready) yield ready;
+      if (this.#happened.size > 0) yield* this.#lookAtHappened();
+    }
+    await this.#endLook(complete);
+  }
+
+  async #endLook(complete: boolean): Promise<void> {
+    const { signal, once } = this.#options;
+    if (signal.aborted) return;
+    this.#unread.endLook();
+    if (!once) this.#limit.endLook(complete);
+    this.#events.endLook(complete);
+    const isWhole = complete && (await this.#gone.note());
+    this.#readiness.endLook(isWhole && this.#unread.count === 0);
+    if (complete) this.#firstLook = false;
+    this.#rescanAtMs = Math.min(this.#rescanAtMs, this.#readiness.later.atMs);
+    this.#options.onLooked();
+  }
+
+  #listener(unreadable: ScanListener["unreadable"]): ScanListener {
+    const { ledger } = this.#options;
+    return {
+      isKnown: (all, content, path) => {
+        const known = this.#readiness.passes(all, content, () => ledger.isPresent(path()));
+        if (known === "sent") this.#gone.foundSent();
+        return known !== undefined;
+      },
+      unwanted: (all) => this.#readiness.unwanted(all),
+      folder: (relative, descriptor) => {
+        this.#limit.folder(descriptor);
+        if (descriptor > 0) this.#events.watched(descriptor, relative);
+      },
+      unreadable,
+    };
+  }
+
+  /** Folders that have come, with all that is in them. What can't be read in them the next full look says. */
+  async *#lookAtFolders(): AsyncGenerator<Found> {
+    const folders = this.#folders;
+    this.#folders = new Set();
+    for (const from of folders) {
+      const { inotify } = this.#events;
+      const listener: ScanListener = {
+        ...this.#listener(() => undefined),
+        folder: (relative, descriptor) => {
+          if (descriptor > 0) this.#events.watched(descriptor, relative);
+        },
+      };
+      for await (const found of scan(this.#watch, listener, { from, inotify })) {
+        if (this.#options.signal.aborted) return;
+        const ready = await this.#readyNow(found, { wasThere: false, touched: false });
+        if (ready) yield ready;
+      }
+    }
+  }
+
+  async *#lookAtHappened(): AsyncGenerator<Found> {
+    const happened = [...this.#happened.values()];
+    this.#happened = new Map();
+    for (let at = 0; at < happened.length; at += filesAtATime) {
+      const some = happened.slice(at, at + filesAtATime);
+      yield* this.#lookAtFiles(
+        some.map(({ file }) => file),
+        (index) => some[index]?.touched === true,
+      );
+    }
+  }
+
+  async *#lookAtSettled(): AsyncGenerator<Found> {
+    const due = [...this.#readiness.settling.due()];
+    for (let at = 0; at < due.length; at += filesAtATime)
+      yield* this.#lookAtFiles(due.slice(at, at + filesAtATime), () => false);
+  }
+
+  async *#lookAtFiles(
+    files: readonly WatchedFile[],
+    isTouched: (index: number) => boolean,
+  ): AsyncGenerator<Found> {
+    const seen = await lookAt(this.#watch, files);
+    for (const [index, file] of files.entries()) {
+      if (this.#options.signal.aborted) return;
+      const state = seen[index];
+      if (state?.kind !== "file") this.#readiness.settling.forget(file.path);
+      else {
+        const ready = await this.#readyNow(
+          { file, ...state },
+          { wasThere: false, touched: isTouched(index) },
+        );
+        if (ready) yield ready;
+      }
+    }
+  }
+
+  /** The file as it is to be handed out, if it is ready: as it stands now, however long others took since it was seen. */
+  async #readyNow(found: Sighting, circumstances: Circumstances): Promise<Found | undefined> {
+    if (!this.#isReady(found, circumstances)) return undefined;
+    if (performance.now() - found.seenMs < freshMs) return found;
+    const [now] = await lookAt(this.#watch, [found.file]);
+    if (now?.kind !== "file") {
+      this.#readiness.settling.forget(found.file.path);
+      return undefined;
+    }
+    const again = { file: found.file, ...now };
+    return this.#isReady(again, { ...circumstances, touched: false }) ? again : undefined;
+  }
+
+  #isReady(found: Sighting, circumstances: Circumstances): boolean {
+    const { path } = found.file;
+    if (!this.#busy.has(path)) return this.#readiness.isReady(found, circumstances);
+    const wasTouched = circumstances.touched || this.#busy.get(path) === "touched";
+    this.#busy.set(path, wasTouched ? "touched" : "seen");
+    return false;
+  }
+
+  /** Until an event comes, something may have settled, or the next full look is due. */
+  async #waitForNext(): Promise<void> {
+    const waitMs = Math.min(this.#rescanAtMs, this.#readiness.settling.nextMs) - performance.now();
+    if (this.#happened.size + this.#folders.size > 0 || waitMs <= 0) return;
+    const woken = new AbortController();
+    const stop = () => woken.abort();
+    this.#wake = stop;
+    this.#options.signal.addEventListener("abort", stop);
+    await pause(waitMs, woken.signal);
+    this.#options.signal.removeEventListener("abort", stop);
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Sends again what groups ask for of a version that was sent whole: these ranges, as chunks of the same version. Only if
+ * the file on disk still is that version; nothing is opened that a scan would not have found.
+ */
+import type { Request } from "../../ledger/requests.ts";
+import { AgentError } from "../../lib/errors.ts";
+import type { Moving } from "../../observe/status.ts";
+import { lengthOf } from "../../wire/byte-ranges.ts";
+import { type Algorithm, chunkKey, decodeFrom, encodeFrom } from "../../wire/chunk.ts";
+import type { FileValue } from "../../wire/entry.ts";
+import { partitionOf } from "../../wire/numbers.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
+import type { WatchedFile } from "../access/watch.ts";
+import { RangeSender, type Target } from "../send/range-sender.ts";
+import { ChangedError, SourceFile } from "../send/source-file.ts";
+import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "../upload-options.ts";
+
+/**
+ * sent: the ledger says so. gone: there is no such file any more; noted. changed: it is to be looked at as any file that
+ * has changed. stopped: the signal fired, the request is there at the next start.
+ */
+export type ResendOutcome = "sent" | "gone" | "changed" | "stopped";
+
+/** Size and times are as they were, the content is not: a disk that lies, or a change within one tick of its clock. */
+class ContentError extends ChangedError {
+  constructor() {
+    super("its content is not what was sent");
+  }
+}
+
+/** A version as the ledger has it once it was sent. */
+type SentValue = FileValue & { topic: string; partition: number; checksum: string; offset: number };
+
+/** Called between two chunks with what was sent so far, bytes; it may take its time. Throws a `StoppedError`. */
+export type Between = (sentBytes: number) => Promise<void>;
+
+/**
+ * ResendRequests a request. Throws what the file system throws, and with `once` a permanent `KafkaError`.
+ *
+ * @param file where the path is, if a watch has it
+ */
+export async function resend(
+  options: UploadOptions,
+  request: Request,
+  file: WatchedFile | undefined,
+  between: Between,
+): Promise<ResendOutcome> {
+  const { ledger, signal, gate } = options;
+  const entry = ledger.file(request.path) as SentValue;
+  const source = file && (await SourceFile.open(gate, file, algorithmOf(entry.checksum)));
+  if (!source) {
+    if (file) await throwIfElsewhere(file);
+    await ledger.put(request.path, { ...entry, state: "gone" });
+    return "gone";
+  }
+  try {
+    if (!(await isStill(source, entry))) return "changed";
+    await waitForKafka(options, `looking at topic ${options.topic.value.name}`, () =>
+      options.topic.refreshSince(request.heardMs),
+    );
+    while (!(await sendRanges(options, request, entry, source, between)));
+    return "sent";
+  } catch (error) {
+    if (error instanceof ContentError) await noteOtherContent(options, request.path, entry, error);
+    if (error instanceof ChangedError) return "changed";
+    if (error instanceof StoppedError || (signal.aborted && error instanceof AgentError)) return "stopped";
+    throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+/** What is not seen where another device has taken the watch's place is not gone. Throws an `AgentError` then. */
+async function throwIfElsewhere({ watch: { device, config } }: WatchedFile): Promise<void> {
+  if (!device.isKnown(await device.now()))
+    throw new AgentError(`${config.path} is on another device than before: is it mounted?`, "retryable");
+}
+
+/** The version can't be had any more, though nothing but the content shows it: the file is a new version. */
+async function noteOtherContent(
+  { ledger, log }: UploadOptions,
+  path: string,
+  { version, size, mtime, ctime, inode }: SentValue,
+  { message: reason }: ContentError,
+): Promise<void> {
+  log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
+  await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
+}
+
+/** Whether the file on disk is the version of the entry: by its fingerprint, or by its content if only that can tell. */
+async function isStill(source: SourceFile, entry: SentValue): Promise<boolean> {
+  if (sameFingerprint(entry, source.fingerprint)) return true;
+  return sameSizeAndTime(entry, source.fingerprint) && source.hasChecksum(entry.checksum);
+}
+
+/** One attempt; returns false when it has to begin anew, as the topic is another one now. */
+async function sendRanges(
+  options: UploadOptions,
+  request: Request,
+  entry: SentValue,
+  source: SourceFile,
+  between: Between,
+): Promise<boolean> {
+  const { ledger, observer, moving, log } = options;
+  const { path, version, ranges } = request;
+  const name = pathToDisplay(path);
+  const bytes = lengthOf(ranges);
+  const target = targetOf(options, path, entry, () => checksumOf(source, entry, bytes));
+  const sender = new RangeSender(options, source, target, ranges, undefined);
+  const resending = {
+    get progress(): Moving {
+      return { path: name, version, bytes: sender.acknowledgedBytes, size: bytes };
+    },
+  };
+  const groups = request.groups.join(", ");
+  log.info(`${name}: sending ${bytes} bytes of version ${version} again, as group ${groups} asks for them`, {
+    path,
+    version,
+    bytes,
+  });
+  moving.add(resending);
+  try {
+    await sender.send(
+      () => undefined,
+      () => undefined,
+      between,
+    );
+  } catch (error) {
+    if (error instanceof TopicReplacedError) return false;
+    throw error;
+  } finally {
+    moving.delete(resending);
+    sender.close();
+  }
+  const { topicId, partition, from } = target;
+  // Its content was not compared at the end, and something but its size and time has changed.
+  if (source.isInDoubt && !(await source.hasChecksum(entry.checksum))) throw new ContentError();
+  const before = entry.topic === topicId ? entry.offset : 0;
+  await ledger.put(path, {
+    ...entry,
+    ...source.fingerprint,
+    topic: topicId,
+    partition,
+    from: from && encodeFrom(from),
+    offset: Math.max(before, sender.lastOffset),
+    answered: request.offset,
+  });
+  observer.metrics.recovery("needs");
+  log.info(`${name}: ${bytes} bytes of version ${version} were sent again`, { path, version, bytes });
+  return true;
+}
+
+/** Where the version is, if its topic still is the same one; else where it goes now. */
+function targetOf(
+  { ledger: { uploader }, topic }: UploadOptions,
+  path: string,
+  entry: SentValue,
+  checksum: () => Promise<string>,
+): Target {
+  const { id: topicId, partitions } = topic.value;
+  const algorithm = algorithmOf(entry.checksum);
+  const version = { version: entry.version, topicId, algorithm, checksum };
+  if (entry.topic !== topicId || entry.partition >= partitions)
+    return { ...version, partition: partitionOf(chunkKey({ uploader, path }), partitions), from: undefined };
+  return { ...version, partition: entry.partition, from: decodeFrom(entry.from ?? "") };
+}
+
+/** For the last chunk. Throws a `ContentError` when all of the file was read and is not what was sent. */
+async function checksumOf(source: SourceFile, entry: SentValue, bytes: number): Promise<string> {
+  if (bytes === entry.size && (await source.checksum()) !== entry.checksum) throw new ContentError();
+  return entry.checksum;
+}
+
+function algorithmOf(checksum: string | undefined): Algorithm {
+  return checksum?.startsWith("sha256:") ? "sha256" : "md5";
+}

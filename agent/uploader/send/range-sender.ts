@@ -1,0 +1,293 @@
+/**
+ * Sends ranges of one version as chunks: all of the file the first time, what is asked for again later. What was
+ * acknowledged stays acknowledged: after a trouble on the way (a client made anew, a topic that takes less) it goes on
+ * from there.
+ */
+import { KafkaError } from "../../kafka/errors.ts";
+import { endOffset } from "../../kafka/topics.ts";
+import { AgentError } from "../../lib/errors.ts";
+import type { Fields } from "../../observe/log.ts";
+import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";
+import { type Algorithm, type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "../upload-options.ts";
+import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
+import type { SourceFile } from "./source-file.ts";
+
+/** A version, and where it goes. */
+export interface Target {
+  version: number;
+  topicId: string;
+  partition: number;
+  /** Where its first chunk can be at the earliest; found out when it comes to more than one chunk. */
+  from: From | undefined;
+  algorithm: Algorithm;
+  /** `md5:…` or `sha256:…` of the whole file, for its last chunk. Throws like `SourceFile.read`. */
+  checksum(): Promise<string>;
+}
+
+export class RangeSender {
+  readonly #options: UploadOptions;
+  readonly #source: SourceFile;
+  readonly #target: Target;
+  readonly #ranges: readonly ByteRange[];
+  readonly #bytes: number;
+  readonly #prefix: AcknowledgedPrefix;
+  readonly #size: number;
+  readonly #name: string;
+  readonly #chunkBytes: number;
+  #lastOffset = 0;
+  /** The topic's limit as it was known when the record was made that was then refused as too large. */
+  #refusedBytes = 0;
+  #anythingSent: boolean;
+  #leaveWindow: () => void = () => undefined;
+
+  /**
+   * @param ranges what to send, in this order
+   * @param resumedAt bytes of the ranges that the brokers have already; undefined: nothing was sent before
+   */
+  constructor(
+    options: UploadOptions,
+    source: SourceFile,
+    target: Target,
+    ranges: readonly ByteRange[],
+    resumedAt: number | undefined,
+  ) {
+    this.#options = options;
+    this.#source = source;
+    this.#target = target;
+    this.#ranges = ranges;
+    this.#bytes = lengthOf(ranges);
+    this.#prefix = new AcknowledgedPrefix(resumedAt ?? 0);
+    // An empty file has nothing to go on from: it is one record, which is to be acknowledged.
+    this.#anythingSent = resumedAt !== undefined && this.#bytes > 0;
+    this.#size = source.fingerprint.size;
+    this.#name = pathToDisplay(source.file.path);
+    options.topicLimit.rise();
+    this.#chunkBytes = this.#nextChunkBytes();
+  }
+
+  /** Bytes of the ranges that are acknowledged without a gap. */
+  get acknowledgedBytes(): number {
+    return this.#prefix.bytes;
+  }
+
+  /** Of the last chunk in its partition. */
+  get lastOffset(): number {
+    return this.#lastOffset;
+  }
+
+  /** Whether a chunk of the version may be in the topic. */
+  get anythingSent(): boolean {
+    return this.#anythingSent;
+  }
+
+  /** How large the chunks are, as far as can be said beforehand, and how many the whole file makes of them. */
+  get chunks(): { bytes: number; count: number } {
+    return { bytes: Math.min(this.#chunkBytes, this.#size), count: this.#chunkCount() };
+  }
+
+  /** Notes where the version's chunks begin, if it comes to several. Throws a permanent `AgentError` only. */
+  async prepare(): Promise<void> {
+    if (this.#size > this.#chunkBytes) this.#target.from ??= await this.#askFrom();
+  }
+
+  /**
+   * Sends everything, and waits until it is acknowledged, however long that takes. Throws a `ChangedError`, a
+   * `TopicReplacedError`, a `StoppedError`, what the file system throws, and with `once` a permanent `KafkaError`.
+   *
+   * @param onRead called when the reading is over and only acknowledgements are waited for
+   * @param onAcknowledged called when more of the ranges is acknowledged
+   * @param between waited for before each chunk, with the bytes of the ranges that were sent before it
+   */
+  send(
+    onRead: () => void,
+    onAcknowledged: () => void,
+    between?: (sentBytes: number) => Promise<void>,
+  ): Promise<void> {
+    return waitForKafka(this.#options, this.#name, (works) => {
+      const before = this.#prefix.bytes;
+      const acknowledged = () => {
+        // Not only at the end: that may be hours away.
+        if (this.#prefix.bytes > before) works();
+        onAcknowledged();
+      };
+      return this.#sendRest(onRead, acknowledged, between);
+    });
+  }
+
+  /** Resolves when everything that was sent is acknowledged. Throws as soon as a chunk was not delivered. */
+  underWay(): Promise<void> {
+    return this.#prefix.all();
+  }
+
+  /** Gives the place in the window back; to be called at the end, whatever happened. */
+  close(): void {
+    this.#leaveWindow();
+  }
+
+  async #sendRest(
+    onRead: () => void,
+    onAcknowledged: () => void,
+    between: ((sentBytes: number) => Promise<void>) | undefined,
+  ): Promise<void> {
+    const { producer, topic, topicLimit } = this.#options;
+    this.#prefix.restart();
+    try {
+      for (let at = this.#prefix.bytes; at < this.#bytes || !this.#anythingSent; ) {
+        await between?.(at);
+        at += await this.#sendChunk(at, onAcknowledged);
+      }
+      // Thousands of small files may wait for their acknowledgements at once: not with an open handle each.
+      await this.#source.rest();
+      onRead();
+      await this.#prefix.all();
+    } catch (error) {
+      // First, as the rest may fail too: an empty file counts as sent only when its record is acknowledged. What was under
+      // way has ended by now, or will end without being waited for.
+      this.#anythingSent = this.#bytes > 0;
+      if (error instanceof KafkaError && error.tooLarge) await topicLimit.shrink(this.#refusedBytes);
+      else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh();
+      else if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
+      throw error;
+    }
+  }
+
+  /** Sends what begins `at` bytes into the ranges. Returns how many bytes it took; none: it is to be tried again. */
+  async #sendChunk(at: number, onAcknowledged: () => void): Promise<number> {
+    const { window, signal, producer, topic, chunkSize, log, observer, logChunks, ledger } = this.#options;
+    this.#prefix.throwFailure();
+    await ledger.ready();
+    if (topic.value.id !== this.#target.topicId) throw new TopicReplacedError(topic.value.name);
+    const { partition } = this.#target;
+    const { offset, rest } = placeIn(this.#ranges, at);
+    const limitBytes = chunkSize.topicBytes;
+    const length = Math.min(this.#nextChunkBytes(), rest);
+    // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
+    if (length < this.#size) this.#target.from ??= await this.#askFrom();
+    // What takes long is done without a place in the window.
+    if (offset + length === this.#size) await this.#source.hashed();
+    const windowBytes = length + recordCostBytes;
+    let entered = false;
+    let handedOver = false;
+    const enter = async () => {
+      entered = await window.enter(windowBytes, signal);
+      if (!entered) throw new StoppedError();
+    };
+    const leave = () => {
+      if (entered) window.leave(windowBytes);
+      entered = false;
+    };
+    await enter();
+    // The window can have been full for as long as it took to find out that the link does not carry so much.
+    if (length > chunkSize.link.bytes) {
+      leave();
+      return 0;
+    }
+    try {
+      const reading = this.#source.read(offset, length);
+      if (!(await this.#source.file.watch.access.inTime(reading))) {
+        leave();
+        await reading;
+        await enter();
+      }
+      const value = await reading;
+      // The whole file is read once more for its last chunk then.
+      if (this.#source.isInDoubt && offset + length === this.#size) {
+        leave();
+        await this.#target.checksum();
+        await enter();
+      }
+      const chunk = await this.#chunk(offset, value);
+      this.#anythingSent = true;
+      const sent = this.#prefix.sent(at, length);
+      chunkSize.sent(partition, length);
+      handedOver = true;
+      const record = {
+        topic: topic.value.name,
+        partition,
+        key: chunkKey(chunk),
+        value,
+        headers: encodeChunk(chunk),
+      };
+      await producer.enqueue(record, (error, acknowledgement) => {
+        // A file of one chunk keeps its place until the ledger has it: so many files wait at most.
+        if (error || this.#size > length) leave();
+        else this.#leaveWindow = leave;
+        chunkSize.ended(partition, length, error === undefined);
+        if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
+        if (error) observer.metrics.chunk("failed");
+        else observer.metrics.chunk("sent", length);
+        if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
+        if (!error && logChunks)
+          log.info(`${this.#name}: (${padded(chunk.index)} of ${padded(chunk.count)}) chunk uploaded`, {
+            ...this.#fields(),
+            chunk: chunk.index,
+            chunks: chunk.count,
+          });
+        sent(error);
+        onAcknowledged();
+      });
+    } catch (error) {
+      leave();
+      if (handedOver) chunkSize.ended(partition, length, false);
+      // The client itself can refuse it, before it is under way.
+      if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
+      throw error;
+    }
+    return length;
+  }
+
+  async #chunk(offset: number, value: Buffer): Promise<Chunk> {
+    const { size, mtime } = this.#source.fingerprint;
+    const { version, from, algorithm } = this.#target;
+    const last = offset + value.length === size;
+    return {
+      kind: "chunk",
+      ...this.#id(),
+      version,
+      offset,
+      size,
+      mtime: BigInt(mtime),
+      value,
+      index: size === 0 ? 1 : Math.ceil((offset + value.length) / this.#chunkBytes),
+      count: this.#chunkCount(),
+      ...(from ? { from } : {}),
+      algorithm,
+      ...(last ? { checksum: await this.#target.checksum() } : {}),
+    };
+  }
+
+  /** Where the version's first chunk can be: the end of its partition now. */
+  async #askFrom(): Promise<From> {
+    const { producer, topic } = this.#options;
+    const { topicId, partition } = this.#target;
+    const ask = async () => endOffset(await producer.client(), topic.value.name, partition);
+    const offset = await waitForKafka(this.#options, `${this.#name}: asking where its chunks begin`, ask);
+    return { topic: topicId, offsets: [{ partition, offset }] };
+  }
+
+  #nextChunkBytes(): number {
+    const { chunkSize, config } = this.#options;
+    return Math.min(chunkSize.next(this.#id()), config.inFlightBytes);
+  }
+
+  #chunkCount(): number {
+    return Math.max(1, Math.ceil(this.#size / this.#chunkBytes));
+  }
+
+  #fields(): Fields {
+    return { path: this.#source.file.path, version: this.#target.version };
+  }
+
+  #id(): { uploader: string; path: string } {
+    return { uploader: this.#options.ledger.uploader, path: this.#source.file.path };
+  }
+}
+
+/** What a file or a record under way costs in memory beside the value: headers, promises, the client's bookkeeping. */
+const recordCostBytes = 64 << 10;
+
+function padded(count: number): string {
+  return String(count).padStart(5, "0");
+}

@@ -1,0 +1,209 @@
+/**
+ * Sending one version for the first time: which one it is, its chunks, its progress in the ledger, and its end: noted as
+ * sent, given up on both sides because the file has changed, or left for the next start.
+ */
+import { AgentError, messageOf } from "../../lib/errors.ts";
+import type { Fields } from "../../observe/log.ts";
+import type { Moving } from "../../observe/status.ts";
+import { chunkKey, encodeAbandoned, encodeFrom } from "../../wire/chunk.ts";
+import type { FileValue } from "../../wire/entry.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
+import type { Found } from "../discover/scan.ts";
+import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "../upload-options.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { chooseVersion, isSentAlready, type Version } from "./choose-version.ts";
+import { RangeSender, type Target } from "./range-sender.ts";
+import { ChangedError, SourceFile } from "./source-file.ts";
+
+/**
+ * sent: acknowledged and noted. unchanged: only looked different. changed: given up, settle again. open: somebody has it
+ * open for writing, it is not finished. gone: there is no such file any more, or a link is on the way. stopped: the signal
+ * fired, it goes on at the next start.
+ */
+export type Outcome = "sent" | "unchanged" | "changed" | "open" | "gone" | "stopped";
+
+/**
+ * Sends a file as it was found. `onRead` is called when the reading is over and only acknowledgements are waited for.
+ * Throws what the file system throws, and with `once` a permanent `KafkaError`.
+ */
+export async function sendFile(options: UploadOptions, found: Found, onRead: () => void): Promise<Outcome> {
+  const source = await SourceFile.open(options.gate, found.file, options.config.checksum);
+  if (!source) return "gone";
+  try {
+    // It waited for a place, maybe for long.
+    if (!sameSizeAndTime(fingerprintOf(found.stats), source.fingerprint)) return "changed";
+    if (await source.isOpenForWriting()) return "open";
+    if (await isSentAlready(source, options)) return "unchanged";
+    for (;;) {
+      const outcome = await sendAsVersion(options, source, onRead);
+      if (outcome !== "replaced") return outcome;
+    }
+  } catch (error) {
+    if (error instanceof ChangedError) return "changed";
+    throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+/** One attempt, to its end; replaced: what was sent of it went with the topic. */
+async function sendAsVersion(
+  options: UploadOptions,
+  source: SourceFile,
+  onRead: () => void,
+): Promise<Outcome | "replaced"> {
+  const { signal, moving, observer, ledger, topic } = options;
+  const upload = new VersionUpload(options, source, await chooseVersion(source, ledger, topic.value));
+  moving.add(upload);
+  try {
+    await upload.send(onRead);
+    return "sent";
+  } catch (error) {
+    if (error instanceof TopicReplacedError) {
+      observer.metrics.recovery("topic");
+      return "replaced";
+    }
+    if (error instanceof ChangedError) {
+      await upload.giveUp(error.message);
+      return "changed";
+    }
+    const stopped = error instanceof StoppedError || (signal.aborted && error instanceof AgentError);
+    if (!stopped) throw error;
+    await upload.stop();
+    return "stopped";
+  } finally {
+    moving.delete(upload);
+    upload.close();
+  }
+}
+
+class VersionUpload {
+  readonly #options: UploadOptions;
+  readonly #source: SourceFile;
+  readonly #path: string;
+  readonly #size: number;
+  readonly #name: string;
+  readonly #resumedAt: number | undefined;
+  readonly #target: Target;
+  readonly #sender: RangeSender;
+  readonly #checkpoints: Checkpoints;
+
+  constructor(options: UploadOptions, source: SourceFile, taken: Version) {
+    this.#options = options;
+    this.#source = source;
+    this.#path = source.file.path;
+    this.#size = source.fingerprint.size;
+    this.#name = pathToDisplay(this.#path);
+    const { resumedAt, ...version } = taken;
+    this.#resumedAt = resumedAt;
+    this.#target = { ...version, algorithm: options.config.checksum, checksum: () => source.checksum() };
+    this.#sender = new RangeSender(options, source, this.#target, [[0, this.#size]], resumedAt);
+    this.#checkpoints = this.#newCheckpoints(resumedAt ?? 0);
+  }
+
+  get progress(): Moving {
+    const bytes = this.#sender.acknowledgedBytes;
+    return { path: this.#name, version: this.#target.version, bytes, size: this.#size };
+  }
+
+  async send(onRead: () => void): Promise<void> {
+    const { log, observer } = this.#options;
+    if (this.#resumedAt === undefined) {
+      await this.#sender.prepare();
+      await this.#checkpoints.begin();
+    }
+    const { count, bytes } = this.#sender.chunks;
+    log.info(`${this.#name}: ${this.#size} bytes, creating ${count} ${bytes}-byte chunks`, {
+      ...this.#fields(),
+      bytes: this.#size,
+      chunks: count,
+    });
+    if (this.#resumedAt !== undefined) {
+      log.info(`${this.#name}: goes on after ${this.#resumedAt} acknowledged bytes`, this.#fields());
+      observer.metrics.recovery("resumed");
+      if (this.#resumedAt > 0) this.#source.hashBeside();
+    }
+    await this.#sender.send(onRead, () => this.#checkpoints.noteIfDue(this.#sender.acknowledgedBytes));
+    await this.#noteSent();
+  }
+
+  /** Tells both sides that this version will never be whole. */
+  async giveUp(reason: string): Promise<void> {
+    const { ledger, producer, topic, log } = this.#options;
+    const { version, partition } = this.#target;
+    log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
+    await this.#checkpoints.settled();
+    if (!this.#sender.anythingSent) return;
+    const id = { uploader: ledger.uploader, path: this.#path, version };
+    const record = {
+      topic: topic.value.name,
+      partition,
+      key: chunkKey(id),
+      value: Buffer.alloc(0),
+      headers: encodeAbandoned(id, reason),
+    };
+    const what = `${this.#name}: telling that it was given up`;
+    await waitForKafka(this.#options, what, () => producer.send(record));
+    await ledger.put(this.#path, { ...this.#entry("abandoned"), reason });
+  }
+
+  /** What was acknowledged so far is noted, so that the next start goes on from there. */
+  async stop(): Promise<void> {
+    const { drainMs, log } = this.#options;
+    // A file of one chunk has nothing to go on from.
+    if (!this.#target.from) return;
+    try {
+      const underWay = this.#sender.underWay();
+      await this.#checkpoints.finish(underWay, drainMs, () => this.#sender.acknowledgedBytes);
+    } catch (error) {
+      // The brokers are away: the next start goes on from the checkpoint before.
+      log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
+    }
+  }
+
+  close(): void {
+    this.#sender.close();
+  }
+
+  async #noteSent(): Promise<void> {
+    const { ledger, log } = this.#options;
+    await this.#checkpoints.settled();
+    const checksum = await this.#source.checksum();
+    await ledger.put(this.#path, {
+      ...this.#entry("sent"),
+      ...this.#where(),
+      checksum,
+      offset: this.#sender.lastOffset,
+    });
+    log.info(`${this.#name}: finished ${this.#sender.chunks.count} chunk uploads`, this.#fields());
+    const [algorithm, digest] = checksum.split(":");
+    log.info(`${this.#name}: successfully processed, ${algorithm} checksum ${digest}`, {
+      ...this.#fields(),
+      bytes: this.#size,
+      checksum,
+    });
+  }
+
+  #newCheckpoints(notedBytes: number): Checkpoints {
+    const { ledger, log } = this.#options;
+    const write = (acknowledged: number) =>
+      ledger.put(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
+    // Without it more is sent again; what keeps it from being written, the chunks meet too.
+    const onTrouble = (error: unknown) => log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
+    return new Checkpoints(this.#size, notedBytes, write, onTrouble);
+  }
+
+  #entry(state: FileValue["state"]): FileValue {
+    return { format: 1, version: this.#target.version, state, ...this.#source.fingerprint };
+  }
+
+  #where(): Pick<FileValue, "topic" | "partition" | "from"> {
+    const { topicId, partition, from } = this.#target;
+    return { topic: topicId, partition, ...(from ? { from: encodeFrom(from) } : {}) };
+  }
+
+  #fields(): Fields {
+    return { path: this.#path, version: this.#target.version };
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * A file while it is read: chunks into one reused buffer, a running checksum over what was read in order, and with each
+ * read the question whether it still is the file that was taken up.
+ *
+ * All of it is read by one descriptor, and only if that is the file that was looked at. Its size and modification time say
+ * whether it has changed. A ctime or an inode number that changes alone (`chmod`, `ln`; network file systems number anew)
+ * is no reason to give it up: then the content is read once more, and has to be what was read before.
+ */
+import { AgentError } from "../../lib/errors.ts";
+import { type FileState, isRegularFile, type OpenedFile } from "../../lib/files-below.ts";
+import { leaveGarbage } from "../../lib/garbage.ts";
+import type { Algorithm } from "../../wire/chunk.ts";
+import { type Fingerprint, fingerprintOfState } from "../access/fingerprint.ts";
+import type { WatchedFile } from "../access/watch.ts";
+import type { WatchFiles } from "../access/watch-files.ts";
+
+/** The file is no longer what it was when it was taken up. */
+export class ChangedError extends AgentError {
+  constructor(what: string) {
+    super(what, "permanent");
+    this.name = "ChangedError";
+  }
+}
+
+const hashStepBytes = 1 << 20;
+
+export class SourceFile {
+  readonly file: WatchedFile;
+  readonly #gate: WatchFiles;
+  readonly #first: OpenedFile;
+  #fingerprint: Fingerprint;
+  /** The descriptor's file when it was last looked at. */
+  #opened: FileState;
+  #fd: number | undefined;
+  /** Calls that use the descriptor: its number must not become another file's under them. */
+  readonly #uses = new Set<Promise<unknown>>();
+  readonly #algorithm: Algorithm;
+  readonly #hasher: Bun.CryptoHasher;
+  #hashedTo = 0;
+  #hashing: Promise<void> | undefined;
+  #closed = false;
+  #digest: string | undefined;
+  /** Something but size and modification time was another one: the content is to be read once more. */
+  #isInDoubt = false;
+  #buffer = Buffer.alloc(0);
+
+  private constructor(gate: WatchFiles, file: WatchedFile, opened: OpenedFile, algorithm: Algorithm) {
+    this.file = file;
+    this.#gate = gate;
+    this.#first = opened;
+    this.#opened = opened.state;
+    this.#fingerprint = fingerprintOfState(opened.state);
+    this.#fd = opened.fd;
+    this.#algorithm = algorithm;
+    this.#hasher = new Bun.CryptoHasher(algorithm);
+  }
+
+  /** `undefined`: there is no file that may be sent. Throws what the file system throws. */
+  static async open(
+    gate: WatchFiles,
+    file: WatchedFile,
+    algorithm: Algorithm,
+  ): Promise<SourceFile | undefined> {
+    const opened = await gate.open(file);
+    return opened && new SourceFile(gate, file, opened, algorithm);
+  }
+
+  /** As it was opened, or as it was before its content was read once more. */
+  get fingerprint(): Fingerprint {
+    return this.#fingerprint;
+  }
+
+  /** Whether what was read is to be read once more before it can be said that it belongs together: `checksum` does that. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt;
+  }
+
+  /** Whether somebody had it open for writing when it was opened here, as far as the system tells. */
+  isOpenForWriting(): Promise<boolean> {
+    return this.#gate.isOpenForWriting(this.file, this.#first);
+  }
+
+  /** Gives the descriptor and the buffer back until something is read again, if ever. */
+  async rest(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    leaveGarbage(this.#buffer.length);
+    this.#buffer = Buffer.alloc(0);
+    await Promise.allSettled(this.#uses);
+    if (fd !== undefined) await this.#gate.close(this.file, fd);
+  }
+
+  /** Ends what goes on beside the reading, too. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#hashing?.catch(() => undefined);
+    await this.rest();
+  }
+
+  /**
+   * Throws a `ChangedError` when what stands at the path is not the file that was taken up, in the state it had, else what
+   * the file system throws.
+   */
+  async compareState(): Promise<void> {
+    const fd = this.#fd;
+    const { there, opened } = await this.#use(this.#gate.look(this.file, fd));
+    if (!there) throw new ChangedError("it is gone");
+    if (!isRegularFile(there)) throw new ChangedError("it was replaced while it was read");
+    this.#compare(there);
+    if (fd === undefined) return;
+    this.#compare(opened);
+    // A number that the open file itself had not before says nothing.
+    const isNumberedAnew = !isSameFile(opened, this.#opened);
+    if (!isNumberedAnew && !isSameFile(there, opened))
+      throw new ChangedError("it was replaced while it was read");
+    if (isNumberedAnew || opened.ctime !== this.#opened.ctime) this.#doubt(opened);
+  }
+
+  /**
+   * Reads a part and takes it into the running checksum, if it is what comes next there. The bytes are valid until the
+   * next read. Throws a `ChangedError` when the file has changed, else what the file system throws.
+   */
+  async read(offset: number, length: number): Promise<Buffer> {
+    if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#buffer.subarray(0, length);
+    await this.#fill(bytes, offset);
+    if (!this.#hashing && offset <= this.#hashedTo && offset + length > this.#hashedTo) {
+      this.#hasher.update(bytes.subarray(this.#hashedTo - offset));
+      this.#hashedTo = offset + length;
+    }
+    await this.compareState();
+    return bytes;
+  }
+
+  /** Takes the file into the checksum beside its reading, which begins in the middle. `checksum` waits for it. */
+  hashBeside(): void {
+    this.#hashing ??= this.#hashRest();
+    // Whoever waits for the checksum is told.
+    this.#hashing.catch(() => undefined);
+  }
+
+  /** Resolves when what is hashed beside the reading is hashed. Throws like `read`. */
+  async hashed(): Promise<void> {
+    await this.#hashing;
+  }
+
+  /**
+   * `md5:…` or `sha256:…` of the whole file; reads what was not read in order, and all of it once more where it is in doubt
+   * that what was read belongs together. Throws like `read`.
+   */
+  async checksum(): Promise<string> {
+    if (this.#hashedTo < this.#fingerprint.size) this.hashBeside();
+    await this.#hashing;
+    this.#digest ??= this.#hasher.digest("hex");
+    if (this.#isInDoubt) await this.#readOnceMore(this.#digest);
+    return `${this.#algorithm}:${this.#digest}`;
+  }
+
+  /**
+   * Whether the whole content has this checksum, of whichever kind. Throws like `read`.
+   *
+   * @param between waited for between two reads
+   */
+  async hasChecksum(checksum: string, between?: () => Promise<void>): Promise<boolean> {
+    const algorithm = checksum.startsWith("sha256:") ? "sha256" : "md5";
+    return checksum === `${algorithm}:${await this.#hashAll(algorithm, between)}`;
+  }
+
+  /**
+   * Two readings that are alike, one wholly after the other: the content was this one between them. What happens
+   * meanwhile to anything but size and modification time does not matter, and is for the next look at the file to find.
+   */
+  async #readOnceMore(digest: string): Promise<void> {
+    const before = fingerprintOfState(this.#opened);
+    if ((await this.#hashAll(this.#algorithm)) !== digest) {
+      throw new ChangedError("its content changed while it was read, though not its size and time");
+    }
+    this.#fingerprint = before;
+    this.#isInDoubt = false;
+  }
+
+  async #hashAll(algorithm: Algorithm, between?: () => Promise<void>): Promise<string> {
+    const hasher = new Bun.CryptoHasher(algorithm);
+    const { size } = this.#fingerprint;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
+    for (let offset = 0; offset < size; offset += buffer.length) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
+      await this.#fill(bytes, offset);
+      hasher.update(bytes);
+      await between?.();
+    }
+    leaveGarbage(buffer.length);
+    await this.compareState();
+    return hasher.digest("hex");
+  }
+
+  async #hashRest(): Promise<void> {
+    const { size } = this.#fingerprint;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
+    while (this.#hashedTo < size && !this.#closed) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, size - this.#hashedTo));
+      await this.#fill(bytes, this.#hashedTo);
+      this.#hasher.update(bytes);
+      this.#hashedTo += bytes.length;
+    }
+    leaveGarbage(buffer.length);
+    await this.compareState();
+  }
+
+  async #fill(bytes: Buffer, offset: number): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const fd = this.#fd ?? (await this.#openAgain());
+      const count = await this.#use(this.#gate.read(this.file, fd, bytes, at, offset + at));
+      if (count === 0) throw new ChangedError("it became shorter while it was read");
+      at += count;
+    }
+  }
+
+  async #openAgain(): Promise<number> {
+    const opened = await this.#gate.open(this.file);
+    if (!opened) throw new ChangedError("it is gone");
+    if (opened.fd === undefined) throw new ChangedError("another program keeps it from being read");
+    // Beside the reading it may have been opened again for the checksum.
+    if (this.#fd !== undefined) await this.#gate.close(this.file, opened.fd);
+    this.#fd ??= opened.fd;
+    this.#compare(opened.state);
+    if (!isSameFile(opened.state, this.#opened) || opened.state.ctime !== this.#opened.ctime)
+      this.#doubt(opened.state);
+    return this.#fd;
+  }
+
+  async #use<T>(call: Promise<T>): Promise<T> {
+    this.#uses.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#uses.delete(call);
+    }
+  }
+
+  /** With each chunk: no texts are made for it. */
+  #compare({ size, mtime }: FileState): void {
+    const { state } = this.#first;
+    if (size !== state.size || mtime !== state.mtime) throw new ChangedError("it changed while it was read");
+  }
+
+  #doubt(state: FileState): void {
+    this.#opened = state;
+    this.#isInDoubt = true;
+  }
+}
+
+function isSameFile(a: FileState, b: FileState): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}

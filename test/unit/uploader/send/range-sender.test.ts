@@ -1,0 +1,164 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { codes, KafkaError } from "../../../../agent/kafka/errors.ts";
+import type { OnDelivered, OutgoingRecord } from "../../../../agent/kafka/producer.ts";
+import { AgentError } from "../../../../agent/lib/errors.ts";
+import { Log } from "../../../../agent/observe/log.ts";
+import { Observer } from "../../../../agent/observe/observer.ts";
+import { FileSystemGate } from "../../../../agent/uploader/access/file-system-gate.ts";
+import { Watch } from "../../../../agent/uploader/access/watch.ts";
+import { RangeSender } from "../../../../agent/uploader/send/range-sender.ts";
+import { SourceFile } from "../../../../agent/uploader/send/source-file.ts";
+import { ChunkSize } from "../../../../agent/uploader/transport/chunk-size.ts";
+import { InFlightWindow } from "../../../../agent/uploader/transport/in-flight-window.ts";
+import type { UploadOptions } from "../../../../agent/uploader/upload-options.ts";
+import { makeGate } from "../../../support/gate.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const once = new Set(["broker"]);
+const gate = makeGate();
+
+interface Given {
+  names: readonly string[];
+  bytes?: number;
+  /** What is done about a limit that was refused. */
+  shrink?: (triedBytes: number, chunkSize: ChunkSize) => void;
+  /** Refuses a record at once. */
+  refuse?: (record: OutgoingRecord) => Error | undefined;
+  renew?: () => Promise<void>;
+}
+
+/** Files of 2 MB in chunks of 400 kB, of which the window takes two; each stays under way until the test ends it. */
+async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Given) {
+  const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
+  folders.push(folder);
+  const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
+    warn: () => undefined,
+  });
+  const watch = new Watch(
+    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
+    new FileSystemGate(folder, Number.POSITIVE_INFINITY, log),
+  );
+  const underWay: { bytes: number; end: OnDelivered }[] = [];
+  const chunkSize = new ChunkSize(400_000, 1_048_588);
+  const options = {
+    config: { inFlightBytes: 1 << 20 },
+    producer: {
+      enqueue: async (record: OutgoingRecord, end: OnDelivered) => {
+        const refusal = refuse?.(record);
+        if (refusal) throw refusal;
+        underWay.push({ bytes: record.value?.length ?? 0, end });
+      },
+      renew,
+    },
+    ledger: { uploader: "till", ready: async () => undefined },
+    topic: { value: { name: "topic", id: "id", partitions: 1 } },
+    topicLimit: {
+      rise: () => undefined,
+      shrink: async (triedBytes: number) => shrink?.(triedBytes, chunkSize),
+    },
+    window: new InFlightWindow(1 << 20, undefined),
+    chunkSize,
+    log,
+    observer: new Observer({ role: "uploader", name: "till", version: "", host: "", troubles: log.troubles }),
+    signal: new AbortController().signal,
+  } as unknown as UploadOptions;
+  const sendings = names.map(async (name) => {
+    writeFileSync(join(folder, name), Buffer.alloc(bytes));
+    const source = await SourceFile.open(gate, watch.file(name), "md5");
+    if (!source) throw new Error("it is gone");
+    const target = {
+      version: 1,
+      topicId: "id",
+      partition: 0,
+      from: { topic: "id", offsets: [{ partition: 0, offset: 0 }] },
+      algorithm: "md5" as const,
+      checksum: () => source.checksum(),
+    };
+    const sender = new RangeSender(options, source, target, [[0, bytes]], undefined);
+    await sender.send(
+      () => undefined,
+      () => undefined,
+    );
+    await source.close();
+  });
+  return { chunkSize, underWay, sent: Promise.all(sendings) };
+}
+
+test("what waits for the window while the link turns out to carry less is sent in smaller chunks", async () => {
+  const { chunkSize, underWay, sent } = await prepare({ names: ["a.bin", "b.bin"] });
+  while (underWay.length < 2) await Bun.sleep(1);
+  const first = underWay.splice(0);
+  expect(first.map(({ bytes }) => bytes)).toEqual([400_000, 400_000]);
+  for (let left = 5; left > 0; left--) chunkSize.link.look(once, 1_048_588);
+  const trustedBytes = chunkSize.link.bytes;
+  for (const { end } of first) end(new AgentError("the producer was made anew", "retryable"), undefined);
+  const sizes: number[] = [];
+  let isSent = false;
+  const ended = sent.then(() => {
+    isSent = true;
+  });
+  while (!isSent) {
+    await Bun.sleep(1);
+    for (const { bytes, end } of underWay.splice(0))
+      end(undefined, { partition: 0, offset: sizes.push(bytes), timestampMs: 0 });
+  }
+  await ended;
+  expect(trustedBytes).toBeLessThan(400_000);
+  expect(Math.max(...sizes)).toBe(trustedBytes);
+});
+
+test("an empty file whose record was refused is sent again, though what was to help has failed too", async () => {
+  let renewals = 0;
+  const renew = async () => {
+    if (renewals++ < 2) throw new AgentError("no broker can be reached", "retryable");
+  };
+  const { underWay, sent } = await prepare({ names: ["empty"], bytes: 0, renew });
+  let isSent = false;
+  const ended = sent.then(() => {
+    isSent = true;
+  });
+  for (let refusals = 0; refusals < 3; refusals++) {
+    while (underWay.length === 0 && !isSent) await Bun.sleep(1);
+    expect(isSent).toBe(false);
+    underWay.pop()?.end(new AgentError("the client is to be made anew", "fatal"), undefined);
+  }
+  while (underWay.length === 0 && !isSent) await Bun.sleep(1);
+  expect(isSent).toBe(false);
+  underWay.pop()?.end(undefined, { partition: 0, offset: 0, timestampMs: 0 });
+  await ended;
+});
+
+test("what the client refuses at once as too large is known by the limit that it was made for", async () => {
+  const tried: number[] = [];
+  const { underWay, sent } = await prepare({
+    names: ["a"],
+    bytes: 300_000,
+    shrink: (triedBytes, chunkSize) => {
+      tried.push(triedBytes);
+      chunkSize.limit(Math.floor(triedBytes / 2));
+    },
+    refuse: ({ value }) =>
+      (value?.length ?? 0) > 250_000
+        ? new KafkaError("producing", codes.messageTooLarge, "message size too large")
+        : undefined,
+  });
+  let isSent = false;
+  const ended = sent.then(() => {
+    isSent = true;
+  });
+  let offset = 0;
+  while (!isSent) {
+    await Bun.sleep(1);
+    for (const { end } of underWay.splice(0))
+      end(undefined, { partition: 0, offset: offset++, timestampMs: 0 });
+  }
+  await ended;
+  expect(tried).toEqual([1_048_588, 524_294, 262_147]);
+});
