@@ -4,7 +4,7 @@ import { access, lstat, mkdtemp, open, readdir, rm, stat, statfs, writeFile } fr
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { DownloaderConfig } from "../config/config.ts";
-import { readHolder } from "../downloader/output-lock.ts";
+import { readHolder } from "../downloader/store/output-lock.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { lockFile } from "../lib/file-lock.ts";
 import { aboutBytes } from "./amounts.ts";

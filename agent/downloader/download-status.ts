@@ -3,15 +3,15 @@ import type { Group } from "../kafka/group-consumer.ts";
 import type { GroupLedger } from "../ledger/group-ledger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
-import type { Assembly } from "./assembly.ts";
-import type { GroupWait } from "./group-wait.ts";
-import type { Repair } from "./repair.ts";
-import type { UnplaceableRecords } from "./unplaceable.ts";
-import { nameOf } from "./version-text.ts";
+import type { GroupWait } from "./group/group-wait.ts";
+import type { Assembly } from "./place/assembly.ts";
+import type { RejectedRecords } from "./place/rejected-records.ts";
+import type { Repair } from "./recover/repair.ts";
+import { nameOf } from "./version-label.ts";
 
 export interface DownloadParts {
   assembly: Assembly;
-  unplaceable: UnplaceableRecords;
+  rejected: RejectedRecords;
   repair: Repair;
   ledger: GroupLedger;
   group: Group;
@@ -24,23 +24,23 @@ export class DownloadStatus implements StatusSource {
 
   constructor(metrics: Metrics, parts: DownloadParts) {
     this.#parts = parts;
-    const { assembly, ledger, unplaceable } = parts;
+    const { assembly, ledger, rejected } = parts;
     metrics.observe({
       inFlightBytes: () => assembly.placingBytes,
       incompleteFiles: () => assembly.unfinishedCount,
       waitingFiles: () => ledger.unsettledCount,
       consumerLagChunks: () => this.#lag,
-      parkedFiles: () => assembly.parkedCount + unplaceable.newerCount,
+      parkedFiles: () => assembly.parkedCount + rejected.newerCount,
     });
   }
 
   report(): RoleReport {
-    const { assembly, unplaceable, repair, ledger } = this.#parts;
+    const { assembly, rejected, repair, ledger } = this.#parts;
     const noRoom = listed(assembly.parked, assembly.parkedCount, (id) => ({
       path: nameOf(id),
       reason: `no room for ${id.bytes} bytes`,
     }));
-    const newer = unplaceable.parked.map(({ partition, from, to, what }) => ({
+    const newer = rejected.parked.map(({ partition, from, to, what }) => ({
       path: `partition ${partition}, offsets ${from} to ${to - 1}`,
       reason: `written by a newer agent (${what})`,
     }));
@@ -53,7 +53,7 @@ export class DownloadStatus implements StatusSource {
         bytes: size - bytesMissing,
         size,
       })),
-      parked: { count: noRoom.count + unplaceable.newerCount, items: [...noRoom.items, ...newer] },
+      parked: { count: noRoom.count + rejected.newerCount, items: [...noRoom.items, ...newer] },
       needed: listed(needed, needed.length, (sent) => ({
         path: nameOf(sent),
         version: sent.version,

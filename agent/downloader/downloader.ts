@@ -19,12 +19,12 @@ import { giveBack } from "../lib/memory-watch.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
-import { OpenFiles } from "./open-files.ts";
-import type { Holder } from "./output-lock.ts";
-import { OutputMount } from "./output-mount.ts";
+import { UnreadPartitions } from "./group/unread-partitions.ts";
 import { type DownloadResult, Session, type SessionOptions } from "./session.ts";
-import { Store } from "./store.ts";
-import { UnreadPartitions } from "./unread.ts";
+import { OpenFiles } from "./store/open-files.ts";
+import type { Holder } from "./store/output-lock.ts";
+import { OutputMount } from "./store/output-mount.ts";
+import { Store } from "./store/store.ts";
 
 export interface DownloaderOptions {
   common: CommonConfig;

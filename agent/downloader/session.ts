@@ -8,21 +8,21 @@ import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
-import { Assembly } from "./assembly.ts";
 import { DownloadStatus } from "./download-status.ts";
-import { DurablePoint, type Snapshot } from "./durable-point.ts";
-import { GroupWait } from "./group-wait.ts";
-import { LedgerWrites } from "./ledger-writes.ts";
-import { LogGaps } from "./log-gaps.ts";
-import { OutputPaths } from "./output-path.ts";
-import { resolveStarts } from "./positions.ts";
-import { Recoveries } from "./recoveries.ts";
-import { Repair } from "./repair.ts";
-import { Rereads } from "./rereads.ts";
-import { noticeRollback } from "./rollback.ts";
-import { partialName, type Store } from "./store.ts";
-import { UnplaceableRecords } from "./unplaceable.ts";
-import type { UnreadPartitions } from "./unread.ts";
+import { GroupWait } from "./group/group-wait.ts";
+import { LogGaps } from "./group/log-gaps.ts";
+import { resolveStarts } from "./group/start-positions.ts";
+import type { UnreadPartitions } from "./group/unread-partitions.ts";
+import { Assembly } from "./place/assembly.ts";
+import { RejectedRecords } from "./place/rejected-records.ts";
+import { DurablePoint, type Snapshot } from "./publish/durable-point.ts";
+import { OutputPaths } from "./publish/output-path.ts";
+import { LedgerWrites } from "./recover/ledger-writes.ts";
+import { LogReplay } from "./recover/log-replay.ts";
+import { Repair } from "./recover/repair.ts";
+import { RereadRequests } from "./recover/reread-requests.ts";
+import { noticeRollback } from "./recover/rollback.ts";
+import { partialName, type Store } from "./store/store.ts";
 
 export interface SessionOptions {
   config: DownloaderConfig;
@@ -77,9 +77,9 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #paths: OutputPaths;
   readonly #durablePoint: DurablePoint;
-  readonly #unplaceable: UnplaceableRecords;
-  readonly #recoveries: Recoveries;
-  readonly #rereads: Rereads;
+  readonly #rejected: RejectedRecords;
+  readonly #recoveries: LogReplay;
+  readonly #rereads: RereadRequests;
   readonly #gaps: LogGaps;
   /** Of the ledger, as the session began with it. */
   readonly #renewals: number;
@@ -108,9 +108,9 @@ export class Session {
     const { config, disk, topic } = options;
     this.#paths = new OutputPaths(disk, config.output, config.dirMode);
     this.#durablePoint = new DurablePoint({ ...options, paths: this.#paths, topicId: topic.id });
-    this.#unplaceable = new UnplaceableRecords(topic.id, options.log, options.observer);
+    this.#rejected = new RejectedRecords(topic.id, options.log, options.observer);
     this.#groupWait = new GroupWait({ ...options, name: config.group, positions: this.#positions });
-    this.#recoveries = new Recoveries({
+    this.#recoveries = new LogReplay({
       open: options.openReader,
       signal: this.#abort.signal,
       take: (record, version) => this.#takeAgain(record, version),
@@ -123,7 +123,7 @@ export class Session {
       },
     });
     this.#gaps = new LogGaps({ ...options, positions: this.#positions });
-    this.#rereads = new Rereads({ ...options, recoveries: this.#recoveries, topicId: topic.id });
+    this.#rereads = new RereadRequests({ ...options, recoveries: this.#recoveries, topicId: topic.id });
   }
 
   /** Until the signal fires, or with `once` until the ends are reached. Throws what ends the session. */
@@ -187,13 +187,13 @@ export class Session {
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
     const partials = await store.partials(now());
     this.#durablePoint.restored(partials.map((partial) => partialName(partial.id)));
-    this.#unplaceable.restore(await store.parked());
+    this.#rejected.restore(await store.parked());
     const writes = new LedgerWrites(this.#options);
     this.#assembly = new Assembly(
       {
         ...this.#options,
         writes,
-        unplaceable: this.#unplaceable,
+        rejected: this.#rejected,
         publish: () => this.#makeDurable(),
         onGap: (partial, { partition, offset }) =>
           this.#rereads.readGap(partial, new Map([[partition, offset]])),
@@ -214,7 +214,7 @@ export class Session {
     observer.source = new DownloadStatus(observer.metrics, {
       ...this.#options,
       assembly: this.#assembly,
-      unplaceable: this.#unplaceable,
+      rejected: this.#rejected,
       repair: this.#repair,
       positions: this.#positions,
       groupWait: this.#groupWait,
@@ -248,13 +248,13 @@ export class Session {
   #lookAtParked(until: ReadonlyMap<number, number>): void {
     const { parkedLooked } = this.#options;
     const left = new Map([...until].filter(([partition]) => !parkedLooked.has(partition)));
-    const parked = this.#unplaceable.unpark(left);
+    const parked = this.#rejected.unpark(left);
     const looked = () => {
       for (const partition of left.keys()) parkedLooked.add(partition);
     };
     if (parked.length === 0) looked();
     this.#recoveries.readAll(parked, () => {
-      this.#unplaceable.unparked(parked);
+      this.#rejected.unparked(parked);
       // Not sooner: a session that ends before has looked at nothing.
       looked();
     });
@@ -291,7 +291,7 @@ export class Session {
     if (placedBytes >= durablePointBytes || Math.max(finishedCount, droppedCount) >= publishCount)
       return true;
     if (finishedCount > 0 && (idle || sinceMs >= publishMs)) return true;
-    const hasChanges = any || this.#unplaceable.hasChanges;
+    const hasChanges = any || this.#rejected.hasChanges;
     return sinceMs >= durablePointMs && (hasChanges || this.#durablePoint.isBehind(this.#positions));
   }
 
@@ -326,7 +326,7 @@ export class Session {
     return {
       finished,
       dropped,
-      parked: this.#unplaceable.takeParked(),
+      parked: this.#rejected.takeParked(),
       notes: unfinished.map((partial) => partial.note()),
       changedFiles: [...done, ...unfinished].map((partial) => partial.file),
       positions: [...this.#positions].map(([partition, offset]) => ({ partition, offset })),
@@ -377,7 +377,7 @@ export class Session {
 
   #lostCount(): number {
     const { failedCount, parkedCount } = this.#assembly;
-    const { refusedCount, newerCount } = this.#unplaceable;
+    const { refusedCount, newerCount } = this.#rejected;
     const asked = [...this.#repair.needed()].length;
     const here = failedCount + parkedCount + this.#unstorableCount + refusedCount + newerCount;
     return here + this.#repair.failedCount + asked;

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { partialName } from "../../agent/downloader/store.ts";
+import { partialName } from "../../agent/downloader/store/store.ts";
 import { differences, expectSameTree, listFiles, run } from "../support/compare.ts";
 import { chunksOf, handMadeVersion } from "../support/hand-made.ts";
 import { headerOf } from "../support/records.ts";

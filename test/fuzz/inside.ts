@@ -1,6 +1,6 @@
 /** Where a path would be stored: the question that must never have a bad answer. */
 import { posix } from "node:path";
-import { layoutPath } from "../../agent/downloader/output-path.ts";
+import { layoutPath } from "../../agent/downloader/publish/output-path.ts";
 import { pathToBytes } from "../../agent/wire/path.ts";
 
 const output = "/srv/inbox";

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { lstat, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { OutputPaths } from "../../agent/downloader/output-path.ts";
+import { OutputPaths } from "../../agent/downloader/publish/output-path.ts";
 import { Effects } from "../../agent/lib/effects.ts";
 import { LocalDisk } from "../../agent/lib/local-disk.ts";
 import { pathProblem, pathToBytes, pathToDisplay, pathToText } from "../../agent/wire/path.ts";

@@ -1,9 +1,9 @@
 /** A machine with a disk and a downloader: the sessions that the executable runs, one after the other, until it is killed. */
 import type { DownloaderConfig } from "../../agent/config/config.ts";
-import { OpenFiles } from "../../agent/downloader/open-files.ts";
+import { UnreadPartitions } from "../../agent/downloader/group/unread-partitions.ts";
 import { Session } from "../../agent/downloader/session.ts";
-import { Store } from "../../agent/downloader/store.ts";
-import { UnreadPartitions } from "../../agent/downloader/unread.ts";
+import { OpenFiles } from "../../agent/downloader/store/open-files.ts";
+import { Store } from "../../agent/downloader/store/store.ts";
 import { GroupLedger } from "../../agent/ledger/group-ledger.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
@@ -26,7 +26,7 @@ export interface DownloaderWorld {
   checks: Checks;
   config: DownloaderConfig;
   trace(line: string): void;
-  /** Recoveries are told that there is nothing in the log. */
+  /** LogReplay are told that there is nothing in the log. */
   hidesLog: boolean;
   /** The agent's clock stands still. */
   stopsClock: boolean;

@@ -1,6 +1,6 @@
 /** The truth of a simulated world: every version as its uploader meant it, and where its parts are on a disk. */
 import { createHash } from "node:crypto";
-import { partialName } from "../../agent/downloader/store.ts";
+import { partialName } from "../../agent/downloader/store/store.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 

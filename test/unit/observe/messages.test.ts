@@ -14,7 +14,7 @@ const passedOn = [
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, reason",
   "agent/kafka/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
   'agent/kafka/fresh-files.ts: new KafkaError("connecting to Kafka", codes.authentication, problems.join("; ")',
-  "agent/downloader/uploader-lines.ts: log[kind.level](message",
+  "agent/downloader/recover/uploader-lines.ts: log[kind.level](message",
   "agent/observe/rare-warnings.ts: log.warn(line",
   "agent/observe/rare-warnings.ts: log.error(line",
   "agent/observe/shared-trouble.ts: log.warn(message",

@@ -1,0 +1,118 @@
+/**
+ * Where to begin in a partition that the group has just given to this member. The client's `auto.offset.reset`
+ * never decides: what was committed does, then where the group began, then `start`.
+ */
+import type { Group } from "../../kafka/group-consumer.ts";
+import type { Position } from "../../kafka/log-reader.ts";
+import type { GroupLedger } from "../../ledger/group-ledger.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Observer } from "../../observe/observer.ts";
+
+/** What is committed with a position: from which store, and of which topic it is. */
+export interface CommitNote {
+  store: string;
+  topic: string;
+}
+
+export interface Start extends Position {
+  /** The offset after the last record, at this moment. */
+  end: number;
+}
+
+export interface PositionOptions {
+  group: Group;
+  ledger: GroupLedger;
+  topicId: string;
+  /** How many the topic has. */
+  partitionCount: number;
+  start: "earliest" | "latest";
+  log: Log;
+  observer: Observer;
+}
+
+/** The positions to begin at. Throws a `KafkaError` when the brokers do not answer. */
+export async function resolveStarts(
+  options: PositionOptions,
+  partitions: readonly number[],
+): Promise<Start[]> {
+  const { group, topicId } = options;
+  if (partitions.length === 0) return [];
+  const committed = new Map((await group.committed(partitions)).map((item) => [item.partition, item]));
+  const bounds = new Map<number, { low: number; high: number }>();
+  for (const partition of partitions) bounds.set(partition, await group.bounds(partition));
+  await beginGroup(options, committed);
+  return partitions.map((partition) => {
+    const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
+    const before = committed.get(partition);
+    const sameTopic = parseNote(before?.metadata)?.topic === topicId;
+    const wanted = sameTopic ? before?.offset : firstOffset(options, partition);
+    return { partition, offset: inLog(options, partition, wanted, low, high), end: high };
+  });
+}
+
+export function formatNote(note: CommitNote): string {
+  return JSON.stringify(note);
+}
+
+/** What `formatNote` wrote, `undefined` for anything else. */
+export function parseNote(text: string | undefined): CommitNote | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    if (typeof value !== "object" || value === null || !("store" in value) || !("topic" in value))
+      return undefined;
+    return { store: String(value.store), topic: String(value.topic) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The first member of a new group notes where it begins, in all partitions, whoever gets them: what was sent before is none
+ * of the group's business.
+ */
+async function beginGroup(
+  { group, ledger, topicId, partitionCount, start }: PositionOptions,
+  committed: ReadonlyMap<number, { offset: number | undefined }>,
+): Promise<void> {
+  if (ledger.start !== undefined) return;
+  const { startBefore, renewals } = ledger;
+  // A ledger that was made anew: the group began long ago, and in a topic that is as new all is its business.
+  if (startBefore?.topic === topicId) {
+    const began = Object.entries(startBefore.offsets);
+    return ledger.writeStart(
+      topicId,
+      new Map(began.map(([partition, offset]) => [Number(partition), offset])),
+    );
+  }
+  const hasBegun = ledger.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
+  if (hasBegun && renewals === 0) return;
+  const offsets = new Map<number, number>();
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { low, high } = await group.bounds(partition);
+    offsets.set(partition, start === "latest" && renewals === 0 ? high : low);
+  }
+  await ledger.writeStart(topicId, offsets);
+}
+
+/** `undefined`: the log's beginning; for partitions that came later, and for a topic that was made again. */
+function firstOffset({ ledger, topicId }: PositionOptions, partition: number): number | undefined {
+  return ledger.start?.topic === topicId ? ledger.start.offsets[String(partition)] : undefined;
+}
+
+/** Where to go on when `wanted` is next; what has expired before that is named in the log. */
+export function inLog(
+  { log, observer }: Pick<PositionOptions, "log" | "observer">,
+  partition: number,
+  wanted: number | undefined,
+  low: number,
+  high: number,
+): number {
+  if (wanted === undefined || wanted > high) return low;
+  if (wanted >= low) return wanted;
+  log.error(
+    `partition ${partition}: the chunks from offset ${wanted} to ${low - 1} expired before they were read: retention is shorter than the lag`,
+    { partition, from: wanted, to: low - 1 },
+  );
+  observer.metrics.gap(low - wanted);
+  return low;
+}

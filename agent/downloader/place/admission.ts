@@ -1,0 +1,141 @@
+/**
+ * Which versions there is room for. Of the others the chunks pass by, and nothing is kept but a line in memory: the ledger
+ * knows that they were sent, and they are read again once they fit.
+ */
+import type { DownloaderConfig } from "../../config/config.ts";
+import { maxUnsettled } from "../../ledger/unsettled.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { RareWarnings } from "../../observe/rare-warnings.ts";
+import { type Chunk, chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { Store } from "../store/store.ts";
+import { fieldsOf, nameOf } from "../version-label.ts";
+import { DiskSpace, type Occupant } from "./disk-space.ts";
+
+/** A version that waits for room: how many bytes of it. */
+export type Parked = VersionId & { readonly bytes: number };
+
+/** What is remembered of it beside. */
+interface Remembered {
+  parked: Parked;
+  /** When it was heard of last, by the monotonic clock, and whether that was from the ledger: it was sent whole. */
+  heardAtMs: number;
+  isSent: boolean;
+}
+
+export interface AdmissionOptions {
+  config: DownloaderConfig;
+  store: Store;
+  log: Log;
+  observer: Observer;
+  now(): number;
+}
+
+/** So many are remembered, as many as are known to be missing at most, and so many bytes of their names. */
+const maxParked = maxUnsettled;
+const maxNameBytes = 4 << 20;
+/** What was sent is looked at every second, for as long as it is this member's. */
+const sentMs = 30_000;
+/** What is being sent is waited for as long as something of it comes: a chunk may take a while, and a stranger's never end. */
+const beingSentMs = 600_000;
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #space: DiskSpace;
+  readonly #warnings: RareWarnings;
+  /** By file. */
+  readonly #parked = new Map<string, Remembered>();
+  #nameBytes = 0;
+
+  /** @param occupants what is being put together, and needs its own room */
+  constructor(options: AdmissionOptions, occupants: () => Iterable<Occupant>) {
+    this.#options = options;
+    const { store, config, now } = options;
+    this.#space = new DiskSpace({
+      freeBytes: () => store.freeBytes(),
+      minFreeBytes: config.minFreeBytes,
+      occupants,
+      now,
+    });
+    this.#warnings = new RareWarnings(options.log);
+  }
+
+  get parkedCount(): number {
+    return this.#parked.size;
+  }
+
+  *parked(): Generator<Parked> {
+    for (const { parked } of this.#parked.values()) yield parked;
+  }
+
+  isParked(id: VersionId): boolean {
+    return this.#parked.get(chunkKey(id))?.parked.version === id.version;
+  }
+
+  /** Whether the version may go on to be put together; else it is parked. Throws what the file system throws. */
+  async admits(chunk: Chunk, begun: Occupant | undefined): Promise<boolean> {
+    if (begun && !this.#space.hasLapsed(begun)) return true;
+    const bytes = begun?.bytesMissing ?? chunk.size;
+    const fits = await this.#space.fits(bytes);
+    if (!fits) this.#park(chunk, bytes, false);
+    return fits;
+  }
+
+  /** The version has begun. */
+  take({ uploader, path, size }: Chunk): void {
+    this.#remove(chunkKey({ uploader, path }));
+    this.#space.take(size);
+  }
+
+  /**
+   * Whether so many bytes of a version that was sent would fit by now; it is parked if not, and not if so. Throws what the
+   * file system throws.
+   *
+   * @param promisedBytes what others were told would fit, and have not begun
+   */
+  async hasRoomFor(id: VersionId, bytes: number, promisedBytes: number): Promise<boolean> {
+    const fits = await this.#space.fitted(promisedBytes + bytes);
+    if (fits) this.#remove(chunkKey(id));
+    else if (bytes > 0) this.#park(id, bytes, true);
+    return fits;
+  }
+
+  /** Nobody waits for the version any more. */
+  forget(id: VersionId): void {
+    if (this.isParked(id)) this.#remove(chunkKey(id));
+  }
+
+  /** Forgets what nothing was heard of for long: its uploader has given it up, or it is another member's. */
+  forgetSilent(): void {
+    const nowMs = this.#options.now();
+    for (const [key, { heardAtMs, isSent }] of this.#parked)
+      if (nowMs - heardAtMs > (isSent ? sentMs : beingSentMs)) this.#remove(key);
+  }
+
+  #park({ uploader, path, version }: VersionId, bytes: number, isSent: boolean): void {
+    const id = { uploader, path, version };
+    const key = chunkKey(id);
+    const isNew = !this.isParked(id);
+    this.#remove(key);
+    this.#parked.set(key, { parked: { ...id, bytes }, heardAtMs: this.#options.now(), isSent });
+    this.#nameBytes += key.length;
+    for (const oldest of this.#parked.keys()) {
+      if (this.#parked.size <= maxParked && this.#nameBytes <= maxNameBytes) break;
+      this.#remove(oldest);
+    }
+    if (isNew) this.#tell(id, bytes);
+  }
+
+  #remove(key: string): void {
+    if (this.#parked.delete(key)) this.#nameBytes -= key.length;
+  }
+
+  #tell(id: VersionId, bytes: number): void {
+    const { observer, log } = this.#options;
+    observer.metrics.file("parked");
+    const why = `there is no room for ${bytes} bytes of it beside downloader.min_free and what others need`;
+    const line = `${nameOf(id)}: parked: ${why}; it is fetched once there is`;
+    log.debug(line, { ...fieldsOf(id), bytes });
+    this.#warnings.warn("parked", line);
+  }
+}

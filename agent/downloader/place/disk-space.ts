@@ -1,0 +1,66 @@
+/**
+ * Whether there is room for a version beside what the others still need. Only what was written to lately counts as
+ * needing something: an uploader that went away in the middle of 100 GB must not keep the disk from the others.
+ */
+
+/** A version under way, as far as room is concerned. */
+export interface Occupant {
+  readonly bytesMissing: number;
+  /** When it was written to last, by the monotonic clock. */
+  readonly placedAtMs: number;
+}
+
+export interface DiskSpaceOptions {
+  freeBytes(): Promise<number>;
+  minFreeBytes: number;
+  occupants(): Iterable<Occupant>;
+  now(): number;
+}
+
+/** Without a chunk for so long a version's room is not kept for it any more. */
+const idleMs = 60_000;
+const freshMs = 1000;
+
+export class DiskSpace {
+  readonly #options: DiskSpaceOptions;
+  /** Admission that is not spoken for, at the last look, less what was taken since. */
+  #roomBytes = 0;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DiskSpaceOptions) {
+    this.#options = options;
+  }
+
+  /** Whether so many more bytes did fit a moment ago. Throws what the file system throws. */
+  async fitted(bytes: number): Promise<boolean> {
+    if (this.#options.now() - this.#lookedAtMs > freshMs) await this.#look();
+    return bytes <= this.#roomBytes;
+  }
+
+  /** Whether so many more bytes fit now. Throws what the file system throws. */
+  async fits(bytes: number): Promise<boolean> {
+    if (await this.fitted(bytes)) return true;
+    // What was taken meanwhile may be written by now, or given back.
+    await this.#look();
+    return bytes <= this.#roomBytes;
+  }
+
+  /** Admission that was found by `fits` is taken. */
+  take(bytes: number): void {
+    this.#roomBytes -= bytes;
+  }
+
+  /** Whether a version's room has been given to others meanwhile. */
+  hasLapsed(occupant: Occupant): boolean {
+    return this.#options.now() - occupant.placedAtMs > idleMs;
+  }
+
+  async #look(): Promise<void> {
+    const { freeBytes, minFreeBytes, occupants, now } = this.#options;
+    const free = await freeBytes();
+    let needed = 0;
+    for (const occupant of occupants()) if (!this.hasLapsed(occupant)) needed += occupant.bytesMissing;
+    this.#roomBytes = free - minFreeBytes - needed;
+    this.#lookedAtMs = now();
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The durable point: everything placed so far becomes safe, in an order in which a crash between any two steps
+ * loses nothing and publishes nothing twice.
+ *
+ *   1. the bytes are synced                  a crash: they are fetched again
+ *   2. notes on unfinished versions          a crash: as before; the notes never claim more than is on disk
+ *   3. membership is confirmed               a frozen member finds itself none and publishes nothing
+ *   4. the list of what is to be published,
+ *      and its number                        a crash: the next start finishes it
+ *   5. finished files get their names        a crash: the list tells which have theirs already
+ *   6. their receipts are acknowledged       a crash: the next start writes them
+ *   7. what is parked is noted, what was
+ *      given up is removed                   a crash: as before; past the position nothing would tell of either
+ *   8. the position is committed             a crash: the receipts tell that what comes again is done
+ *   9. what is done is cleared away
+ */
+import type { DownloaderConfig } from "../../config/config.ts";
+import type { Group } from "../../kafka/group-consumer.ts";
+import type { Position } from "../../kafka/log-reader.ts";
+import type { GroupLedger } from "../../ledger/group-ledger.ts";
+import { formatStamp } from "../../ledger/store-receipts.ts";
+import type { Disk } from "../../lib/disk.ts";
+import { AgentError } from "../../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Observer } from "../../observe/observer.ts";
+import type { VersionId } from "../../wire/chunk.ts";
+import { formatNote } from "../group/start-positions.ts";
+import type { Partial, PartialNote } from "../store/partial.ts";
+import { type ParkedRange, type Publication, partialName, type Store } from "../store/store.ts";
+import { fieldsOf, nameOf } from "../version-label.ts";
+import { layoutPath, type OutputPaths } from "./output-path.ts";
+import { type Named, nameAll } from "./rename.ts";
+
+/** A complete and verified version. */
+export interface Finished {
+  partial: Partial;
+  checksum: string;
+}
+
+/** All that was placed up to one moment. */
+export interface Snapshot {
+  finished: Finished[];
+  /** Of the unfinished versions that have changed. */
+  notes: PartialNote[];
+  /** Files whose bytes have changed. */
+  changedFiles: string[];
+  /** Versions that were given up. */
+  dropped: Partial[];
+  /** All that is parked, when that has changed. */
+  parked: ParkedRange[] | undefined;
+  positions: Position[];
+}
+
+export interface DurablePointOptions {
+  store: Store;
+  disk: Disk;
+  paths: OutputPaths;
+  config: DownloaderConfig;
+  group: Group;
+  ledger: GroupLedger;
+  topicId: string;
+  log: Log;
+  observer: Observer;
+  now(): number;
+}
+
+/** How long an accepted commit stands for membership: well below the session timeout of 45 s. */
+const membershipMs = 10_000;
+
+export class DurablePoint {
+  readonly #options: DurablePointOptions;
+  readonly #committed = new Map<number, number>();
+  #acceptedAt = Number.NEGATIVE_INFINITY;
+  /** Names of the partials that have a note. */
+  readonly #noted = new Set<string>();
+
+  constructor(options: DurablePointOptions) {
+    this.#options = options;
+  }
+
+  /** These partials have notes from before. */
+  restored(names: readonly string[]): void {
+    for (const name of names) this.#noted.add(name);
+  }
+
+  /** Whether something was read that is not committed. */
+  isBehind(positions: ReadonlyMap<number, number>): boolean {
+    return [...positions].some(([partition, offset]) => this.#committed.get(partition) !== offset);
+  }
+
+  /** Commits where the group begins, so that another member begins at the same place. Throws a `KafkaError`. */
+  async begin(positions: readonly Position[]): Promise<void> {
+    if (positions.length > 0) await this.#commit(positions);
+  }
+
+  /** These partitions are another member's now. */
+  release(partitions: readonly number[]): void {
+    for (const partition of partitions) this.#committed.delete(partition);
+  }
+
+  /**
+   * Returns how many versions can't have their names. Throws what the file system or Kafka throws; nothing that was placed
+   * since the last durable point may then be relied on.
+   */
+  async make(snapshot: Snapshot): Promise<{ failedCount: number }> {
+    const { store, disk } = this.#options;
+    if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
+    await store.writeNotes(snapshot.notes);
+    for (const note of snapshot.notes) this.#noted.add(partialName(note));
+    const { leftOver, failedCount } = await this.#publish(snapshot.finished);
+    // Not sooner: what was parked until now may have been published just before.
+    if (snapshot.parked) await store.writeParked(snapshot.parked);
+    await this.#remove(snapshot.dropped);
+    const moved = snapshot.positions.filter((p) => this.#committed.get(p.partition) !== p.offset);
+    if (moved.length > 0) await this.#commit(moved);
+    await this.#removeNotes(snapshot.finished.map(({ partial }) => partial));
+    await this.#remove(leftOver);
+    return { failedCount };
+  }
+
+  /**
+   * Finishes what a crash may have left between the steps 4 and 6. Returns how many versions that were. Throws what the
+   * file system or Kafka throws.
+   */
+  async finishInterrupted(): Promise<number> {
+    const { store, ledger } = this.#options;
+    const all = await store.publishing();
+    const open = all.filter((publication) => !ledger.isDelivered(publication));
+    // What is written now is not of the snapshot that this list may come from.
+    if (open.length > 0) await store.raiseNumber(store.number + 1);
+    const unnamed = open.filter(({ named }) => named === undefined);
+    const named = open
+      .filter((publication) => publication.named !== undefined)
+      .map((publication): Named => ({ publication, state: "named" }));
+    // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
+    await this.#settleAll([...named, ...(await nameAll(this.#options, unnamed, true))]);
+    if (all.length > 0) await store.writePublishing([]);
+    return open.length;
+  }
+
+  /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
+  async #publish(finished: readonly Finished[]): Promise<{ failedCount: number; leftOver: Partial[] }> {
+    const { store, ledger } = this.#options;
+    await this.#recallForgotten(finished);
+    const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
+    if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
+    const publications: Publication[] = [];
+    for (const version of timely) publications.push(await this.#publication(version));
+    // Before the list speaks of them.
+    await store.syncNames();
+    // Before the list, too: what is on it the next session publishes in any case.
+    await this.#confirmMembership();
+    await store.writePublishing(publications);
+    const results = await nameAll(this.#options, publications);
+    const lost = results.find((named) => named.state === "missing");
+    if (lost)
+      throw new AgentError(
+        `${store.partialPath(lost.publication)} was removed by another program`,
+        "retryable",
+      );
+    await this.#settleAll(results);
+    await store.writePublishing([]);
+    const named = new Set(
+      results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
+    );
+    const leftOver = finished.map(({ partial }) => partial).filter(({ id }) => !named.has(partialName(id)));
+    return { failedCount: results.length - named.size, leftOver };
+  }
+
+  /** What would replace something is looked up first, where what is delivered may be forgotten: that may be newer. */
+  async #recallForgotten(finished: readonly Finished[]): Promise<void> {
+    const { ledger, paths, disk, config } = this.#options;
+    const replacing: VersionId[] = [];
+    for (const { partial } of finished) {
+      if (partial.id.version > ledger.floor) continue;
+      const target = paths.native(layoutPath(config.layout, partial.id));
+      if (await disk.look(target).catch(() => undefined)) replacing.push(partial.id);
+    }
+    await ledger.recall(replacing);
+  }
+
+  async #publication({ partial, checksum }: Finished): Promise<Publication> {
+    const { config, disk, ledger } = this.#options;
+    const target = layoutPath(config.layout, partial.id);
+    const keeps = config.onChange === "keep-both" ? (ledger.newestStored(partial.id) ?? 0) : undefined;
+    const inode = (await disk.look(partial.file))?.inode;
+    return {
+      ...partial.id,
+      size: partial.size,
+      mtime: String(partial.mtime),
+      checksum,
+      partial: partialName(partial.id),
+      target,
+      keeps,
+      inode,
+    };
+  }
+
+  /**
+   * When the brokers refuse the receipts, they are owed however long that lasts: also if somebody takes the files out of the
+   * output meanwhile, or the agent is started again.
+   */
+  async #settleAll(results: readonly Named[]): Promise<void> {
+    try {
+      await Promise.all(results.map((named) => this.#settle(named)));
+    } catch (error) {
+      // What can't have its name is found again by its partial.
+      const owed = results.filter(({ state }) => state === "named").map(({ publication }) => publication);
+      await this.#options.store.writePublishing(owed.map((publication) => ({ ...publication, named: 1 })));
+      throw error;
+    }
+  }
+
+  /** The receipt of a version that has its name, or can't have it, and the log line. */
+  async #settle(named: Named): Promise<void> {
+    const { ledger, log, observer, store } = this.#options;
+    const { publication } = named;
+    const name = nameOf(publication);
+    const fields = fieldsOf(publication);
+    if (named.state === "unstorable") {
+      await ledger.writeFailed(publication, named.reason);
+      log.error(`${name}: failed: ${named.reason}`, fields);
+      observer.failed("failed", name, named.reason);
+    }
+    if (named.state !== "named") return;
+    const content = { ...publication, by: formatStamp({ store: store.id, number: store.number }) };
+    await ledger.writeDelivered(publication, content, ledger.newestDelivered(publication));
+    const [algorithm, digest] = publication.checksum.split(":");
+    log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, {
+      ...fields,
+      bytes: publication.size,
+      checksum: publication.checksum,
+    });
+    observer.done("delivered", name);
+    leaveGarbage(garbageOf.publication);
+  }
+
+  /** A member that was frozen for longer than the session finds out here, before it publishes. */
+  async #confirmMembership(): Promise<void> {
+    if (this.#options.now() - this.#acceptedAt <= membershipMs) return;
+    await this.#commit([...this.#committed].map(([partition, offset]) => ({ partition, offset })));
+  }
+
+  async #commit(positions: readonly Position[]): Promise<void> {
+    const { group, store, topicId } = this.#options;
+    if (positions.length === 0) return;
+    // Not when the answer was heard: the agent may have been frozen since it was given.
+    const askedAt = this.#options.now();
+    await group.commit(positions, formatNote({ store: store.name, topic: topicId }));
+    this.#acceptedAt = askedAt;
+    for (const { partition, offset } of positions) this.#committed.set(partition, offset);
+  }
+
+  async #remove(partials: readonly Partial[]): Promise<void> {
+    await this.#removeNotes(partials);
+    for (const partial of partials) await partial.drop();
+  }
+
+  async #removeNotes(partials: readonly Partial[]): Promise<void> {
+    for (const { id } of partials) {
+      if (this.#noted.delete(partialName(id))) await this.#options.store.removeNote(id);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+/** Giving verified versions their names below the output, many with one sync of the folders they went to. */
+import type { Disk } from "../../lib/disk.ts";
+import { AgentError, codeOf } from "../../lib/errors.ts";
+import { pathToBytes } from "../../wire/path.ts";
+import type { Publication, Store } from "../store/store.ts";
+import { keepPrevious } from "./keep-previous.ts";
+import { invalidName, type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
+
+/** What became of a version: it has its name, it can't have it, or its bytes are gone. */
+export type Named =
+  | { publication: Publication; state: "named" }
+  | { publication: Publication; state: "unstorable"; reason: string }
+  | { publication: Publication; state: "missing" };
+
+export interface PublishOptions {
+  store: Store;
+  paths: OutputPaths;
+  disk: Disk;
+}
+
+/**
+ * Renames each partial to its name and makes that durable. Throws what the file system throws.
+ *
+ * @param interrupted a crash may have come between: what stands there already may be the version itself
+ */
+export async function nameAll(
+  options: PublishOptions,
+  publications: readonly Publication[],
+  interrupted = false,
+): Promise<Named[]> {
+  const { paths, disk } = options;
+  // Folders may have been replaced by links since the last time.
+  paths.forget();
+  const changed = new Set<string>();
+  const results: Named[] = [];
+  for (const publication of publications) {
+    const named = await nameOne(options, publication, changed);
+    const done = named.state === "missing" && interrupted && (await hasItsName(options, publication));
+    if (done) {
+      for (const folder of await paths.makeFolders(publication.target)) changed.add(folder);
+      changed.add(folderOf(publication.target));
+    }
+    results.push(done ? { publication, state: "named" } : named);
+  }
+  if (changed.size > 0) await disk.sync([...changed].map((folder) => paths.native(folder)));
+  return results;
+}
+
+async function nameOne(
+  options: PublishOptions,
+  publication: Publication,
+  changed: Set<string>,
+): Promise<Named> {
+  const { store, paths, disk } = options;
+  const { target } = publication;
+  const partial = store.partialPath(publication);
+  try {
+    if (!(await disk.look(partial))) return { publication, state: "missing" };
+    if (store.foldsCase) await refuseOtherCase(options, target);
+    for (const folder of await paths.makeFolders(target)) changed.add(folder);
+    if (publication.keeps !== undefined) await keepPrevious(options, publication, publication.keeps);
+    await disk.rename(partial, paths.native(target));
+    changed.add(folderOf(target));
+    return { publication, state: "named" };
+  } catch (error) {
+    const problem = unstorable(error) ?? (await refusedName(options, publication, error));
+    if (!problem) throw error;
+    // What goes for the output as a whole is waited out; what goes for this name is this version's end.
+    if (!(await disk.mayChange(`${store.output}/.`)))
+      throw new AgentError(`output ${store.output} can't be written to`, "retryable", error);
+    return { publication, state: "unstorable", reason: problem.message };
+  }
+}
+
+/**
+ * exFAT's driver in user space says of a character that it can't hold that nothing is there. That is what it means when the
+ * version's bytes are there, and its folder is, or can't be made; else somebody has removed one of them.
+ */
+async function refusedName(
+  { store, paths, disk }: PublishOptions,
+  publication: Publication,
+  error: unknown,
+): Promise<UnstorableError | undefined> {
+  if (codeOf(error) !== "ENOENT") return undefined;
+  paths.forget();
+  const wasThere = await disk.look(paths.native(folderOf(publication.target)));
+  const refused = await paths.makeFolders(publication.target).then(
+    () => wasThere !== undefined,
+    (again: unknown) => codeOf(again) === "ENOENT",
+  );
+  const isWhole = (await disk.look(store.partialPath(publication))) !== undefined;
+  return refused && isWhole ? invalidName(error) : undefined;
+}
+
+/** Where names that differ only in case are one, a rename would replace another path's file. */
+async function refuseOtherCase({ paths, disk }: PublishOptions, target: string): Promise<void> {
+  const segments = target.split("/");
+  for (const [depth, segment] of segments.entries()) {
+    const folder = segments.slice(0, depth).join("/");
+    if (!(await disk.look(paths.native(segments.slice(0, depth + 1).join("/"))))) return;
+    const names = await disk.list(paths.native(folder));
+    if (!names.includes(pathToBytes(segment).toString("utf8")))
+      throw new UnstorableError("the destination has a name that differs only in case");
+  }
+}
+
+/** Whether it was renamed before a crash: then its file stands there, and its partial does not. */
+export async function hasItsName(
+  { paths, disk }: Pick<PublishOptions, "paths" | "disk">,
+  publication: Publication,
+): Promise<boolean> {
+  const found = await disk.look(paths.native(publication.target));
+  return found?.kind === "file" && found.size === publication.size && found.inode === publication.inode;
+}
+
+function folderOf(path: string): string {
+  return path.split("/").slice(0, -1).join("/");
+}

@@ -1,0 +1,77 @@
+/**
+ * What the ledger says was sent to where the log ends before: a broker that was chosen leader without having all has cut the log's
+ * tail off, or the entry is a stranger's. It is not on its way, though it is ahead of what is read: nothing may come there ever.
+ */
+import type { Group } from "../../kafka/group-consumer.ts";
+import type { Sent } from "../../ledger/unsettled.ts";
+import { chunkKey } from "../../wire/chunk.ts";
+
+export interface BeyondEndOptions {
+  group: Pick<Group, "bounds">;
+  topic: { readonly id: string };
+  /** The next offset to read, of each partition that this member has. */
+  positions: ReadonlyMap<number, number>;
+  /** The monotonic clock, milliseconds. */
+  now(): number;
+}
+
+/** So long something is ahead of a position that does not move until the brokers are asked, and between two times. */
+const patienceMs = 5000;
+
+type Standing = Map<number, { position: number; sinceMs: number }>;
+type Found = Map<string, { offset: number; end: number }>;
+
+export class BeyondEnd {
+  readonly #options: BeyondEndOptions;
+  /** Partitions of which something is ahead: where they were read up to, and since when. */
+  #standing: Standing = new Map();
+  /** The offset that was found beyond the end, by file, and that end. */
+  #found: Found = new Map();
+
+  constructor(options: BeyondEndOptions) {
+    this.#options = options;
+  }
+
+  /** Asks the brokers if it is time to. Throws a `KafkaError`. */
+  async look(unsettled: Iterable<Sent>): Promise<void> {
+    const { group, positions, now } = this.#options;
+    const ahead = Map.groupBy(this.#ahead(unsettled), ({ partition }) => partition);
+    const standing: Standing = new Map();
+    const found: Found = new Map();
+    for (const [partition, versions] of ahead) {
+      const position = positions.get(partition) ?? 0;
+      const before = this.#standing.get(partition);
+      let sinceMs = before?.position === position ? before.sinceMs : now();
+      // Asked after the entries were read: what they rightly name is in the log by then.
+      const isDue = now() - sinceMs >= patienceMs;
+      const end = isDue ? (await group.bounds(partition)).high : Number.POSITIVE_INFINITY;
+      if (isDue) sinceMs = now();
+      standing.set(partition, { position, sinceMs });
+      for (const sent of versions) {
+        const known = this.endOf(sent);
+        const isBeyond = position >= end && sent.offset >= end;
+        if (isBeyond || known !== undefined)
+          found.set(chunkKey(sent), { offset: sent.offset, end: isBeyond ? end : (known ?? end) });
+      }
+    }
+    this.#standing = standing;
+    this.#found = found;
+  }
+
+  /** The end of the log that the version was found beyond. */
+  endOf(sent: Sent): number | undefined {
+    if (this.#found.size === 0) return undefined;
+    const found = this.#found.get(chunkKey(sent));
+    return found?.offset === sent.offset ? found.end : undefined;
+  }
+
+  *#ahead(unsettled: Iterable<Sent>): Generator<Sent> {
+    const { positions, topic } = this.#options;
+    for (const sent of unsettled)
+      if (
+        sent.topic === topic.id &&
+        (positions.get(sent.partition) ?? Number.POSITIVE_INFINITY) <= sent.offset
+      )
+        yield sent;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Entries of the ledger that are owed, but on which no other work waits: when the brokers refuse them (a right that was
+ * taken away) the session goes on, /readyz says so, and whoever wants to write tries again at a later look.
+ */
+import type { AgentError } from "../../lib/errors.ts";
+import { isPermanent } from "../../lib/retry.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Trouble } from "../../observe/troubles.ts";
+
+export interface LedgerWriteOptions {
+  log: Log;
+  /** What is refused ends the session then. */
+  once: boolean;
+  /** The monotonic clock, milliseconds. */
+  now(): number;
+}
+
+const what = "writing to the ledger";
+/** So long nothing is tried after a refusal. */
+const pauseMs = 5000;
+
+export class LedgerWrites {
+  readonly #options: LedgerWriteOptions;
+  #trouble: Trouble | undefined;
+  #untilMs = 0;
+  #isWanted = false;
+
+  constructor(options: LedgerWriteOptions) {
+    this.#options = options;
+  }
+
+  /** Returns whether it is written. Throws what is no refusal. */
+  async attempt(write: () => Promise<void>): Promise<boolean> {
+    const { once, now } = this.#options;
+    this.#isWanted = true;
+    if (this.#trouble && now() < this.#untilMs) return false;
+    try {
+      await write();
+    } catch (error) {
+      if (once || !isPermanent(error)) throw error;
+      this.#refused((error as AgentError).message);
+      return false;
+    }
+    this.#end(`${what}: works again`);
+    return true;
+  }
+
+  /** A look is over: what nobody wants to write any more is no trouble. */
+  looked(): void {
+    if (!this.#isWanted) this.#end();
+    this.#isWanted = false;
+  }
+
+  /** The session ends. */
+  close(): void {
+    this.#end();
+  }
+
+  #refused(reason: string): void {
+    const { log, now } = this.#options;
+    this.#untilMs = now() + pauseMs;
+    if (reason !== this.#trouble?.reason) log.warn(`${what}: ${reason}; trying again until it works`);
+    this.#trouble ??= log.troubles.begin(what, reason);
+    this.#trouble.reason = reason;
+  }
+
+  #end(line?: string): void {
+    if (!this.#trouble) return;
+    if (line !== undefined) this.#options.log.info(line);
+    this.#options.log.troubles.end(this.#trouble);
+    this.#trouble = undefined;
+  }
+}

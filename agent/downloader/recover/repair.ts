@@ -1,0 +1,305 @@
+/**
+ * What was sent and never arrived whole, whatever swallowed it: expired retention, a corrupt chunk, a topic made again,
+ * deleted partials, another member's disk. Found by comparing what the ledger knows as sent with what this member has
+ * read past; got back in one order: from the log, then from its uploader by ranges, and if neither has it, or its uploader
+ * has not answered for `give_up`, it is failed, with the reason.
+ *
+ * An attempt at a version lives until the version is settled, or another member's: however long it is read, verified or
+ * waited for, the log is read for it once, and its uploader is asked a bounded number of times for what it has answered.
+ */
+import { nameSome } from "../../ledger/group-follower.ts";
+import type { GroupLedger } from "../../ledger/group-ledger.ts";
+import { notAnswered } from "../../ledger/silence.ts";
+import type { Sent } from "../../ledger/unsettled.ts";
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { union } from "../../wire/byte-ranges.ts";
+import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { partitionOf } from "../../wire/numbers.ts";
+import type { Assembly } from "../place/assembly.ts";
+import { fieldsOf, nameOf } from "../version-label.ts";
+import { BeyondEnd, type BeyondEndOptions } from "./beyond-end.ts";
+import type { LedgerWrites } from "./ledger-writes.ts";
+import type { RereadRequests } from "./reread-requests.ts";
+import { type Kind, UploaderLines } from "./uploader-lines.ts";
+
+type AssemblyToRepair = Pick<
+  Assembly,
+  | "dropStale"
+  | "giveUp"
+  | "hasRoomFor"
+  | "isNewer"
+  | "isOwed"
+  | "isWhole"
+  | "missingOf"
+  | "needsRoom"
+  | "placedAtMs"
+  | "retry"
+  | "writeOwed"
+>;
+
+export interface RepairOptions {
+  ledger: GroupLedger;
+  group: BeyondEndOptions["group"];
+  assembly: AssemblyToRepair;
+  rereads: Pick<RereadRequests, "readSent" | "isReading">;
+  topic: { readonly id: string; readonly partitions: number };
+  /** The next offset to read, of each partition that this member has. */
+  positions: ReadonlyMap<number, number>;
+  log: Log;
+  observer: Observer;
+  /** Of what may be refused and is owed then. */
+  writes: LedgerWrites;
+  /** An uploader that has not answered for so long: what it owes has failed, until it writes something. */
+  giveUpMs: number;
+  /** The monotonic clock, milliseconds. */
+  now(): number;
+}
+
+/** How far the repair of one version has come. */
+interface Attempt {
+  id: VersionId;
+  step: "noticed" | "read" | "asked";
+  /** Whether it was missing at the last look, too. */
+  wasMissing: boolean;
+  asks: number;
+  /** Where the version was when it was asked for; the answer is elsewhere. */
+  askedAt: string;
+  /** By the monotonic clock. */
+  askedAtMs: number;
+}
+
+/** What a version that is not settled waits for. */
+type State = "elsewhere" | "on its way" | "missing";
+
+const maxAsks = 3;
+/** A request without an answer may have got lost: an uploader remembers only so many until its next start. */
+const repeatMs = 3600_000;
+/** So often at least an uploader is asked before it is taken for gone. */
+const asksBeforeGivingUp = 4;
+/** More gaps than this are asked for as one range: a request has to fit a record. */
+const maxRanges = 1000;
+/** Uploaders that are told one by one. */
+const maxNamed = 10;
+/** Admission is promised for so long to what was asked for and does not come. */
+const promiseMs = 60_000;
+
+const readAgain: Kind = { level: "info", others: "are read again from the log" };
+const askedFor: Kind = { level: "warn", others: "are asked for" };
+const lost: Kind = { level: "error", others: "have failed: see /api/status and the ledger" };
+
+export class Repair {
+  readonly #options: RepairOptions;
+  readonly #lines: UploaderLines;
+  readonly #beyondEnd: BeyondEnd;
+  readonly #attempts = new Map<string, Attempt>();
+  /** What only waits for room, as of the last look. */
+  #waiting: ReadonlySet<string> = new Set();
+  #failedCount = 0;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+    this.#lines = new UploaderLines(options.log, options.now);
+    this.#beyondEnd = new BeyondEnd(options);
+  }
+
+  /** Versions that are asked for and have not come yet. */
+  *needed(): Generator<Sent> {
+    for (const sent of this.#missing()) if (this.#attempts.get(chunkKey(sent))?.step === "asked") yield sent;
+  }
+
+  /** Versions that nobody has any more. */
+  get failedCount(): number {
+    return this.#failedCount;
+  }
+
+  /** Whether something is missing for which not everything was tried that can be tried here. */
+  get isTrying(): boolean {
+    for (const sent of this.#missing()) {
+      if (this.#waiting.has(chunkKey(sent))) continue;
+      const attempt = this.#attempts.get(chunkKey(sent));
+      if (attempt?.id.version !== sent.version || attempt.step !== "asked") return true;
+    }
+    return false;
+  }
+
+  /** What files wait for, as of the last look; for people. */
+  waits(): string[] {
+    const asked = new Map<string, number>();
+    let readCount = 0;
+    for (const { id, step } of this.#attempts.values()) {
+      if (step === "asked") asked.set(id.uploader, (asked.get(id.uploader) ?? 0) + 1);
+      else readCount++;
+    }
+    const most = [...asked].sort(([, a], [, b]) => b - a);
+    const lines = most
+      .slice(0, maxNamed)
+      .map(([name, count]) => `${count} files wait for their uploader ${name}`);
+    const others = most.slice(maxNamed).reduce((sum, [, count]) => sum + count, 0);
+    if (others > 0) lines.push(`${others} files wait for ${most.length - maxNamed} other uploaders`);
+    if (readCount > 0) lines.push(`${readCount} files are looked for in the log`);
+    const overflowing = [...this.#options.ledger.overflowing()];
+    if (overflowing.length > 0)
+      lines.push(`more files of ${nameSome(overflowing)} are missing than are worked on at a time`);
+    return lines;
+  }
+
+  /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
+  async check(): Promise<void> {
+    const { ledger, assembly } = this.#options;
+    assembly.dropStale();
+    await assembly.writeOwed();
+    // What is not known yet is not settled.
+    if (!ledger.isComplete) return;
+    await this.#beyondEnd.look(ledger.unsettled());
+    const seen = new Set<string>();
+    const steps: Promise<void>[] = [];
+    const waiting = new Set<string>();
+    let promisedBytes = 0;
+    for (const sent of [...ledger.unsettled()]) {
+      const key = chunkKey(sent);
+      leaveGarbage(garbageOf.keyCharacter * key.length);
+      const state = this.#stateOf(sent);
+      if (state === "elsewhere") continue;
+      seen.add(key);
+      const known = this.#attempts.get(key);
+      if (known) known.wasMissing &&= state === "missing";
+      if (state === "on its way") continue;
+      const neededBytes = assembly.needsRoom(sent);
+      if (!(await assembly.hasRoomFor(sent, neededBytes, promisedBytes))) {
+        // Whatever was tried before is to be tried again, once there is room.
+        this.#attempts.delete(key);
+        waiting.add(key);
+        continue;
+      }
+      const attempt = known?.id.version === sent.version ? known : begin(sent);
+      this.#attempts.set(key, attempt);
+      if (this.#mayCome(sent, attempt)) promisedBytes += neededBytes;
+      // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
+      if (attempt.wasMissing) steps.push(this.#goOn(sent, attempt));
+      attempt.wasMissing = true;
+    }
+    // Side by side: of a topic that was made again there are thousands.
+    await Promise.all(steps);
+    this.#endAttempts(seen);
+    this.#waiting = waiting;
+    this.#lines.flush();
+    await this.tidy();
+    this.#options.writes.looked();
+  }
+
+  /** See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has. */
+  async tidy(): Promise<void> {
+    const { ledger, positions, topic } = this.#options;
+    const isOurs = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
+    if (ledger.hasMoot) await this.#options.writes.attempt(() => ledger.tidy(isOurs));
+  }
+
+  /** Writes the counts of lines that were held back. */
+  end(): void {
+    this.#lines.flush(true);
+    this.#options.writes.close();
+  }
+
+  #endAttempts(alive: ReadonlySet<string>): void {
+    const { ledger, observer } = this.#options;
+    for (const [key, { id, step }] of this.#attempts) {
+      if (alive.has(key)) continue;
+      this.#attempts.delete(key);
+      if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
+        observer.metrics.recovery("needs");
+    }
+  }
+
+  /** What this member has read past, and has not got whole. */
+  *#missing(): Generator<Sent> {
+    for (const sent of this.#options.ledger.unsettled()) if (this.#stateOf(sent) === "missing") yield sent;
+  }
+
+  #stateOf(sent: Sent): State {
+    const { assembly, rereads, topic, positions } = this.#options;
+    const isOfThisTopic = sent.topic === topic.id;
+    // What was in a topic that is no more is shared out by where it was.
+    const position = positions.get(isOfThisTopic ? sent.partition : sent.partition % topic.partitions);
+    if (position === undefined || assembly.isNewer(sent)) return "elsewhere";
+    const isAhead = isOfThisTopic && position <= sent.offset && this.#beyondEnd.endOf(sent) === undefined;
+    return isAhead || assembly.isWhole(sent) || assembly.isOwed(sent) || rereads.isReading(sent)
+      ? "on its way"
+      : "missing";
+  }
+
+  /** Whether room is to be kept for it: not for what its uploader was asked for and does not send. */
+  #mayCome(sent: Sent, attempt: Attempt): boolean {
+    return attempt.step !== "asked" || this.#options.now() - this.#heardAtMs(sent, attempt) < promiseMs;
+  }
+
+  /** An answer may take days on a slow link; as long as something of it comes, it is on its way. */
+  #heardAtMs(sent: Sent, { askedAtMs }: Attempt): number {
+    return Math.max(askedAtMs, this.#options.assembly.placedAtMs(sent));
+  }
+
+  async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
+    if (attempt.step === "noticed") {
+      this.#options.assembly.retry(sent);
+      const answer = this.#options.rereads.readSent(sent, this.#beyondEnd.endOf(sent));
+      if (answer === "later") return;
+      attempt.step = "read";
+      if (answer === "reading") {
+        const what = `${nameOf(sent)}: not all of it has arrived: it is read again from the log`;
+        return this.#lines.say(readAgain, sent.uploader, what, fieldsOf(sent));
+      }
+    }
+    if (sent.gone)
+      return this.#fail(sent, "its uploader no longer has it, and the topic does not hold all of it");
+    await this.#ask(sent, attempt);
+  }
+
+  async #ask(sent: Sent, attempt: Attempt): Promise<void> {
+    const { assembly, ledger, observer, now, giveUpMs } = this.#options;
+    const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
+    const isAnswered = attempt.askedAt !== place;
+    if (attempt.step === "asked" && !isAnswered && (await this.#failUnanswered(sent))) return;
+    // Another member may have taken the request back, as far as it knew.
+    const patienceMs = Math.min(repeatMs, giveUpMs / asksBeforeGivingUp);
+    const mayBeLost = now() - this.#heardAtMs(sent, attempt) >= patienceMs || !ledger.isAsked(sent);
+    if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
+    if (isAnswered && attempt.asks >= maxAsks)
+      return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
+    const ranges = union(assembly.missingOf(sent), maxRanges);
+    if (!(await this.#options.writes.attempt(() => ledger.writeNeeds(sent, ranges)))) return;
+    attempt.step = "asked";
+    attempt.askedAt = place;
+    attempt.askedAtMs = now();
+    if (isAnswered) attempt.asks++;
+    const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+    const what = `${nameOf(sent)}: ${bytes} bytes are not in the log: asking its uploader to send them again`;
+    this.#lines.say(askedFor, sent.uploader, what, { ...fieldsOf(sent), bytes });
+    observer.metrics.needs();
+  }
+
+  /** Returns whether its uploader has not answered for too long. */
+  async #failUnanswered(sent: Sent): Promise<boolean> {
+    const silence = this.#options.ledger.silenceOf(sent);
+    if (!silence || silence.lastsMs < this.#options.giveUpMs) return false;
+    const since = new Date(silence.sinceMs).toISOString();
+    await this.#fail(
+      sent,
+      `${notAnswered} ${since}: its uploader may be gone; what it owes comes back with it`,
+    );
+    return true;
+  }
+
+  async #fail(sent: Sent, reason: string): Promise<void> {
+    const { assembly, ledger, observer } = this.#options;
+    if (!(await this.#options.writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
+    this.#failedCount++;
+    observer.failed("failed", nameOf(sent), reason);
+    this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
+    assembly.giveUp(sent);
+  }
+}
+
+function begin(id: VersionId): Attempt {
+  return { id, step: "noticed", wasMissing: false, asks: 0, askedAt: "", askedAtMs: 0 };
+}

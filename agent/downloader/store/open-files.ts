@@ -1,0 +1,71 @@
+/** Open handles for writing partials, a bounded number: a thousand stalled files must not take a thousand. */
+import type { Disk, DiskFile } from "../../lib/disk.ts";
+import { ReadBuffers } from "./read-buffers.ts";
+
+const maxOpen = 64;
+
+interface OpenFile {
+  handle: Promise<DiskFile>;
+  users: number;
+}
+
+export class OpenFiles {
+  readonly disk: Disk;
+  /** For reading them back. */
+  readonly buffers = new ReadBuffers();
+  /** In the order of their last use. */
+  readonly #files = new Map<string, OpenFile>();
+
+  constructor(disk: Disk) {
+    this.disk = disk;
+  }
+
+  /**
+   * Calls `use` with an open handle, made when needed.
+   *
+   * @param make whether the file is made if it is missing
+   */
+  async with<T>(path: string, make: boolean, use: (handle: DiskFile) => Promise<T>): Promise<T> {
+    const file = this.#files.get(path) ?? { handle: this.disk.open(path, make), users: 0 };
+    this.#files.delete(path);
+    this.#files.set(path, file);
+    file.users++;
+    try {
+      return await use(await file.handle);
+    } catch (error) {
+      // Not left to the collector: the runtime ends the process when it finds an open handle.
+      if (file.users === 1) {
+        this.#files.delete(path);
+        await closeQuietly(file);
+      }
+      throw error;
+    } finally {
+      file.users--;
+      await this.#closeSurplus();
+    }
+  }
+
+  /** Closes the file if it is open. It must not be in use. */
+  async close(path: string): Promise<void> {
+    const file = this.#files.get(path);
+    if (!file) return;
+    this.#files.delete(path);
+    await closeQuietly(file);
+  }
+
+  async closeAll(): Promise<void> {
+    for (const path of [...this.#files.keys()]) await this.close(path);
+  }
+
+  async #closeSurplus(): Promise<void> {
+    if (this.#files.size <= maxOpen) return;
+    for (const [path, file] of this.#files) {
+      if (file.users === 0) return this.close(path);
+    }
+  }
+}
+
+/** What was written is synced elsewhere; whoever opened or wrote it has seen what failed. */
+async function closeQuietly(file: OpenFile): Promise<void> {
+  await file.handle.then((handle) => handle.close()).catch(() => undefined);
+}

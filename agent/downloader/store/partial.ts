@@ -1,0 +1,248 @@
+/**
+ * One version being put together: the file itself, growing at its final size on its final device. Chunks are
+ * written where they belong in any order; a running checksum follows the part that has no gap, from the chunks as
+ * they pass, or from the file where they came early or before a restart.
+ */
+import type { DiskFile } from "../../lib/disk.ts";
+import { AgentError, codeOf } from "../../lib/errors.ts";
+import type { Algorithm, Chunk, From, VersionId } from "../../wire/chunk.ts";
+import { Coverage, type Interval } from "../place/coverage.ts";
+import type { OpenFiles } from "./open-files.ts";
+import { runsOf } from "./zero-runs.ts";
+
+/** What is kept of an unfinished version beside its bytes. */
+export interface PartialNote extends VersionId {
+  size: number;
+  /** Nanoseconds since 1970, as text. */
+  mtime: string;
+  from?: From | undefined;
+  algorithm: Algorithm;
+  checksum?: string | undefined;
+  coverage: Interval[];
+}
+
+/** What a chunk did to the version. */
+export interface Placed {
+  first: boolean;
+  /** It was the last byte that was missing. */
+  final: boolean;
+  /** Bytes that are there now. */
+  totalBytes: number;
+}
+
+/** The disk does not give back what was written to it. */
+export class UnreadableError extends AgentError {
+  constructor(message: string, cause?: unknown) {
+    super(message, "retryable", cause);
+    this.name = "UnreadableError";
+  }
+}
+
+/** A version without its name: as it was measured, sixty thousand of them. */
+const baseBytes = 3200;
+/** So many parts of a file may be there with gaps between them. */
+const maxIntervals = 1000;
+
+export class Partial {
+  readonly id: VersionId;
+  readonly size: number;
+  readonly mtime: bigint;
+  readonly from: From | undefined;
+  readonly #algorithm: Algorithm;
+  /** Where its bytes are. */
+  readonly file: string;
+  /** Known once the last chunk was seen. */
+  checksum: string | undefined;
+  readonly #files: OpenFiles;
+  readonly #coverage: Coverage;
+  readonly #hasher: Bun.CryptoHasher;
+  #hashedTo = 0;
+  #hashing: Promise<void> | undefined;
+  #stopped = false;
+  /** Chunks of one version are placed one after the other. */
+  #placing: Promise<unknown> = Promise.resolve();
+
+  /** When it was written to last, by the monotonic clock. */
+  placedAtMs = 0;
+
+  constructor(note: PartialNote, file: string, files: OpenFiles) {
+    this.id = { uploader: note.uploader, path: note.path, version: note.version };
+    this.size = note.size;
+    this.mtime = BigInt(note.mtime);
+    this.from = note.from;
+    this.#algorithm = note.algorithm;
+    this.#hasher = new Bun.CryptoHasher(note.algorithm);
+    this.checksum = note.checksum;
+    this.file = file;
+    this.#files = files;
+    this.#coverage = new Coverage(note.coverage);
+  }
+
+  get complete(): boolean {
+    return this.checksum !== undefined && this.#coverage.prefix === this.size;
+  }
+
+  /** What is missing; nothing also when it is only the mark on the last chunk. */
+  get missing(): Interval[] {
+    return this.#coverage.missing(0, this.size);
+  }
+
+  /** Whether something is missing before what is there: it was read before a restart, or never came. */
+  get hasHole(): boolean {
+    const ranges = this.missing;
+    const first = ranges[0];
+    return first !== undefined && (ranges.length > 1 || first[1] < this.size || this.checksum !== undefined);
+  }
+
+  get placedBytes(): number {
+    return this.#coverage.total;
+  }
+
+  /** About, with all that hangs on it. */
+  get memoryBytes(): number {
+    const { uploader, path } = this.id;
+    const places = this.from?.offsets.length ?? 0;
+    return (
+      baseBytes + 4 * (uploader.length + path.length) + 100 * (places + this.#coverage.intervals().length)
+    );
+  }
+
+  get bytesMissing(): number {
+    return this.size - this.#coverage.total;
+  }
+
+  note(): PartialNote {
+    return {
+      ...this.id,
+      size: this.size,
+      mtime: String(this.mtime),
+      from: this.from,
+      algorithm: this.#algorithm,
+      checksum: this.checksum,
+      coverage: [...this.#coverage.intervals()],
+    };
+  }
+
+  /** Whether the chunk would change anything; not where it would leave too many gaps: read in order none is left. */
+  wants(chunk: Chunk): boolean {
+    if (this.#coverage.intervals().length >= maxIntervals && this.#isApart(chunk)) return false;
+    const gaps = this.#coverage.missing(chunk.offset, chunk.offset + chunk.value.length);
+    return gaps.length > 0 || (chunk.checksum !== undefined && this.checksum === undefined);
+  }
+
+  /** Whether it touches nothing of what is there. */
+  #isApart({ offset, value }: Chunk): boolean {
+    const [from, to] = [offset - 1, offset + value.length + 1];
+    const [gap] = this.#coverage.missing(from, to);
+    return offset > 0 && gap?.[0] === from && gap[1] === to;
+  }
+
+  /** Writes a chunk where it belongs. Throws what the file system throws. */
+  place(chunk: Chunk): Promise<Placed> {
+    const placed = this.#placing.then(() => this.#place(chunk));
+    // A failure is the caller's; the next chunk only waits for the end of it.
+    this.#placing = placed.catch(() => undefined);
+    return placed;
+  }
+
+  /** The checksum of the bytes on disk, once the version is complete. Throws what the file system throws. */
+  async computedChecksum(): Promise<string> {
+    await this.#placing;
+    await this.#hashing;
+    this.#followPrefix();
+    await this.#hashing;
+    return `${this.#algorithm}:${this.#hasher.copy().digest("hex")}`;
+  }
+
+  /**
+   * Gives the complete file its times and mode, and closes it. Throws what the file system throws.
+   *
+   * @param keepMtime whether it gets the source's modification time
+   */
+  async prepare(mode: number, keepMtime: boolean): Promise<void> {
+    await this.#files.with(this.file, false, (handle) => handle.chmod(mode));
+    await this.#files.close(this.file);
+    if (keepMtime) await this.#files.disk.setModificationTime(this.file, this.mtime);
+  }
+
+  /** Ends the reading back; the version is given up here. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Removes the bytes. */
+  async drop(): Promise<void> {
+    this.stop();
+    await this.#placing;
+    await this.#hashing?.catch(() => undefined);
+    await this.#files.close(this.file);
+    await this.#files.disk.remove(this.file);
+  }
+
+  async #place(chunk: Chunk): Promise<Placed> {
+    const end = chunk.offset + chunk.value.length;
+    const first = this.#coverage.total === 0;
+    const wasComplete = this.complete;
+    // Bytes that are there are never written again: what the running checksum has seen stays what is published.
+    const gaps = this.#coverage.missing(chunk.offset, end);
+    // Made once: if something removes it later, what was written is gone, and a new file would have holes.
+    const written = this.#files.with(this.file, first, async (handle) => {
+      for (const [from, to] of gaps) await this.#write(handle, chunk, from, to);
+    });
+    // In the meantime: the write is another thread's work.
+    if (gaps.length === 1 && gaps[0]?.[0] === chunk.offset && gaps[0][1] === end) this.#hashPassing(chunk);
+    await written;
+    if (chunk.checksum !== undefined) this.checksum = chunk.checksum;
+    this.#coverage.add(chunk.offset, end);
+    this.#followPrefix();
+    return { first, final: this.complete && !wasComplete, totalBytes: this.#coverage.total };
+  }
+
+  /** What is missing of a chunk; many zeros at the end of what is there become a hole. */
+  async #write(handle: DiskFile, chunk: Chunk, from: number, to: number): Promise<void> {
+    const bytes = chunk.value.subarray(from - chunk.offset, to - chunk.offset);
+    for (const run of runsOf(bytes, from)) {
+      if (run.isZero && (await handle.extend(run.from, run.to))) continue;
+      await handle.write(bytes.subarray(run.from - from, run.to - from), run.from);
+    }
+  }
+
+  #hashPassing(chunk: Chunk): void {
+    if (chunk.offset !== this.#hashedTo || this.#hashing) return;
+    this.#hasher.update(chunk.value);
+    this.#hashedTo += chunk.value.length;
+  }
+
+  /** Starts reading back what the running checksum has missed, unless that is under way. */
+  #followPrefix(): void {
+    if (this.#hashing || this.#hashedTo >= this.#coverage.prefix) return;
+    const hashing = this.#hashFromFile().finally(() => {
+      this.#hashing = undefined;
+    });
+    this.#hashing = hashing;
+    // Whoever needs the checksum awaits it and gets the failure; nobody may be waiting yet.
+    hashing.catch(() => undefined);
+  }
+
+  /** Hashes what is on disk, as far as there is no gap. */
+  async #hashFromFile(): Promise<void> {
+    // A buffer for each step: a large file must not keep the others from theirs.
+    while (this.#hashedTo < this.#coverage.prefix) {
+      await this.#files.buffers.with((buffer) => this.#hashStep(buffer));
+      if (this.#stopped) throw new AgentError(`${this.file}: no longer read`, "retryable");
+    }
+  }
+
+  async #hashStep(buffer: Buffer): Promise<void> {
+    if (this.#stopped) return;
+    const length = Math.min(buffer.length, this.#coverage.prefix - this.#hashedTo);
+    const read = (handle: DiskFile) => handle.read(buffer, length, this.#hashedTo);
+    const bytesRead = await this.#files.with(this.file, false, read).catch((error: unknown) => {
+      if (codeOf(error) === "EIO") throw new UnreadableError(`${this.file} can't be read back`, error);
+      throw error;
+    });
+    if (bytesRead === 0) throw new UnreadableError(`${this.file} is shorter than what was written to it`);
+    this.#hasher.update(buffer.subarray(0, bytesRead));
+    this.#hashedTo += bytesRead;
+  }
+}

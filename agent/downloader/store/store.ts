@@ -1,0 +1,336 @@
+/**
+ * OUTPUT/.streamsend: what is unfinished. A cache that may be deleted: partials, each with a note on what of it is
+ * on disk for good; the list of what is being published; what was parked; and a name, so that a group's position
+ * tells which store it was committed from.
+ *
+ *     .streamsend/store                    this store's name, locked by the downloader that has it
+ *     .streamsend/holder/AGENT,HOST,...    a folder whose name says which downloader that is
+ *     .streamsend/partial/VERSION-HASH     the file itself, growing
+ *     .streamsend/partial/VERSION-HASH.json
+ *     .streamsend/published-NUMBER/        a folder whose name says how often this store has published
+ *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
+ *     .streamsend/parked.json              where records of a newer format are, to be read again
+ *     .streamsend/quarantine/              failed verification, the newest few
+ */
+
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { deviceNowMs } from "../../lib/clock.ts";
+import { type Disk, replaceFile } from "../../lib/disk.ts";
+import { AgentError, codeOf } from "../../lib/errors.ts";
+import { nameDigest } from "../../lib/name-hash.ts";
+import {
+  count,
+  fields,
+  list,
+  oneOf,
+  pair,
+  type Shape,
+  type Shaped,
+  ShapeError,
+  text,
+  textLike,
+} from "../../lib/shape.ts";
+import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { OpenFiles } from "./open-files.ts";
+import { OutputFolder } from "./output-folder.ts";
+import { type Holder, OutputLock } from "./output-lock.ts";
+import { Partial, type PartialNote } from "./partial.ts";
+import { PublicationNumber } from "./publication-number.ts";
+import { Quarantine } from "./quarantine.ts";
+
+const versionId = { uploader: text, path: text, version: count };
+const note: Shape<PartialNote> = fields(
+  {
+    ...versionId,
+    size: count,
+    mtime: textLike(/^-?\d+$/),
+    algorithm: oneOf("md5", "sha256"),
+    coverage: list(pair(count)),
+  },
+  {
+    from: fields({ topic: text, offsets: list(fields({ partition: count, offset: count })) }),
+    checksum: text,
+  },
+);
+const publication = fields(
+  {
+    ...versionId,
+    size: count,
+    checksum: text,
+    /** The name under partial/, and the place relative to the output, as text. */
+    partial: textLike(/^[0-9a-f-]+$/),
+    target: text,
+  },
+  {
+    /** The version that has the place now and is to be kept under another name; 0: nobody knows which that is. */
+    keeps: count,
+    /** Of the source, for its receipt; nanoseconds since 1970. */
+    mtime: textLike(/^-?\d+$/),
+    /** Of the partial: what has its name, and this, is the version itself. */
+    inode: count,
+    /** It has its name, and only its receipt is owed. */
+    named: oneOf(1),
+  },
+);
+const parkedRange = fields({ topic: text, partition: count, from: count, to: count, what: text });
+
+/** A verified version on its way to its name. */
+export type Publication = Shaped<typeof publication>;
+/** Where in a partition there are records that only a newer agent understands: offsets `[from, to)`. */
+export type ParkedRange = Shaped<typeof parkedRange>;
+
+export class Store {
+  readonly output: string;
+  readonly folder: string;
+  readonly #disk: Disk;
+  readonly #files: OpenFiles;
+  readonly #partials: string;
+  readonly #quarantine: Quarantine;
+  readonly #outputFolder: OutputFolder;
+  readonly #lock: OutputLock;
+  readonly #number: PublicationNumber;
+  #name = "";
+  #foldsCase = false;
+
+  /** @param self who is to have it */
+  constructor(output: string, files: OpenFiles, self: Holder) {
+    this.output = output;
+    this.folder = join(output, ".streamsend");
+    this.#disk = files.disk;
+    this.#files = files;
+    this.#partials = join(this.folder, "partial");
+    this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
+    this.#number = new PublicationNumber(this.folder, this.#disk);
+    this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);
+    this.#lock = new OutputLock(
+      this.#disk,
+      output,
+      join(this.folder, "store"),
+      join(this.folder, "holder"),
+      self,
+    );
+  }
+
+  /** Tells this store from every other one. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Short for its name, in receipts. */
+  get id(): string {
+    return nameDigest(this.#name).slice(0, 12);
+  }
+
+  /** How often it has published, as far as that is on disk for good; never less, unless the disk was rolled back. */
+  get number(): number {
+    return this.#number.value;
+  }
+
+  /** Whether names that differ only in case are one name here (vfat, exFAT). */
+  get foldsCase(): boolean {
+    return this.#foldsCase;
+  }
+
+  /** Whether a second downloader is kept out: not where the file system knows no locks. */
+  get isLocked(): boolean {
+    return this.#lock.isReal;
+  }
+
+  /**
+   * Makes the folders where they are missing; never the output itself. It is this agent's alone until `close`. Throws an
+   * `AgentError` that says what is wrong.
+   */
+  open(): Promise<void> {
+    return this.#outputFolder.open(async () => {
+      for (const folder of [this.folder, this.#partials, this.#quarantine.folder])
+        await this.#makeFolder(folder);
+      await this.#outputFolder.requireWritable();
+      this.#name = await this.#readName();
+      await this.#lock.take();
+      await this.#number.read();
+      // Half-written when a crash came.
+      for (const name of await this.#disk.list(this.folder))
+        if (name.endsWith(".new")) await this.#disk.remove(join(this.folder, name));
+      // What is found here is built upon, also what a process before had no time to sync: a power cut could still take it.
+      await this.#disk.sync([`${this.output}/.`, this.folder, this.#partials]);
+      this.#foldsCase = (await this.#disk.look(join(this.output, ".STREAMSEND"))) !== undefined;
+    });
+  }
+
+  /** See `OutputFolder`. */
+  explain(error: unknown): Promise<AgentError> {
+    return this.#outputFolder.explain(error);
+  }
+
+  /** Another may have it now. Also when it was not opened. */
+  close(): Promise<void> {
+    return this.#lock.release();
+  }
+
+  /** Throws a retryable `AgentError` when nothing can be stored; see `OutputFolder`. */
+  async require(minFreeBytes: number): Promise<void> {
+    await this.#outputFolder.require(minFreeBytes);
+    await this.#lock.require();
+  }
+
+  /** See `OutputFolder`. */
+  freeBytes(): Promise<number> {
+    return this.#outputFolder.freeBytes();
+  }
+
+  /** A partial for a version that begins. */
+  partial(note: PartialNote): Partial {
+    return new Partial(note, join(this.#partials, partialName(note)), this.#files);
+  }
+
+  /**
+   * The partials that have a note. Bytes without one were never durable, they are removed.
+   *
+   * @param nowMs by the monotonic clock
+   */
+  async partials(nowMs: number): Promise<Partial[]> {
+    const names = new Set(await this.#disk.list(this.#partials));
+    const found: Partial[] = [];
+    for (const name of names) {
+      if (name.endsWith(".json")) continue;
+      const file = join(this.#partials, name);
+      const note = names.has(`${name}.json`) ? await this.#readNote(name) : undefined;
+      const size = (await this.#disk.look(file))?.size ?? 0;
+      const claimed = note?.coverage.at(-1)?.[1] ?? 0;
+      // A note that claims more than is there is none: a file system was repaired, or restored.
+      if (!note || size < claimed) {
+        await this.#disk.remove(file);
+        await this.#disk.remove(`${file}.json`);
+        continue;
+      }
+      await this.#rename(name, partialName(note));
+      const partial = this.partial(note);
+      // The note's time: a complete file has its source's already.
+      const changedMs = (await this.#disk.look(`${partial.file}.json`))?.changedMs ?? 0;
+      // A clock that was set back makes nothing younger than now.
+      partial.placedAtMs = nowMs - Math.max(0, deviceNowMs() - changedMs);
+      found.push(partial);
+    }
+    for (const name of names) {
+      const bytes = name.replace(/\.json(\.new)?$/, "");
+      if (bytes !== name && !names.has(bytes)) await this.#disk.remove(join(this.#partials, name));
+    }
+    return found;
+  }
+
+  /** Agents before this one named partials otherwise. A crash in between loses it, and it is read again. */
+  async #rename(from: string, to: string): Promise<void> {
+    if (from === to) return;
+    for (const end of ["", ".json"])
+      await this.#disk.rename(join(this.#partials, from + end), join(this.#partials, to + end));
+  }
+
+  /** Notes what of these partials is there. Their bytes must be on disk already. */
+  async writeNotes(notes: readonly PartialNote[]): Promise<void> {
+    if (notes.length === 0) return;
+    const files = notes.map((note) => join(this.#partials, `${partialName(note)}.json`));
+    for (const [at, note] of notes.entries())
+      await this.#disk.writeText(`${files[at]}.new`, JSON.stringify(note));
+    await this.#disk.sync(files.map((file) => `${file}.new`));
+    for (const file of files) await this.#disk.rename(`${file}.new`, file);
+    await this.#disk.sync([this.#partials]);
+  }
+
+  /** Makes the names of the partials durable: one may have stood for other bytes before, that failed verification. */
+  syncNames(): Promise<void> {
+    return this.#disk.sync([this.#partials]);
+  }
+
+  removeNote(id: VersionId): Promise<void> {
+    return this.#disk.remove(join(this.#partials, `${partialName(id)}.json`));
+  }
+
+  partialPath(publication: Publication): string {
+    return join(this.#partials, publication.partial);
+  }
+
+  async publishing(): Promise<Publication[]> {
+    return (await this.#read("publishing.json", list(publication))) ?? [];
+  }
+
+  /** What is published from now on has a number of its own: see `number`. */
+  async writePublishing(publications: readonly Publication[]): Promise<void> {
+    await this.#replace("publishing.json", publications, async () => {
+      // Not sooner: a snapshot with the number has the list, too. The sync of the folder is for both.
+      if (publications.length > 0) await this.#number.raise(this.number + 1);
+    });
+  }
+
+  /** Makes it the store's number, for good. */
+  async raiseNumber(number: number): Promise<void> {
+    await this.#number.raise(number);
+    await this.#disk.sync([this.folder]);
+  }
+
+  async parked(): Promise<ParkedRange[]> {
+    return (await this.#read("parked.json", list(parkedRange))) ?? [];
+  }
+
+  writeParked(ranges: readonly ParkedRange[]): Promise<void> {
+    return this.#replace("parked.json", ranges);
+  }
+
+  /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */
+  async quarantine(partial: Partial): Promise<string | undefined> {
+    await this.#files.close(partial.file);
+    const place = await this.#quarantine.take(partial.file, partialName(partial.id));
+    await this.removeNote(partial.id);
+    return place;
+  }
+
+  async #readName(): Promise<string> {
+    const file = join(this.folder, "store");
+    const known = (await this.#disk.readText(file))?.trim();
+    if (known) return known;
+    const name = randomUUID();
+    await replaceFile(this.#disk, file, name, this.folder);
+    return name;
+  }
+
+  #readNote(name: string): Promise<PartialNote | undefined> {
+    return this.#read(join("partial", `${name}.json`), note);
+  }
+
+  async #read<T>(name: string, shape: Shape<T>): Promise<T | undefined> {
+    const content = await this.#disk.readText(join(this.folder, name));
+    if (content === undefined) return undefined;
+    try {
+      return shape(JSON.parse(content));
+    } catch (error) {
+      // Not ours: what it stood for is fetched again.
+      if (error instanceof SyntaxError || error instanceof ShapeError) return undefined;
+      throw error;
+    }
+  }
+
+  /** @param beside something else in the folder that is to be made durable with it */
+  async #replace(name: string, content: readonly unknown[], beside?: () => Promise<void>): Promise<void> {
+    const file = join(this.folder, name);
+    if (content.length > 0)
+      return replaceFile(this.#disk, file, JSON.stringify(content), this.folder, beside);
+    await this.#disk.remove(file);
+    // What was done must not come back in a power cut: the same version may be under way again, and not be whole yet.
+    await this.#disk.sync([this.folder]);
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    try {
+      await this.#disk.makeFolder(folder, 0o700);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+      if ((await this.#disk.look(folder))?.kind !== "folder")
+        throw new AgentError(`${folder} is no directory`, "retryable");
+    }
+  }
+}
+
+/** The name of a version's partial: sorts by age, and is safe whatever the path is, also beside one that was made up to meet it. */
+export function partialName(id: VersionId): string {
+  return `${id.version}-${nameDigest(chunkKey(id))}`;
+}

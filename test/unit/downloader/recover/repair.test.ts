@@ -1,0 +1,165 @@
+import { expect, test } from "bun:test";
+import { LedgerWrites } from "../../../../agent/downloader/recover/ledger-writes.ts";
+import { Repair } from "../../../../agent/downloader/recover/repair.ts";
+import { GroupLedger } from "../../../../agent/ledger/group-ledger.ts";
+import { Log } from "../../../../agent/observe/log.ts";
+import { Observer } from "../../../../agent/observe/observer.ts";
+import { Troubles } from "../../../../agent/observe/troubles.ts";
+import type { Entry } from "../../../../agent/wire/entry.ts";
+import { MemoryLedger } from "../../../support/memory-ledger.ts";
+
+function sent(path: string, offset = 7): Entry {
+  return {
+    key: { kind: "file", uploader: "till", path },
+    value: {
+      format: 1,
+      version: 100,
+      state: "sent",
+      size: 5,
+      ...{ mtime: "0", ctime: "0", inode: "1" },
+      ...{ topic: "topic", partition: 0, offset },
+      checksum: "md5:5d41402abc4b2a76b9719d911017c592",
+    },
+  };
+}
+
+class HeardLog extends Log {
+  readonly lines: string[] = [];
+
+  override info(message: string): void {
+    this.lines.push(message);
+  }
+
+  override warn(message: string): void {
+    this.lines.push(message);
+  }
+
+  override error(message: string): void {
+    this.lines.push(message);
+  }
+}
+
+/** The repair of versions that were read past, of which nothing is in the log any more. */
+async function prepare(paths: readonly string[] = ["video"]) {
+  const log = new MemoryLedger(paths.map((path) => sent(path)));
+  const world = { nowMs: 0, placedAtMs: 0, isReading: false, takesLong: false, readings: 0, end: 1000 };
+  const heard = new HeardLog({ level: "error", format: "text", agent: "test" });
+  const ledger = await GroupLedger.open("group", log);
+  const positions = new Map([[0, 8]]);
+  const repair = new Repair({
+    ledger,
+    group: { bounds: async () => ({ low: 0, high: world.end }) },
+    assembly: {
+      dropStale: () => undefined,
+      giveUp: () => undefined,
+      hasRoomFor: async () => true,
+      isNewer: () => false,
+      isOwed: () => false,
+      isWhole: () => false,
+      missingOf: () => [[0, 5]],
+      needsRoom: () => 5,
+      placedAtMs: () => world.placedAtMs,
+      retry: () => undefined,
+      writeOwed: async () => undefined,
+    },
+    rereads: {
+      readSent: () => {
+        world.readings++;
+        world.isReading = world.takesLong;
+        return world.takesLong ? "reading" : "nowhere";
+      },
+      isReading: () => world.isReading,
+    },
+    topic: { id: "topic", partitions: 1 },
+    positions,
+    log: heard,
+    observer: new Observer({
+      ...{ role: "downloader", name: "hub", version: "1", host: "hub" },
+      troubles: new Troubles(),
+    }),
+    writes: new LedgerWrites({ log: heard, once: false, now: () => world.nowMs }),
+    giveUpMs: 30 * 24 * 3600_000,
+    now: () => world.nowMs,
+  });
+  const writtenOf = (kind: Entry["key"]["kind"]) => log.written.filter(({ key }) => key.kind === kind);
+  const asked = () => writtenOf("needs").filter(({ value }) => value !== null).length;
+  return { repair, world, asked, log, ledger, positions, lines: heard.lines, writtenOf };
+}
+
+const hourMs = 3600_000;
+
+test("what is missing is asked for once, and again when nothing of it has come for an hour", async () => {
+  const { repair, world, asked } = await prepare();
+  await repair.check();
+  expect(asked()).toBe(0);
+  for (world.nowMs = 1000; world.nowMs <= hourMs; world.nowMs += 60_000) await repair.check();
+  expect(asked()).toBe(1);
+  world.nowMs = hourMs + 1000;
+  await repair.check();
+  expect(asked()).toBe(2);
+});
+
+test("an answer that takes hours is not asked for again as long as something of it comes", async () => {
+  const { repair, world, asked } = await prepare();
+  for (world.nowMs = 0; world.nowMs < 5 * hourMs; world.nowMs += 60_000) {
+    await repair.check();
+    world.placedAtMs = world.nowMs - 30_000;
+  }
+  expect(asked()).toBe(1);
+  world.nowMs = world.placedAtMs + hourMs;
+  await repair.check();
+  expect(asked()).toBe(2);
+});
+
+test("what takes longer to be read again than many looks is read once, and then asked for", async () => {
+  const { repair, world, asked } = await prepare();
+  world.takesLong = true;
+  for (let look = 0; look < 50; look++) await repair.check();
+  expect([world.readings, asked()]).toEqual([1, 0]);
+  world.isReading = false;
+  for (let look = 0; look < 50; look++) await repair.check();
+  expect([world.readings, asked()]).toEqual([1, 1]);
+});
+
+test("an uploader whose answers never complete a version is asked three times, however long each is on its way", async () => {
+  const { repair, log, ledger, positions, asked, writtenOf } = await prepare();
+  using _following = log.follow(ledger);
+  for (let answer = 0; answer < 3; answer++) {
+    for (let look = 0; look < 3; look++) await repair.check();
+    // What it sends is ahead of what is read, for some looks.
+    await log.append(sent("video", 100 * (answer + 1)));
+    for (let look = 0; look < 3; look++) await repair.check();
+    positions.set(0, 100 * (answer + 1) + 1);
+  }
+  expect(asked()).toBe(3);
+  for (let look = 0; look < 3; look++) await repair.check();
+  expect(asked()).toBe(3);
+  expect(writtenOf("failed")).toHaveLength(1);
+});
+
+test("what was sent to where the brokers' log ends before is asked for, once that is known", async () => {
+  const { repair, world, asked, positions } = await prepare();
+  positions.set(0, 5);
+  for (world.nowMs = 0; world.nowMs < 60_000; world.nowMs += 1000) await repair.check();
+  // In the log, and not read yet.
+  expect(asked()).toBe(0);
+  world.end = 7;
+  for (world.nowMs = 60_000; world.nowMs < 120_000; world.nowMs += 1000) await repair.check();
+  // What comes before is not read yet either.
+  expect(asked()).toBe(0);
+  positions.set(0, 7);
+  for (world.nowMs = 120_000; world.nowMs < 180_000; world.nowMs += 1000) await repair.check();
+  expect(asked()).toBe(1);
+});
+
+test("ten thousand missing versions write a few lines, and how many they are", async () => {
+  const paths = Array.from({ length: 2000 }, (_, at) => `file-${at}`);
+  const { repair, world, asked, lines } = await prepare(paths);
+  for (let look = 0; look < 120; look++) {
+    await repair.check();
+    world.nowMs += 1000;
+  }
+  expect(asked()).toBe(2000);
+  expect(lines.length).toBeLessThan(50);
+  expect(lines).toContain("till: and 1980 more files are asked for");
+});
