@@ -1,6 +1,6 @@
 // compile.ts ENTRY ADDON RUNTIME ARCH OUTFILE CRASH-POINTS: what scripts/build has gathered, made into one executable.
 import { appendFileSync, readFileSync } from "node:fs";
-import { addonTrailer } from "../agent/kafka/addon-bytes.ts";
+import { addonTrailer } from "../agent/native/addon-bytes.ts";
 import { kafkaClient } from "./native/plugin.ts";
 
 const [entry, addon, runtime, arch, outfile, crashPoints] = process.argv.slice(2);

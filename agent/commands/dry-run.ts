@@ -1,10 +1,10 @@
 /** `run --dry-run`: connects and looks, claims and makes nothing, and says what a run would do. */
 import type { Config } from "../config/config.ts";
-import { groupLag } from "../kafka/group-lag.ts";
 import { RecordProducer } from "../kafka/producer.ts";
-import { describeTopic } from "../kafka/topics.ts";
+import { groupLag } from "../kafka/topics/group-lag.ts";
+import { describeTopic } from "../kafka/topics/topics.ts";
 import { Ledger } from "../ledger/ledger.ts";
-import { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
 import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
 import { previewUpload } from "../uploader/discover/preview.ts";

@@ -1,6 +1,7 @@
 /** A status report as text for a terminal. */
+
+import { count, fields, list, type Shape, type Shaped, ShapeError, text } from "../lib/json-shape.ts";
 import { printable } from "../lib/printable.ts";
-import { count, fields, list, type Shape, type Shaped, ShapeError, text } from "../lib/shape.ts";
 import { LocalTime } from "../observe/local-time.ts";
 
 const yesOrNo: Shape<boolean> = (value) => value === true;

@@ -1,8 +1,8 @@
 /** Does the downloaders' group keep up, or will chunks expire before it has read them? */
 import type { Config, DownloaderConfig } from "../config/config.ts";
-import { groupLag, type PartitionLag } from "../kafka/group-lag.ts";
 import { LogReader } from "../kafka/log-reader.ts";
-import type { Topic } from "../kafka/topics.ts";
+import { groupLag, type PartitionLag } from "../kafka/topics/group-lag.ts";
+import type { Topic } from "../kafka/topics/topics.ts";
 import type { Log } from "../observe/log.ts";
 import { about, count } from "./amounts.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";

@@ -1,10 +1,10 @@
 /** Can the brokers be reached, over TLS and with the login that are configured? */
 import type { Config, KafkaConfig } from "../config/config.ts";
-import { advertised } from "../kafka/client-watch.ts";
+import { advertised } from "../kafka/connection/client-watch.ts";
+import { knockAtAll, listProblems } from "../kafka/connection/knock.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
-import type { BrokerAddress } from "../kafka/inspect.ts";
-import { knockAtAll, listProblems } from "../kafka/knock.ts";
 import { RecordProducer } from "../kafka/producer.ts";
+import type { BrokerAddress } from "../kafka/topics/inspect.ts";
 import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
 import { examineCertificates } from "./certificates.ts";

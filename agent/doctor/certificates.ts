@@ -1,7 +1,7 @@
 /** How long the certificates that are in use are good for: one that expires stops every agent at once. */
 import type { TlsConfig } from "../config/config.ts";
 import { certificatesOf } from "../config/tls-files.ts";
-import { validUntil } from "../kafka/tls-look.ts";
+import { validUntil } from "../kafka/connection/tls-look.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { about } from "./amounts.ts";
 import { type Finding, ok, warn } from "./finding.ts";

@@ -2,7 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
-import type { Topics } from "../kafka/topics.ts";
+import type { Topics } from "../kafka/topics/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { entryPartitionKey } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";

@@ -5,19 +5,19 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { type Client, watchOf } from "../kafka/connect.ts";
+import { type Client, watchOf } from "../kafka/connection/connect.ts";
+import { groupConsumerProperties } from "../kafka/connection/settings.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
+import type { RecordProducer } from "../kafka/producer.ts";
 import {
   brokerAddresses,
   brokerSettings,
   inspectGroup,
   inspectTopic,
   type TopicInspection,
-} from "../kafka/inspect.ts";
-import { type NewTopic, newTopics, validateTopic } from "../kafka/new-topic.ts";
-import type { RecordProducer } from "../kafka/producer.ts";
-import { groupConsumerProperties } from "../kafka/settings.ts";
-import type { Topics } from "../kafka/topics.ts";
+} from "../kafka/topics/inspect.ts";
+import { type NewTopic, newTopics, validateTopic } from "../kafka/topics/new-topic.ts";
+import type { Topics } from "../kafka/topics/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";

@@ -1,7 +1,7 @@
 /** Commands of Kafka's own tools that mend what was found, ready to be copied. */
 import type { KafkaConfig } from "../config/config.ts";
-import type { Operation } from "../kafka/inspect.ts";
-import type { NewTopic } from "../kafka/new-topic.ts";
+import type { Operation } from "../kafka/topics/inspect.ts";
+import type { NewTopic } from "../kafka/topics/new-topic.ts";
 
 export function setTopic(kafka: KafkaConfig, topic: string, setting: string): string {
   return `kafka-configs.sh ${server(kafka)} --alter --entity-type topics --entity-name ${topic} --add-config ${setting}`;

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import type { Config } from "../config/config.ts";
 import { LogReader } from "../kafka/log-reader.ts";
-import type { Topic } from "../kafka/topics.ts";
+import type { Topic } from "../kafka/topics/topics.ts";
 import type { Log } from "../observe/log.ts";
 import { decodeEntry, entryPartitionKey, type NameValue } from "../wire/entry.ts";
 import { partitionOf } from "../wire/numbers.ts";

@@ -1,7 +1,7 @@
 /** Has this user the rights that the role needs? As the brokers say; nothing is written or joined to find out. */
 import type { Config, KafkaConfig } from "../config/config.ts";
-import type { GroupMember, Operation } from "../kafka/inspect.ts";
-import { readerGroup } from "../kafka/settings.ts";
+import { readerGroup } from "../kafka/connection/settings.ts";
+import type { GroupMember, Operation } from "../kafka/topics/inspect.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
 import { giveRights } from "./fixes.ts";
 

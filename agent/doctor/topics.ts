@@ -1,6 +1,6 @@
 /** Is a topic made so that nothing gets lost in it? Judges what `inspectTopic` gave, asks nothing. */
 import type { KafkaConfig } from "../config/config.ts";
-import type { TopicInspection } from "../kafka/inspect.ts";
+import type { TopicInspection } from "../kafka/topics/inspect.ts";
 import { leastMessageBytes } from "../lib/limits.ts";
 import { about, aboutBytes, count } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";

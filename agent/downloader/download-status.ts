@@ -1,6 +1,6 @@
 /** What the downloader is doing, for the metrics and the status: asked for at any time, answered from memory. */
 import type { Group } from "../kafka/group-consumer.ts";
-import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
 import type { GroupWait } from "./group/group-wait.ts";

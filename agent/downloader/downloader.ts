@@ -8,10 +8,10 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { CommonConfig, DownloaderConfig } from "../config/config.ts";
-import type { CurrentTopic } from "../kafka/current-topic.ts";
 import { GroupConsumer } from "../kafka/group-consumer.ts";
 import { LogReader } from "../kafka/log-reader.ts";
-import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
+import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
 import { codeOf } from "../lib/errors.ts";

@@ -2,7 +2,7 @@
 import type { DownloaderConfig } from "../config/config.ts";
 import type { Group } from "../kafka/group-consumer.ts";
 import { bytesOf, type IncomingRecord, type Position, type RecordReader } from "../kafka/log-reader.ts";
-import type { GroupLedger } from "../ledger/group-ledger.ts";
+import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";

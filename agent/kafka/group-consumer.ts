@@ -6,13 +6,13 @@ import type { GroupDescription } from "@confluentinc/kafka-javascript/types/rdka
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
-import { type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import { type Consumer, connect, disconnect, makeConsumer } from "./connection/connect.ts";
+import { watchForLoss } from "./connection/lost-client.ts";
+import { agentOf, groupConsumerProperties } from "./connection/settings.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { describeGroup } from "./inspect.ts";
 import { consume, type IncomingRecord, type Position, type ReaderOptions } from "./log-reader.ts";
-import { watchForLoss } from "./lost-client.ts";
-import { agentOf, groupConsumerProperties } from "./settings.ts";
-import { watermarks } from "./topics.ts";
+import { describeGroup } from "./topics/inspect.ts";
+import { watermarks } from "./topics/topics.ts";
 
 /** Where a group stands in a partition, and what it noted there. */
 export interface Committed {

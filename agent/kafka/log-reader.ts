@@ -1,9 +1,15 @@
 /** Reading named partitions from given offsets, without a group: for the ledger, and for chunks read again. */
 import type { Headers } from "../wire/chunk.ts";
-import { type ClientOptions, type Consumer, connect, disconnect, makeConsumer } from "./connect.ts";
+import {
+  type ClientOptions,
+  type Consumer,
+  connect,
+  disconnect,
+  makeConsumer,
+} from "./connection/connect.ts";
+import { watchForLoss } from "./connection/lost-client.ts";
+import { readerGroup, readerProperties } from "./connection/settings.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { watchForLoss } from "./lost-client.ts";
-import { readerGroup, readerProperties } from "./settings.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {

@@ -6,14 +6,21 @@
 import type { Effects } from "../lib/effects.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { pause, retry } from "../lib/retry.ts";
-import type { Trouble } from "../observe/troubles.ts";
+import type { Trouble } from "../lib/troubles.ts";
 import type { Headers } from "../wire/chunk.ts";
-import { type ClientOptions, connect, disconnect, makeProducer, type Producer, watchOf } from "./connect.ts";
+import {
+  type ClientOptions,
+  connect,
+  disconnect,
+  makeProducer,
+  type Producer,
+  watchOf,
+} from "./connection/connect.ts";
+import { watchForLoss } from "./connection/lost-client.ts";
+import { LossCounter, type LostConnections } from "./connection/lost-connections.ts";
+import { producerProperties } from "./connection/settings.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { inspectTopic } from "./inspect.ts";
-import { watchForLoss } from "./lost-client.ts";
-import { LossCounter, type LostConnections } from "./lost-connections.ts";
-import { producerProperties } from "./settings.ts";
+import { inspectTopic } from "./topics/inspect.ts";
 import { Unacknowledged, type WaitingRecord } from "./unacknowledged.ts";
 
 export interface OutgoingRecord {

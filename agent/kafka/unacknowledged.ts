@@ -3,10 +3,10 @@
  * brokers' refusals (too few replicas in sync, no leader): what they tell of the topic says it instead.
  */
 import { messageOf } from "../lib/errors.ts";
+import type { Trouble } from "../lib/troubles.ts";
 import type { Log } from "../observe/log.ts";
-import type { Trouble } from "../observe/troubles.ts";
 import { KafkaError } from "./errors.ts";
-import type { TopicInspection } from "./inspect.ts";
+import type { TopicInspection } from "./topics/inspect.ts";
 
 /** A record that waits for its acknowledgement. */
 export interface WaitingRecord {

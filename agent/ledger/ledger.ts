@@ -6,14 +6,14 @@ import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
-import { endOffset, type Topic } from "../kafka/topics.ts";
+import { endOffset, type Topic } from "../kafka/topics/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
+import { SharedTrouble } from "../lib/shared-trouble.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
-import { SharedTrouble } from "../observe/shared-trouble.ts";
 import {
   decodeLedgerRecord,
   type Entry,

@@ -4,7 +4,7 @@
  * - **The monotonic clock** (`performance.now()`) is for everything that lasts: time-outs, pauses, how long a file has stood
  *   still. Nobody can set it.
  * - **The brokers' clock** orders what is sent and what is delivered: the time at which the log took a record. It comes with
- *   each acknowledgement and each record that is read, and goes on by the monotonic clock (`ledger/versions.ts`).
+ *   each acknowledgement and each record that is read, and goes on by the monotonic clock (`ledger/uploader/version-clock.ts`).
  * - **A file system's clock** stamps files. It may be a server's. Its stamps are compared for being the same, and with
  *   each other, never with another clock: a clock that is some seconds ahead of it would have every file that is being
  *   written taken for a finished one.

@@ -1,6 +1,7 @@
 /** Waiting between tries: one place that owns back-off, jitter, and how sparingly a trouble is logged. */
-import type { Trouble, Troubles } from "../observe/troubles.ts";
+
 import { AgentError, ConfigurationError, messageOf } from "./errors.ts";
+import type { Trouble, Troubles } from "./troubles.ts";
 
 /** Resolves after `ms`, at once when the signal fires. Never rejects. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -7,8 +7,8 @@ import { writeSync } from "node:fs";
 import { deviceNowMs, timeNow } from "../lib/clock.ts";
 import { codeOf } from "../lib/errors.ts";
 import { printable, printableJson } from "../lib/printable.ts";
+import { Troubles } from "../lib/troubles.ts";
 import { LocalTime } from "./local-time.ts";
-import { Troubles } from "./troubles.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;

@@ -5,6 +5,7 @@
 
 import type { Role } from "../config/config.ts";
 import { deviceNowMs, timeNow } from "../lib/clock.ts";
+import type { Troubles } from "../lib/troubles.ts";
 import { Failures } from "./failures.ts";
 import { type FileResult, Metrics } from "./metrics.ts";
 import { Stalls } from "./stalls.ts";
@@ -17,7 +18,6 @@ import {
   type Success,
   shownPath,
 } from "./status.ts";
-import type { Troubles } from "./troubles.ts";
 
 export interface ObserverOptions {
   role: Role;

@@ -1,10 +1,10 @@
 /** What sending a version needs, and waiting for Kafka while it is sent. */
 import type { UploaderConfig } from "../config/config.ts";
-import type { CurrentTopic } from "../kafka/current-topic.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
-import { NameTakenError } from "../ledger/name-claim.ts";
-import type { UploaderLedger } from "../ledger/uploader-ledger.ts";
+import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
+import { NameTakenError } from "../ledger/uploader/name-claim.ts";
+import type { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
 import { AgentError, ConfigurationError } from "../lib/errors.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";

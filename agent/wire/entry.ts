@@ -13,7 +13,7 @@ import {
   type Shaped,
   textLike,
   textUpTo,
-} from "../lib/shape.ts";
+} from "../lib/json-shape.ts";
 import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
 import { cutTo, limits } from "./limits.ts";
 import { parseCount, partitionOf } from "./numbers.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-const loader = join(import.meta.dir, "../../agent/kafka/load-native.ts");
+const loader = join(import.meta.dir, "../../agent/native/load-native.ts");
 
 /**
  * What the client's JavaScript takes from its addon. Named one by one: `require` of a module with named exports gives an
@@ -18,7 +18,7 @@ const clientExports = [
 ];
 
 /**
- * Puts our own addon under the client: loaded by agent/kafka/load-native.ts, and handed to the package in place of what its
+ * Puts our own addon under the client: loaded by agent/native/load-native.ts, and handed to the package in place of what its
  * librdkafka.js would look for in its own folder. For `Bun.build` as well as for the runtime (preload.ts), which gives the
  * addon's path; an executable has the addon at its end.
  */
@@ -26,7 +26,7 @@ export function kafkaClient(addon?: string): Bun.BunPlugin {
   return {
     name: "kafka-client",
     setup(build) {
-      build.onLoad({ filter: /[\\/]agent[\\/]kafka[\\/]addon-path\.ts$/ }, () => ({
+      build.onLoad({ filter: /[\\/]agent[\\/]native[\\/]addon-path\.ts$/ }, () => ({
         contents: `export const addonPath = ${JSON.stringify(addon)};`,
         loader: "js",
       }));

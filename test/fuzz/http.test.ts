@@ -1,11 +1,11 @@
 /** Whatever is asked over HTTP is answered; nobody gets anything without the token; nothing that is sent ends the server. */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
-import { answer } from "../../agent/observe/http-answers.ts";
-import { startHttp } from "../../agent/observe/http-server.ts";
+import { answer } from "../../agent/http/routes.ts";
+import { startHttp } from "../../agent/http/server.ts";
+import { Troubles } from "../../agent/lib/troubles.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
-import { Troubles } from "../../agent/observe/troubles.ts";
 import { freePort } from "../support/free-port.ts";
 import type { Random } from "../support/random.ts";
 import { fuzzAsync, isWhole } from "./inputs.ts";

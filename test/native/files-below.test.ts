@@ -14,9 +14,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { native } from "../../agent/kafka/load-native.ts";
 import { Effects } from "../../agent/lib/effects.ts";
 import { FilesBelow } from "../../agent/lib/files-below.ts";
+import { native } from "../../agent/native/load-native.ts";
 import { run } from "../support/compare.ts";
 import { Faults } from "../support/faults.ts";
 

@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { native } from "../../agent/kafka/load-native.ts";
+import { native } from "../../agent/native/load-native.ts";
 
 function syncFileSystem(fd: number): Promise<NodeJS.ErrnoException | null> {
   return new Promise((resolve) => native.syncFileSystem(fd, resolve));

@@ -64,7 +64,7 @@ export function expectAllWell({ points, tried, reached, failures }: Tally): void
 }
 
 /** So many scenarios are played at once; they mostly wait. */
-const sideBySide = 3;
+const forEachConcurrent = 3;
 
 /**
  * Plays the scenario again and again, each time with a crash in each of its steps, until every point was tried.
@@ -93,7 +93,7 @@ export async function crashEverywhere(
       }
     }
   };
-  await Promise.all(Array.from({ length: sideBySide }, playOn));
+  await Promise.all(Array.from({ length: forEachConcurrent }, playOn));
   return tally;
 }
 

@@ -1,7 +1,8 @@
 /** The gate to the files of watches, as the executable has it. */
-import { native } from "../../agent/kafka/load-native.ts";
+
 import { Effects } from "../../agent/lib/effects.ts";
 import { FilesBelow } from "../../agent/lib/files-below.ts";
+import { native } from "../../agent/native/load-native.ts";
 import { WatchFiles } from "../../agent/uploader/access/watch-files.ts";
 
 export function makeGate(): WatchFiles {

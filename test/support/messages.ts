@@ -55,7 +55,8 @@ const tellers: readonly Teller[] = [
 const isWithoutRows =
   /^agent\/(?:config|doctor|wire|kafka\/error-texts|commands\/(?:arguments|since)|lib\/crash-points)\b/;
 /** Where every text of four words and more is a message, or its reason. */
-const isAllMessages = /^agent\/kafka\/(?:errors|tls-look|client-watch|unacknowledged)\.ts$/;
+const isAllMessages =
+  /^agent\/kafka\/(?:errors|connection\/tls-look|connection\/client-watch|unacknowledged)\.ts$/;
 const root = new URL("../..", import.meta.url).pathname;
 
 export async function findMessages(): Promise<Found> {

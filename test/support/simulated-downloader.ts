@@ -4,7 +4,7 @@ import { UnreadPartitions } from "../../agent/downloader/group/unread-partitions
 import { Session } from "../../agent/downloader/session.ts";
 import { OpenFiles } from "../../agent/downloader/store/open-files.ts";
 import { Store } from "../../agent/downloader/store/store.ts";
-import { GroupLedger } from "../../agent/ledger/group-ledger.ts";
+import { GroupLedger } from "../../agent/ledger/group/group-ledger.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
 import { Log } from "../../agent/observe/log.ts";

@@ -3,7 +3,7 @@
  * goes on after a crash, answers what is asked for, and says what is gone.
  */
 
-import { BrokerTime, VersionClock } from "../../agent/ledger/versions.ts";
+import { BrokerTime, VersionClock } from "../../agent/ledger/uploader/version-clock.ts";
 import { chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from "../../agent/wire/chunk.ts";
 import type { Entry, FileValue, NameValue, NeedsValue } from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";

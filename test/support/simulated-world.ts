@@ -1,7 +1,7 @@
 /** A whole simulated world: uploaders, brokers, machines with downloaders, and what may happen to them. */
 import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
-import { notAnswered } from "../../agent/ledger/silence.ts";
+import { notAnswered } from "../../agent/ledger/group/silence.ts";
 import { chunkKey, decodeRecord, encodeChunk } from "../../agent/wire/chunk.ts";
 import type { Entry, FileValue, StartValue } from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";

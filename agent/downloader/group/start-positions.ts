@@ -4,7 +4,7 @@
  */
 import type { Group } from "../../kafka/group-consumer.ts";
 import type { Position } from "../../kafka/log-reader.ts";
-import type { GroupLedger } from "../../ledger/group-ledger.ts";
+import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";
 

@@ -3,7 +3,7 @@
  * knows that they were sent, and they are read again once they fit.
  */
 import type { DownloaderConfig } from "../../config/config.ts";
-import { maxUnsettled } from "../../ledger/unsettled.ts";
+import { maxOutstanding } from "../../ledger/group/outstanding.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
@@ -32,7 +32,7 @@ export interface AdmissionOptions {
 }
 
 /** So many are remembered, as many as are known to be missing at most, and so many bytes of their names. */
-const maxParked = maxUnsettled;
+const maxParked = maxOutstanding;
 const maxNameBytes = 4 << 20;
 /** What was sent is looked at every second, for as long as it is this member's. */
 const sentMs = 30_000;

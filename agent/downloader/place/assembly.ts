@@ -4,8 +4,8 @@
  */
 import type { DownloaderConfig } from "../../config/config.ts";
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
-import type { GroupLedger } from "../../ledger/group-ledger.ts";
-import type { Sent } from "../../ledger/unsettled.ts";
+import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
+import type { Sent } from "../../ledger/group/outstanding.ts";
 import { codeOf } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";

@@ -4,8 +4,8 @@
  * and it is read again after an upgrade.
  */
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
-import { DeliveredIndex } from "../../ledger/delivered-index.ts";
-import type { Sent } from "../../ledger/unsettled.ts";
+import type { Sent } from "../../ledger/group/outstanding.ts";
+import { VersionIndex } from "../../ledger/group/version-index.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import type { Log } from "../../observe/log.ts";
@@ -31,9 +31,9 @@ export class RejectedRecords {
   readonly #observer: Observer;
   readonly #warnings: RareWarnings;
   readonly #refused = new BoundedMap<string, undefined>(maxRefused);
-  readonly #newer = new DeliveredIndex(maxNewerSlots);
+  readonly #newer = new VersionIndex(maxNewerSlots);
   /** The versions of such records by where they are. */
-  readonly #newerAt = new DeliveredIndex(maxNewerSlots);
+  readonly #newerAt = new VersionIndex(maxNewerSlots);
   #newerCount = 0;
   #parked: ParkedRange[] = [];
   /** What is being read again. */

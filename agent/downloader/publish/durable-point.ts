@@ -17,8 +17,8 @@
 import type { DownloaderConfig } from "../../config/config.ts";
 import type { Group } from "../../kafka/group-consumer.ts";
 import type { Position } from "../../kafka/log-reader.ts";
-import type { GroupLedger } from "../../ledger/group-ledger.ts";
-import { formatStamp } from "../../ledger/store-receipts.ts";
+import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
+import { formatStamp } from "../../ledger/group/store-receipts.ts";
 import type { Disk } from "../../lib/disk.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";

@@ -3,7 +3,7 @@
  * tail off, or the entry is a stranger's. It is not on its way, though it is ahead of what is read: nothing may come there ever.
  */
 import type { Group } from "../../kafka/group-consumer.ts";
-import type { Sent } from "../../ledger/unsettled.ts";
+import type { Sent } from "../../ledger/group/outstanding.ts";
 import { chunkKey } from "../../wire/chunk.ts";
 
 export interface BeyondEndOptions {

@@ -4,8 +4,8 @@
  */
 import type { AgentError } from "../../lib/errors.ts";
 import { isPermanent } from "../../lib/retry.ts";
+import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Trouble } from "../../observe/troubles.ts";
 
 export interface LedgerWriteOptions {
   log: Log;

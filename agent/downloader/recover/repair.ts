@@ -7,10 +7,10 @@
  * An attempt at a version lives until the version is settled, or another member's: however long it is read, verified or
  * waited for, the log is read for it once, and its uploader is asked a bounded number of times for what it has answered.
  */
-import { nameSome } from "../../ledger/group-follower.ts";
-import type { GroupLedger } from "../../ledger/group-ledger.ts";
-import { notAnswered } from "../../ledger/silence.ts";
-import type { Sent } from "../../ledger/unsettled.ts";
+import { nameSome } from "../../ledger/group/group-follower.ts";
+import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
+import type { Sent } from "../../ledger/group/outstanding.ts";
+import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";

@@ -5,7 +5,7 @@
  * write chunks only must not hold up what the ledger knows as sent. What has to wait at the first is read later; what does
  * not fit among those is read once the ledger says that it was sent.
  */
-import type { Sent } from "../../ledger/unsettled.ts";
+import type { Sent } from "../../ledger/group/outstanding.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";

@@ -2,7 +2,7 @@
  * An output that was rolled back, to a snapshot say, with its `.streamsend`: the ledger knows of files as delivered to this store that are
  * not in it any more. Their receipts are taken back, as `redeliver` does, and repair fetches them again.
  */
-import type { GroupLedger } from "../../ledger/group-ledger.ts";
+import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Disk } from "../../lib/disk.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";

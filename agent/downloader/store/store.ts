@@ -18,7 +18,6 @@ import { join } from "node:path";
 import { deviceNowMs } from "../../lib/clock.ts";
 import { type Disk, replaceFile } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
-import { nameDigest } from "../../lib/name-hash.ts";
 import {
   count,
   fields,
@@ -30,7 +29,8 @@ import {
   ShapeError,
   text,
   textLike,
-} from "../../lib/shape.ts";
+} from "../../lib/json-shape.ts";
+import { nameDigest } from "../../lib/name-hash.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { OutputFolder } from "./output-folder.ts";

@@ -4,8 +4,8 @@
  * more while one does not come back.
  */
 import { availableParallelism } from "node:os";
+import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Trouble } from "../../observe/troubles.ts";
 
 /** A disk that spins up, or a card that is busy writing, takes less. */
 const patienceMs = 5000;

@@ -4,8 +4,8 @@
  * so what a crash has kept from happening is found again by the next look at the file.
  */
 import type { UploaderConfig } from "../../config/config.ts";
-import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
-import type { GroupReceipt } from "../../ledger/version-receipts.ts";
+import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
+import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import type { BoundedMap } from "../../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";

@@ -1,8 +1,8 @@
 /** Noting what the ledger has as present and is no longer there. */
-import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
+import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import { messageOf } from "../../lib/errors.ts";
+import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
-import { sideBySide } from "../../lib/side-by-side.ts";
 import type { Log } from "../../observe/log.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
@@ -83,7 +83,7 @@ export class DeletedFiles {
     if (present.length - this.#seen === this.#unseen && !isDue) return true;
     this.#isUnsure = false;
     let there = 0;
-    await sideBySide(present, atATime, async (path) => {
+    await forEachConcurrent(present, atATime, async (path) => {
       if (!(await this.#noteIfGone(path))) there++;
       leaveGarbage(garbageOf.look);
     });

@@ -3,8 +3,9 @@
  * and a path a folder. A folder is watched as it is looked at, by its own descriptor, before it is read: so nothing in it
  * happens unseen, and a look puts right what was renamed meanwhile. An event is never trusted: it is a reason to look.
  */
-import { native } from "../../kafka/load-native.ts";
+
 import type { NativeFolderWatch } from "../../lib/native-folders.ts";
+import { native } from "../../native/load-native.ts";
 import { pathToText } from "../../wire/path.ts";
 
 export interface FolderEventsOptions {

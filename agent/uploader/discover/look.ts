@@ -3,8 +3,8 @@
  * that a file costs nothing until it is asked for. No link on the way is followed. Names are bytes.
  */
 import { getSystemErrorMap } from "node:util";
-import { native } from "../../kafka/load-native.ts";
 import { leaveGarbage } from "../../lib/garbage.ts";
+import { native } from "../../native/load-native.ts";
 import { pathToBytes } from "../../wire/path.ts";
 import type { Watch } from "../access/watch.ts";
 

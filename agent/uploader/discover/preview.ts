@@ -1,6 +1,6 @@
 /** What a run would send now, without sending it: for `--dry-run`. */
 import type { UploaderConfig } from "../../config/config.ts";
-import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
+import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { Log } from "../../observe/log.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { FileSystemGate } from "../access/file-system-gate.ts";

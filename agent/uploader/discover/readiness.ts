@@ -4,7 +4,7 @@
  * stands still.
  */
 import type { UploaderConfig } from "../../config/config.ts";
-import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
+import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Observer } from "../../observe/observer.ts";

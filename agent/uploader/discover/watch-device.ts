@@ -4,8 +4,8 @@
  * knows is seen on the other one, which is the watch's from then on.
  */
 import { stat } from "node:fs/promises";
+import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Trouble } from "../../observe/troubles.ts";
 import type { FileSystemGate } from "../access/file-system-gate.ts";
 
 export class WatchDevice {

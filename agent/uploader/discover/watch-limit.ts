@@ -2,8 +2,9 @@
  * Whether the system lets every folder be watched for events, and if not, what to raise: said once, and on /readyz for as
  * long as it lasts. Files in the other folders are found by the rescans.
  */
+
+import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Trouble } from "../../observe/troubles.ts";
 import { systemError } from "./look.ts";
 
 /** From <errno.h>: a user's limit of watches, and that of descriptors for them. */

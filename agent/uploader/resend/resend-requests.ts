@@ -2,10 +2,10 @@
  * ResendRequests what groups ask to be sent again, beside the sending of new files and in lanes of its own: few at a time, one a
  * path, never while the path is being sent, the groups in turns, and ever more slowly for who asks ever again.
  */
-import type { Request } from "../../ledger/requests.ts";
+import type { Request } from "../../ledger/uploader/requests.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
+import { DelayQueue } from "../../lib/delay-queue.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { Later } from "../../lib/later.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";
 import { pathToDisplay } from "../../wire/path.ts";
@@ -67,7 +67,7 @@ export class ResendRequests {
   readonly #pace = new ResendBackoff();
   /** Paths that something is asked for of, and that wait. Each step of each costs the same, however many there are. */
   readonly #waiting = new Map<string, WaitsFor>();
-  readonly #paced = new Later((path) => this.#queue(path));
+  readonly #paced = new DelayQueue((path) => this.#queue(path));
   readonly #lanes = new Map<object, readonly [small: Lane, large: Lane]>();
   readonly #underWay = new Set<string>();
   /** What ends the waiting of those that are paused. */

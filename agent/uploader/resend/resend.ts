@@ -2,7 +2,7 @@
  * Sends again what groups ask for of a version that was sent whole: these ranges, as chunks of the same version. Only if
  * the file on disk still is that version; nothing is opened that a scan would not have found.
  */
-import type { Request } from "../../ledger/requests.ts";
+import type { Request } from "../../ledger/uploader/requests.ts";
 import { AgentError } from "../../lib/errors.ts";
 import type { Moving } from "../../observe/status.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";

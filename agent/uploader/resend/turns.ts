@@ -3,7 +3,7 @@
  * together are one of them, and take turns in it. So a group that asks for everything again and again, or any number of
  * groups that somebody has made up, holds up no other's requests for longer than its share takes.
  */
-import { othersShare } from "../../ledger/known-groups.ts";
+import { othersShare } from "../../ledger/uploader/known-groups.ts";
 import { UniqueQueue } from "../../lib/unique-queue.ts";
 
 /** An answer that was interrupted so that others have their turn. */

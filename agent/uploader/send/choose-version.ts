@@ -1,7 +1,7 @@
 /** Which version a file is: one that was sent already, one to go on with, or a new one. */
-import { endOffset } from "../../kafka/topics.ts";
-import type { UploaderLedger } from "../../ledger/uploader-ledger.ts";
-import type { GroupReceipt } from "../../ledger/version-receipts.ts";
+import { endOffset } from "../../kafka/topics/topics.ts";
+import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
+import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import { chunkKey, decodeFrom, type From } from "../../wire/chunk.ts";
 import type { FileValue } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";

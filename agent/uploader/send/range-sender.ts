@@ -4,7 +4,7 @@
  * from there.
  */
 import { KafkaError } from "../../kafka/errors.ts";
-import { endOffset } from "../../kafka/topics.ts";
+import { endOffset } from "../../kafka/topics/topics.ts";
 import { AgentError } from "../../lib/errors.ts";
 import type { Fields } from "../../observe/log.ts";
 import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";

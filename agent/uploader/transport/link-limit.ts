@@ -2,7 +2,7 @@
  * What a link is trusted with at a time. When it breaks again and again before anything of a partition is across, a
  * quarter of what is under way; twice as much again when four times as much got across without a break.
  */
-import type { LostConnections } from "../../kafka/lost-connections.ts";
+import type { LostConnections } from "../../kafka/connection/lost-connections.ts";
 
 /** Any link must carry this. */
 export const leastBytes = 4096;

@@ -2,7 +2,7 @@
  * A link that breaks before a chunk is across: the client would begin the same chunk again for ever. Chunks become
  * smaller then, also those under way, and larger again when the link carries them.
  */
-import type { LostConnections } from "../../kafka/lost-connections.ts";
+import type { LostConnections } from "../../kafka/connection/lost-connections.ts";
 import type { RecordProducer } from "../../kafka/producer.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";

@@ -1,6 +1,7 @@
 /** Keeps chunks and batches as large as the topic takes them now, which changes when somebody changes `max.message.bytes`. */
-import type { CurrentTopic } from "../../kafka/current-topic.ts";
+
 import type { RecordProducer } from "../../kafka/producer.ts";
+import type { CurrentTopic } from "../../kafka/topics/current-topic.ts";
 import { AgentError, ConfigurationError } from "../../lib/errors.ts";
 import { leastMessageBytes } from "../../lib/limits.ts";
 import type { Log } from "../../observe/log.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { formatStatus } from "../../../agent/commands/status-text.ts";
+import { Troubles } from "../../../agent/lib/troubles.ts";
 import { Observer } from "../../../agent/observe/observer.ts";
 import { listed, nothingListed } from "../../../agent/observe/status.ts";
-import { Troubles } from "../../../agent/observe/troubles.ts";
 
 function observe(role: "uploader" | "downloader") {
   const troubles = new Troubles();

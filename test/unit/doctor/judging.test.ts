@@ -10,7 +10,7 @@ import { judgeSpace } from "../../../agent/doctor/output.ts";
 import { judgeMembers, judgeRights, judgeSession, neededRights } from "../../../agent/doctor/rights.ts";
 import { judgeChunks, judgeLedger } from "../../../agent/doctor/topics.ts";
 import { judgeInotify } from "../../../agent/doctor/watches.ts";
-import type { TopicInspection } from "../../../agent/kafka/inspect.ts";
+import type { TopicInspection } from "../../../agent/kafka/topics/inspect.ts";
 import { loadConfigOf } from "../config/loading.ts";
 
 const config = await loadConfigOf("name: till\nkafka: { brokers: [kafka:9092] }");

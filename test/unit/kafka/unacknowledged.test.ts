@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "bun:test";
 import { codes, kafkaError } from "../../../agent/kafka/errors.ts";
-import type { TopicInspection } from "../../../agent/kafka/inspect.ts";
+import type { TopicInspection } from "../../../agent/kafka/topics/inspect.ts";
 import { explainUnwritable, Unacknowledged } from "../../../agent/kafka/unacknowledged.ts";
-import { Troubles } from "../../../agent/observe/troubles.ts";
+import { Troubles } from "../../../agent/lib/troubles.ts";
 
 let lines: string[];
 let found: TopicInspection | undefined | Error;

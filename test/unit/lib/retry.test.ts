@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { AgentError } from "../../../agent/lib/errors.ts";
 import { isPermanent, pause, retry } from "../../../agent/lib/retry.ts";
-import { Troubles } from "../../../agent/observe/troubles.ts";
+import { Troubles } from "../../../agent/lib/troubles.ts";
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());

@@ -7,18 +7,18 @@ const document = join(import.meta.dir, "../../../docs/operations.md");
 /** Their words are looked at where they come from. */
 const passedOn = [
   "agent/commands/run.ts: log.error(messageOf(error)",
-  'agent/kafka/connect.ts: new KafkaError(connecting, kind === "kafka.sasl" ? codes.authentication : codes.ssl, reason',
-  "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsWanted",
-  "agent/kafka/connect.ts: new KafkaError(connecting, codes.authentication, login",
-  "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, tlsUnknown",
-  "agent/kafka/connect.ts: new KafkaError(connecting, codes.ssl, reason",
-  "agent/kafka/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
-  'agent/kafka/fresh-files.ts: new KafkaError("connecting to Kafka", codes.authentication, problems.join("; ")',
+  'agent/kafka/connection/connect.ts: new KafkaError(connecting, kind === "kafka.sasl" ? codes.authentication : codes.ssl, reason',
+  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.ssl, tlsWanted",
+  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.authentication, login",
+  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.ssl, tlsUnknown",
+  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.ssl, reason",
+  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
+  'agent/kafka/connection/fresh-files.ts: new KafkaError("connecting to Kafka", codes.authentication, problems.join("; ")',
   "agent/downloader/recover/uploader-lines.ts: log[kind.level](message",
   "agent/observe/rare-warnings.ts: log.warn(line",
   "agent/observe/rare-warnings.ts: log.error(line",
-  "agent/observe/shared-trouble.ts: log.warn(message",
-  'agent/kafka/connect.ts: new KafkaError("connecting to Kafka", found.code, found.reason',
+  "agent/lib/shared-trouble.ts: log.warn(message",
+  'agent/kafka/connection/connect.ts: new KafkaError("connecting to Kafka", found.code, found.reason',
 ];
 
 test("each message that says that something is wrong has a row in the table of messages", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { Troubles } from "../../../agent/lib/troubles.ts";
 import { Observer } from "../../../agent/observe/observer.ts";
 import { nothingListed } from "../../../agent/observe/status.ts";
-import { Troubles } from "../../../agent/observe/troubles.ts";
 
 function observe(role: "uploader" | "downloader" = "uploader") {
   const troubles = new Troubles();

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { LedgerWrites } from "../../../../agent/downloader/recover/ledger-writes.ts";
 import { Repair } from "../../../../agent/downloader/recover/repair.ts";
-import { GroupLedger } from "../../../../agent/ledger/group-ledger.ts";
+import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
+import { Troubles } from "../../../../agent/lib/troubles.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
-import { Troubles } from "../../../../agent/observe/troubles.ts";
 import type { Entry } from "../../../../agent/wire/entry.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 

@@ -1,0 +1,97 @@
+/**
+ * What the agent answers over HTTP. Everything comes from memory: a disk or a broker that hangs must not keep anybody from
+ * finding that out.
+ */
+
+import { printableJson } from "../lib/printable.ts";
+import type { Observer } from "../observe/observer.ts";
+import { carriesToken, challenge, isRebound } from "./access.ts";
+import { statusPage, statusPagePolicy } from "./status-page.ts";
+
+export interface AnswerOptions {
+  observer: Observer;
+  /** What is listened on. */
+  host: string;
+  /** undefined: everybody may ask. */
+  token: string | undefined;
+}
+
+/** What of a request plays a part; all of it is a stranger's. */
+type Question = Pick<Request, "url" | "method" | "headers">;
+
+type Answer = (observer: Observer) => Response | Promise<Response>;
+
+const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
+  ["/readyz", readiness],
+  ["/metrics", metrics],
+  ["/api/status", (observer) => json(observer.report(), 200)],
+  ["/", () => new Response(statusPage, { headers: pageHeaders })],
+]);
+
+/** Never throws. */
+export async function answer(options: AnswerOptions, request: Question): Promise<Response> {
+  const path = pathOf(request.url);
+  const response = await (path === "/healthz"
+    ? readOnly(request, () => text("ok", 200))
+    : guarded(options, path, request));
+  response.headers.set("Cache-Control", "no-store");
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+function guarded(
+  { observer, host, token }: AnswerOptions,
+  path: string,
+  request: Question,
+): Response | Promise<Response> {
+  if (token === undefined) {
+    if (isRebound(host, request.headers.get("host")))
+      return text("this is not the host that was asked for", 421);
+  } else if (!carriesToken(request.headers.get("authorization"), token)) {
+    return text("the token (http.token) is asked for", 401, { "WWW-Authenticate": challenge });
+  }
+  const find = answers.get(path);
+  if (find === undefined) return text("there is nothing here", 404);
+  return readOnly(request, () => find(observer));
+}
+
+function readOnly(request: Question, find: () => Response | Promise<Response>): Response | Promise<Response> {
+  if (request.method === "GET" || request.method === "HEAD") return find();
+  return text("only GET", 405, { Allow: "GET, HEAD" });
+}
+
+function readiness(observer: Observer): Response {
+  const reasons = observer.notReady();
+  const ready = reasons.length === 0;
+  const waits = observer.waits();
+  return json({ ready, reasons, ...(waits.length > 0 ? { waits } : {}) }, ready ? 200 : 503);
+}
+
+async function metrics({ metrics }: Observer): Promise<Response> {
+  return new Response(await metrics.text(), { headers: { "Content-Type": metrics.contentType } });
+}
+
+function json(value: unknown, status: number): Response {
+  return new Response(`${printableJson(JSON.stringify(value))}\n`, {
+    status,
+    headers: { "Content-Type": "application/json" },
+  });
+}
+
+function text(line: string, status: number, headers: Record<string, string> = {}): Response {
+  return new Response(`${line}\n`, {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", ...headers },
+  });
+}
+
+const pageHeaders = {
+  "Content-Type": "text/html; charset=utf-8",
+  "Content-Security-Policy": statusPagePolicy,
+  "Referrer-Policy": "no-referrer",
+};
+
+/** By hand: what a stranger sends as host and path need not be a URL. */
+function pathOf(url: string): string {
+  return url.replace(/^[a-z]+:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
+}

@@ -1,0 +1,47 @@
+/** Whether anybody listens at an address, and if not, why: one connection, without any data. */
+import { connect } from "node:net";
+import { codeOf, messageOf } from "../../lib/errors.ts";
+import { hostAndPort } from "./address.ts";
+
+/** A link that takes longer can't be worked with either. */
+const knockMs = 4000;
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name server does not answer",
+  EHOSTUNREACH: "no way to this host",
+  ENETUNREACH: "no way to this network",
+  ETIMEDOUT: "no answer",
+};
+
+/** Why `host:port` can't be reached; undefined: it can. */
+export function knock(address: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(hostAndPort(address));
+    const end = (problem?: string) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(problem);
+    };
+    // The socket's own time-out would not count while the name is looked up.
+    const timer = setTimeout(end, knockMs, `no answer within ${knockMs / 1000} s`);
+    socket.once("connect", () => end());
+    socket.once("error", (error) => end(reasons[codeOf(error) ?? ""] ?? messageOf(error)));
+  });
+}
+
+/** The addresses that do not answer, and why; all are tried at once. */
+export async function knockAtAll(addresses: readonly string[]): Promise<Map<string, string>> {
+  const answers = await Promise.all(
+    addresses.map(async (address) => [address, await knock(address)] as const),
+  );
+  return new Map(
+    answers.flatMap(([address, problem]) => (problem === undefined ? [] : [[address, problem]])),
+  );
+}
+
+/** `a:9092 (connection refused), b:9092 (no such host)` */
+export function listProblems(problems: ReadonlyMap<string, string>): string {
+  return [...problems].map(([address, problem]) => `${address} (${problem})`).join(", ");
+}

@@ -1,0 +1,120 @@
+/**
+ * A topic as the brokers have it now, looked at from time to time while the agent runs: it may be deleted and made again
+ * under another id, get more partitions, take larger records than before, or be given settings that lose data.
+ */
+import type { KafkaConfig } from "../../config/config.ts";
+import { CoalescedRefresh } from "../../lib/coalesced-refresh.ts";
+import { pause, retry } from "../../lib/retry.ts";
+import type { Trouble } from "../../lib/troubles.ts";
+import type { Log } from "../../observe/log.ts";
+import type { RecordProducer } from "../producer.ts";
+import {
+  describeTopic,
+  isByDevices,
+  lookUpTopic,
+  prepareTopics,
+  settingProblem,
+  type Topic,
+  type Topics,
+  topicId,
+  warnOfClocks,
+  watermarks,
+} from "./topics.ts";
+
+export interface CurrentTopicOptions {
+  kafka: KafkaConfig;
+  producer: RecordProducer;
+  log: Log;
+  /** How often to look whether it is still the same topic, milliseconds: that is one small request. */
+  everyMs: number;
+}
+
+/** How often its settings are looked at, too: a fleet must not keep the brokers busy with it. */
+const settingsMs = 60_000;
+
+export class CurrentTopic {
+  readonly #options: CurrentTopicOptions;
+  readonly #sharedLook = new CoalescedRefresh(() => this.refresh());
+  readonly #which: keyof Topics;
+  #topic: Topic;
+  #describedAtMs = performance.now();
+  /** A setting that loses data, for as long as it is so. */
+  #trouble: Trouble | undefined;
+
+  /** @param topics as they were found or made at the start */
+  constructor(options: CurrentTopicOptions, topics: Topics, which: keyof Topics) {
+    this.#options = options;
+    this.#which = which;
+    this.#topic = topics[which];
+  }
+
+  get value(): Topic {
+    return this.#topic;
+  }
+
+  /** Looks at once; makes the topic when it is missing and may be made. Throws an `AgentError`. */
+  async refresh(): Promise<void> {
+    const { kafka, producer, log } = this.#options;
+    const before = this.#topic;
+    const { name, id } = before;
+    const client = await producer.client();
+    const found = await describeTopic(client, name);
+    this.#topic = found ?? (await prepareTopics(client, kafka, log))[this.#which];
+    this.#describedAtMs = performance.now();
+    if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
+    this.#judge(before);
+  }
+
+  /**
+   * Looks for whoever was told of something at `sinceMs`, by the monotonic clock, unless that was done since and within the
+   * last second. Throws an `AgentError`.
+   */
+  refreshSince(sinceMs: number): Promise<void> {
+    return this.#sharedLook.since(sinceMs);
+  }
+
+  /** The first offset of a partition that is still there; infinity when the topic has another id. Throws a `KafkaError`. */
+  async logStart(id: string, partition: number): Promise<number> {
+    if (id !== this.#topic.id) return Number.POSITIVE_INFINITY;
+    return (await watermarks(await this.#options.producer.client(), this.#topic.name, partition)).low;
+  }
+
+  /** Looks again and again until the signal fires. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { log, everyMs } = this.#options;
+    while (!signal.aborted) {
+      await pause(everyMs, signal);
+      if (signal.aborted) return;
+      const options = { what: `looking at topic ${this.#topic.name}`, signal, log };
+      await retry(options, () => this.#look()).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+  }
+
+  /** Says what has become wrong with its settings, or right again. */
+  #judge(before: Topic): void {
+    const { log } = this.#options;
+    const { name, settings } = this.#topic;
+    // The right to read them is missing.
+    if (settings.size === 0) return;
+    if (!isByDevices(before)) warnOfClocks(this.#which, this.#topic, log);
+    const problem = settingProblem(this.#which, this.#topic);
+    if (problem === this.#trouble?.reason) return;
+    if (this.#trouble) log.troubles.end(this.#trouble);
+    this.#trouble = problem === undefined ? undefined : log.troubles.begin(`topic ${name}`, problem);
+    if (problem === undefined) log.info(`topic ${name}: its settings are right again`);
+    else log.error(`topic ${name}: ${problem}; what is in it may be lost until that is put right`);
+  }
+
+  async #look(): Promise<void> {
+    const isDue = performance.now() - this.#describedAtMs >= settingsMs;
+    if (isDue || !(await this.#isSame())) await this.refresh();
+  }
+
+  async #isSame(): Promise<boolean> {
+    const { id, name, partitions } = this.#topic;
+    const found = await lookUpTopic(await this.#options.producer.client(), name);
+    return found !== undefined && topicId(found) === id && found.partitions.length === partitions;
+  }
+}

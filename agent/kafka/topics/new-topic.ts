@@ -1,0 +1,74 @@
+/** Making the two topics, or asking whether the brokers would. */
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { KafkaConfig } from "../../config/config.ts";
+import type { Client } from "../connection/connect.ts";
+import { codes, kafkaError } from "../errors.ts";
+
+const requestTimeoutMs = 30_000;
+
+/** A topic as the agent makes it. */
+export interface NewTopic {
+  name: string;
+  partitions: number;
+  settings: Readonly<Record<string, string>>;
+}
+
+/** What the two topics are made with. */
+export function newTopics(kafka: KafkaConfig): { chunks: NewTopic; ledger: NewTopic } {
+  return {
+    chunks: {
+      name: kafka.topic,
+      partitions: kafka.partitions,
+      settings: {
+        "cleanup.policy": "delete",
+        "retention.ms": String(kafka.retentionMs),
+        // By the brokers' clock: a device whose clock says 1970 would have its chunks expire at once.
+        "message.timestamp.type": "LogAppendTime",
+      },
+    },
+    ledger: {
+      name: kafka.ledger,
+      partitions: kafka.ledgerPartitions,
+      settings: {
+        "cleanup.policy": "compact",
+        "message.timestamp.type": "LogAppendTime",
+        // Only closed segments are compacted; with the default of 1 GiB a small fleet's ledger never would be.
+        "segment.bytes": String(16 << 20),
+        "min.cleanable.dirty.ratio": "0.1",
+      },
+    },
+  };
+}
+
+/** Makes the topic, unless it is there. Throws a `KafkaError`. */
+export function createTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
+  const admin = RdKafka.AdminClient.createFrom(client);
+  return new Promise((resolve, reject) => {
+    admin.createTopic(asked(topic, kafka), requestTimeoutMs, (error) => {
+      if (!error) return resolve();
+      const reason = kafkaError(`making topic ${topic.name}`, error);
+      // Another agent was faster: as good.
+      if (reason.code === codes.topicAlreadyExists) resolve();
+      else reject(reason);
+    });
+  });
+}
+
+/** Whether the brokers would make the topic, without making it. Throws a `KafkaError` with their reason if not. */
+export function validateTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
+  const admin = RdKafka.AdminClient.createFrom(client);
+  return new Promise((resolve, reject) => {
+    admin._client.validateTopic(asked(topic, kafka), requestTimeoutMs, (error) =>
+      error ? reject(kafkaError(`making topic ${topic.name}`, error)) : resolve(),
+    );
+  });
+}
+
+function asked({ name, partitions, settings }: NewTopic, kafka: KafkaConfig): RdKafka.NewTopic {
+  return {
+    topic: name,
+    num_partitions: partitions,
+    replication_factor: kafka.replication,
+    config: { ...settings },
+  };
+}

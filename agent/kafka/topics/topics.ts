@@ -1,0 +1,193 @@
+/** The two topics: described, made when missing, and checked for settings that would lose data. */
+import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { KafkaConfig } from "../../config/config.ts";
+import { AgentError } from "../../lib/errors.ts";
+import { leastMessageBytes } from "../../lib/limits.ts";
+import { pause } from "../../lib/retry.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Client } from "../connection/connect.ts";
+import { kafkaError } from "../errors.ts";
+import { defaultMessageBytes } from "../producer.ts";
+import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
+
+/** A topic as the brokers have it now. */
+export interface Topic {
+  name: string;
+  /** Changes when the topic is deleted and made again. */
+  id: string;
+  partitions: number;
+  /** `max.message.bytes`; the brokers' default where the right to read it is missing. */
+  maxMessageBytes: number;
+  /** Settings by name; empty where the right to read them (DESCRIBE_CONFIGS) is missing. */
+  settings: ReadonlyMap<string, string>;
+}
+
+export interface Topics {
+  chunks: Topic;
+  ledger: Topic;
+}
+
+const requestTimeoutMs = 30_000;
+
+/**
+ * Both topics, made when they are missing and `create_topics` allows it. Throws an `AgentError`: permanent when a
+ * right is missing, a topic is missing and may not be made, or a setting would lose data; else retryable.
+ */
+export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log): Promise<Topics> {
+  const wanted = newTopics(kafka);
+  const chunks = await prepareTopic(client, kafka, log, wanted.chunks);
+  const ledger = await prepareTopic(client, kafka, log, wanted.ledger);
+  checkSettings("chunks", chunks, log);
+  checkSettings("ledger", ledger, log);
+  return { chunks, ledger };
+}
+
+/** The topic as it is now, `undefined` when there is none. Throws a `KafkaError`. */
+export async function describeTopic(client: Client, name: string): Promise<Topic | undefined> {
+  const found = await lookUpTopic(client, name);
+  if (!found) return undefined;
+  const settings = await describeSettings(RdKafka.AdminClient.createFrom(client), { type: 2, name });
+  return {
+    name,
+    id: topicId(found),
+    partitions: found.partitions.length,
+    maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes),
+    settings,
+  };
+}
+
+/** The topic in the client's words, `undefined` when there is none. Throws a `KafkaError`. */
+export async function lookUpTopic(
+  client: Client,
+  name: string,
+  options: { includeAuthorizedOperations?: boolean } = {},
+): Promise<RdKafka.TopicDescription | undefined> {
+  const what = `looking up topic ${name}`;
+  const admin = RdKafka.AdminClient.createFrom(client);
+  const [found] = await new Promise<RdKafka.TopicDescription[]>((resolve, reject) => {
+    admin.describeTopics([name], { ...options, timeout: requestTimeoutMs }, (error, result) =>
+      error ? reject(kafkaError(what, error)) : resolve(result),
+    );
+  });
+  if (!found?.error) return found;
+  const reason = kafkaError(what, found.error);
+  if (reason.unknownTopic) return undefined;
+  throw reason;
+}
+
+/** How long the topic keeps records, milliseconds; `undefined`: for ever, or the right to read it is missing. */
+export function retentionOf({ settings }: Topic): number | undefined {
+  const retentionMs = Number(settings.get("retention.ms") ?? -1);
+  return retentionMs >= 0 ? retentionMs : undefined;
+}
+
+/** The offset after the last record of a partition. Throws a `KafkaError`. */
+export async function endOffset(client: Client, topic: string, partition: number): Promise<number> {
+  return (await watermarks(client, topic, partition)).high;
+}
+
+/** First offset that is still there, and the one after the last. Throws a `KafkaError`. */
+export function watermarks(
+  client: Client,
+  topic: string,
+  partition: number,
+): Promise<{ low: number; high: number }> {
+  return new Promise((resolve, reject) => {
+    client.queryWatermarkOffsets(topic, partition, requestTimeoutMs, (error, offsets) =>
+      error
+        ? reject(kafkaError(`asking for the offsets of ${topic} [${partition}]`, error))
+        : resolve({ low: offsets.lowOffset, high: offsets.highOffset }),
+    );
+  });
+}
+
+async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: NewTopic): Promise<Topic> {
+  const { name, partitions } = wanted;
+  const found = await describeTopic(client, name);
+  if (found) return found;
+  if (!kafka.createTopics) {
+    throw new AgentError(
+      `topic ${name} is missing, and kafka.create_topics is false: make it first`,
+      "permanent",
+    );
+  }
+  await createTopic(client, wanted, kafka);
+  log.info(`made topic ${name} with ${partitions} partition${partitions === 1 ? "" : "s"}`);
+  // It is there for one broker at first; the others hear of it a little later.
+  for (let triesLeft = 50; triesLeft > 0; triesLeft--) {
+    const made = await describeTopic(client, name);
+    if (made && made.partitions > 0) return made;
+    await pause(100);
+  }
+  throw new AgentError(`topic ${name} was made but the brokers do not show it`, "retryable");
+}
+
+/** The settings of a topic (2) or a broker (4). Throws a `KafkaError`. */
+export function describeSettings(
+  admin: RdKafka.IAdminClient,
+  resource: { type: 2 | 4; name: string },
+): Promise<Map<string, string>> {
+  return new Promise((resolve, reject) => {
+    admin._client.describeConfigs([resource], requestTimeoutMs, (error, resources) => {
+      if (error) return reject(kafkaError(`reading the settings of ${resource.name}`, error));
+      const entries = Object.entries(resources?.[0]?.entries ?? {});
+      // A resource with an error of its own has no entries: the right to read settings is missing.
+      resolve(new Map(entries.flatMap(([key, entry]) => (entry.value === null ? [] : [[key, entry.value]]))));
+    });
+  });
+}
+
+/** The topic's id. The package's types say `base64str`; what comes is `base64`. */
+export function topicId(found: RdKafka.TopicDescription): string {
+  return (found.topicId as unknown as { base64: string }).base64;
+}
+
+/** What of the topic's settings would lose data, undefined: nothing that can be seen. */
+export function settingProblem(which: keyof Topics, topic: Topic): string | undefined {
+  const policy = topic.settings.get("cleanup.policy");
+  if (which === "ledger") {
+    if (policy === undefined || policy === "compact") return undefined;
+    return setting(
+      topic,
+      "cleanup.policy",
+      `${policy} would forget what was sent and delivered: use compact`,
+    );
+  }
+  if (policy?.includes("compact"))
+    return setting(
+      topic,
+      "cleanup.policy",
+      "compact would keep one chunk of each file and lose the rest: use delete",
+    );
+  if (topic.maxMessageBytes < leastMessageBytes)
+    return setting(topic, "max.message.bytes", `must be at least ${leastMessageBytes}`);
+  return undefined;
+}
+
+/** Whether the topic goes by the clocks of the devices, which may be wrong. */
+export function isByDevices(topic: Topic): boolean {
+  return topic.settings.get("message.timestamp.type") === "CreateTime";
+}
+
+/** Says what comes of a topic that goes by the clocks of the devices. */
+export function warnOfClocks(which: keyof Topics, topic: Topic, log: Log): void {
+  if (!isByDevices(topic)) return;
+  if (which === "ledger")
+    log.warn(
+      `topic ${topic.name}: message.timestamp.type is CreateTime: versions are numbered by the uploaders' own clocks; LogAppendTime is safe`,
+    );
+  else
+    log.warn(
+      `topic ${topic.name}: message.timestamp.type is CreateTime: chunks from a device with a wrong clock may expire at once; LogAppendTime is safe`,
+    );
+}
+
+function checkSettings(which: keyof Topics, topic: Topic, log: Log): void {
+  const problem = settingProblem(which, topic);
+  if (problem !== undefined) throw new AgentError(`topic ${topic.name}: ${problem}`, "permanent");
+  warnOfClocks(which, topic, log);
+}
+
+function setting(topic: Topic, name: string, what: string): string {
+  return `${name}: ${what} (it is ${topic.settings.get(name)})`;
+}

@@ -1,0 +1,155 @@
+/** Reads the ledger whole for a group, follows it from then on, and reads it again when that may find something. */
+import { retry } from "../../lib/retry.ts";
+import type { Log } from "../../observe/log.ts";
+import { partitionOf } from "../../wire/numbers.ts";
+import type { EntryLog, EntryReader } from "../ledger.ts";
+import type { GroupState } from "./group-state.ts";
+
+/** The whole ledger is read again this often at most, when something makes it necessary, and this often at least. */
+const leastRereadMs = 5000;
+const mostRereadMs = 6 * 3600_000;
+const longestPauseMs = 10 * 60_000;
+
+export class GroupFollower {
+  readonly #state: GroupState;
+  readonly #log: EntryLog;
+  readonly #now: () => number;
+  /** Of the ledger that was read. */
+  #id: string;
+  #reader: EntryReader | undefined;
+  #readAtMs = 0;
+  #readMs = 0;
+  /** Up to this version it was said that it is not known any more what was delivered. */
+  #saidFloor = 0;
+  /** Of these uploaders it was said that not all that is missing is worked on. */
+  #saidOverflow = "";
+  #saidOverflowAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param now the monotonic clock, milliseconds */
+  constructor(state: GroupState, log: EntryLog, now: () => number) {
+    this.#state = state;
+    this.#log = log;
+    this.#now = now;
+    this.#id = log.id;
+  }
+
+  /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
+  async readAll(): Promise<void> {
+    // First where the group began: most of what a new group's ledger holds is none of its business.
+    await this.#readStart();
+    await this.#readOnce();
+    // Receipts that were taken back stand behind what they take back.
+    if (this.#state.isIncomplete) await this.#readOnce();
+  }
+
+  /** Follows what the uploaders and the other members write, until the signal fires. */
+  async follow(signal: AbortSignal, log: Log): Promise<void> {
+    const options = { what: "following the ledger", signal, log };
+    while (!signal.aborted) {
+      await retry(options, async () => {
+        if (this.#log.id !== this.#id) await this.#beginAnew(log);
+        if (this.#isRereadDue()) await this.#readOnce();
+        for (const logged of (await this.#reader?.read()) ?? []) this.#state.take(logged);
+        this.#sayFloor(log);
+        this.#sayOverflow(log);
+      }).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    await reader?.close();
+  }
+
+  /** Whether all of it was read once since it was begun last. */
+  get isComplete(): boolean {
+    return this.#reader?.caughtUp ?? false;
+  }
+
+  /** What was read is another topic's: its offsets say nothing here. */
+  async #beginAnew(log: Log): Promise<void> {
+    log.warn(
+      "the ledger was deleted and made again: what is delivered is noted in it again, and all else is read from it",
+    );
+    this.#id = this.#log.id;
+    await this.close();
+    this.#state.beginAnew();
+    await this.readAll();
+  }
+
+  async #readStart(): Promise<void> {
+    const reader = await this.#log.open([partitionOf(this.#state.group, this.#log.partitions)]);
+    try {
+      while (!reader.caughtUp)
+        for (const logged of await reader.read())
+          if (logged.entry.key.kind === "start") this.#state.take(logged);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #readOnce(): Promise<void> {
+    const beganMs = this.#now();
+    await this.close();
+    this.#state.beginReading();
+    const all = Array.from({ length: this.#log.partitions }, (_, partition) => partition);
+    const reader = await this.#log.open(all);
+    this.#reader = reader;
+    try {
+      while (!reader.caughtUp) for (const logged of await reader.read()) this.#state.take(logged);
+    } catch (error) {
+      // The next try begins anew.
+      await this.close();
+      throw error;
+    }
+    this.#state.endReading();
+    this.#readAtMs = this.#now();
+    this.#readMs = this.#readAtMs - beganMs;
+  }
+
+  #isRereadDue(): boolean {
+    if (!this.#reader) return true;
+    const sinceMs = this.#now() - this.#readAtMs;
+    // Reading takes a tenth of the time at most, unless it takes minutes, or the agent was frozen meanwhile.
+    const pauseMs = Math.min(Math.max(leastRereadMs, 10 * this.#readMs), longestPauseMs);
+    return sinceMs >= (this.#state.mayBeMore ? pauseMs : mostRereadMs);
+  }
+
+  #sayFloor(log: Log): void {
+    const { floor } = this.#state;
+    if (floor <= this.#saidFloor) return;
+    this.#saidFloor = floor;
+    const since = new Date(floor / 1000).toISOString();
+    log.warn(
+      `more files are delivered than can be remembered: what was sent before ${since} and gets lost is not noticed, and can't be delivered again`,
+      { since },
+    );
+  }
+
+  /** Once for the same uploaders, and once a minute: strangers can have them change at any rate. */
+  #sayOverflow(log: Log): void {
+    if (this.#now() - this.#saidOverflowAtMs < overflowMs) return;
+    const uploaders = [...this.#state.overflowing()].sort();
+    const all = uploaders.join(" ");
+    if (all === this.#saidOverflow) return;
+    this.#saidOverflow = all;
+    if (uploaders.length > 0) this.#saidOverflowAtMs = this.#now();
+    if (uploaders.length > 0)
+      log.warn(
+        `more files of ${nameSome(uploaders)} are missing than are worked on at a time: the others follow when these are settled`,
+      );
+  }
+}
+
+const namedUploaders = 5;
+const overflowMs = 60_000;
+
+/** Some of them, and how many others. */
+export function nameSome(uploaders: readonly string[]): string {
+  const named = uploaders.slice(0, namedUploaders).join(", ");
+  const others = uploaders.length - namedUploaders;
+  return others > 0 ? `${named} and ${others} other uploaders` : named;
+}

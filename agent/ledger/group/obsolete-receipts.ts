@@ -1,0 +1,40 @@
+/** A group's receipts that nobody needs any more and that are to be dropped from the ledger. */
+import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import type { VersionId } from "../../wire/chunk.ts";
+import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../../wire/entry.ts";
+
+type Receipt = ReceiptKey<ReceiptKind>;
+
+/** So many are remembered; what does not fit is found when the ledger is read again. */
+const maxMoot = 10_000;
+const maxBytes = 2 << 20;
+
+export class ObsoleteReceipts {
+  /** By key, with the offset of the ledger at which it was moot. */
+  readonly #byKey = new BoundedMap<string, { key: Receipt; offset: number }>(maxMoot, {
+    most: maxBytes,
+    of: (name, { key }) => 250 + textBytes(name) + textBytes(key.path),
+  });
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  note(key: Receipt, offset: number): void {
+    this.#byKey.set(encodeEntryKey(key), { key, offset });
+  }
+
+  /** Something stands under the key at an offset: if that is a later one, it is dropped already, or was written anew. */
+  read(key: Receipt, offset: number): void {
+    if (this.#byKey.size === 0) return;
+    const name = encodeEntryKey(key);
+    if (offset > (this.#byKey.get(name)?.offset ?? offset)) this.#byKey.delete(name);
+  }
+
+  /** Takes those that `isOurs`, so many at most: they are dropped now. */
+  take(isOurs: (id: VersionId) => boolean, count: number): Receipt[] {
+    const ours = [...this.#byKey].filter(([, { key }]) => isOurs(key)).slice(0, count);
+    for (const [name] of ours) this.#byKey.delete(name);
+    return ours.map(([, { key }]) => key);
+  }
+}

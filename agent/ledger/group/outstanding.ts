@@ -1,0 +1,201 @@
+/**
+ * What uploaders have sent and the group has neither delivered nor failed: the newest version of each path. Bounded, and
+ * shared out fairly: when it is full, whoever has least gets the place of one of whoever has most, so that uploaders that are
+ * gone for good take no place from the others. What does not fit is found when the ledger is read again.
+ */
+import { textBytes } from "../../lib/bounded-map.ts";
+import type { From, VersionId } from "../../wire/chunk.ts";
+
+/** A version that was sent whole, and where. */
+export interface Sent extends VersionId {
+  /** Bytes. */
+  size: number;
+  checksum: string;
+  topic: string;
+  partition: number;
+  /** Of its last chunk. */
+  offset: number;
+  /** Of a version of several chunks. */
+  from: From | undefined;
+  /** The uploader no longer has it. */
+  gone: boolean;
+}
+
+interface Share {
+  readonly uploader: string;
+  readonly byPath: Map<string, Sent>;
+  bytes: number;
+  /** It has more than fits. */
+  hasMore: boolean;
+}
+
+export const maxOutstanding = 10_000;
+const maxOfUploader = 2000;
+/** What all of them may take, and what one uploader's: a path and its `from` can be long. */
+const maxBytes = 6 << 20;
+const maxBytesOfUploader = maxBytes / 4;
+/** With less than this part of a full share left it is time to look for more. */
+const fewOfShare = 0.1;
+
+export class Outstanding {
+  readonly #shares = new Map<string, Share>();
+  /** Shares by how many are in them: the largest is found at once. */
+  readonly #bySize: Set<Share>[] = [];
+  #largest = 0;
+  #size = 0;
+  #bytes = 0;
+  /** There are more uploaders than are told apart. */
+  #isCrowded = false;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether there was more of the uploader than fits: something of it may be missing here. */
+  overflowed(uploader: string): boolean {
+    return this.#shares.get(uploader)?.hasMore ?? this.#isCrowded;
+  }
+
+  /** The uploaders of which there was more than fits. */
+  *overflowing(): Generator<string> {
+    for (const { uploader, hasMore } of this.#shares.values()) if (hasMore) yield uploader;
+  }
+
+  /** Whether something that did not fit would by now. */
+  get mayTakeMore(): boolean {
+    const fair = Math.min(maxOfUploader, maxOutstanding / Math.max(1, this.#shares.size));
+    for (const { byPath, bytes, hasMore } of this.#shares.values())
+      if (
+        hasMore &&
+        byPath.size < fewOfShare * fair &&
+        bytes < fewOfShare * maxBytesOfUploader &&
+        this.#hasPlaceFor(byPath.size)
+      )
+        return true;
+    return false;
+  }
+
+  /** The uploaders take turns: none comes only after all of another's. */
+  *values(): Generator<Sent> {
+    let turns = [...this.#shares.values()].map(({ byPath }) => byPath.values());
+    while (turns.length > 0) {
+      const left: typeof turns = [];
+      for (const turn of turns) {
+        const { value, done } = turn.next();
+        if (done) continue;
+        yield value;
+        left.push(turn);
+      }
+      turns = left;
+    }
+  }
+
+  /** The version of its path, replacing an older one. */
+  put(sent: Sent): void {
+    const share = this.#shareOf(sent.uploader);
+    if (!share) return;
+    const isFull = share.byPath.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
+    if (!share.byPath.has(sent.path)) {
+      if (isFull || !this.#hasPlaceFor(share.byPath.size)) {
+        share.hasMore = true;
+        return;
+      }
+      if (this.#size >= maxOutstanding) this.#takeFromLargest();
+    }
+    this.#change(share, () => this.#set(share, sent));
+    if (this.#bytes > maxBytes) this.#lighten();
+  }
+
+  /** This version or a newer one of its path is delivered, failed, or superseded. */
+  settle({ uploader, path, version }: VersionId): void {
+    const share = this.#shares.get(uploader);
+    const known = share?.byPath.get(path);
+    if (!share || !known || known.version > version) return;
+    this.#change(share, () => this.#delete(share, path));
+    if (share.byPath.size > 0 || share.hasMore) return;
+    this.#shares.delete(uploader);
+    this.#bySize[0]?.delete(share);
+  }
+
+  has({ uploader, path, version }: VersionId): boolean {
+    return this.#shares.get(uploader)?.byPath.get(path)?.version === version;
+  }
+
+  #shareOf(uploader: string): Share | undefined {
+    const known = this.#shares.get(uploader);
+    if (known) return known;
+    if (this.#shares.size >= maxOutstanding) {
+      this.#isCrowded = true;
+      return undefined;
+    }
+    const share: Share = { uploader, byPath: new Map(), bytes: 0, hasMore: false };
+    this.#shares.set(uploader, share);
+    this.#bucket(0).add(share);
+    return share;
+  }
+
+  /** @param count how many the uploader has */
+  #hasPlaceFor(count: number): boolean {
+    return this.#size < maxOutstanding || count + 1 < this.#largest;
+  }
+
+  #takeFromLargest(): void {
+    const [share] = this.#bucket(this.#largest);
+    const [oldest] = share?.byPath.keys() ?? [];
+    if (!share || oldest === undefined) return;
+    this.#change(share, () => this.#delete(share, oldest));
+    share.hasMore = true;
+  }
+
+  /** Whoever takes most bytes gives half of them. */
+  #lighten(): void {
+    const [first, ...others] = this.#shares.values();
+    if (!first) return;
+    const heaviest = others.reduce((most, share) => (share.bytes > most.bytes ? share : most), first);
+    const goal = heaviest.bytes / 2;
+    for (const path of heaviest.byPath.keys()) {
+      if (heaviest.bytes <= goal) break;
+      this.#change(heaviest, () => this.#delete(heaviest, path));
+    }
+    heaviest.hasMore = true;
+  }
+
+  #set(share: Share, sent: Sent): void {
+    this.#delete(share, sent.path);
+    share.byPath.set(sent.path, sent);
+    share.bytes += bytesOf(sent);
+    this.#bytes += bytesOf(sent);
+  }
+
+  #delete(share: Share, path: string): void {
+    const known = share.byPath.get(path);
+    if (!known) return;
+    share.byPath.delete(path);
+    share.bytes -= bytesOf(known);
+    this.#bytes -= bytesOf(known);
+  }
+
+  #change(share: Share, change: () => void): void {
+    const before = share.byPath.size;
+    change();
+    const after = share.byPath.size;
+    this.#size += after - before;
+    this.#bucket(before).delete(share);
+    this.#bucket(after).add(share);
+    this.#largest = Math.max(this.#largest, after);
+    while (this.#largest > 0 && this.#bucket(this.#largest).size === 0) this.#largest--;
+  }
+
+  #bucket(size: number): Set<Share> {
+    const known = this.#bySize[size];
+    if (known) return known;
+    const made = new Set<Share>();
+    this.#bySize[size] = made;
+    return made;
+  }
+}
+
+/** About what a version takes in memory. */
+function bytesOf({ path, checksum, topic, from }: Sent): number {
+  return 500 + textBytes(path) + textBytes(checksum) + textBytes(topic) + 100 * (from?.offsets.length ?? 0);
+}

@@ -1,0 +1,50 @@
+/**
+ * Receipts of what this member knows as delivered from a ledger that is no more: in the one that took its place nobody has
+ * written them yet, and an uploader that notes there that it has sent such a version waits for its receipt.
+ */
+import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { DeliveredValue } from "../../wire/entry.ts";
+import { VersionIndex } from "./version-index.ts";
+
+export type Content = Pick<DeliveredValue, "size" | "checksum" | "mtime">;
+
+export interface OwedReceipt {
+  id: VersionId;
+  content: Content;
+}
+
+/** So many are remembered; what does not fit is found when the ledger is read again. */
+const maxOwed = 10_000;
+
+export class OwedReceipts {
+  /** What has its receipt in this ledger. */
+  readonly #written = new VersionIndex();
+  readonly #owed = new Map<string, OwedReceipt>();
+
+  get size(): number {
+    return this.#owed.size;
+  }
+
+  /** The version has its receipt. */
+  written(id: VersionId): void {
+    const file = chunkKey(id);
+    this.#written.set(file, id.version);
+    if ((this.#owed.get(file)?.id.version ?? Number.POSITIVE_INFINITY) <= id.version) this.#owed.delete(file);
+  }
+
+  /** The version is known as delivered, and its uploader's entry is here. Returns whether it is remembered. */
+  note({ uploader, path, version }: VersionId, content: Content): boolean {
+    const file = chunkKey({ uploader, path });
+    if ((this.#written.get(file) ?? 0) >= version) return true;
+    if (this.#owed.size >= maxOwed && !this.#owed.has(file)) return false;
+    this.#owed.set(file, { id: { uploader, path, version }, content });
+    return true;
+  }
+
+  /** Takes those that `isOurs`, so many at most: they are written now. */
+  take(isOurs: (id: VersionId) => boolean, count: number): OwedReceipt[] {
+    const ours = [...this.#owed.values()].filter(({ id }) => isOurs(id)).slice(0, count);
+    for (const { id } of ours) this.#owed.delete(chunkKey(id));
+    return ours;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * For how long an uploader has not answered, by the brokers' clock alone: when the ledger took its last entry and the
+ * request, and what time it is there now. All of an uploader's entries, and what groups write about it, are in one
+ * partition, so one broker's clock has stamped them; from the newest stamp on the monotonic clock counts.
+ */
+
+import type { LoggedEntry } from "../ledger.ts";
+import { VersionIndex } from "./version-index.ts";
+
+/** What a failure's reason begins with that ends with the silence: its uploader's next entry takes it back. */
+export const notAnswered = "not answered since";
+
+interface Stamp {
+  offset: number;
+  timestampMs: number;
+  /** When it was seen, by the monotonic clock. */
+  seenAtMs: number;
+}
+
+export class Silence {
+  readonly #now: () => number;
+  /** The newest of each partition. */
+  readonly #stamps = new Map<number, Stamp>();
+  /** By uploader, when its newest entry was written, and the offset after it. */
+  readonly #heardMs = new VersionIndex();
+  readonly #heardAt = new VersionIndex();
+
+  /** @param now the monotonic clock, milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** An entry was read, or written. Returns the uploader whose word it is, if it is one's. */
+  note({ entry, partition, offset, timestampMs }: LoggedEntry): string | undefined {
+    this.stamp(partition, offset, timestampMs);
+    const { key, value } = entry;
+    if ((key.kind !== "file" && key.kind !== "name") || value === null) return undefined;
+    this.#heardMs.set(key.uploader, timestampMs);
+    this.#heardAt.set(key.uploader, offset + 1);
+    return key.uploader;
+  }
+
+  /** The ledger has taken something at this time. */
+  stamp(partition: number, offset: number, timestampMs: number): void {
+    // What is read again is old.
+    if (timestampMs <= 0 || offset < (this.#stamps.get(partition)?.offset ?? 0)) return;
+    this.#stamps.set(partition, { offset, timestampMs, seenAtMs: this.#now() });
+  }
+
+  /** Whether the uploader has written something at this offset or later. */
+  isHeardFrom(uploader: string, offset: number): boolean {
+    return (this.#heardAt.get(uploader) ?? 0) > offset;
+  }
+
+  /** Since when the uploader has not answered what it was asked at `askedMs`; milliseconds since 1970. */
+  since(uploader: string, askedMs: number): number {
+    return Math.max(askedMs, this.#heardMs.get(uploader) ?? 0);
+  }
+
+  /** The time of the broker that has the partition; 0: not known. */
+  brokerTimeMs(partition: number): number {
+    const stamp = this.#stamps.get(partition);
+    return stamp ? stamp.timestampMs + this.#now() - stamp.seenAtMs : 0;
+  }
+}

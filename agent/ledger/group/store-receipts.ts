@@ -1,0 +1,102 @@
+/** Which store a receipt is of, and finding a store's receipts: they are to be taken back when its disk was rolled back. */
+import { textBytes } from "../../lib/bounded-map.ts";
+import { nameHash } from "../../lib/name-hash.ts";
+import { type DeliveredValue, encodeEntryKey, type ReceiptKey } from "../../wire/entry.ts";
+import type { EntryLog } from "../ledger.ts";
+
+/** A store, by a name for it without slashes, and how often it had published. */
+export interface Stamp {
+  store: string;
+  number: number;
+}
+
+export function formatStamp({ store, number }: Stamp): string {
+  return `${store}/${number}`;
+}
+
+/** What `formatStamp` wrote, `undefined` for anything else. */
+export function parseStamp(text: string | undefined): Stamp | undefined {
+  const [, store, number] = /^([^/]+)\/(\d{1,15})$/.exec(text ?? "") ?? [];
+  return store === undefined ? undefined : { store, number: Number(number) };
+}
+
+/** So many stores are told apart; of the others it is unknown how often they have published. */
+const maxStores = 1000;
+
+/** The highest number that there is a receipt of, a store. */
+export class PublicationNumbers {
+  readonly #highest = new Map<string, number>();
+  #hasForgotten = false;
+
+  note(by: string | undefined): void {
+    const stamp = parseStamp(by);
+    if (!stamp) return;
+    const { store, number } = stamp;
+    const known = this.#highest.get(store);
+    if (known === undefined && this.#highest.size >= maxStores) this.#hasForgotten = true;
+    else if ((known ?? 0) < number) this.#highest.set(store, number);
+  }
+
+  /** Whether there may be a receipt of the store with a number above this one. */
+  mayBeAbove(store: string, number: number): boolean {
+    const known = this.#highest.get(store);
+    return known === undefined ? this.#hasForgotten : known > number;
+  }
+}
+
+export interface StoreReceipts {
+  keys: ReceiptKey<"delivered">[];
+  /** About what all that are wanted would take in memory. */
+  bytes: number;
+  /** The highest number of any of the store's receipts; 0: there is none. */
+  highest: number;
+}
+
+/** About what is held of the receipts at a time. */
+export const maxReceiptBytes = 16 << 20;
+
+/** Which of the receipts are found: those of one of so many shares. */
+export interface Share {
+  of: number;
+  at: number;
+}
+
+/**
+ * Reads the whole ledger for receipts that stand and that the store has written. Throws a `KafkaError`.
+ *
+ * @param isWanted told the receipt's key as text, and its number
+ * @param share of those; if one is all, and that is more than `maxReceiptBytes`, there are no keys
+ */
+export async function findReceiptsOf(
+  log: EntryLog,
+  group: string,
+  store: string,
+  isWanted: (key: string, number: number) => boolean,
+  share: Share = { of: 1, at: 0 },
+): Promise<StoreReceipts> {
+  const found = new Map<string, ReceiptKey<"delivered">>();
+  let [bytes, highest] = [0, 0];
+  const reader = await log.open(Array.from({ length: log.partitions }, (_, partition) => partition));
+  try {
+    while (!reader.caughtUp) {
+      for (const { entry } of await reader.read()) {
+        const { key, value } = entry;
+        if (key.kind !== "delivered" || key.group !== group) continue;
+        const stamp = parseStamp((value as DeliveredValue | null)?.by);
+        const name = encodeEntryKey(key);
+        // The last one counts: it may have been taken back, or be another store's since.
+        found.delete(name);
+        if (stamp?.store !== store) continue;
+        highest = Math.max(highest, stamp.number);
+        if (!isWanted(name, stamp.number)) continue;
+        bytes += 300 + 2 * textBytes(name);
+        if (share.of > 1 ? nameHash(name)[0] % share.of === share.at : bytes <= maxReceiptBytes)
+          found.set(name, key);
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+  const isTooMuch = share.of === 1 && bytes > maxReceiptBytes;
+  return { keys: isTooMuch ? [] : [...found.values()], bytes, highest };
+}

@@ -1,0 +1,212 @@
+/**
+ * What groups say of an uploader's files: that they have them, that they can't store them, or what they need once more.
+ * Only what is said of a path's present version counts.
+ */
+import type { Log } from "../../observe/log.ts";
+import { RareWarnings } from "../../observe/rare-warnings.ts";
+import { within } from "../../wire/byte-ranges.ts";
+import type {
+  DeliveredValue,
+  Entry,
+  FailedValue,
+  FileValue,
+  NeedsValue,
+  ReceiptKey,
+} from "../../wire/entry.ts";
+import { KnownGroups } from "./known-groups.ts";
+import { type Request, Requests } from "./requests.ts";
+import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
+
+/** Something new of a path's present version. */
+export type News =
+  | { kind: "needs"; path: string }
+  | { kind: "receipt"; receipt: GroupReceipt }
+  /** A group has a version that is newer than the one that was sent, and is another content. */
+  | { kind: "newer"; path: string; version: number };
+
+export class Feedback {
+  readonly #fileOf: (path: string) => FileValue | undefined;
+  readonly #warnings: RareWarnings;
+  readonly #known: KnownGroups;
+  #requests: Requests;
+  readonly #receipts: VersionReceipts;
+  readonly #early = new EarlyReceipts();
+  /** What can't be stored, of before the role began. */
+  #failures: GroupReceipt[] = [];
+  #loaded = false;
+  /** Set while the role works; what comes before is known when it begins. */
+  onNews: ((news: News) => void) | undefined;
+
+  /**
+   * @param groups whose receipts count; undefined: any group's
+   * @param fileOf the entry of a path
+   * @param named groups that the settings name, whether they count or not
+   */
+  constructor(
+    groups: readonly string[] | undefined,
+    fileOf: (path: string) => FileValue | undefined,
+    log: Log,
+    named: readonly string[] = groups ?? [],
+  ) {
+    this.#fileOf = fileOf;
+    this.#warnings = new RareWarnings(log);
+    this.#known = new KnownGroups(named);
+    this.#receipts = new VersionReceipts(groups, this.#known);
+    this.#requests = new Requests(this.#known);
+  }
+
+  /** Takes an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
+  take(entry: Entry, offset: number): void {
+    const { key, value } = entry;
+    if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, offset);
+    else if (key.kind === "delivered") {
+      const { size, checksum, mtime } = (value as DeliveredValue | null) ?? {};
+      this.#takeReceipt({ ...idOf(key), verdict: "delivered", size, checksum, mtime }, value === null);
+    } else if (key.kind === "failed") {
+      const { reason } = (value as FailedValue | null) ?? {};
+      this.#takeReceipt({ ...idOf(key), verdict: "failed", reason }, value === null);
+    }
+  }
+
+  /** Everything that was said before is known now. */
+  endLoading(): void {
+    this.#loaded = true;
+    for (const path of [...this.#requests.paths(), ...this.#early.paths()]) {
+      const entry = this.#fileOf(path);
+      this.#requests.settle(path, entry?.version ?? -1, entry?.answered ?? -1);
+      if (entry) this.#takeEarly(path, entry);
+    }
+    this.#failures = this.#failures.filter(({ path, version }) => this.#fileOf(path)?.version === version);
+  }
+
+  /** The ledger is another one: what stood in it is asked for again there, at other offsets. */
+  beginAnew(): void {
+    this.#requests = new Requests(this.#known);
+  }
+
+  /** A path has another entry now; `undefined`: none. */
+  noteEntry(path: string, before: FileValue | undefined, now: FileValue | undefined): void {
+    if (before?.version !== now?.version) this.#receipts.clear(path);
+    this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
+    if (now) this.#takeEarly(path, now);
+  }
+
+  /** Paths of which something is asked for. */
+  requested(): IterableIterator<string> {
+    return this.#requests.paths();
+  }
+
+  /** How many requests there are. */
+  get requestCount(): number {
+    return this.#requests.count;
+  }
+
+  /** Whether the group asks for something of the path. */
+  isAsking(group: string, path: string): boolean {
+    return this.#requests.has(path, group);
+  }
+
+  /** Groups that ask for something of the path. */
+  askers(path: string): Iterable<string> {
+    return this.#requests.askers(path);
+  }
+
+  /** Whose share a group's requests count for: its own, or that of all groups that are not known. */
+  shareOf(group: string): string {
+    return this.#known.shareOf(group);
+  }
+
+  /**
+   * What groups ask for of the path's present version, which was sent whole; it may be gone since. Who asks for nothing that
+   * is in the file gets no answer, and is forgotten.
+   */
+  request(path: string): Request | undefined {
+    const entry = this.#fileOf(path);
+    const wasSent = entry?.state === "sent" || entry?.state === "gone";
+    const request = wasSent ? this.#requests.of(path, entry.version) : undefined;
+    if (!entry || !request) return undefined;
+    const ranges = within(request.ranges, entry.size);
+    if (ranges.length > 0) return { ...request, ranges };
+    this.dropRequest(request);
+    return undefined;
+  }
+
+  /** There is nothing to answer to it. */
+  dropRequest({ path, version, offset }: Request): void {
+    this.#requests.settle(path, version, offset);
+  }
+
+  /** Whether every group that counts has the path's present version. */
+  isDelivered(path: string): boolean {
+    return this.#receipts.isDelivered(path);
+  }
+
+  /** Whether every group that counts, and every one that was ever seen to have a file, has the path's present version. */
+  isDeliveredToAll(path: string): boolean {
+    return this.#receipts.isDeliveredToAll(path);
+  }
+
+  /** Whether a group that counts can't store the path's present version. */
+  isFailed(path: string): boolean {
+    return this.#receipts.isFailed(path);
+  }
+
+  /** Whether no group that counts still waits for the path's present version. */
+  isSettled(path: string): boolean {
+    return this.#receipts.isSettled(path);
+  }
+
+  /** The newest version of the path that a group that counts has, and that has no entry: this is newer than the entry's. */
+  deliveredUnnoted(path: string): GroupReceipt | undefined {
+    return this.#early.newestDelivered(path);
+  }
+
+  /** What groups could not store, of before the role began. Asked for once. */
+  takeFailures(): readonly GroupReceipt[] {
+    const failures = this.#failures.filter(({ path }) => this.#receipts.isFailed(path));
+    this.#failures = [];
+    return failures;
+  }
+
+  #takeRequest(key: ReceiptKey<"needs">, value: NeedsValue | null, offset: number): void {
+    const { path, group, version } = key;
+    if (!value) this.#requests.takeBack(path, group, version);
+    // While loading, the file's entry may come later than the request.
+    if (!value || (this.#loaded && this.#fileOf(path)?.version !== version)) return;
+    const asked = { version, ranges: value.ranges, offset, heardMs: performance.now() };
+    if (!this.#requests.put(path, group, asked))
+      this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
+    this.onNews?.({ kind: "needs", path });
+  }
+
+  #takeReceipt(receipt: GroupReceipt, isTakenBack: boolean): void {
+    const { path, version, group } = receipt;
+    const entry = this.#fileOf(path);
+    if (isTakenBack) {
+      this.#early.takeBack(receipt);
+      if (entry?.version === version) this.#receipts.takeBack(receipt);
+    } else if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
+    else if (this.#receipts.counts(group) && version >= (entry?.version ?? 0)) this.#early.put(receipt);
+  }
+
+  #takeEarly(path: string, entry: FileValue): void {
+    if (entry.checksum === undefined) return;
+    for (const receipt of this.#early.take(path, entry.version)) this.#note(receipt, entry);
+  }
+
+  /** A receipt of another content than was sent is nobody's word. */
+  #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
+    const isDelivered = receipt.verdict === "delivered";
+    if (isDelivered && (receipt.size !== size || receipt.checksum !== checksum)) return;
+    if (isDelivered) this.#known.saw(receipt.group);
+    if (!this.#receipts.counts(receipt.group)) return;
+    if (!this.#receipts.put(receipt)) return;
+    if (this.onNews) this.onNews({ kind: "receipt", receipt });
+    else if (receipt.verdict === "failed") this.#failures.push(receipt);
+  }
+}
+
+/** Nothing more: there may be a hundred thousand. */
+function idOf({ path, version, group }: ReceiptKey<"delivered" | "failed">): Omit<GroupReceipt, "verdict"> {
+  return { path, version, group };
+}

@@ -1,0 +1,299 @@
+/**
+ * An uploader's hold on its name: one agent works under it at a time. Whoever comes asks first whether the holder is alive, and
+ * takes the name only when no answer comes; the holder makes sure now and then that nobody has, and before it does anything
+ * when it could have been frozen meanwhile. The rules are in docs/protocol.md.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { AgentError } from "../../lib/errors.ts";
+import { hasEnded, machineUpMs, thisProcess } from "../../lib/this-process.ts";
+import type { Log } from "../../observe/log.ts";
+import { RareWarnings } from "../../observe/rare-warnings.ts";
+import type { ClaimValue, Entry, NameValue } from "../../wire/entry.ts";
+import { type Holder, NameRecords } from "./name-records.ts";
+import { VersionClock } from "./version-clock.ts";
+
+/** How long a holder has for its answer, once our question can be read. */
+const answerMs = 10_000;
+/** How long the name is known to be held after the log was read to its end: less than anybody waits for an answer. */
+const heldMs = 5000;
+/** ResendRequests are this far apart: one is for all who have asked before. */
+const answersApartMs = 1000;
+
+/** Another agent has the name. */
+export class NameTakenError extends AgentError {
+  constructor(uploader: string, host: string) {
+    super(`the name "${uploader}" is in use by an agent on ${host}: give this one another name`, "permanent");
+    this.name = "NameTakenError";
+  }
+}
+
+/** The ledger, as far as the name needs it. */
+export interface NameLog {
+  write(entry: Entry): Promise<{ offset: number; timestampMs: number }>;
+  /** Reads on, waiting a moment; what comes is given to `NameClaim.take`. Throws a `KafkaError`. */
+  readOn(): Promise<void>;
+  /** Reads all that is there now. Throws a `KafkaError`. */
+  readToEnd(): Promise<void>;
+}
+
+export class NameClaim {
+  readonly #uploader: string;
+  readonly #ledger: NameLog;
+  readonly #log: Log;
+  readonly #warnings: RareWarnings;
+  readonly #instance = randomUUID();
+  #records = new NameRecords();
+  #versions = new VersionClock(0, 0);
+  /** The highest version that is known from elsewhere than the name's entries. */
+  #highestSeen = 0;
+  /** Of our hold; undefined: it is not ours. */
+  #epoch: number | undefined;
+  #takenBy: string | undefined;
+  /** Of our question; what is said before it is no answer to it. */
+  #askedAt = Number.POSITIVE_INFINITY;
+  #answeredBy: string | undefined;
+  #isAsked = false;
+  #answeredAtMs = Number.NEGATIVE_INFINITY;
+  #answering: Promise<void> | undefined;
+  #confirming: Promise<void> | undefined;
+  #confirmedAt: Moment | undefined;
+  #extending: Promise<void> | undefined;
+  /** Versions up to this one may be given. */
+  #leased = 0;
+
+  constructor(uploader: string, ledger: NameLog, log: Log) {
+    this.#uploader = uploader;
+    this.#ledger = ledger;
+    this.#log = log;
+    this.#warnings = new RareWarnings(log);
+  }
+
+  /** Of the hold, for the entries that are written under it; undefined before the name is claimed. */
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
+  /** The epoch of whoever holds the name, as far as the log was read. */
+  get knownEpoch(): number {
+    return this.#records.holder?.epoch ?? 0;
+  }
+
+  /** The brokers' time, milliseconds since 1970. */
+  get nowMs(): number {
+    return this.#versions.nowMs;
+  }
+
+  /** Whether an agent of this name can have given the number by now. */
+  canBeGiven(version: number): boolean {
+    return version <= Math.max(this.#records.holder?.highest ?? 0, this.#leased, this.nowMs * 1000);
+  }
+
+  /** A version that was read elsewhere than in the name's entries: what is given from now on is higher. */
+  saw(version: number): void {
+    this.#highestSeen = Math.max(this.#highestSeen, version);
+    this.#versions.raise(version);
+  }
+
+  /** Takes a `name` or `claim` entry as it is read. */
+  take({ key, value }: Entry, offset: number): void {
+    if (key.kind === "claim" && value) this.#takeClaim(value as ClaimValue);
+    if (key.kind === "name" && value) this.#takeName(value as NameValue, offset);
+  }
+
+  /**
+   * Takes the name; to be called when the log was read to its end. Throws a `NameTakenError` when another agent works under it,
+   * and see `Ledger.write`.
+   */
+  async claim(): Promise<void> {
+    const { holder } = this.#records;
+    if (holder && !this.#isFree(holder)) await this.#ask();
+    if (this.#records.holder?.instance !== this.#instance) await this.#takeOver();
+  }
+
+  /** The ledger is another one, and empty: the name is to be claimed again, with the numbers as they are. */
+  beginAnew(): void {
+    this.#records = new NameRecords();
+    this.#epoch = undefined;
+    this.#askedAt = Number.POSITIVE_INFINITY;
+    this.#leased = 0;
+  }
+
+  /**
+   * Resolves when the name is known to be ours still. Throws a `NameTakenError` when it is not, and a `KafkaError` when that
+   * can't be found out.
+   */
+  async confirm(): Promise<void> {
+    this.throwIfTaken();
+    const sinceMs = this.#confirmedAt?.elapsedMs() ?? Number.POSITIVE_INFINITY;
+    if (sinceMs < heldMs / 2) return;
+    this.#confirming ??= this.#readToEnd().finally(() => {
+      this.#confirming = undefined;
+    });
+    if (sinceMs < heldMs) {
+      // Ahead of time, beside the work; if it fails, the next one waits for it.
+      this.#confirming.catch(() => undefined);
+      return;
+    }
+    await this.#confirming;
+    this.throwIfTaken();
+  }
+
+  throwIfTaken(): void {
+    if (this.#takenBy !== undefined) throw new NameTakenError(this.#uploader, this.#takenBy);
+  }
+
+  /** Says that we are still there, to whoever has asked; beside the work, and not too often. */
+  answerIfAsked(): void {
+    if (!this.#isAsked || this.#epoch === undefined || this.#answering) return;
+    if (performance.now() - this.#answeredAtMs < answersApartMs) return;
+    this.#isAsked = false;
+    this.#answeredAtMs = performance.now();
+    this.#answering = this.#answer()
+      .catch((error: unknown) => {
+        this.#isAsked = true;
+        this.#log.debug(`answering for the name: ${error}`);
+      })
+      .finally(() => {
+        this.#answering = undefined;
+      });
+  }
+
+  /** A version higher than every one before, however the brokers' clock goes. See `Ledger.write`. */
+  async nextVersion(): Promise<number> {
+    for (;;) {
+      const version = this.#versions.next(this.#leased);
+      if (version !== undefined) return version;
+      this.#extending ??= this.#extendLease().finally(() => {
+        this.#extending = undefined;
+      });
+      await this.#extending;
+    }
+  }
+
+  /** Gives the name back, so that the next start need not ask. See `Ledger.write`. */
+  async release(): Promise<void> {
+    await this.#answering;
+    if (this.#epoch !== undefined && this.#takenBy === undefined)
+      await this.#write({ state: "released", epoch: this.#epoch, highest: this.#highest() });
+  }
+
+  #takeClaim({ instance, host }: ClaimValue): void {
+    if (instance === this.#instance || this.#epoch === undefined) return;
+    this.#beAsked(host);
+  }
+
+  #takeName(value: NameValue, offset: number): void {
+    const news = this.#records.take(value, offset);
+    if (value.instance === this.#instance) return;
+    // A released name is no answer: it is free. Nor is what would take it, and has not.
+    const isAlive = value.state === "held" && (news === "taken" || value.epoch !== undefined);
+    if (offset > this.#askedAt && isAlive) this.#answeredBy = value.host;
+    if (this.#epoch === undefined) return;
+    if (news === "taken") this.#takenBy = value.host;
+    // Ours has to be the last again, as only that is kept.
+    else if (news === "void" && value.state === "held") this.#beAsked(value.host);
+  }
+
+  #beAsked(host: string): void {
+    this.#isAsked = true;
+    this.#warnings.warn(
+      "claim",
+      `${host} has started an agent with this one's name "${this.#uploader}"; it is told to stop`,
+    );
+  }
+
+  async #answer(): Promise<void> {
+    // Frozen since it was asked it may have lost the name: then it has no say.
+    await this.#readToEnd();
+    if (this.#takenBy === undefined && this.#epoch !== undefined) await this.#writeWord(this.#leased);
+  }
+
+  #isFree({ instance, isReleased, process }: Holder): boolean {
+    return isReleased || instance === this.#instance || (process !== undefined && hasEnded(process));
+  }
+
+  /** Waits for a sign of the holder's life. Throws a `NameTakenError` when there is one. */
+  async #ask(): Promise<void> {
+    const value: ClaimValue = { format: 1, instance: this.#instance, host: hostname() };
+    const { offset } = await this.#ledger.write({ key: { kind: "claim", uploader: this.#uploader }, value });
+    this.#askedAt = offset;
+    this.#log.info(`the name "${this.#uploader}" was not given back: asking whether an agent has it`);
+    const until = performance.now() + answerMs;
+    while (performance.now() < until && !this.#records.holder?.isReleased) {
+      this.#throwIfAnswered();
+      await this.#ledger.readOn();
+    }
+    await this.#ledger.readToEnd();
+    this.#throwIfAnswered();
+  }
+
+  #throwIfAnswered(): void {
+    if (this.#answeredBy !== undefined) throw new NameTakenError(this.#uploader, this.#answeredBy);
+  }
+
+  async #takeOver(): Promise<void> {
+    const after = this.#records.holder?.epoch;
+    this.#leased = this.#highest();
+    const { timestampMs } = await this.#write({
+      state: "held",
+      highest: this.#leased,
+      ...(after === undefined ? {} : { after }),
+    });
+    this.#versions = new VersionClock(this.#leased, timestampMs);
+    await this.#readToEnd();
+    const { holder } = this.#records;
+    if (holder?.instance !== this.#instance)
+      throw new NameTakenError(this.#uploader, holder?.host ?? "another host");
+    this.#epoch = holder.epoch;
+  }
+
+  async #readToEnd(): Promise<void> {
+    const before = new Moment();
+    await this.#ledger.readToEnd();
+    this.#confirmedAt = before;
+  }
+
+  async #extendLease(): Promise<void> {
+    const highest = this.#versions.nextLease(this.#leased);
+    await this.#writeWord(highest);
+    this.#leased = highest;
+  }
+
+  async #writeWord(highest: number): Promise<void> {
+    if (this.#epoch === undefined)
+      throw new AgentError(`the name "${this.#uploader}" is being claimed`, "retryable");
+    await this.#write({ state: "held", epoch: this.#epoch, highest });
+  }
+
+  #write(says: Pick<NameValue, "state" | "highest"> & Partial<NameValue>) {
+    const process = thisProcess();
+    const value: NameValue = {
+      format: 1,
+      instance: this.#instance,
+      host: hostname(),
+      ...(process === undefined ? {} : { process }),
+      ...says,
+    };
+    return this.#ledger.write({ key: { kind: "name", uploader: this.#uploader }, value });
+  }
+
+  /** Every version that was ever given is at most this. */
+  #highest(): number {
+    const { holder } = this.#records;
+    // What was leased to another holder may have been given; what was leased to us and was not is free.
+    const ofOthers = holder && holder.instance !== this.#instance ? holder.highest : 0;
+    return Math.max(this.#versions.highest, this.#highestSeen, ofOthers);
+  }
+}
+
+/** A moment by two clocks: the monotonic one stands still while the machine sleeps, the other one tells only seconds. */
+class Moment {
+  readonly #atMs = performance.now();
+  readonly #upMs = machineUpMs();
+
+  elapsedMs(): number {
+    // A second that has just begun may be no time at all.
+    return Math.max(performance.now() - this.#atMs, machineUpMs() - this.#upMs - 1000);
+  }
+}

@@ -1,0 +1,48 @@
+/** Who holds an uploader's name, as the `name` entries say it, one after the other: see docs/protocol.md. */
+import type { NameValue } from "../../wire/entry.ts";
+
+export interface Holder {
+  readonly instance: string;
+  readonly host: string;
+  readonly process: string | undefined;
+  /** The ledger offset of the entry that the name was taken with: what is later in the log is larger. */
+  readonly epoch: number;
+  /** No version above it was ever given. */
+  readonly highest: number;
+  readonly isReleased: boolean;
+}
+
+/** taken: the name has another holder now. word: its holder says that it is still there, or releases it. void: nobody's. */
+export type NameNews = "taken" | "word" | "void";
+
+export class NameRecords {
+  #holder: Holder | undefined;
+
+  /** The last one, also after it has given the name back. */
+  get holder(): Holder | undefined {
+    return this.#holder;
+  }
+
+  take(value: NameValue, offset: number): NameNews {
+    const { epoch, after } = value;
+    const known = this.#holder;
+    if (epoch === undefined) {
+      // The first of several that take it from the same holder has it; the log's order decides.
+      if (known && !known.isReleased && after !== known.epoch) return "void";
+      this.#holder = holderOf(value, offset);
+      return "taken";
+    }
+    // Nobody's: epochs are offsets of earlier entries.
+    if (epoch >= offset) return "void";
+    // Of a holder that has lost the name, and does not know it yet.
+    if (known && epoch < known.epoch) return "void";
+    if (known?.epoch === epoch && known.instance !== value.instance) return "void";
+    this.#holder = holderOf(value, epoch);
+    // The entry that it was taken with may be compacted away.
+    return known && known.epoch !== epoch ? "taken" : "word";
+  }
+}
+
+function holderOf({ instance, host, process, highest, state }: NameValue, epoch: number): Holder {
+  return { instance, host, process, epoch, highest, isReleased: state === "released" };
+}

@@ -1,0 +1,127 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { answer } from "../../../agent/http/routes.ts";
+import { Troubles } from "../../../agent/lib/troubles.ts";
+import { Observer } from "../../../agent/observe/observer.ts";
+import { parseMetrics } from "../../support/prometheus.ts";
+
+function agent(token?: string) {
+  const troubles = new Troubles();
+  const observer = new Observer({ role: "uploader", name: "till", version: "1", host: "h", troubles });
+  const options = { observer, host: "127.0.0.1", token };
+  const ask = (path: string, init?: RequestInit) =>
+    answer(options, new Request(`http://127.0.0.1:9480${path}`, init));
+  return { observer, troubles, ask };
+}
+
+const guarded = ["/", "/readyz", "/metrics", "/api/status"];
+
+test("health is answered as long as anything is", async () => {
+  const { ask } = agent();
+  const response = await ask("/healthz");
+  expect([response.status, await response.text()]).toEqual([200, "ok\n"]);
+});
+
+test("readiness is 503 with its reasons, then 200", async () => {
+  const { ask, observer, troubles } = agent();
+  observer.phase = undefined;
+  const name = 'a "quoted" \n name';
+  const trouble = troubles.begin(name, "away");
+  const unready = await ask("/readyz");
+  expect([unready.status, await unready.json()]).toEqual([503, { ready: false, reasons: [`${name}: away`] }]);
+  troubles.end(trouble);
+  const ready = await ask("/readyz");
+  expect([ready.status, await ready.json()]).toEqual([200, { ready: true, reasons: [] }]);
+});
+
+test("metrics are in the text format, the status is JSON, and the page is HTML", async () => {
+  const { ask } = agent();
+  const metrics = await ask("/metrics");
+  expect(metrics.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  expect(parseMetrics(await metrics.text()).length).toBeGreaterThan(10);
+  const status = await ask("/api/status?pretty=1");
+  expect(status.headers.get("content-type")).toBe("application/json");
+  expect(await status.json()).toMatchObject({ role: "uploader", name: "till" });
+  expect((await ask("/")).headers.get("content-type")).toBe("text/html; charset=utf-8");
+});
+
+test("unknown paths are 404, other methods 405", async () => {
+  const { ask } = agent();
+  for (const path of ["/nope", "/healthz/", "/api", "//", "/%2e%2e/x", "/metrics%00"])
+    expect([path, (await ask(path)).status]).toEqual([path, 404]);
+  for (const path of ["/healthz", ...guarded])
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+      const response = await ask(path, { method });
+      expect([path, method, response.status, response.headers.get("allow")]).toEqual([
+        path,
+        method,
+        405,
+        "GET, HEAD",
+      ]);
+    }
+  expect((await ask("/readyz", { method: "HEAD" })).status).toBe(503);
+});
+
+test("with a token everything but the health asks for it, also what is not there", async () => {
+  const { ask } = agent("s3cret");
+  expect((await ask("/healthz")).status).toBe(200);
+  for (const path of [...guarded, "/nope", "/readyz?token=s3cret"]) {
+    const response = await ask(path);
+    expect([path, response.status]).toEqual([path, 401]);
+    expect(response.headers.get("www-authenticate")).toStartWith("Basic realm=");
+    expect(await response.text()).not.toContain("s3cret");
+    expect((await ask(path, { method: "POST" })).status).toBe(401);
+    expect((await ask(path, { headers: { Authorization: "Bearer s3crets" } })).status).toBe(401);
+  }
+  const headers = { Authorization: "Bearer s3cret" };
+  expect((await ask("/api/status", { headers })).status).toBe(200);
+  expect((await ask("/nope", { headers })).status).toBe(404);
+});
+
+test("a page from elsewhere that leads a name of its own here is not answered", async () => {
+  const host = { headers: { Host: "evil.example:9480" } };
+  expect((await agent().ask("/api/status", host)).status).toBe(421);
+  expect((await agent().ask("/healthz", host)).status).toBe(200);
+});
+
+test("the page needs nothing from elsewhere, and its policy allows nothing else", async () => {
+  const response = await agent().ask("/");
+  const html = await response.text();
+  expect(html).not.toMatch(/https?:|src=|@import|url\(|innerHTML|\son[a-z]+=/);
+  const policy = response.headers.get("content-security-policy") ?? "";
+  expect(policy).toStartWith("default-src 'none'; ");
+  for (const tag of ["script", "style"]) {
+    const parts = html.split(new RegExp(`</?${tag}>`));
+    expect(parts).toHaveLength(3);
+    const hash = new Bun.CryptoHasher("sha256").update(parts[1] ?? "").digest("base64");
+    expect(policy).toContain(`${tag}-src 'sha256-${hash}'`);
+  }
+});
+
+test("whatever is asked, there is an answer, and without the token never what was to be kept", async () => {
+  const { observer } = agent();
+  const options = { observer, host: "127.0.0.1", token: "s3cret" };
+  const word = fc.oneof(
+    fc.constantFrom(...guarded, "/healthz", "http://", "://", "?", "#", "%", "Bearer ", "Basic ", "[::1]"),
+    fc.string({ unit: "binary" }),
+  );
+  const text = fc.array(word, { maxLength: 5 }).map((words) => words.join(""));
+  const question = async (url: string, method: string, authorization: string, host: string) => {
+    const sent: Record<string, string> = { authorization, host };
+    const headers = { get: (name: string) => sent[name] ?? null } as Headers;
+    const { status } = await answer(options, { url, method, headers });
+    expect(url.includes("/healthz") ? [200, 401, 405] : [401]).toContain(status);
+  };
+  await fc.assert(fc.asyncProperty(text, text, text, text, question), { numRuns: 200 });
+});
+
+test("nothing is kept by anybody on the way, or taken for another type", async () => {
+  const { ask } = agent();
+  for (const path of ["/healthz", "/nope", ...guarded]) {
+    const { headers } = await ask(path);
+    expect([headers.get("cache-control"), headers.get("x-content-type-options")]).toEqual([
+      "no-store",
+      "nosniff",
+    ]);
+  }
+});

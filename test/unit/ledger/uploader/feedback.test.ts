@@ -1,0 +1,175 @@
+import { expect, test } from "bun:test";
+import { Feedback, type News } from "../../../../agent/ledger/uploader/feedback.ts";
+import { Log } from "../../../../agent/observe/log.ts";
+import type { Entry, FileValue } from "../../../../agent/wire/entry.ts";
+
+const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
+
+function sent(version: number): FileValue {
+  return { format: 1, version, state: "sent", size: 5, mtime: "0", ctime: "0", inode: "1", checksum };
+}
+
+function receiptOf(kind: "delivered" | "failed", version: number, group = "hub"): Entry {
+  const key = { group, uploader: "till", path: "a", version };
+  const time = "";
+  return kind === "delivered"
+    ? { key: { ...key, kind }, value: { format: 1, size: 5, checksum, time } }
+    : { key: { ...key, kind }, value: { format: 1, reason: "too long", time } };
+}
+
+function tombstoneOf({ key }: Entry): Entry {
+  return { key, value: null } as Entry;
+}
+
+/** Of an uploader of the path "a"; `put` gives it an entry. */
+function prepare(groups: readonly string[] | "any" = ["hub", "mirror"]) {
+  const files = new Map<string, FileValue>();
+  const log = new Log({ level: "error", format: "text", agent: "test" });
+  const feedback = new Feedback(groups === "any" ? undefined : groups, (path) => files.get(path), log);
+  const news: News[] = [];
+  feedback.onNews = (one) => news.push(one);
+  const put = (value: FileValue | undefined) => {
+    const before = files.get("a");
+    if (value) files.set("a", value);
+    else files.delete("a");
+    feedback.noteEntry("a", before, value);
+  };
+  return { feedback, put, news };
+}
+
+test("a version is delivered when each group has it, and settled when each has it or can't store it", () => {
+  const { feedback, put } = prepare();
+  feedback.endLoading();
+  put(sent(7));
+  feedback.take(receiptOf("delivered", 7), 0);
+  expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  feedback.take(receiptOf("failed", 7, "mirror"), 1);
+  expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  feedback.take(receiptOf("delivered", 7, "mirror"), 2);
+  expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
+
+test("a receipt that comes before the entry it is about counts as soon as that is there", () => {
+  const { feedback, put, news } = prepare(["hub"]);
+  feedback.endLoading();
+  put(sent(6));
+  feedback.take(receiptOf("delivered", 7), 0);
+  expect(feedback.isDelivered("a")).toBe(false);
+  const { checksum: _, ...sending } = sent(7);
+  put({ ...sending, state: "sending" });
+  expect(feedback.isDelivered("a")).toBe(false);
+  put(sent(7));
+  expect(feedback.isDelivered("a")).toBe(true);
+  expect(news).toMatchObject([{ kind: "receipt", receipt: { verdict: "delivered", path: "a", version: 7 } }]);
+});
+
+test("of receipts without an entry the newest delivered one counts, until there is an entry of that version", () => {
+  const { feedback, put } = prepare();
+  put(sent(5));
+  feedback.take(receiptOf("delivered", 5), 0);
+  feedback.take(receiptOf("delivered", 7), 1);
+  feedback.take(receiptOf("delivered", 6), 2);
+  feedback.take(receiptOf("failed", 8), 3);
+  feedback.take(receiptOf("delivered", 9, "stranger"), 4);
+  feedback.endLoading();
+  expect(feedback.deliveredUnnoted("a")).toMatchObject({ version: 7, size: 5, checksum });
+  feedback.take(tombstoneOf(receiptOf("delivered", 7)), 5);
+  expect(feedback.deliveredUnnoted("a")).toMatchObject({ version: 6 });
+  put(sent(6));
+  expect(feedback.deliveredUnnoted("a")).toBeUndefined();
+});
+
+test("another version of the path has not been delivered", () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  put(sent(7));
+  feedback.take(receiptOf("delivered", 7), 0);
+  put({ ...sent(7), state: "gone" });
+  expect(feedback.isDelivered("a")).toBe(true);
+  put(sent(8));
+  expect(feedback.isDelivered("a")).toBe(false);
+  feedback.take(receiptOf("delivered", 7), 1);
+  expect(feedback.isDelivered("a")).toBe(false);
+});
+
+test("a receipt that is taken back no longer counts, whether its entry was there or not", () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  put(sent(7));
+  feedback.take(receiptOf("delivered", 7), 0);
+  feedback.take(tombstoneOf(receiptOf("delivered", 7)), 1);
+  expect(feedback.isDelivered("a")).toBe(false);
+  feedback.take(receiptOf("delivered", 8), 2);
+  feedback.take(tombstoneOf(receiptOf("delivered", 8)), 3);
+  put(sent(8));
+  expect(feedback.isDelivered("a")).toBe(false);
+});
+
+test("a group that does not count says nothing; without a choice of groups, any one's word is enough", () => {
+  const chosen = prepare(["hub"]);
+  chosen.put(sent(7));
+  chosen.feedback.take(receiptOf("delivered", 7, "stranger"), 0);
+  expect(chosen.feedback.isDelivered("a")).toBe(false);
+  const any = prepare("any");
+  any.put(sent(7));
+  any.feedback.take(receiptOf("failed", 7, "stranger"), 0);
+  expect(any.feedback.isSettled("a")).toBe(true);
+});
+
+test("what was said before the start is known at its end, and failures are told once", () => {
+  const { feedback, put } = prepare(["hub"]);
+  // Nobody listens yet.
+  feedback.onNews = undefined;
+  feedback.take(receiptOf("failed", 7), 0);
+  feedback.take(
+    {
+      key: { kind: "needs", group: "hub", uploader: "till", path: "a", version: 7 },
+      value: { format: 1, ranges: [[0, 5]], time: "" },
+    },
+    3,
+  );
+  put({ ...sent(7), answered: 2 });
+  feedback.endLoading();
+  expect(feedback.takeFailures()).toMatchObject([{ group: "hub", version: 7, reason: "too long" }]);
+  expect(feedback.takeFailures()).toEqual([]);
+  expect(feedback.request("a")).toMatchObject({ ranges: [[0, 5]], offset: 3 });
+  put({ ...sent(7), answered: 3 });
+  expect(feedback.request("a")).toBeUndefined();
+});
+
+test("what is asked for at or past the end, of nothing, or backwards, is no request; of the rest what is in the file", () => {
+  const { feedback, put } = prepare(["hub"]);
+  put(sent(7));
+  const ask = (group: string, ranges: [number, number][]) =>
+    feedback.take(
+      {
+        key: { kind: "needs", group, uploader: "till", path: "a", version: 7 },
+        value: { format: 1, ranges, time: "" },
+      },
+      1,
+    );
+  feedback.endLoading();
+  for (const nothing of [[[5, 9]], [[7, 9]], [[3, 3]], [[4, 2]], []] as [number, number][][]) {
+    ask("hub", nothing);
+    expect(feedback.request("a")).toBeUndefined();
+    expect([...feedback.requested()]).toEqual([]);
+  }
+  ask("hub", [[5, 9]]);
+  ask("mirror", [
+    [3, 2],
+    [4, 9],
+  ]);
+  expect(feedback.request("a")).toMatchObject({ ranges: [[4, 5]] });
+});
