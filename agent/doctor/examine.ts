@@ -5,7 +5,8 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { type Client, watchOf } from "../kafka/connection/connect.ts";
+import type { Client } from "../kafka/connection/client.ts";
+import { watchOf } from "../kafka/connection/connect.ts";
 import { groupConsumerProperties } from "../kafka/connection/settings.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
 import type { RecordProducer } from "../kafka/producer.ts";

@@ -6,7 +6,8 @@ import type { GroupDescription } from "@confluentinc/kafka-javascript/types/rdka
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
-import { type Consumer, connect, disconnect, makeConsumer } from "./connection/connect.ts";
+import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts";
+import { connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { agentOf, groupConsumerProperties } from "./connection/settings.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";

@@ -1,12 +1,7 @@
 /** Reading named partitions from given offsets, without a group: for the ledger, and for chunks read again. */
 import type { Headers } from "../wire/chunk.ts";
-import {
-  type ClientOptions,
-  type Consumer,
-  connect,
-  disconnect,
-  makeConsumer,
-} from "./connection/connect.ts";
+import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts";
+import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { readerGroup, readerProperties } from "./connection/settings.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";

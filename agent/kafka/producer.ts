@@ -5,17 +5,12 @@
  */
 import type { Effects } from "../lib/effects.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
+import { defaultMessageBytes } from "../lib/limits.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Trouble } from "../lib/troubles.ts";
 import type { Headers } from "../wire/chunk.ts";
-import {
-  type ClientOptions,
-  connect,
-  disconnect,
-  makeProducer,
-  type Producer,
-  watchOf,
-} from "./connection/connect.ts";
+import { disconnect, makeProducer, type Producer } from "./connection/client.ts";
+import { type ClientOptions, connect, watchOf } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { LossCounter, type LostConnections } from "./connection/lost-connections.ts";
 import { producerProperties } from "./connection/settings.ts";
@@ -56,9 +51,6 @@ export interface ProducerOptions extends ClientOptions {
 
 /** What was acknowledged leaves the client's queue a moment later. */
 const mostTriesAlone = 50;
-
-/** Until the topic's limit is known: the brokers' default for `max.message.bytes`. */
-export const defaultMessageBytes = 1_048_588;
 
 export class RecordProducer {
   /** Called every ten seconds with the connections that were lost since the call before. */

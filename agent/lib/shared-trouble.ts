@@ -3,7 +3,6 @@
  * them. It is handed to `retry` in place of the log.
  */
 
-import type { Log } from "../observe/log.ts";
 import type { RetryOptions } from "./retry.ts";
 import { pause } from "./retry.ts";
 import type { Trouble } from "./troubles.ts";
@@ -16,7 +15,7 @@ export class SharedTrouble {
   #shown: Trouble | undefined;
   #said: string | undefined;
 
-  constructor(log: Pick<Log, "warn" | "info" | "troubles">) {
+  constructor(log: RetryOptions["log"]) {
     this.#log = log;
   }
 

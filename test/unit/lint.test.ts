@@ -34,6 +34,9 @@ const forbidden = [
   "const hash = Bun.hash.xxHash64(path, seed);",
   "native.removeBelow(root, relative, expected, true, answer);",
   "this.#native.moveBelow(root, relative, expected, true, to, name, answer);",
+  'import { run } from "../commands/run.ts";',
+  'import type { Watch } from "../../uploader/access/watch.ts";',
+  'export { startHttp } from "../http/server.ts";',
 ];
 const allowed = {
   "agent/lib/local-disk.ts": 'import { rename, rm } from "node:fs/promises";',
@@ -50,6 +53,9 @@ const allowed = {
   "agent/doctor/clock.ts": "const aheadMs = deviceNowMs() - timestampMs;",
   "agent/downloader/waits.ts": "const sinceMs = performance.now();",
   "agent/downloader/says.ts": "const text = timeNow() + new Date(timeMs).toISOString();",
+  "agent/downloader/imports.ts": 'import { Ledger } from "../ledger/ledger.ts";',
+  "agent/ledger/group/imports.ts": 'import { VersionClock } from "../uploader/version-clock.ts";',
+  "agent/doctor/imports.ts": 'import { Watch } from "../uploader/access/watch.ts";',
   "test/support/files.ts": 'import { rm } from "node:fs/promises";',
 };
 

@@ -8,10 +8,10 @@ import { messageOf } from "../../lib/errors.ts";
 import type { SharedTrouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
 import { explainSecurity } from "../errors.ts";
-import type { BrokerStatistics } from "../statistics.ts";
 import { knock } from "./knock.ts";
 import { answersAtAll, offeredMechanisms } from "./protocol-look.ts";
 import type { Properties } from "./settings.ts";
+import type { BrokerStatistics } from "./statistics.ts";
 import { explainHandshake, type TlsProperties } from "./tls-look.ts";
 
 /** What keeps the client from a broker. */

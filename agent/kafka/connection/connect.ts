@@ -8,16 +8,13 @@ import type { KafkaConfig } from "../../config/config.ts";
 import { type AgentError, ConfigurationError, messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";
 import { codes, KafkaError, kafkaError, tlsUnknown, tlsWanted } from "../errors.ts";
+import { type Client, disconnect, type Producer } from "./client.ts";
 import { bootstrapOf, ClientWatch, type Obstacle } from "./client-watch.ts";
 import { fingerprintOfFiles, withFreshFiles } from "./fresh-files.ts";
 import { knockAtAll, listProblems } from "./knock.ts";
 import { speaksPlaintext } from "./protocol-look.ts";
 import type { Properties } from "./settings.ts";
 import { speaksTls } from "./tls-look.ts";
-
-export type Producer = InstanceType<typeof RdKafka.Producer>;
-export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer>;
-export type Client = Producer | Consumer;
 
 /** What every client of the agent is made from. */
 export interface ClientOptions {
@@ -152,26 +149,4 @@ function refusedConfiguration(error: unknown): AgentError {
     );
   const setting = reason.includes("ssl.cipher.suites") ? "kafka.tls.ciphers" : "kafka.options";
   return new ConfigurationError(`${setting}: the client refuses this configuration: ${reason}`, error);
-}
-
-/** Closes a client; resolves when it is closed, or after the time a close may take. Never throws. */
-export function disconnect(client: Client, flushMs = 0): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, flushMs + 10_000);
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    if (!client.isConnected()) return done();
-    if (client instanceof RdKafka.Producer) client.disconnect(flushMs, done);
-    else client.disconnect(done);
-  });
-}
-
-export function makeProducer(properties: Properties): Producer {
-  return new RdKafka.Producer(properties as never);
-}
-
-export function makeConsumer(properties: Properties): Consumer {
-  return new RdKafka.KafkaConsumer(properties as never);
 }

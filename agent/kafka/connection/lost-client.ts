@@ -5,9 +5,10 @@
  */
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";
-import { type BrokerStatistics, onStatistics } from "../statistics.ts";
-import { type Client, type ClientOptions, connect, disconnect, makeProducer, watchOf } from "./connect.ts";
+import { type Client, disconnect, makeProducer } from "./client.ts";
+import { type ClientOptions, connect, watchOf } from "./connect.ts";
 import { bareProperties } from "./settings.ts";
+import { type BrokerStatistics, onStatistics } from "./statistics.ts";
 
 /** So many looks in a row at which no broker is reached, and another client is tried: a minute. */
 const patience = 6;

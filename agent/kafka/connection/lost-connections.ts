@@ -2,7 +2,7 @@
  * Which brokers' connections were lost, from the client's statistics. Its event for lost brokers comes only when all of a
  * cluster's brokers are down at once.
  */
-import type { BrokerStatistics } from "../statistics.ts";
+import type { BrokerStatistics } from "./statistics.ts";
 
 /** By the names that the client has for its brokers. */
 export type LostConnections = ReadonlySet<string>;

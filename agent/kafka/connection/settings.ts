@@ -4,7 +4,9 @@
  */
 import type { KafkaConfig, SaslConfig, TlsConfig } from "../../config/config.ts";
 import { AgentError } from "../../lib/errors.ts";
-import { statisticsEveryMs } from "../statistics.ts";
+
+/** How often a client says how it is: see statistics.ts. */
+const statisticsEveryMs = 10_000;
 
 export type Properties = Record<string, string | number | boolean>;
 

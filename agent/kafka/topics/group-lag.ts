@@ -1,5 +1,6 @@
 /** Where a group stands in a topic, asked without joining it. */
-import { type ClientOptions, connect, disconnect, makeConsumer } from "../connection/connect.ts";
+import { disconnect, makeConsumer } from "../connection/client.ts";
+import { type ClientOptions, connect } from "../connection/connect.ts";
 import { groupConsumerProperties } from "../connection/settings.ts";
 import { committedOffsets, memberRight } from "../group-consumer.ts";
 import { describeTopic, watermarks } from "./topics.ts";

@@ -1,7 +1,7 @@
 /** Looking at a cluster without touching it: its brokers, a topic's replicas, and what this user may do. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import { pause } from "../../lib/retry.ts";
-import type { Client } from "../connection/connect.ts";
+import type { Client } from "../connection/client.ts";
 import { codes, kafkaError } from "../errors.ts";
 import { describeSettings, describeTopic, lookUpTopic, type Topic } from "./topics.ts";
 

@@ -1,7 +1,7 @@
 /** Making the two topics, or asking whether the brokers would. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../../config/config.ts";
-import type { Client } from "../connection/connect.ts";
+import type { Client } from "../connection/client.ts";
 import { codes, kafkaError } from "../errors.ts";
 
 const requestTimeoutMs = 30_000;

@@ -2,12 +2,11 @@
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../../config/config.ts";
 import { AgentError } from "../../lib/errors.ts";
-import { leastMessageBytes } from "../../lib/limits.ts";
+import { defaultMessageBytes, leastMessageBytes } from "../../lib/limits.ts";
 import { pause } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Client } from "../connection/connect.ts";
+import type { Client } from "../connection/client.ts";
 import { kafkaError } from "../errors.ts";
-import { defaultMessageBytes } from "../producer.ts";
 import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
 
 /** A topic as the brokers have it now. */

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import { LossWatch } from "../../../../agent/kafka/connection/lost-client.ts";
-import type { BrokerStatistics } from "../../../../agent/kafka/statistics.ts";
+import type { BrokerStatistics } from "../../../../agent/kafka/connection/statistics.ts";
 
 let tries = 0;
 let losses = 0;

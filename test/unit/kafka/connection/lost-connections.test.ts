@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { LossCounter } from "../../../../agent/kafka/connection/lost-connections.ts";
-import { type BrokerStatistics, readStatistics } from "../../../../agent/kafka/statistics.ts";
+import { type BrokerStatistics, readStatistics } from "../../../../agent/kafka/connection/statistics.ts";
 
 /** By broker: how often its connection was lost, and how many answers came from it. */
 function statistics(counts: Record<string, [disconnects: number, rx: number]>): BrokerStatistics {

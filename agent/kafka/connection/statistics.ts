@@ -1,11 +1,9 @@
 /** What a client says about itself every ten seconds. Source of the fields: librdkafka's STATISTICS.md. */
 import type { EventEmitter } from "node:events";
-import { messageOf } from "../lib/errors.ts";
-import { count, fields, mapOf, type Shape, type Shaped, text } from "../lib/json-shape.ts";
-import type { Log } from "../observe/log.ts";
-import type { Client } from "./connection/connect.ts";
-
-export const statisticsEveryMs = 10_000;
+import { messageOf } from "../../lib/errors.ts";
+import { count, fields, mapOf, type Shape, type Shaped, text } from "../../lib/json-shape.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Client } from "./client.ts";
 
 /** By the names that the client has for its brokers. */
 export type BrokerStatistics = Shaped<typeof statistics>["brokers"];
