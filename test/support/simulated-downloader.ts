@@ -26,7 +26,7 @@ export interface DownloaderWorld {
   checks: Checks;
   config: DownloaderConfig;
   trace(line: string): void;
-  /** LogReplay are told that there is nothing in the log. */
+  /** Replays are told that there is nothing in the log. */
   hidesLog: boolean;
   /** The agent's clock stands still. */
   stopsClock: boolean;

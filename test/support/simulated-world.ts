@@ -28,7 +28,7 @@ export interface Beginning {
 export interface Lies {
   disk?: DiskLies;
   group?: GroupLies;
-  /** LogReplay are told that there is nothing in the log. */
+  /** Replays are told that there is nothing in the log. */
   hidesLog?: boolean;
   /** The downloaders' clock stands still. */
   stopsClock?: boolean;

@@ -23,7 +23,7 @@ const freshMs = 1000;
 
 export class DiskSpace {
   readonly #options: DiskSpaceOptions;
-  /** Admission that is not spoken for, at the last look, less what was taken since. */
+  /** Room that is not spoken for, at the last look, less what was taken since. */
   #roomBytes = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -45,7 +45,7 @@ export class DiskSpace {
     return bytes <= this.#roomBytes;
   }
 
-  /** Admission that was found by `fits` is taken. */
+  /** Room that was found by `fits` is taken. */
   take(bytes: number): void {
     this.#roomBytes -= bytes;
   }

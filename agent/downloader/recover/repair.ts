@@ -82,7 +82,7 @@ const asksBeforeGivingUp = 4;
 const maxRanges = 1000;
 /** Uploaders that are told one by one. */
 const maxNamed = 10;
-/** Admission is promised for so long to what was asked for and does not come. */
+/** Room is promised for so long to what was asked for and does not come. */
 const promiseMs = 60_000;
 
 const readAgain: Kind = { level: "info", others: "are read again from the log" };

@@ -17,7 +17,7 @@ import { VersionClock } from "./version-clock.ts";
 const answerMs = 10_000;
 /** How long the name is known to be held after the log was read to its end: less than anybody waits for an answer. */
 const heldMs = 5000;
-/** ResendRequests are this far apart: one is for all who have asked before. */
+/** Answers are this far apart: one is for all who have asked before. */
 const answersApartMs = 1000;
 
 /** Another agent has the name. */

@@ -1,5 +1,5 @@
 /**
- * ResendRequests what groups ask to be sent again, beside the sending of new files and in lanes of its own: few at a time, one a
+ * Answers what groups ask to be sent again, beside the sending of new files and in lanes of its own: few at a time, one a
  * path, never while the path is being sent, the groups in turns, and ever more slowly for who asks ever again.
  */
 import type { Request } from "../../ledger/uploader/requests.ts";
@@ -29,7 +29,7 @@ export interface ResendRequestsOptions extends UploadOptions {
   onFatal(error: unknown): void;
 }
 
-/** ResendRequests in one lane, of one watch: one that does not answer holds up no other. */
+/** Requests in one lane, of one watch: one that does not answer holds up no other. */
 interface Lane {
   small: boolean;
   holder: object;

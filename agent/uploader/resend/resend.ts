@@ -36,7 +36,7 @@ type SentValue = FileValue & { topic: string; partition: number; checksum: strin
 export type Between = (sentBytes: number) => Promise<void>;
 
 /**
- * ResendRequests a request. Throws what the file system throws, and with `once` a permanent `KafkaError`.
+ * Answers a request. Throws what the file system throws, and with `once` a permanent `KafkaError`.
  *
  * @param file where the path is, if a watch has it
  */
