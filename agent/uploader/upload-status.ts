@@ -5,20 +5,20 @@ import type { Discovery } from "./discover/discovery.ts";
 import type { InFlightWindow } from "./transport/in-flight-window.ts";
 
 export class UploadStatus implements StatusSource {
-  readonly #candidates: Discovery;
+  readonly #discovery: Discovery;
   /** Versions that are taken up and not ended. */
   readonly #moving: ReadonlySet<{ progress: Moving }>;
 
   constructor(
     metrics: Metrics,
     parts: {
-      candidates: Discovery;
+      discovery: Discovery;
       moving: ReadonlySet<{ progress: Moving }>;
       window: InFlightWindow;
     },
   ) {
-    const { candidates, moving, window } = parts;
-    this.#candidates = candidates;
+    const { discovery, moving, window } = parts;
+    this.#discovery = discovery;
     this.#moving = moving;
     metrics.observe({
       inFlightBytes: () => window.usedBytes,
@@ -37,10 +37,10 @@ export class UploadStatus implements StatusSource {
   }
 
   notReady(): readonly string[] {
-    return this.#candidates.unreadableWatches;
+    return this.#discovery.unreadableWatches;
   }
 
   get #waiting(): number {
-    return Math.max(0, this.#candidates.knownCount - this.#moving.size);
+    return Math.max(0, this.#discovery.knownCount - this.#moving.size);
   }
 }

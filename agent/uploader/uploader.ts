@@ -1,5 +1,13 @@
-/** The uploader's pipeline: watch, settle, read, produce, acknowledged, ledger. */
+/**
+ * The uploader: files come from the watches (`discover/`), are read in as many slots as `parallel` allows (`queue/`), and go to the
+ * brokers as chunks of a version (`send/`, `transport/`). Beside that, what groups ask for is sent again (`resend/`), and sources
+ * that are delivered are taken away (`cleanup/`). No two of these have one path at a time: `ActivePaths` sees to that.
+ *
+ * Nothing is kept on disk. What a stop or a crash has interrupted is found again by the next look at the watches, and by the ledger.
+ * It is not promised that a file that changes while it is sent arrives as it was; what stands there in the end does.
+ */
 
+import type { News } from "../ledger/uploader/feedback.ts";
 import { BoundedMap } from "../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
@@ -12,6 +20,8 @@ import { ContentRescan } from "./discover/content-rescan.ts";
 import { Discovery } from "./discover/discovery.ts";
 import type { Found } from "./discover/scan.ts";
 import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
+import type { Discovered } from "./discover/watch-scanner.ts";
+import { ActivePaths } from "./queue/active-paths.ts";
 import { ReadSlots } from "./queue/read-slots.ts";
 import { ResendRequests } from "./resend/resend-requests.ts";
 import { type Outcome, sendFile } from "./send/send-file.ts";
@@ -39,135 +49,155 @@ const maxFailed = 5000;
  * Runs until the signal fires, or with `once` until all that was there is acknowledged, and delivered if that decides on
  * the sources. Throws a permanent `AgentError` only, for what no file can do anything about.
  */
-export async function runUploader(given: RunOptions): Promise<UploadResult> {
-  // What no file can do anything about ends all of it, as a signal does, and is thrown in the end.
-  const fatal = new AbortController();
-  const options = {
-    ...given,
-    signal: AbortSignal.any([given.signal, fatal.signal]),
-    moving: new Set<{ progress: Moving }>(),
-    topicLimit: new TopicLimit(given),
-  };
-  const { ledger, signal, chunkSize, config, log, observer, producer, once } = options;
-  const failed = new BoundedMap<string, unknown>(maxFailed);
-  const candidates: Discovery = new Discovery({
-    ...options,
-    isDone: () => !afterwards.isBusy && !contents.isBusy,
-    onSent: (path) => afterwards.sent(path),
-    onDoubted: (path) => contents.doubt(path),
-    onRefused: (path, reason) => failed.set(path, reason),
-    onLooked: () => afterwards.looked(),
-  });
-  const lanes = new ReadSlots(config.parallel);
-  // What is asked for again holds up no new file, and is held up by none.
-  const answering = new ReadSlots(config.parallel);
-  for (const watch of candidates.watches) {
-    watch.access.onChange = (answers) => {
-      for (const each of [lanes, answering]) answers ? each.resume(watch) : each.suspend(watch);
-    };
-  }
-  const running = new Set<Promise<void>>();
-  const link = new LinkMonitor({ ...options, trust: chunkSize.link });
-  producer.onLost = (lost) => void link.look(lost);
-  const unfinished = new UnfinishedFiles(log, options.once);
-  observer.source = new UploadStatus(observer.metrics, { ...options, candidates });
-  const afterwards = new Cleanup({
-    ...options,
-    candidates,
-    failed,
-    onFreed: (path) => answers.freed(path),
-  });
-  const answers: ResendRequests = new ResendRequests({
-    ...options,
-    candidates,
-    lanes: answering,
-    failed,
-    onFreed: (path) => afterwards.freed(path),
-    onFatal: (error) => fatal.abort(error),
-  });
-  ledger.feedback.onNews = (news) => {
-    if (news.kind === "needs") answers.add(news.path);
-    else if (news.kind === "receipt") afterwards.receipt(news.receipt);
-    else sayNewer(news);
-  };
+export function runUploader(options: RunOptions): Promise<UploadResult> {
+  return new Uploader(options).run();
+}
 
-  const sayFailed = (file: WatchedFile, error: unknown): void => {
+class Uploader {
+  readonly #options: UploadOptions;
+  /** What no file can do anything about ends all of it, as a signal does, and is thrown in the end. */
+  readonly #fatal = new AbortController();
+  /** Files that could not be sent or dealt with, and why. */
+  readonly #failed = new BoundedMap<string, unknown>(maxFailed);
+  readonly #discovery: Discovery;
+  readonly #slots: ReadSlots;
+  readonly #contents: ContentRescan;
+  readonly #cleanup: Cleanup;
+  readonly #resends: ResendRequests;
+  readonly #unfinished: UnfinishedFiles;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(given: RunOptions) {
+    const options = {
+      ...given,
+      signal: AbortSignal.any([given.signal, this.#fatal.signal]),
+      moving: new Set<{ progress: Moving }>(),
+      topicLimit: new TopicLimit(given),
+    };
+    const { config, log, observer } = options;
+    const paths = new ActivePaths();
+    const isDone = () => !this.#cleanup.isBusy && !this.#contents.isBusy;
+    const discovery = new Discovery({ ...options, paths, isDone });
+    const failed = this.#failed;
+    this.#options = options;
+    this.#discovery = discovery;
+    this.#slots = new ReadSlots(config.parallel);
+    this.#unfinished = new UnfinishedFiles(log, options.once);
+    this.#contents = new ContentRescan({ ...options, discovery, paths });
+    this.#cleanup = new Cleanup({ ...options, discovery, paths, failed });
+    // What is asked for again holds up no new file, and is held up by none.
+    const lanes = new ReadSlots(config.parallel);
+    const onFatal = (error: unknown) => this.#fatal.abort(error);
+    this.#resends = new ResendRequests({ ...options, discovery, paths, failed, lanes, onFatal });
+    for (const watch of discovery.watches) {
+      watch.access.onChange = (answers) => {
+        for (const each of [this.#slots, lanes]) answers ? each.resume(watch) : each.suspend(watch);
+      };
+    }
+    observer.source = new UploadStatus(observer.metrics, { ...options, discovery });
+  }
+
+  async run(): Promise<UploadResult> {
+    const { ledger, producer, chunkSize } = this.#options;
+    const link = new LinkMonitor({ ...this.#options, trust: chunkSize.link });
+    producer.onLost = (lost) => void link.look(lost);
+    ledger.feedback.onNews = (news) => this.#hear(news);
+    const rescanning = this.#contents.run();
+    this.#resends.begin();
+    for await (const discovered of this.#discovery.discover()) await this.#take(discovered);
+    ledger.feedback.onNews = undefined;
+    await Promise.all(this.#running);
+    await Promise.all([this.#resends.end(), this.#cleanup.end(), rescanning, this.#contents.end()]);
+    producer.onLost = undefined;
+    this.#fatal.signal.throwIfAborted();
+    return { failedCount: this.#failed.count + this.#discovery.unreadCount };
+  }
+
+  /** What groups have said. */
+  #hear(news: News): void {
+    if (news.kind === "needs") this.#resends.add(news.path);
+    else if (news.kind === "receipt") this.#cleanup.receipt(news.receipt);
+    else this.#sayNewer(news);
+  }
+
+  /** What discovery has found; the next one comes when this resolves. */
+  async #take(discovered: Discovered): Promise<void> {
+    if (discovered.kind === "ready") return this.#queue(discovered.found);
+    if (discovered.kind === "looked") return this.#cleanup.looked();
+    const { file } = discovered;
+    if (discovered.kind === "sent") this.#cleanup.sent(file.path);
+    else if (discovered.kind === "refused") this.#failed.set(file.path, discovered.reason);
+    else this.#run(this.#compare(file));
+  }
+
+  async #compare(file: WatchedFile): Promise<void> {
+    if (await this.#contents.compare(file)) this.#cleanup.sent(file.path);
+  }
+
+  /** Small files come as fast as they are read; a large one waits for its slot beside the discovery of others. */
+  async #queue(found: Found): Promise<void> {
+    const { chunkSize, ledger } = this.#options;
+    const { file, stats } = found;
+    const isSmall = stats.size <= BigInt(chunkSize.next({ uploader: ledger.uploader, path: file.path }));
+    if (!isSmall && this.#slots.waiting(false) >= maxWaitingLarge) return this.#discovery.postpone(file);
+    if (!this.#discovery.begin(file)) return;
+    const slot = this.#slots.enter(isSmall, file.watch);
+    this.#run(this.#send(found, slot));
+    if (isSmall) await slot;
+  }
+
+  #run(work: Promise<void>): void {
+    const task: Promise<void> = work.finally(() => this.#running.delete(task));
+    this.#running.add(task);
+  }
+
+  async #send(found: Found, slot: Promise<() => void>): Promise<void> {
+    const { signal, once, observer } = this.#options;
+    const { file } = found;
+    const leave = await slot;
+    try {
+      const outcome = signal.aborted ? "stopped" : await sendFile(this.#options, found, leave);
+      if (outcome === "open") return this.#settleAgain(found);
+      this.#unfinished.end(file.path);
+      this.#failed.delete(file.path);
+      countOutcome(observer, outcome, file);
+      const isDoubted = this.#discovery.done(file, outcome === "changed");
+      if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) this.#cleanup.sent(file.path);
+    } catch (error) {
+      if (isFatal(error, once)) this.#fatal.abort(error);
+      this.#sayFailed(file, error);
+    } finally {
+      leave();
+      leaveGarbage(garbageOf.record);
+    }
+  }
+
+  #settleAgain(found: Found): void {
+    if (this.#unfinished.isToBeAskedAgain(found.file)) this.#discovery.settleAgain(found);
+    else this.#sayFailed(found.file, unfinishedReason);
+  }
+
+  #sayFailed(file: WatchedFile, error: unknown): void {
+    const { signal, log, observer } = this.#options;
     const reason = messageOf(error);
-    failed.set(file.path, reason);
-    candidates.release(file);
+    this.#failed.set(file.path, reason);
+    this.#discovery.release(file);
     if (signal.aborted && error instanceof AgentError) return;
     const name = pathToDisplay(file.path);
     log.error(`${name}: can't be sent: ${reason}; tried again at the next rescan`);
     observer.failed("failed", name, reason);
-  };
+  }
 
-  const settleAgain = (found: Found): void => {
-    if (unfinished.isToBeAskedAgain(found.file)) candidates.settleAgain(found);
-    else sayFailed(found.file, unfinishedReason);
-  };
-
-  const sayNewer = ({ path, version }: { path: string; version: number }) => {
+  #sayNewer({ path, version }: Extract<News, { kind: "newer" }>): void {
+    const { log, observer } = this.#options;
     const reason = `a group has version ${version}, which is newer than what was sent and not of this agent: what was sent does not take its place`;
-    failed.set(path, reason);
+    this.#failed.set(path, reason);
     log.error(`${pathToDisplay(path)}: ${reason}`, { path, version });
     observer.failed("failed", pathToDisplay(path), reason);
-  };
-  const send = async (found: Found, place: Promise<() => void>): Promise<void> => {
-    const { file } = found;
-    const leave = await place;
-    try {
-      const outcome = signal.aborted ? "stopped" : await sendFile(options, found, leave);
-      if (outcome === "open") return settleAgain(found);
-      unfinished.end(file.path);
-      failed.delete(file.path);
-      note(observer, outcome, file);
-      const isDoubted = candidates.done(file, outcome === "changed");
-      if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) afterwards.sent(file.path);
-    } catch (error) {
-      if (isFatal(error, once)) fatal.abort(error);
-      sayFailed(file, error);
-    } finally {
-      leave();
-      answers.freed(file.path);
-      afterwards.freed(file.path);
-      leaveGarbage(garbageOf.record);
-    }
-  };
-
-  const contents = new ContentRescan({
-    ...options,
-    candidates,
-    onSame: (path) => afterwards.sent(path),
-    onFreed: (path) => {
-      answers.freed(path);
-      afterwards.freed(path);
-    },
-  });
-  const rescanning = contents.run();
-  answers.begin();
-  for await (const found of candidates.ready()) {
-    const id = { uploader: ledger.uploader, path: found.file.path };
-    const small = found.stats.size <= BigInt(chunkSize.next(id));
-    if (!small && lanes.waiting(false) >= maxWaitingLarge) {
-      candidates.postpone(found.file);
-      continue;
-    }
-    if (!candidates.begin(found.file)) continue;
-    const place = lanes.enter(small, found.file.watch);
-    const task: Promise<void> = send(found, place).finally(() => running.delete(task));
-    running.add(task);
-    // Small files come as fast as they are read; a large one waits for its place beside this loop.
-    if (small) await place;
   }
-  ledger.feedback.onNews = undefined;
-  await Promise.all(running);
-  await Promise.all([answers.end(), afterwards.end(), rescanning, contents.end()]);
-  producer.onLost = undefined;
-  fatal.signal.throwIfAborted();
-  return { failedCount: failed.count + candidates.unreadCount };
 }
 
-function note(observer: Observer, outcome: Outcome, { path }: WatchedFile): void {
+function countOutcome(observer: Observer, outcome: Outcome, { path }: WatchedFile): void {
   if (outcome === "sent" || outcome === "unchanged") observer.done(outcome, pathToDisplay(path));
   if (outcome === "changed") observer.metrics.file("abandoned");
 }

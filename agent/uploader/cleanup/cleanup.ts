@@ -16,21 +16,21 @@ import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";
 import type { Discovery } from "../discover/discovery.ts";
+import type { ActivePaths } from "../queue/active-paths.ts";
 import { MovedFiles } from "./moved-files.ts";
 import { deleteSource, moveSource, type Taken } from "./remove-source.ts";
 
 export interface CleanupOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
-  candidates: Discovery;
+  discovery: Discovery;
   gate: WatchFiles;
   log: Log;
   observer: Observer;
   signal: AbortSignal;
+  paths: ActivePaths;
   /** Files that could not be sent or dealt with, and why. */
   failed: BoundedMap<string, unknown>;
-  /** Told when a path is no longer busy. */
-  onFreed(path: string): void;
 }
 
 /** More at a time make a slow disk no faster; each also waits for the ledger. */
@@ -43,6 +43,8 @@ export class Cleanup {
   /** Sent, there, and not delivered yet. */
   readonly #waiting = new Set<string>();
   readonly #due = new Set<string>();
+  /** Those that are due, while another job has their path. */
+  readonly #blocked = new Set<string>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(options: CleanupOptions) {
@@ -55,7 +57,7 @@ export class Cleanup {
 
   /** Whether files are to be dealt with that nobody has delivered yet, or that are being dealt with. */
   get isBusy(): boolean {
-    return this.#waiting.size + this.#due.size + this.#running.size > 0;
+    return this.#waiting.size + this.#due.size + this.#blocked.size + this.#running.size > 0;
   }
 
   /** The file stands there as the version that was sent: it was just sent, or a full look has found it. */
@@ -83,11 +85,6 @@ export class Cleanup {
     }
   }
 
-  /** The path is no longer busy. */
-  freed(path: string): void {
-    if (this.#due.has(path)) this.#goOn();
-  }
-
   /** A full look is over: what it did not find is waited for no longer. */
   looked(): void {
     const { ledger } = this.#options;
@@ -107,22 +104,33 @@ export class Cleanup {
   }
 
   #goOn(): void {
-    const { candidates, signal } = this.#options;
+    const { discovery, paths, signal } = this.#options;
     for (const path of this.#due) {
       if (this.#running.size >= mostRunning || signal.aborted) return;
-      const file = candidates.fileAt(path);
-      if (file && candidates.isBusy(file)) continue;
       this.#due.delete(path);
+      const file = discovery.fileAt(path);
       if (!file) continue;
-      candidates.begin(file);
+      if (paths.has(path)) {
+        this.#waitUntilFree(path);
+        continue;
+      }
+      discovery.begin(file);
       const task: Promise<void> = this.#act(file).finally(() => {
         this.#running.delete(task);
-        candidates.done(file, false);
-        this.#options.onFreed(path);
+        discovery.done(file, false);
         this.#goOn();
       });
       this.#running.add(task);
     }
+  }
+
+  #waitUntilFree(path: string): void {
+    if (this.#blocked.has(path)) return;
+    this.#blocked.add(path);
+    this.#options.paths.whenFree(path, () => {
+      this.#blocked.delete(path);
+      this.#add(path);
+    });
   }
 
   async #act(file: WatchedFile): Promise<void> {
@@ -201,9 +209,9 @@ export class Cleanup {
 
   /** It will not be delivered as it is. */
   #giveUpWaiting(path: string): void {
-    const { failed, candidates } = this.#options;
+    const { failed, discovery } = this.#options;
     if (!this.#waiting.delete(path)) return;
     failed.set(path, "a group could not store it");
-    candidates.wake();
+    discovery.wake();
   }
 }

@@ -15,6 +15,7 @@ import type { FileValue } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
+import type { ActivePaths } from "../queue/active-paths.ts";
 import { ChangedError, SourceFile } from "../send/source-file.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovery } from "./discovery.ts";
@@ -23,11 +24,8 @@ type ContentRescanOptions = Pick<
   UploadOptions,
   "config" | "ledger" | "gate" | "log" | "observer" | "signal" | "once"
 > & {
-  candidates: Discovery;
-  /** Told of a doubted file that is what was sent. */
-  onSame(path: string): void;
-  /** Told when a path is no longer busy. */
-  onFreed(path: string): void;
+  discovery: Discovery;
+  paths: ActivePaths;
 };
 
 /** For each millisecond of reading. With `--once` somebody waits for it. */
@@ -39,9 +37,8 @@ export class ContentRescan {
   readonly #options: ContentRescanOptions;
   readonly #warnings: RareWarnings;
   #isUnderWay = false;
-  /** Files that are compared at once, all busy. */
-  readonly #doubted = new Set<WatchedFile>();
-  #comparing: Promise<void> | undefined;
+  /** The last of those that are compared at once, one after the other. */
+  #comparing: Promise<unknown> = Promise.resolve();
 
   constructor(options: ContentRescanOptions) {
     this.#options = options;
@@ -55,7 +52,7 @@ export class ContentRescan {
 
   /** Looks at all of them every `rescan_content`, at once for the first time; with `--once` once. Ends with the signal. */
   async run(): Promise<void> {
-    const { config, candidates, signal, once } = this.#options;
+    const { config, discovery, signal, once } = this.#options;
     const everyMs = config.rescanContentMs;
     if (everyMs === undefined) return;
     this.#isUnderWay = true;
@@ -69,34 +66,26 @@ export class ContentRescan {
       }
     }
     this.#isUnderWay = false;
-    candidates.wake();
+    discovery.wake();
   }
 
-  /** Something happened to the content of a file that looks as it was sent: nothing is done with it before it was compared. */
-  doubt(path: string): void {
-    const { candidates, signal } = this.#options;
-    const file = candidates.fileAt(path);
-    if (!file || signal.aborted || !candidates.begin(file)) return;
-    this.#doubted.add(file);
-    this.#comparing ??= this.#compareDoubted();
+  /**
+   * Something happened to the content of a file that looks as it was sent, and that is this job's until it was compared. Resolves
+   * with whether it is what was sent.
+   */
+  compare(file: WatchedFile): Promise<boolean> {
+    const compared = this.#comparing.then(async () => {
+      const outcome = await this.#compare(file);
+      const isDoubted = this.#options.discovery.done(file, outcome === "other");
+      return outcome === "same" && !isDoubted;
+    });
+    this.#comparing = compared;
+    return compared;
   }
 
   /** Resolves when nothing is being compared. */
   async end(): Promise<void> {
     await this.#comparing;
-  }
-
-  async #compareDoubted(): Promise<void> {
-    const { candidates, onSame, onFreed } = this.#options;
-    for (const file of this.#doubted) {
-      this.#doubted.delete(file);
-      const outcome = await this.#compare(file);
-      const isDoubted = candidates.done(file, outcome === "other");
-      if (outcome === "same" && !isDoubted) onSame(file.path);
-      onFreed(file.path);
-    }
-    // At once, or one that comes now would be left.
-    this.#comparing = undefined;
   }
 
   /** Of a busy file: same: it is what was sent. other: it was given up as that. unknown: neither is known. */
@@ -117,13 +106,13 @@ export class ContentRescan {
   }
 
   async #lookAtAll(): Promise<void> {
-    const { ledger, candidates, signal } = this.#options;
+    const { ledger, discovery, paths, signal } = this.#options;
     // What is sent meanwhile has just been read.
     for (const path of [...ledger.paths()]) {
       if (signal.aborted) return;
       const entry = ledger.file(path);
-      const file = entry?.state === "sent" ? candidates.fileAt(path) : undefined;
-      if (!entry || !file || candidates.isBusy(file)) continue;
+      const file = entry?.state === "sent" ? discovery.fileAt(path) : undefined;
+      if (!entry || !file || paths.has(path)) continue;
       const begunMs = performance.now();
       try {
         if (await this.#isOther(file, entry, true)) await this.#giveUpIfFree(file, entry);
@@ -155,13 +144,12 @@ export class ContentRescan {
   }
 
   async #giveUpIfFree(file: WatchedFile, entry: FileValue): Promise<void> {
-    const { candidates, onFreed } = this.#options;
-    if (!this.#isCurrent(file.path, entry) || candidates.isBusy(file) || !candidates.begin(file)) return;
+    const { discovery, paths } = this.#options;
+    if (!this.#isCurrent(file.path, entry) || paths.has(file.path) || !discovery.begin(file)) return;
     try {
       await this.#giveUp(file, entry);
     } finally {
-      candidates.done(file, true);
-      onFreed(file.path);
+      discovery.done(file, true);
     }
   }
 

@@ -7,6 +7,7 @@ import type { Log } from "../../observe/log.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { Watch } from "../access/watch.ts";
+import type { ActivePaths } from "../queue/active-paths.ts";
 import { type Found, isGone } from "./scan.ts";
 
 /** So often everything is looked at once more, whatever the counts say. */
@@ -18,8 +19,8 @@ export interface DeletedFilesOptions {
   ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "put">;
   log: Log;
   signal: AbortSignal;
-  /** Whether the file is being sent: then it is no business of a look. */
-  isBusy(path: string): boolean;
+  /** What a job has is no business of a look. */
+  paths: Pick<ActivePaths, "has">;
 }
 
 export class DeletedFiles {
@@ -93,8 +94,8 @@ export class DeletedFiles {
 
   /** Returns whether it is gone, as far as that can be decided now. */
   async #noteIfGone(path: string): Promise<boolean> {
-    const { ledger, log, signal, isBusy } = this.#options;
-    const isElsewhere = () => signal.aborted || isBusy(path) || !ledger.isPresent(path);
+    const { ledger, log, signal, paths } = this.#options;
+    const isElsewhere = () => signal.aborted || paths.has(path) || !ledger.isPresent(path);
     const relative = path.slice(this.#folder.length);
     const isMissing = !isElsewhere() && (await isGone(this.#watch, relative));
     const isUnmounted = isMissing && !(await this.#isSameDevice());

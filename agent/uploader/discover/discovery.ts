@@ -4,7 +4,7 @@ import { merge } from "../../lib/merge.ts";
 import { callsPerWatch, FileSystemGate } from "../access/file-system-gate.ts";
 import { Watch, type WatchedFile } from "../access/watch.ts";
 import type { Found } from "./scan.ts";
-import { type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
+import { type Discovered, type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
 
 export class Discovery {
   readonly #options: ScannerOptions;
@@ -22,9 +22,9 @@ export class Discovery {
     );
   }
 
-  /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
-  ready(): AsyncGenerator<Found> {
-    const sources = [...this.#watches.values()].map((candidates) => candidates.ready());
+  /** What is found, until the signal fires (or with `once`: until there is no more). */
+  discover(): AsyncGenerator<Discovered> {
+    const sources = [...this.#watches.values()].map((scanner) => scanner.discover());
     return merge(sources, this.#options.signal);
   }
 
@@ -35,7 +35,7 @@ export class Discovery {
   /** Files that settle, wait to be looked at, or are being sent. */
   get knownCount(): number {
     let count = 0;
-    for (const candidates of this.#watches.values()) count += candidates.knownCount;
+    for (const scanner of this.#watches.values()) count += scanner.knownCount;
     return count;
   }
 
@@ -47,7 +47,7 @@ export class Discovery {
   /** How many folders and files, and watches, the last full looks could not read. */
   get unreadCount(): number {
     let count = 0;
-    for (const candidates of this.#watches.values()) count += candidates.unreadCount;
+    for (const scanner of this.#watches.values()) count += scanner.unreadCount;
     return count;
   }
 
@@ -60,20 +60,12 @@ export class Discovery {
     return undefined;
   }
 
-  /** Whether the file is being sent, or sent again, or dealt with afterwards. */
-  isBusy(file: WatchedFile): boolean {
-    return this.#of(file)?.isBusy(file.path) ?? false;
-  }
-
   /** There is no place for it now; it is looked at again a little later. */
   postpone(file: WatchedFile): void {
     this.#of(file)?.postpone(file);
   }
 
-  /**
-   * The file is being sent: what happens to it is looked at by `done`. Returns false when it is busy already: then `done`
-   * has it looked at again.
-   */
+  /** A job begins, see `ActivePaths.tryBegin`; `done`, `settleAgain` or `release` ends it. */
   begin(file: WatchedFile): boolean {
     return this.#of(file)?.begin(file.path) ?? false;
   }
@@ -99,7 +91,7 @@ export class Discovery {
 
   /** Something may be over that `isDone` waits for. */
   wake(): void {
-    for (const candidates of this.#watches.values()) candidates.wake();
+    for (const scanner of this.#watches.values()) scanner.wake();
   }
 
   #of(file: WatchedFile): WatchScanner | undefined {

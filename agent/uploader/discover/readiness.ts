@@ -29,13 +29,18 @@ export interface ReadinessOptions {
   log: Log;
   observer: Observer;
   once: boolean;
-  /** Told of each file that stands there as the version that the ledger has as sent. */
-  onSent(path: string): void;
-  /** Told instead of one whose content something happened to: its size and times need not tell, where they are coarse. */
-  onDoubted(path: string): void;
-  /** Told of each file that can't be sent as it is, once, and why. */
-  onRefused(path: string, reason: string): void;
 }
+
+/**
+ * What is to be done with a file that was seen. ready: it is to be sent. sent: it stands there as the version that the ledger has
+ * as sent. doubted: so it looks, but something happened to its content, and its size and times need not tell where they are coarse.
+ * refused: it can't be sent as it is; said once. nothing: it is to be left alone, or to be looked at again later.
+ */
+export type Verdict =
+  | { readonly kind: "ready" | "sent" | "doubted" | "nothing" }
+  | { readonly kind: "refused"; readonly reason: string };
+
+const nothing: Verdict = { kind: "nothing" };
 
 /** How a file was found. */
 export interface Circumstances {
@@ -103,44 +108,47 @@ export class Readiness {
     this.#seen.set(all, "passed");
   }
 
-  /** Whether to send it now; if not yet, it is noted as settling. */
-  isReady(found: Sighting, circumstances: Circumstances): boolean {
+  /** What to do with it now; if it is to be sent and not yet, it is noted as settling. */
+  judge(found: Sighting, circumstances: Circumstances): Verdict {
     const { file, stats, all, content } = found;
-    if (this.#isRefused(found)) {
+    const problem = pathProblem(file.path);
+    const reason = problem === undefined ? numbersProblem(stats) : `its path ${problem}`;
+    if (reason !== undefined) {
       this.settling.forget(file.path);
       this.#seen.set(all, "passed");
-      return false;
+      return this.#refuse(file.path, reason);
     }
+    this.#refused.delete(file.path);
     const fingerprint = fingerprintOf(stats);
     if (circumstances.touched) {
       this.settling.touched(file.path);
       this.#seen.delete(content);
     }
-    if (
-      this.#isSent(found, fingerprint, circumstances.touched) ||
-      this.#isLeftAlone(found, fingerprint, circumstances.wasThere)
-    ) {
+    const isSent = this.#isSent(found, fingerprint);
+    if (isSent || this.#isLeftAlone(found, fingerprint, circumstances.wasThere)) {
       this.settling.forget(file.path);
-      return false;
+      if (!isSent) return nothing;
+      return { kind: circumstances.touched ? "doubted" : "sent" };
     }
-    if (this.settling.size >= mostSettling && !this.settling.has(file.path))
-      return this.#isStillByMark(content);
-    const isStill = this.settling.isStill(file, fingerprint);
-    if (this.#options.once && !isStill && this.settling.changes(file.path) >= mostChangesOnce) {
-      this.settling.forget(file.path);
-      this.#refuse(file.path, "it was written to again and again, and did not stand still");
-    }
-    return isStill;
+    return this.#judgeUnsent(file, fingerprint, content);
   }
 
-  #isSent({ file, all }: Sighting, fingerprint: Fingerprint, touched: boolean): boolean {
-    const { ledger, config, onSent, onDoubted } = this.#options;
+  #judgeUnsent(file: WatchedFile, fingerprint: Fingerprint, content: Mark): Verdict {
+    const { path } = file;
+    if (this.settling.size >= mostSettling && !this.settling.has(path))
+      return this.#isStillByMark(content) ? { kind: "ready" } : nothing;
+    if (this.settling.isStill(file, fingerprint)) return { kind: "ready" };
+    if (!this.#options.once || this.settling.changes(path) < mostChangesOnce) return nothing;
+    this.settling.forget(path);
+    return this.#refuse(path, "it was written to again and again, and did not stand still");
+  }
+
+  #isSent({ file, all }: Sighting, fingerprint: Fingerprint): boolean {
+    const { ledger, config } = this.#options;
     const entry = ledger.file(file.path);
     if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
     // What is to be taken away is tried again at each look.
     if (config.after === "keep") this.#seen.set(all, "sent");
-    if (touched) onDoubted(file.path);
-    else onSent(file.path);
     return true;
   }
 
@@ -183,24 +191,12 @@ export class Readiness {
     return false;
   }
 
-  #isRefused({ file, stats }: Sighting): boolean {
-    const { path } = file;
-    const problem = pathProblem(path);
-    const reason = problem === undefined ? numbersProblem(stats) : `its path ${problem}`;
-    if (reason === undefined) {
-      this.#refused.delete(path);
-      return false;
-    }
-    this.#refuse(path, reason);
-    return true;
-  }
-
-  #refuse(path: string, reason: string): void {
-    if (this.#refused.get(path) === reason) return;
+  #refuse(path: string, reason: string): Verdict {
+    if (this.#refused.get(path) === reason) return nothing;
     this.#refused.set(path, reason);
     const name = pathToDisplay(path);
     this.#options.log.error(`${name}: can't be sent: ${reason}`);
     this.#options.observer.failed("refused", name, reason);
-    this.#options.onRefused(path, reason);
+    return { kind: "refused", reason };
   }
 }

@@ -6,6 +6,7 @@ import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { pause } from "../../lib/retry.ts";
 import { fingerprintOf } from "../access/fingerprint.ts";
 import type { Watch, WatchedFile } from "../access/watch.ts";
+import type { ActivePaths } from "../queue/active-paths.ts";
 import { DeletedFiles } from "./deleted-files.ts";
 import { FolderEvents } from "./folder-events.ts";
 import { type Circumstances, Readiness, type ReadinessOptions } from "./readiness.ts";
@@ -14,13 +15,19 @@ import { UnreadablePaths } from "./unreadable-paths.ts";
 import { WatchLimit } from "./watch-limit.ts";
 
 export interface ScannerOptions extends ReadinessOptions {
+  /** The jobs of all watches. */
+  paths: ActivePaths;
   signal: AbortSignal;
-  /** End when all that was there at the start has been yielded, nothing is left to settle, and `isDone` says so. */
-  once: boolean;
+  /** With `once` the files end when all that was there at the start has been yielded, nothing is left to settle, and this says so. */
   isDone(): boolean;
-  /** Told when a full look is over. */
-  onLooked(): void;
 }
+
+/** What a scan comes to: see `Verdict`; looked: a full look is over. */
+export type Discovered =
+  | { kind: "ready"; found: Found }
+  | { kind: "sent" | "doubted"; file: WatchedFile }
+  | { kind: "refused"; file: WatchedFile; reason: string }
+  | { kind: "looked" };
 
 /** More events than this at once, and a full look is cheaper than each of them. */
 const maxEvents = 10_000;
@@ -32,9 +39,6 @@ const freshMs = 100;
 /** Files that are looked at in one go. */
 const filesAtATime = 64;
 
-/** seen: it is to be looked at. touched: also its content may be another one. */
-type Meanwhile = "nothing" | "seen" | "touched";
-
 export class WatchScanner {
   readonly #options: ScannerOptions;
   readonly #watch: Watch;
@@ -43,8 +47,8 @@ export class WatchScanner {
   readonly #unread: UnreadablePaths;
   readonly #limit: WatchLimit;
   readonly #events: FolderEvents;
-  /** Files that are being sent, and what happened to them meanwhile. */
-  readonly #busy = new Map<string, Meanwhile>();
+  /** How many of its files a job has. */
+  #activeCount = 0;
   /** Files that something happened to, and whether their content may be another one. */
   #happened = new Map<string, { file: WatchedFile; touched: boolean }>();
   /** Folders that have come, as text. */
@@ -59,7 +63,7 @@ export class WatchScanner {
     this.#watch = watch;
     this.#options = options;
     this.#readiness = new Readiness(options);
-    this.#gone = new DeletedFiles(watch, { ...options, isBusy: (path) => this.isBusy(path) });
+    this.#gone = new DeletedFiles(watch, options);
     this.#unread = new UnreadablePaths(watch, log);
     this.#limit = new WatchLimit(watch.config.path, log);
     this.#events = new FolderEvents({
@@ -73,8 +77,8 @@ export class WatchScanner {
     });
   }
 
-  /** Files that are ready, until the signal fires (or with `once`: until there are no more). */
-  async *ready(): AsyncGenerator<Found> {
+  /** What is found, until the signal fires (or with `once`: until there is no more). */
+  async *discover(): AsyncGenerator<Discovered> {
     const { signal, once, log } = this.#options;
     try {
       while (!signal.aborted) {
@@ -94,7 +98,7 @@ export class WatchScanner {
   /** Files that settle, wait to be looked at, or are being sent. */
   get knownCount(): number {
     const { settling, later } = this.#readiness;
-    return settling.size + later.count + this.#happened.size + this.#busy.size;
+    return settling.size + later.count + this.#happened.size + this.#activeCount;
   }
 
   /** Why the last full look could not read the watch. */
@@ -107,25 +111,17 @@ export class WatchScanner {
     return this.#unread.count;
   }
 
-  /** Whether the file is being sent, or sent again. */
-  isBusy(path: string): boolean {
-    return this.#busy.has(path);
-  }
-
   /** There is no place for it now; it is looked at again a little later. */
   postpone(file: WatchedFile): void {
     this.#readiness.settling.postpone(file.path);
   }
 
-  /**
-   * The file is being sent: what happens to it is looked at by `done`. Returns false when it is busy already: then `done`
-   * has it looked at again.
-   */
+  /** A job begins, see `ActivePaths.tryBegin`; `done`, `settleAgain` or `release` ends it. */
   begin(path: string): boolean {
     this.#readiness.settling.forget(path);
-    const meanwhile = this.#busy.get(path);
-    this.#busy.set(path, meanwhile === "nothing" ? "seen" : (meanwhile ?? "nothing"));
-    return meanwhile === undefined;
+    if (!this.#options.paths.tryBegin(path)) return false;
+    this.#activeCount++;
+    return true;
   }
 
   /**
@@ -134,26 +130,24 @@ export class WatchScanner {
    * @param changed it changed while it was read, and is to stand still for longer this time
    */
   done(file: WatchedFile, changed: boolean): boolean {
-    const meanwhile = this.#busy.get(file.path) ?? "nothing";
-    this.#busy.delete(file.path);
+    const meanwhile = this.#options.paths.meanwhile(file.path);
     this.#readiness.settling.ended(file.path, changed);
     if (changed || meanwhile !== "nothing") this.#add(file, meanwhile === "touched");
-    else this.wake();
+    this.release(file.path);
     return meanwhile === "touched";
   }
 
   /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
   settleAgain({ file, stats }: Found): void {
-    const meanwhile = this.#busy.get(file.path) ?? "nothing";
-    this.#busy.delete(file.path);
     this.#readiness.settling.again(file, fingerprintOf(stats));
-    if (meanwhile !== "nothing") this.#add(file, false);
-    else this.wake();
+    if (this.#options.paths.meanwhile(file.path) !== "nothing") this.#add(file, false);
+    this.release(file.path);
   }
 
   /** It could not be sent; if it is there, the next full look finds it again. */
   release(path: string): void {
-    this.#busy.delete(path);
+    this.#activeCount--;
+    this.#options.paths.end(path);
     this.wake();
   }
 
@@ -181,7 +175,7 @@ export class WatchScanner {
     this.wake();
   }
 
-  async *#lookAtAll(): AsyncGenerator<Found> {
+  async *#lookAtAll(): AsyncGenerator<Discovered> {
     const { config, observer, signal, once } = this.#options;
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
@@ -207,19 +201,20 @@ export class WatchScanner {
       const wasSettling = settling.has(path);
       // Else it came, or something happened to it, since its folder is watched.
       const wasThere = this.#firstLook && !this.#happened.has(path) && !wasSettling;
-      const ready = await this.#readyNow(found, { wasThere, touched: false });
+      const discovered = await this.#judge(found, { wasThere, touched: false });
       // No event has told of it.
-      const isNew = !wasSettling && (ready || settling.has(path));
+      const isNew = !wasSettling && (discovered?.kind === "ready" || settling.has(path));
       if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
-      if (ready) yield ready;
+      if (discovered) yield discovered;
       if (this.#happened.size > 0) yield* this.#lookAtHappened();
     }
+    if (signal.aborted) return;
     await this.#endLook(complete);
+    yield { kind: "looked" };
   }
 
   async #endLook(complete: boolean): Promise<void> {
-    const { signal, once } = this.#options;
-    if (signal.aborted) return;
+    const { once } = this.#options;
     this.#unread.endLook();
     if (!once) this.#limit.endLook(complete);
     this.#events.endLook(complete);
@@ -227,7 +222,6 @@ export class WatchScanner {
     this.#readiness.endLook(isWhole && this.#unread.count === 0);
     if (complete) this.#firstLook = false;
     this.#rescanAtMs = Math.min(this.#rescanAtMs, this.#readiness.later.atMs);
-    this.#options.onLooked();
   }
 
   #listener(unreadable: ScanListener["unreadable"]): ScanListener {
@@ -248,7 +242,7 @@ export class WatchScanner {
   }
 
   /** Folders that have come, with all that is in them. What can't be read in them the next full look says. */
-  async *#lookAtFolders(): AsyncGenerator<Found> {
+  async *#lookAtFolders(): AsyncGenerator<Discovered> {
     const folders = this.#folders;
     this.#folders = new Set();
     for (const from of folders) {
@@ -261,13 +255,13 @@ export class WatchScanner {
       };
       for await (const found of scan(this.#watch, listener, { from, inotify })) {
         if (this.#options.signal.aborted) return;
-        const ready = await this.#readyNow(found, { wasThere: false, touched: false });
-        if (ready) yield ready;
+        const discovered = await this.#judge(found, { wasThere: false, touched: false });
+        if (discovered) yield discovered;
       }
     }
   }
 
-  async *#lookAtHappened(): AsyncGenerator<Found> {
+  async *#lookAtHappened(): AsyncGenerator<Discovered> {
     const happened = [...this.#happened.values()];
     this.#happened = new Map();
     for (let at = 0; at < happened.length; at += filesAtATime) {
@@ -279,7 +273,7 @@ export class WatchScanner {
     }
   }
 
-  async *#lookAtSettled(): AsyncGenerator<Found> {
+  async *#lookAtSettled(): AsyncGenerator<Discovered> {
     const due = [...this.#readiness.settling.due()];
     for (let at = 0; at < due.length; at += filesAtATime)
       yield* this.#lookAtFiles(due.slice(at, at + filesAtATime), () => false);
@@ -288,41 +282,41 @@ export class WatchScanner {
   async *#lookAtFiles(
     files: readonly WatchedFile[],
     isTouched: (index: number) => boolean,
-  ): AsyncGenerator<Found> {
+  ): AsyncGenerator<Discovered> {
     const seen = await lookAt(this.#watch, files);
     for (const [index, file] of files.entries()) {
       if (this.#options.signal.aborted) return;
       const state = seen[index];
       if (state?.kind !== "file") this.#readiness.settling.forget(file.path);
       else {
-        const ready = await this.#readyNow(
-          { file, ...state },
-          { wasThere: false, touched: isTouched(index) },
-        );
-        if (ready) yield ready;
+        const circumstances = { wasThere: false, touched: isTouched(index) };
+        const discovered = await this.#judge({ file, ...state }, circumstances);
+        if (discovered) yield discovered;
       }
     }
   }
 
-  /** The file as it is to be handed out, if it is ready: as it stands now, however long others took since it was seen. */
-  async #readyNow(found: Sighting, circumstances: Circumstances): Promise<Found | undefined> {
-    if (!this.#isReady(found, circumstances)) return undefined;
-    if (performance.now() - found.seenMs < freshMs) return found;
+  /** What is to be done with the file as it stands now, however long others took since it was seen. */
+  async #judge(found: Sighting, circumstances: Circumstances): Promise<Discovered | undefined> {
+    const discovered = this.#judgeSeen(found, circumstances);
+    if (discovered?.kind !== "ready" || performance.now() - found.seenMs < freshMs) return discovered;
     const [now] = await lookAt(this.#watch, [found.file]);
-    if (now?.kind !== "file") {
-      this.#readiness.settling.forget(found.file.path);
-      return undefined;
-    }
-    const again = { file: found.file, ...now };
-    return this.#isReady(again, { ...circumstances, touched: false }) ? again : undefined;
+    if (now?.kind === "file")
+      return this.#judgeSeen({ file: found.file, ...now }, { ...circumstances, touched: false });
+    this.#readiness.settling.forget(found.file.path);
+    return undefined;
   }
 
-  #isReady(found: Sighting, circumstances: Circumstances): boolean {
-    const { path } = found.file;
-    if (!this.#busy.has(path)) return this.#readiness.isReady(found, circumstances);
-    const wasTouched = circumstances.touched || this.#busy.get(path) === "touched";
-    this.#busy.set(path, wasTouched ? "touched" : "seen");
-    return false;
+  #judgeSeen(found: Sighting, circumstances: Circumstances): Discovered | undefined {
+    const { file } = found;
+    if (this.#options.paths.happened(file.path, circumstances.touched)) return undefined;
+    const verdict = this.#readiness.judge(found, circumstances);
+    if (verdict.kind === "nothing") return undefined;
+    if (verdict.kind === "ready") return { kind: "ready", found };
+    if (verdict.kind === "refused") return { ...verdict, file };
+    // Nothing is done with it before it was compared, whenever that is asked for.
+    if (verdict.kind === "doubted" && !this.begin(file.path)) return undefined;
+    return { kind: verdict.kind, file };
   }
 
   /** Until an event comes, something may have settled, or the next full look is due. */

@@ -11,6 +11,7 @@ import { lengthOf } from "../../wire/byte-ranges.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { Discovery } from "../discover/discovery.ts";
+import type { ActivePaths } from "../queue/active-paths.ts";
 import type { ReadSlots } from "../queue/read-slots.ts";
 import { isFatal, StoppedError, type UploadOptions } from "../upload-options.ts";
 import { type ResendOutcome, resend } from "./resend.ts";
@@ -18,13 +19,12 @@ import { ResendBackoff } from "./resend-backoff.ts";
 import { Turns } from "./turns.ts";
 
 export interface ResendRequestsOptions extends UploadOptions {
-  candidates: Discovery;
+  discovery: Discovery;
   /** Not those of new files: neither waits for the other. */
   lanes: ReadSlots;
   /** Files that could not be sent, and why. */
   failed: BoundedMap<string, unknown>;
-  /** Told when a path is no longer busy. */
-  onFreed(path: string): void;
+  paths: ActivePaths;
   /** Told of what no file can do anything about: see `isFatal`. */
   onFatal(error: unknown): void;
 }
@@ -69,7 +69,6 @@ export class ResendRequests {
   readonly #waiting = new Map<string, WaitsFor>();
   readonly #paced = new DelayQueue((path) => this.#queue(path));
   readonly #lanes = new Map<object, readonly [small: Lane, large: Lane]>();
-  readonly #underWay = new Set<string>();
   /** What ends the waiting of those that are paused. */
   readonly #paused = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
@@ -102,11 +101,6 @@ export class ResendRequests {
     this.#queue(path);
   }
 
-  /** The path is no longer busy. */
-  freed(path: string): void {
-    if (this.#waiting.get(path) === "free") this.#queue(path);
-  }
-
   /** Resolves when no answer is under way and none will be. What waits then is found at the next start. */
   async end(): Promise<void> {
     // Each that ends lets in the next one, as long as the signal has not fired.
@@ -116,8 +110,8 @@ export class ResendRequests {
 
   /** It waits for the turn of each group that asks for it. */
   #queue(path: string): void {
-    const { ledger, candidates } = this.#options;
-    const [small, large] = this.#lanesOf(candidates.fileAt(path)?.watch ?? this);
+    const { ledger, discovery } = this.#options;
+    const [small, large] = this.#lanesOf(discovery.fileAt(path)?.watch ?? this);
     const lane = ledger.file(path)?.from === undefined ? small : large;
     this.#waiting.set(path, "turn");
     for (const group of ledger.feedback.askers(path))
@@ -144,10 +138,13 @@ export class ResendRequests {
   }
 
   #take(path: string, lane: Lane): void {
-    const { ledger, candidates } = this.#options;
-    const file = candidates.fileAt(path);
-    if (this.#underWay.has(path) || (file && candidates.isBusy(file))) {
+    const { ledger, discovery, paths } = this.#options;
+    const file = discovery.fileAt(path);
+    if (paths.has(path)) {
       this.#waiting.set(path, "free");
+      paths.whenFree(path, () => {
+        if (this.#waiting.get(path) === "free") this.#queue(path);
+      });
       return;
     }
     const request = ledger.feedback.request(path);
@@ -164,13 +161,13 @@ export class ResendRequests {
   }
 
   #begin(request: Request, shares: ReadonlySet<string>, file: WatchedFile | undefined, lane: Lane): void {
-    const { candidates, observer } = this.#options;
+    const { discovery, paths, observer } = this.#options;
     observer.metrics.needs();
     this.#pace.note(request.path, request.version, shares);
-    this.#underWay.add(request.path);
     lane.underWay++;
     lane.turns.began(shares);
-    if (file) candidates.begin(file);
+    if (file) discovery.begin(file);
+    else paths.tryBegin(request.path);
     const task: Promise<void> = this.#answer(request, shares, file, lane).finally(() => {
       this.#running.delete(task);
     });
@@ -183,7 +180,7 @@ export class ResendRequests {
     file: WatchedFile | undefined,
     lane: Lane,
   ): Promise<void> {
-    const { candidates, lanes, ledger, signal, log, failed, once, onFatal } = this.#options;
+    const { discovery, lanes, ledger, paths, signal, log, failed, once, onFatal } = this.#options;
     const { path } = request;
     const leave = await lanes.enter(lane.small, lane.holder);
     const turn = { countedBytes: 0, turnAtBytes: 0, turnAtMs: performance.now() };
@@ -202,12 +199,10 @@ export class ResendRequests {
       else log.error(`${pathToDisplay(path)}: can't be sent again: ${messageOf(error)}; tried again later`);
     } finally {
       answer.leave();
-      this.#underWay.delete(path);
       if (!answer.isPaused) lane.underWay--;
-      if (file) candidates.done(file, outcome === "changed");
+      if (file) discovery.done(file, outcome === "changed");
+      else paths.end(path);
       if (outcome === "failed") this.add(path);
-      this.freed(path);
-      this.#options.onFreed(path);
       this.#letIn(lane);
     }
   }

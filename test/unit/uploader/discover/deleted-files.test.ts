@@ -53,7 +53,7 @@ function prepare() {
   );
   const busy = new Set<string>();
   const { signal } = new AbortController();
-  const gone = new DeletedFiles(watch, { ledger, log, signal, isBusy: (path) => busy.has(path) });
+  const gone = new DeletedFiles(watch, { ledger, log, signal, paths: busy });
   Object.assign(watch.device, { now: async () => hooks.device?.() ?? 1n });
   const look = async (found: readonly string[]) => {
     calls = 0;

@@ -6,6 +6,7 @@ import { BoundedMap } from "../../../../agent/lib/bounded-map.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import { FileSystemGate } from "../../../../agent/uploader/access/file-system-gate.ts";
 import { Watch } from "../../../../agent/uploader/access/watch.ts";
+import { ActivePaths } from "../../../../agent/uploader/queue/active-paths.ts";
 import { ReadSlots } from "../../../../agent/uploader/queue/read-slots.ts";
 import {
   ResendRequests,
@@ -41,7 +42,7 @@ function prepare(paths: readonly string[], parallel = 4) {
   const groupsOf = (path: string) => groups.get(path) ?? ["hub"];
   const versions = new Map(paths.map((path) => [path, 1]));
   const states = new Map<string, string>();
-  const busy = new Set<string>();
+  const active = new ActivePaths();
   const writes = new Map<string, () => void>();
   let calls = 0;
   let most = 0;
@@ -77,19 +78,18 @@ function prepare(paths: readonly string[], parallel = 4) {
         },
       },
     },
-    candidates: {
+    discovery: {
       fileAt: counting((path: string) => watch.file(path)),
-      isBusy: counting(({ path }: { path: string }) => busy.has(path)),
-      begin: ({ path }: { path: string }) => busy.add(path),
-      done: ({ path }: { path: string }) => busy.delete(path),
+      begin: ({ path }: { path: string }) => active.tryBegin(path),
+      done: ({ path }: { path: string }) => active.end(path),
     },
+    paths: Object.assign(active, { has: counting(active.has.bind(active)) }),
     lanes,
     gate: makeGate(),
     observer: { metrics: { needs: () => undefined }, failed: () => undefined },
     signal: new AbortController().signal,
     log: silent,
     failed: new BoundedMap(1000),
-    onFreed: () => undefined,
     onFatal: () => undefined,
   } as unknown as ResendRequestsOptions);
   /** Waits until one is under way, of whichever path or of this one, and lets it end. */
@@ -110,7 +110,7 @@ function prepare(paths: readonly string[], parallel = 4) {
     asked,
     groups,
     versions,
-    busy,
+    active,
     states,
     answer,
     under: writes,
@@ -141,13 +141,12 @@ test("each of thousands of requests costs the same, and few are under way at a t
 
 test("thousands that wait for files which are busy are not looked at for each other", async () => {
   const paths = many(2000);
-  const { answers, answer, busy, calls } = prepare(paths);
-  for (const path of paths) busy.add(path);
+  const { answers, answer, active, calls } = prepare(paths);
+  for (const path of paths) active.tryBegin(path);
   answers.begin();
   const before = calls();
   for (const path of paths) {
-    busy.delete(path);
-    answers.freed(path);
+    active.end(path);
     await answer(path);
   }
   await answers.end();
