@@ -27,6 +27,7 @@ import { watchDisk } from "../observe/watched-disk.ts";
 import { WatchFiles } from "../uploader/access/watch-files.ts";
 import { ChunkSize } from "../uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../uploader/transport/in-flight-window.ts";
+import { Transport } from "../uploader/transport/transport.ts";
 import { runUploader } from "../uploader/uploader.ts";
 import { dryRun } from "./dry-run.ts";
 import { ignoreOtherSignals } from "./signals.ts";
@@ -188,13 +189,17 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
     observer.phase = undefined;
     const result = await runUploader({
       config: role,
-      producer,
       ledger: entries,
-      topic,
+      transport: new Transport({
+        producer,
+        topic,
+        ledgerBytes: topics.ledger.maxMessageBytes,
+        window: new InFlightWindow(role.inFlightBytes, role.rateBytesPerSecond),
+        chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
+        log,
+        once: options.once,
+      }),
       gate: new WatchFiles(new FilesBelow(native, parts.effects)),
-      ledgerBytes: topics.ledger.maxMessageBytes,
-      window: new InFlightWindow(role.inFlightBytes, role.rateBytesPerSecond),
-      chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
       log,
       observer,
       logChunks: config.log.chunks,

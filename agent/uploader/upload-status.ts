@@ -2,7 +2,7 @@
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type Moving, nothingListed, type RoleReport, type StatusSource } from "../observe/status.ts";
 import type { Discovery } from "./discover/discovery.ts";
-import type { InFlightWindow } from "./transport/in-flight-window.ts";
+import type { Transport } from "./transport/transport.ts";
 
 export class UploadStatus implements StatusSource {
   readonly #discovery: Discovery;
@@ -14,14 +14,14 @@ export class UploadStatus implements StatusSource {
     parts: {
       discovery: Discovery;
       moving: ReadonlySet<{ progress: Moving }>;
-      window: InFlightWindow;
+      transport: Transport;
     },
   ) {
-    const { discovery, moving, window } = parts;
+    const { discovery, moving, transport } = parts;
     this.#discovery = discovery;
     this.#moving = moving;
     metrics.observe({
-      inFlightBytes: () => window.usedBytes,
+      inFlightBytes: () => transport.inFlightBytes,
       incompleteFiles: () => moving.size,
       waitingFiles: () => this.#waiting,
     });

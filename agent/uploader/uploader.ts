@@ -21,13 +21,12 @@ import { Discovery } from "./discover/discovery.ts";
 import type { Found } from "./discover/scan.ts";
 import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
 import type { Discovered } from "./discover/watch-scanner.ts";
+import { isFatal } from "./errors.ts";
 import { ActivePaths } from "./queue/active-paths.ts";
 import { ReadSlots } from "./queue/read-slots.ts";
 import { ResendRequests } from "./resend/resend-requests.ts";
 import { type Outcome, sendFile } from "./send/send-file.ts";
-import { LinkMonitor } from "./transport/link-monitor.ts";
-import { TopicLimit } from "./transport/topic-limit.ts";
-import { isFatal, type UploadOptions } from "./upload-options.ts";
+import type { UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
 
 export interface UploadResult {
@@ -35,10 +34,7 @@ export interface UploadResult {
   failedCount: number;
 }
 
-type RunOptions = Omit<UploadOptions, "moving" | "topicLimit"> & {
-  /** The ledger's `max.message.bytes`. */
-  ledgerBytes: number;
-};
+type RunOptions = Omit<UploadOptions, "moving">;
 
 /** Large files that wait for a place; more are found again by the next full look. */
 const maxWaitingLarge = 1000;
@@ -72,7 +68,6 @@ class Uploader {
       ...given,
       signal: AbortSignal.any([given.signal, this.#fatal.signal]),
       moving: new Set<{ progress: Moving }>(),
-      topicLimit: new TopicLimit(given),
     };
     const { config, log, observer } = options;
     const paths = new ActivePaths();
@@ -98,9 +93,8 @@ class Uploader {
   }
 
   async run(): Promise<UploadResult> {
-    const { ledger, producer, chunkSize } = this.#options;
-    const link = new LinkMonitor({ ...this.#options, trust: chunkSize.link });
-    producer.onLost = (lost) => void link.look(lost);
+    const { ledger, transport, signal } = this.#options;
+    const endTransport = transport.begin(signal);
     ledger.feedback.onNews = (news) => this.#hear(news);
     const rescanning = this.#contents.run();
     this.#resends.begin();
@@ -108,7 +102,7 @@ class Uploader {
     ledger.feedback.onNews = undefined;
     await Promise.all(this.#running);
     await Promise.all([this.#resends.end(), this.#cleanup.end(), rescanning, this.#contents.end()]);
-    producer.onLost = undefined;
+    endTransport();
     this.#fatal.signal.throwIfAborted();
     return { failedCount: this.#failed.count + this.#discovery.unreadCount };
   }
@@ -136,9 +130,10 @@ class Uploader {
 
   /** Small files come as fast as they are read; a large one waits for its slot beside the discovery of others. */
   async #queue(found: Found): Promise<void> {
-    const { chunkSize, ledger } = this.#options;
+    const { transport, ledger } = this.#options;
     const { file, stats } = found;
-    const isSmall = stats.size <= BigInt(chunkSize.next({ uploader: ledger.uploader, path: file.path }));
+    const id = { uploader: ledger.uploader, path: file.path };
+    const isSmall = stats.size <= BigInt(transport.chunkBytes(id));
     if (!isSmall && this.#slots.waiting(false) >= maxWaitingLarge) return this.#discovery.postpone(file);
     if (!this.#discovery.begin(file)) return;
     const slot = this.#slots.enter(isSmall, file.watch);

@@ -15,8 +15,9 @@ import type { FileValue } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
+import { ChangedError } from "../errors.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
-import { ChangedError, SourceFile } from "../send/source-file.ts";
+import { SourceFile } from "../send/source-file.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovery } from "./discovery.ts";
 

@@ -12,9 +12,10 @@ import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
+import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
 import { RangeSender, type Target } from "../send/range-sender.ts";
-import { ChangedError, SourceFile } from "../send/source-file.ts";
-import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "../upload-options.ts";
+import { SourceFile } from "../send/source-file.ts";
+import type { UploadOptions } from "../upload-options.ts";
 
 /**
  * sent: the ledger says so. gone: there is no such file any more; noted. changed: it is to be looked at as any file that
@@ -46,7 +47,7 @@ export async function resend(
   file: WatchedFile | undefined,
   between: Between,
 ): Promise<ResendOutcome> {
-  const { ledger, signal, gate } = options;
+  const { ledger, transport, signal, gate } = options;
   const entry = ledger.file(request.path) as SentValue;
   const source = file && (await SourceFile.open(gate, file, algorithmOf(entry.checksum)));
   if (!source) {
@@ -56,8 +57,8 @@ export async function resend(
   }
   try {
     if (!(await isStill(source, entry))) return "changed";
-    await waitForKafka(options, `looking at topic ${options.topic.value.name}`, () =>
-      options.topic.refreshSince(request.heardMs),
+    await transport.wait(`looking at topic ${transport.topic.name}`, signal, () =>
+      transport.refreshTopicSince(request.heardMs),
     );
     while (!(await sendRanges(options, request, entry, source, between)));
     return "sent";
@@ -153,12 +154,12 @@ async function sendRanges(
 
 /** Where the version is, if its topic still is the same one; else where it goes now. */
 function targetOf(
-  { ledger: { uploader }, topic }: UploadOptions,
+  { ledger: { uploader }, transport }: UploadOptions,
   path: string,
   entry: SentValue,
   checksum: () => Promise<string>,
 ): Target {
-  const { id: topicId, partitions } = topic.value;
+  const { id: topicId, partitions } = transport.topic;
   const algorithm = algorithmOf(entry.checksum);
   const version = { version: entry.version, topicId, algorithm, checksum };
   if (entry.topic !== topicId || entry.partition >= partitions)

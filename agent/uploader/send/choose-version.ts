@@ -1,5 +1,4 @@
 /** Which version a file is: one that was sent already, one to go on with, or a new one. */
-import { endOffset } from "../../kafka/topics/topics.ts";
 import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import { chunkKey, decodeFrom, type From } from "../../wire/chunk.ts";
@@ -7,7 +6,7 @@ import type { FileValue } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
-import { type UploadOptions, waitForKafka } from "../upload-options.ts";
+import type { UploadOptions } from "../upload-options.ts";
 import type { SourceFile } from "./source-file.ts";
 
 /** A version that is to be sent. Its partition is chosen once, and holds when partitions are added. */
@@ -24,7 +23,7 @@ export interface Version {
 /**
  * Whether the file is what the ledger has as sent, and only its ctime or inode is another, or it was out of sight; or what
  * a group has, as this agent was killed before it noted it as sent. The ledger learns its present state then. Throws like
- * `SourceFile.read`, `waitForKafka` and `Ledger.write`.
+ * `SourceFile.read`, `Transport.wait` and `Ledger.write`.
  */
 export async function isSentAlready(source: SourceFile, options: UploadOptions): Promise<boolean> {
   const { ledger, config, retentionMs } = options;
@@ -75,10 +74,10 @@ async function isStoredAlready(
   { path, version, size, mtime, checksum }: GroupReceipt,
   options: UploadOptions,
 ): Promise<boolean> {
-  const { ledger, topic, producer } = options;
+  const { ledger, transport, signal } = options;
   const { fingerprint } = source;
   if (size !== fingerprint.size || mtime !== fingerprint.mtime || checksum === undefined) return false;
-  const { id, name, partitions } = topic.value;
+  const { id, partitions } = transport.topic;
   const entry = ledger.file(path);
   const begun = entry?.version === version ? entry : undefined;
   if (begun && begun.topic !== id) return false;
@@ -87,9 +86,7 @@ async function isStoredAlready(
     begun?.partition ?? partitionOf(chunkKey({ uploader: ledger.uploader, path }), partitions);
   // Where its last chunk is nobody has noted: somewhere before the end. A group that misses it there asks for it.
   const what = `${pathToDisplay(path)}: asking where it is`;
-  const end = await waitForKafka(options, what, async () =>
-    endOffset(await producer.client(), name, partition),
-  );
+  const end = await transport.wait(what, signal, () => transport.end(partition));
   await ledger.put(path, {
     format: 1,
     version,

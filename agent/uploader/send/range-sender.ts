@@ -3,14 +3,14 @@
  * acknowledged stays acknowledged: after a trouble on the way (a client made anew, a topic that takes less) it goes on
  * from there.
  */
-import { KafkaError } from "../../kafka/errors.ts";
-import { endOffset } from "../../kafka/topics/topics.ts";
-import { AgentError } from "../../lib/errors.ts";
+import type { Acknowledgement } from "../../kafka/producer.ts";
 import type { Fields } from "../../observe/log.ts";
 import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";
 import { type Algorithm, type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
 import { pathToDisplay } from "../../wire/path.ts";
-import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "../upload-options.ts";
+import { TopicReplacedError } from "../errors.ts";
+import type { Place } from "../transport/in-flight-window.ts";
+import type { UploadOptions } from "../upload-options.ts";
 import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
 import type { SourceFile } from "./source-file.ts";
 
@@ -37,10 +37,9 @@ export class RangeSender {
   readonly #name: string;
   readonly #chunkBytes: number;
   #lastOffset = 0;
-  /** The topic's limit as it was known when the record was made that was then refused as too large. */
-  #refusedBytes = 0;
   #anythingSent: boolean;
-  #leaveWindow: () => void = () => undefined;
+  /** Of a file of one chunk, until the ledger has it: so many files wait at most. */
+  #place: Place | undefined;
 
   /**
    * @param ranges what to send, in this order
@@ -63,7 +62,7 @@ export class RangeSender {
     this.#anythingSent = resumedAt !== undefined && this.#bytes > 0;
     this.#size = source.fingerprint.size;
     this.#name = pathToDisplay(source.file.path);
-    options.topicLimit.rise();
+    options.transport.followTopicLimit();
     this.#chunkBytes = this.#nextChunkBytes();
   }
 
@@ -105,7 +104,8 @@ export class RangeSender {
     onAcknowledged: () => void,
     between?: (sentBytes: number) => Promise<void>,
   ): Promise<void> {
-    return waitForKafka(this.#options, this.#name, (works) => {
+    const { transport, signal } = this.#options;
+    return transport.wait(this.#name, signal, (works) => {
       const before = this.#prefix.bytes;
       const acknowledged = () => {
         // Not only at the end: that may be hours away.
@@ -123,7 +123,7 @@ export class RangeSender {
 
   /** Gives the place in the window back; to be called at the end, whatever happened. */
   close(): void {
-    this.#leaveWindow();
+    this.#place?.leave();
   }
 
   async #sendRest(
@@ -131,7 +131,6 @@ export class RangeSender {
     onAcknowledged: () => void,
     between: ((sentBytes: number) => Promise<void>) | undefined,
   ): Promise<void> {
-    const { producer, topic, topicLimit } = this.#options;
     this.#prefix.restart();
     try {
       for (let at = this.#prefix.bytes; at < this.#bytes || !this.#anythingSent; ) {
@@ -146,96 +145,86 @@ export class RangeSender {
       // First, as the rest may fail too: an empty file counts as sent only when its record is acknowledged. What was under
       // way has ended by now, or will end without being waited for.
       this.#anythingSent = this.#bytes > 0;
-      if (error instanceof KafkaError && error.tooLarge) await topicLimit.shrink(this.#refusedBytes);
-      else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh();
-      else if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
+      await this.#options.transport.recover(error);
       throw error;
     }
   }
 
   /** Sends what begins `at` bytes into the ranges. Returns how many bytes it took; none: it is to be tried again. */
   async #sendChunk(at: number, onAcknowledged: () => void): Promise<number> {
-    const { window, signal, producer, topic, chunkSize, log, observer, logChunks, ledger } = this.#options;
+    const { signal, transport, ledger } = this.#options;
     this.#prefix.throwFailure();
     await ledger.ready();
-    if (topic.value.id !== this.#target.topicId) throw new TopicReplacedError(topic.value.name);
-    const { partition } = this.#target;
+    if (transport.topic.id !== this.#target.topicId) throw new TopicReplacedError(transport.topic.name);
     const { offset, rest } = placeIn(this.#ranges, at);
-    const limitBytes = chunkSize.topicBytes;
     const length = Math.min(this.#nextChunkBytes(), rest);
     // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
     if (length < this.#size) this.#target.from ??= await this.#askFrom();
     // What takes long is done without a place in the window.
     if (offset + length === this.#size) await this.#source.hashed();
-    const windowBytes = length + recordCostBytes;
-    let entered = false;
-    let handedOver = false;
-    const enter = async () => {
-      entered = await window.enter(windowBytes, signal);
-      if (!entered) throw new StoppedError();
-    };
-    const leave = () => {
-      if (entered) window.leave(windowBytes);
-      entered = false;
-    };
-    await enter();
-    // The window can have been full for as long as it took to find out that the link does not carry so much.
-    if (length > chunkSize.link.bytes) {
-      leave();
-      return 0;
-    }
+    const place = transport.place(length);
     try {
-      const reading = this.#source.read(offset, length);
-      if (!(await this.#source.file.watch.access.inTime(reading))) {
-        leave();
-        await reading;
-        await enter();
+      await place.enter(signal);
+      // The window can have been full for as long as it took to find out that the link does not carry so much.
+      if (!transport.carries(length)) {
+        place.leave();
+        return 0;
       }
-      const value = await reading;
-      // The whole file is read once more for its last chunk then.
-      if (this.#source.isInDoubt && offset + length === this.#size) {
-        leave();
-        await this.#target.checksum();
-        await enter();
-      }
-      const chunk = await this.#chunk(offset, value);
-      this.#anythingSent = true;
-      const sent = this.#prefix.sent(at, length);
-      chunkSize.sent(partition, length);
-      handedOver = true;
-      const record = {
-        topic: topic.value.name,
-        partition,
-        key: chunkKey(chunk),
-        value,
-        headers: encodeChunk(chunk),
-      };
-      await producer.enqueue(record, (error, acknowledgement) => {
-        // A file of one chunk keeps its place until the ledger has it: so many files wait at most.
-        if (error || this.#size > length) leave();
-        else this.#leaveWindow = leave;
-        chunkSize.ended(partition, length, error === undefined);
-        if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
-        if (error) observer.metrics.chunk("failed");
-        else observer.metrics.chunk("sent", length);
-        if (acknowledgement) this.#lastOffset = Math.max(this.#lastOffset, acknowledgement.offset);
-        if (!error && logChunks)
-          log.info(`${this.#name}: (${padded(chunk.index)} of ${padded(chunk.count)}) chunk uploaded`, {
-            ...this.#fields(),
-            chunk: chunk.index,
-            chunks: chunk.count,
-          });
-        sent(error);
-        onAcknowledged();
-      });
+      const value = await this.#read(place, offset, length);
+      await this.#handOver(await this.#chunk(offset, value), place, at, onAcknowledged);
     } catch (error) {
-      leave();
-      if (handedOver) chunkSize.ended(partition, length, false);
-      // The client itself can refuse it, before it is under way.
-      if (error instanceof KafkaError && error.tooLarge) this.#refusedBytes = limitBytes;
+      place.leave();
       throw error;
     }
     return length;
+  }
+
+  /** Reads a chunk's bytes; what takes long is done without the place. */
+  async #read(place: Place, offset: number, length: number): Promise<Buffer> {
+    const { signal } = this.#options;
+    const reading = this.#source.read(offset, length);
+    if (!(await this.#source.file.watch.access.inTime(reading))) {
+      place.leave();
+      await reading;
+      await place.enter(signal);
+    }
+    const value = await reading;
+    // The whole file is read once more for its last chunk then.
+    if (this.#source.isInDoubt && offset + length === this.#size) {
+      place.leave();
+      await this.#target.checksum();
+      await place.enter(signal);
+    }
+    return value;
+  }
+
+  async #handOver(chunk: Chunk, place: Place, at: number, onAcknowledged: () => void): Promise<void> {
+    const { transport, observer } = this.#options;
+    const { value } = chunk;
+    const { partition } = this.#target;
+    this.#anythingSent = true;
+    const ended = this.#prefix.sent(at, value.length);
+    const record = { partition, key: chunkKey(chunk), value, headers: encodeChunk(chunk) };
+    await transport.send(record, (error, acknowledgement) => {
+      if (error || this.#size > value.length) place.leave();
+      else this.#place = place;
+      if (error) observer.metrics.chunk("failed");
+      else observer.metrics.chunk("sent", value.length);
+      if (acknowledgement) this.#noteAcknowledged(chunk, acknowledgement);
+      ended(error);
+      onAcknowledged();
+    });
+  }
+
+  #noteAcknowledged({ index, count }: Chunk, { offset }: Acknowledgement): void {
+    const { log, logChunks } = this.#options;
+    this.#lastOffset = Math.max(this.#lastOffset, offset);
+    if (!logChunks) return;
+    log.info(`${this.#name}: (${padded(index)} of ${padded(count)}) chunk uploaded`, {
+      ...this.#fields(),
+      chunk: index,
+      chunks: count,
+    });
   }
 
   async #chunk(offset: number, value: Buffer): Promise<Chunk> {
@@ -260,16 +249,15 @@ export class RangeSender {
 
   /** Where the version's first chunk can be: the end of its partition now. */
   async #askFrom(): Promise<From> {
-    const { producer, topic } = this.#options;
+    const { transport, signal } = this.#options;
     const { topicId, partition } = this.#target;
-    const ask = async () => endOffset(await producer.client(), topic.value.name, partition);
-    const offset = await waitForKafka(this.#options, `${this.#name}: asking where its chunks begin`, ask);
+    const what = `${this.#name}: asking where its chunks begin`;
+    const offset = await transport.wait(what, signal, () => transport.end(partition));
     return { topic: topicId, offsets: [{ partition, offset }] };
   }
 
   #nextChunkBytes(): number {
-    const { chunkSize, config } = this.#options;
-    return Math.min(chunkSize.next(this.#id()), config.inFlightBytes);
+    return this.#options.transport.chunkBytes(this.#id());
   }
 
   #chunkCount(): number {
@@ -284,9 +272,6 @@ export class RangeSender {
     return { uploader: this.#options.ledger.uploader, path: this.#source.file.path };
   }
 }
-
-/** What a file or a record under way costs in memory beside the value: headers, promises, the client's bookkeeping. */
-const recordCostBytes = 64 << 10;
 
 function padded(count: number): string {
   return String(count).padStart(5, "0");

@@ -10,11 +10,12 @@ import type { FileValue } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { Found } from "../discover/scan.ts";
-import { StoppedError, TopicReplacedError, type UploadOptions, waitForKafka } from "../upload-options.ts";
+import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
+import type { UploadOptions } from "../upload-options.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { chooseVersion, isSentAlready, type Version } from "./choose-version.ts";
 import { RangeSender, type Target } from "./range-sender.ts";
-import { ChangedError, SourceFile } from "./source-file.ts";
+import { SourceFile } from "./source-file.ts";
 
 /**
  * sent: acknowledged and noted. unchanged: only looked different. changed: given up, settle again. open: somebody has it
@@ -53,8 +54,8 @@ async function sendAsVersion(
   source: SourceFile,
   onRead: () => void,
 ): Promise<Outcome | "replaced"> {
-  const { signal, moving, observer, ledger, topic } = options;
-  const upload = new VersionUpload(options, source, await chooseVersion(source, ledger, topic.value));
+  const { signal, moving, observer, ledger, transport } = options;
+  const upload = new VersionUpload(options, source, await chooseVersion(source, ledger, transport.topic));
   moving.add(upload);
   try {
     await upload.send(onRead);
@@ -130,21 +131,20 @@ class VersionUpload {
 
   /** Tells both sides that this version will never be whole. */
   async giveUp(reason: string): Promise<void> {
-    const { ledger, producer, topic, log } = this.#options;
+    const { ledger, transport, signal, log } = this.#options;
     const { version, partition } = this.#target;
     log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
     await this.#checkpoints.settled();
     if (!this.#sender.anythingSent) return;
     const id = { uploader: ledger.uploader, path: this.#path, version };
     const record = {
-      topic: topic.value.name,
       partition,
       key: chunkKey(id),
       value: Buffer.alloc(0),
       headers: encodeAbandoned(id, reason),
     };
     const what = `${this.#name}: telling that it was given up`;
-    await waitForKafka(this.#options, what, () => producer.send(record));
+    await transport.wait(what, signal, () => transport.deliver(record));
     await ledger.put(this.#path, { ...this.#entry("abandoned"), reason });
   }
 

@@ -6,21 +6,13 @@
  * whether it has changed. A ctime or an inode number that changes alone (`chmod`, `ln`; network file systems number anew)
  * is no reason to give it up: then the content is read once more, and has to be what was read before.
  */
-import { AgentError } from "../../lib/errors.ts";
 import { type FileState, isRegularFile, type OpenedFile } from "../../lib/files-below.ts";
 import { leaveGarbage } from "../../lib/garbage.ts";
 import type { Algorithm } from "../../wire/chunk.ts";
 import { type Fingerprint, fingerprintOfState } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";
-
-/** The file is no longer what it was when it was taken up. */
-export class ChangedError extends AgentError {
-  constructor(what: string) {
-    super(what, "permanent");
-    this.name = "ChangedError";
-  }
-}
+import { ChangedError } from "../errors.ts";
 
 const hashStepBytes = 1 << 20;
 

@@ -3,9 +3,35 @@
  * here, first come, first served, so that large and small files share it fairly. The upload rate is bounded here too.
  */
 import { pause } from "../../lib/retry.ts";
+import { StoppedError } from "../errors.ts";
+
+/** Room for one record: entered and left any number of times. */
+export class Place {
+  readonly #window: InFlightWindow;
+  readonly #bytes: number;
+  #isHeld = false;
+
+  constructor(window: InFlightWindow, bytes: number) {
+    this.#window = window;
+    this.#bytes = bytes;
+  }
+
+  /** Resolves when there is room. Throws a `StoppedError` when the signal fires before. */
+  async enter(signal: AbortSignal): Promise<void> {
+    this.#isHeld = await this.#window.enter(this.#bytes, signal);
+    if (!this.#isHeld) throw new StoppedError();
+  }
+
+  /** Does nothing when it is not held. */
+  leave(): void {
+    if (this.#isHeld) this.#window.leave(this.#bytes);
+    this.#isHeld = false;
+  }
+}
 
 export class InFlightWindow {
-  readonly #limitBytes: number;
+  /** As many bytes are in flight at most, but for a single record that is larger. */
+  readonly limitBytes: number;
   readonly #bytesPerSecond: number | undefined;
   readonly #queue: { bytes: number; enter: (entered: boolean) => void }[] = [];
   #usedBytes = 0;
@@ -13,7 +39,7 @@ export class InFlightWindow {
   #nextAtMs = 0;
 
   constructor(limitBytes: number, bytesPerSecond: number | undefined) {
-    this.#limitBytes = limitBytes;
+    this.limitBytes = limitBytes;
     this.#bytesPerSecond = bytesPerSecond;
   }
 
@@ -63,7 +89,7 @@ export class InFlightWindow {
   }
 
   #fits(bytes: number): boolean {
-    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.#limitBytes;
+    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.limitBytes;
   }
 
   async #keepRate(bytes: number, bytesPerSecond: number, signal: AbortSignal): Promise<void> {

@@ -13,6 +13,7 @@ import { RangeSender } from "../../../../agent/uploader/send/range-sender.ts";
 import { SourceFile } from "../../../../agent/uploader/send/source-file.ts";
 import { ChunkSize } from "../../../../agent/uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../../../../agent/uploader/transport/in-flight-window.ts";
+import { Transport, type TransportOptions } from "../../../../agent/uploader/transport/transport.ts";
 import type { UploadOptions } from "../../../../agent/uploader/upload-options.ts";
 import { makeGate } from "../../../support/gate.ts";
 
@@ -27,15 +28,15 @@ const gate = makeGate();
 interface Given {
   names: readonly string[];
   bytes?: number;
-  /** What is done about a limit that was refused. */
-  shrink?: (triedBytes: number, chunkSize: ChunkSize) => void;
+  /** Told of the limit that was refused, when the topic's is looked up. */
+  onRefused?: (triedBytes: number) => void;
   /** Refuses a record at once. */
   refuse?: (record: OutgoingRecord) => Error | undefined;
   renew?: () => Promise<void>;
 }
 
 /** Files of 2 MB in chunks of 400 kB, of which the window takes two; each stays under way until the test ends it. */
-async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Given) {
+async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: Given) {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
   const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -47,8 +48,7 @@ async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Give
   );
   const underWay: { bytes: number; end: OnDelivered }[] = [];
   const chunkSize = new ChunkSize(400_000, 1_048_588);
-  const options = {
-    config: { inFlightBytes: 1 << 20 },
+  const transport = new Transport({
     producer: {
       enqueue: async (record: OutgoingRecord, end: OnDelivered) => {
         const refusal = refuse?.(record);
@@ -56,15 +56,21 @@ async function prepare({ names, bytes = 2_000_000, shrink, refuse, renew }: Give
         underWay.push({ bytes: record.value?.length ?? 0, end });
       },
       renew,
+      limitBatches: async () => undefined,
     },
-    ledger: { uploader: "till", ready: async () => undefined },
-    topic: { value: { name: "topic", id: "id", partitions: 1 } },
-    topicLimit: {
-      rise: () => undefined,
-      shrink: async (triedBytes: number) => shrink?.(triedBytes, chunkSize),
+    topic: {
+      value: { name: "topic", id: "id", partitions: 1, maxMessageBytes: 1_048_588 },
+      refresh: async () => onRefused?.(chunkSize.topicBytes),
     },
+    ledgerBytes: 1_048_588,
     window: new InFlightWindow(1 << 20, undefined),
     chunkSize,
+    log,
+    once: false,
+  } as unknown as TransportOptions);
+  const options = {
+    transport,
+    ledger: { uploader: "till", ready: async () => undefined },
     log,
     observer: new Observer({ role: "uploader", name: "till", version: "", host: "", troubles: log.troubles }),
     signal: new AbortController().signal,
@@ -140,10 +146,7 @@ test("what the client refuses at once as too large is known by the limit that it
   const { underWay, sent } = await prepare({
     names: ["a"],
     bytes: 300_000,
-    shrink: (triedBytes, chunkSize) => {
-      tried.push(triedBytes);
-      chunkSize.limit(Math.floor(triedBytes / 2));
-    },
+    onRefused: (triedBytes) => tried.push(triedBytes),
     refuse: ({ value }) =>
       (value?.length ?? 0) > 250_000
         ? new KafkaError("producing", codes.messageTooLarge, "message size too large")
