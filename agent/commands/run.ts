@@ -196,17 +196,12 @@ async function runAsUploader(parts: Parts<UploaderConfig>): Promise<number> {
         ledgerBytes: topics.ledger.maxMessageBytes,
         window: new InFlightWindow(role.inFlightBytes, role.rateBytesPerSecond),
         chunkSize: new ChunkSize(role.chunkBytes, topics.chunks.maxMessageBytes),
+        retentionMs,
         log,
-        once: options.once,
       }),
-      gate: new WatchFiles(new FilesBelow(native, parts.effects)),
-      log,
-      observer,
-      logChunks: config.log.chunks,
-      retentionMs,
-      signal,
-      once: options.once,
-      drainMs: config.shutdownTimeoutMs / 2,
+      files: new WatchFiles(new FilesBelow(native, parts.effects)),
+      report: { log, observer, logChunks: config.log.chunks },
+      run: { signal, once: options.once, drainMs: config.shutdownTimeoutMs / 2 },
     });
     if (eviction !== undefined && !parts.signal.aborted) throw eviction;
     await entries.release();

@@ -7,21 +7,30 @@ import type { Moving } from "../observe/status.ts";
 import type { WatchFiles } from "./access/watch-files.ts";
 import type { Transport } from "./transport/transport.ts";
 
-export interface UploadOptions {
-  config: UploaderConfig;
-  ledger: UploaderLedger;
-  transport: Transport;
-  gate: WatchFiles;
+/** Where it is told what happens. */
+export interface Report {
   log: Log;
   observer: Observer;
+  logChunks: boolean;
   /** The versions under way; each adds itself when it is taken up. */
   moving: Set<{ progress: Moving }>;
-  logChunks: boolean;
-  /** How long the topic keeps chunks. */
-  retentionMs: number;
+}
+
+/** How the process runs. */
+export interface Run {
+  /** Fires when the agent is to stop. */
   signal: AbortSignal;
   /** A missing right ends it instead of being waited for. */
   once: boolean;
   /** How long a stop waits for what is under way. */
   drainMs: number;
+}
+
+export interface UploadOptions {
+  config: UploaderConfig;
+  ledger: UploaderLedger;
+  transport: Transport;
+  files: WatchFiles;
+  report: Report;
+  run: Run;
 }

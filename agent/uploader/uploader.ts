@@ -12,7 +12,6 @@ import { BoundedMap } from "../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import type { Observer } from "../observe/observer.ts";
-import type { Moving } from "../observe/status.ts";
 import { pathToDisplay } from "../wire/path.ts";
 import type { WatchedFile } from "./access/watch.ts";
 import { Cleanup } from "./cleanup/cleanup.ts";
@@ -26,7 +25,7 @@ import { ActivePaths } from "./queue/active-paths.ts";
 import { ReadSlots } from "./queue/read-slots.ts";
 import { ResendRequests } from "./resend/resend-requests.ts";
 import { type Outcome, sendFile } from "./send/send-file.ts";
-import type { UploadOptions } from "./upload-options.ts";
+import type { Report, UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
 
 export interface UploadResult {
@@ -34,7 +33,7 @@ export interface UploadResult {
   failedCount: number;
 }
 
-type RunOptions = Omit<UploadOptions, "moving">;
+type RunOptions = Omit<UploadOptions, "report"> & { report: Omit<Report, "moving"> };
 
 /** Large files that wait for a place; more are found again by the next full look. */
 const maxWaitingLarge = 1000;
@@ -64,36 +63,37 @@ class Uploader {
   readonly #running = new Set<Promise<void>>();
 
   constructor(given: RunOptions) {
-    const options = {
+    const { report, run, config } = given;
+    const options: UploadOptions = {
       ...given,
-      signal: AbortSignal.any([given.signal, this.#fatal.signal]),
-      moving: new Set<{ progress: Moving }>(),
+      report: { ...report, moving: new Set() },
+      run: { ...run, signal: AbortSignal.any([run.signal, this.#fatal.signal]) },
     };
-    const { config, log, observer } = options;
-    const paths = new ActivePaths();
     const isDone = () => !this.#cleanup.isBusy && !this.#contents.isBusy;
-    const discovery = new Discovery({ ...options, paths, isDone });
+    const discovery = new Discovery({ ...options, paths: new ActivePaths(), isDone });
     const failed = this.#failed;
     this.#options = options;
     this.#discovery = discovery;
     this.#slots = new ReadSlots(config.parallel);
-    this.#unfinished = new UnfinishedFiles(log, options.once);
-    this.#contents = new ContentRescan({ ...options, discovery, paths });
-    this.#cleanup = new Cleanup({ ...options, discovery, paths, failed });
+    this.#unfinished = new UnfinishedFiles(report.log, run.once);
+    this.#contents = new ContentRescan({ ...options, discovery });
+    this.#cleanup = new Cleanup({ ...options, discovery, failed });
     // What is asked for again holds up no new file, and is held up by none.
-    const lanes = new ReadSlots(config.parallel);
+    const slots = new ReadSlots(config.parallel);
     const onFatal = (error: unknown) => this.#fatal.abort(error);
-    this.#resends = new ResendRequests({ ...options, discovery, paths, failed, lanes, onFatal });
+    this.#resends = new ResendRequests({ upload: options, discovery, slots, failed, onFatal });
     for (const watch of discovery.watches) {
       watch.access.onChange = (answers) => {
-        for (const each of [this.#slots, lanes]) answers ? each.resume(watch) : each.suspend(watch);
+        for (const each of [this.#slots, slots]) answers ? each.resume(watch) : each.suspend(watch);
       };
     }
-    observer.source = new UploadStatus(observer.metrics, { ...options, discovery });
+    const { moving } = options.report;
+    report.observer.source = new UploadStatus(report.observer.metrics, { ...options, moving, discovery });
   }
 
   async run(): Promise<UploadResult> {
-    const { ledger, transport, signal } = this.#options;
+    const { ledger, transport } = this.#options;
+    const { signal } = this.#options.run;
     const endTransport = transport.begin(signal);
     ledger.feedback.onNews = (news) => this.#hear(news);
     const rescanning = this.#contents.run();
@@ -147,7 +147,8 @@ class Uploader {
   }
 
   async #send(found: Found, slot: Promise<() => void>): Promise<void> {
-    const { signal, once, observer } = this.#options;
+    const { signal, once } = this.#options.run;
+    const { observer } = this.#options.report;
     const { file } = found;
     const leave = await slot;
     try {
@@ -173,7 +174,8 @@ class Uploader {
   }
 
   #sayFailed(file: WatchedFile, error: unknown): void {
-    const { signal, log, observer } = this.#options;
+    const { signal } = this.#options.run;
+    const { log, observer } = this.#options.report;
     const reason = messageOf(error);
     this.#failed.set(file.path, reason);
     this.#discovery.release(file);
@@ -184,7 +186,7 @@ class Uploader {
   }
 
   #sayNewer({ path, version }: Extract<News, { kind: "newer" }>): void {
-    const { log, observer } = this.#options;
+    const { log, observer } = this.#options.report;
     const reason = `a group has version ${version}, which is newer than what was sent and not of this agent: what was sent does not take its place`;
     this.#failed.set(path, reason);
     log.error(`${pathToDisplay(path)}: ${reason}`, { path, version });

@@ -8,15 +8,13 @@ import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import type { BoundedMap } from "../../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../../lib/errors.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { FileValue } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";
 import type { Discovery } from "../discover/discovery.ts";
-import type { ActivePaths } from "../queue/active-paths.ts";
+import type { Report, Run } from "../upload-options.ts";
 import { MovedFiles } from "./moved-files.ts";
 import { deleteSource, moveSource, type Taken } from "./remove-source.ts";
 
@@ -24,11 +22,9 @@ export interface CleanupOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
   discovery: Discovery;
-  gate: WatchFiles;
-  log: Log;
-  observer: Observer;
-  signal: AbortSignal;
-  paths: ActivePaths;
+  files: WatchFiles;
+  report: Pick<Report, "log" | "observer">;
+  run: Pick<Run, "signal">;
   /** Files that could not be sent or dealt with, and why. */
   failed: BoundedMap<string, unknown>;
 }
@@ -49,8 +45,8 @@ export class Cleanup {
 
   constructor(options: CleanupOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.log);
-    this.#moved = new MovedFiles(options.gate, options.log);
+    this.#warnings = new RareWarnings(options.report.log);
+    this.#moved = new MovedFiles(options.files, options.report.log);
     const { feedback } = options.ledger;
     for (const failure of feedback.takeFailures()) this.#sayFailed(failure);
   }
@@ -73,7 +69,8 @@ export class Cleanup {
 
   /** Something was said of the path's present version. */
   receipt(receipt: GroupReceipt): void {
-    const { config, ledger, observer } = this.#options;
+    const { config, ledger } = this.#options;
+    const { observer } = this.#options.report;
     const { path } = receipt;
     if (receipt.verdict === "failed") {
       this.#sayFailed(receipt);
@@ -104,13 +101,14 @@ export class Cleanup {
   }
 
   #goOn(): void {
-    const { discovery, paths, signal } = this.#options;
+    const { discovery } = this.#options;
+    const { signal } = this.#options.run;
     for (const path of this.#due) {
       if (this.#running.size >= mostRunning || signal.aborted) return;
       this.#due.delete(path);
       const file = discovery.fileAt(path);
       if (!file) continue;
-      if (paths.has(path)) {
+      if (discovery.paths.has(path)) {
         this.#waitUntilFree(path);
         continue;
       }
@@ -127,14 +125,16 @@ export class Cleanup {
   #waitUntilFree(path: string): void {
     if (this.#blocked.has(path)) return;
     this.#blocked.add(path);
-    this.#options.paths.whenFree(path, () => {
+    this.#options.discovery.paths.whenFree(path, () => {
       this.#blocked.delete(path);
       this.#add(path);
     });
   }
 
   async #act(file: WatchedFile): Promise<void> {
-    const { config, ledger, log, observer, signal, failed } = this.#options;
+    const { config, ledger, failed } = this.#options;
+    const { log, observer } = this.#options.report;
+    const { signal } = this.#options.run;
     const { path } = file;
     const name = pathToDisplay(path);
     const entry = ledger.file(path);
@@ -172,15 +172,16 @@ export class Cleanup {
   }
 
   #takeAway(file: WatchedFile, entry: FileValue): Promise<Taken> {
-    const { config, gate } = this.#options;
+    const { config, files } = this.#options;
     const { moveTo } = config;
-    if (config.after === "move" && moveTo !== undefined) return moveSource(gate, file, entry, moveTo);
-    return deleteSource(gate, file, entry);
+    if (config.after === "move" && moveTo !== undefined) return moveSource(files, file, entry, moveTo);
+    return deleteSource(files, file, entry);
   }
 
   /** Another program was in between: what was moved is not what was sent, or not any more. */
   #sayReplaced(path: string, taken: Extract<Taken, { state: "putBack" | "misplaced" }>): void {
-    const { log, observer, failed } = this.#options;
+    const { log, observer } = this.#options.report;
+    const { failed } = this.#options;
     const name = pathToDisplay(path);
     const what = "it was changed or replaced as it was being moved away";
     if (taken.state === "misplaced") {
@@ -201,7 +202,7 @@ export class Cleanup {
   }
 
   #sayFailed({ path, group, version, reason = "no reason given" }: GroupReceipt): void {
-    const { log, observer } = this.#options;
+    const { log, observer } = this.#options.report;
     const message = `group ${group} could not store version ${version}: ${reason}`;
     log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
     observer.failed("failed", pathToDisplay(path), message);

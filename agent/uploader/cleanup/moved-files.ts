@@ -25,13 +25,13 @@ const maxKept = 2000;
 const mostLooks = 3;
 
 export class MovedFiles {
-  readonly #gate: WatchFiles;
+  readonly #files: WatchFiles;
   readonly #warnings: RareWarnings;
   readonly #moved = new BoundedMap<string, Moved>(maxKept);
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(gate: WatchFiles, log: Log) {
-    this.#gate = gate;
+  constructor(files: WatchFiles, log: Log) {
+    this.#files = files;
     this.#warnings = new RareWarnings(log);
   }
 
@@ -63,13 +63,13 @@ export class MovedFiles {
 
   /** Whether there is no more to see: it is another file by now, or none, or was put back. */
   async #isDone({ file, entry, at }: Moved): Promise<boolean> {
-    const there = await this.#gate.lookAt(file, at);
+    const there = await this.#files.lookAt(file, at);
     const found = there && fingerprintOfState(there);
     if (!found || found.inode !== entry.inode) return true;
     if (sameSizeAndTime(entry, found)) return false;
     const name = pathToDisplay(file.path);
     const what = `${name}: it was written to after it was moved away`;
-    const outcome = await this.#gate.moveBack(file, found, at);
+    const outcome = await this.#files.moveBack(file, found, at);
     if (outcome === "done") this.#warnings.warn("back", `${what}; it was put back`);
     // It is being written to at this moment.
     else if (outcome !== "taken" && outcome !== "noFolder") return false;

@@ -24,8 +24,8 @@ export type Taken =
   | { state: "misplaced"; target: string };
 
 /** Deletes the file if it is what the entry says. Throws what the file system throws. */
-export async function deleteSource(gate: WatchFiles, file: WatchedFile, entry: FileValue): Promise<Taken> {
-  return takenBy(await gate.delete(file, entry), undefined);
+export async function deleteSource(files: WatchFiles, file: WatchedFile, entry: FileValue): Promise<Taken> {
+  return takenBy(await files.delete(file, entry), undefined);
 }
 
 /**
@@ -35,17 +35,17 @@ export async function deleteSource(gate: WatchFiles, file: WatchedFile, entry: F
  * @param moveTo made if it is missing
  */
 export async function moveSource(
-  gate: WatchFiles,
+  files: WatchFiles,
   file: WatchedFile,
   entry: FileValue,
   moveTo: string,
 ): Promise<Taken> {
   for (const path of [file.path, versionedPath(file.path, entry.version)]) {
     const to = { root: Buffer.from(moveTo), relative: pathToBytes(path) };
-    let { outcome, isCertain } = await gate.move(file, entry, to);
+    let { outcome, isCertain } = await files.move(file, entry, to);
     if (outcome === "noFolder") {
-      await makeFolders(gate, file, to, path);
-      ({ outcome, isCertain } = await gate.move(file, entry, to));
+      await makeFolders(files, file, to, path);
+      ({ outcome, isCertain } = await files.move(file, entry, to));
     }
     if (outcome === "taken") continue;
     const taken = takenBy(outcome, below(moveTo, path));
@@ -66,8 +66,8 @@ function takenBy(outcome: Outcome, target: string | undefined): Taken {
   return { state: "other" };
 }
 
-async function makeFolders(gate: WatchFiles, file: WatchedFile, to: Place, path: string): Promise<void> {
-  const depth = await gate.makeFolders(file, to);
+async function makeFolders(files: WatchFiles, file: WatchedFile, to: Place, path: string): Promise<void> {
+  const depth = await files.makeFolders(file, to);
   if (depth === 0) return;
   const folder = path.split("/").slice(0, depth).join("/");
   throw new AgentError(`${below(to.root.toString(), folder)} is in the way: no folder`, "retryable");

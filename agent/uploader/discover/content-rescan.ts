@@ -16,17 +16,12 @@ import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import { ChangedError } from "../errors.ts";
-import type { ActivePaths } from "../queue/active-paths.ts";
 import { SourceFile } from "../send/source-file.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovery } from "./discovery.ts";
 
-type ContentRescanOptions = Pick<
-  UploadOptions,
-  "config" | "ledger" | "gate" | "log" | "observer" | "signal" | "once"
-> & {
+type ContentRescanOptions = Pick<UploadOptions, "config" | "ledger" | "files" | "report" | "run"> & {
   discovery: Discovery;
-  paths: ActivePaths;
 };
 
 /** For each millisecond of reading. With `--once` somebody waits for it. */
@@ -43,7 +38,7 @@ export class ContentRescan {
 
   constructor(options: ContentRescanOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.log);
+    this.#warnings = new RareWarnings(options.report.log);
   }
 
   /** Whether `--once` has to wait for it. */
@@ -53,7 +48,8 @@ export class ContentRescan {
 
   /** Looks at all of them every `rescan_content`, at once for the first time; with `--once` once. Ends with the signal. */
   async run(): Promise<void> {
-    const { config, discovery, signal, once } = this.#options;
+    const { config, discovery } = this.#options;
+    const { signal, once } = this.#options.run;
     const everyMs = config.rescanContentMs;
     if (everyMs === undefined) return;
     this.#isUnderWay = true;
@@ -91,7 +87,8 @@ export class ContentRescan {
 
   /** Of a busy file: same: it is what was sent. other: it was given up as that. unknown: neither is known. */
   async #compare(file: WatchedFile): Promise<"same" | "other" | "unknown"> {
-    const { ledger, signal } = this.#options;
+    const { ledger } = this.#options;
+    const { signal } = this.#options.run;
     const entry = ledger.file(file.path);
     if (signal.aborted || entry?.state !== "sent") return "unknown";
     try {
@@ -107,13 +104,14 @@ export class ContentRescan {
   }
 
   async #lookAtAll(): Promise<void> {
-    const { ledger, discovery, paths, signal } = this.#options;
+    const { ledger, discovery } = this.#options;
+    const { signal } = this.#options.run;
     // What is sent meanwhile has just been read.
     for (const path of [...ledger.paths()]) {
       if (signal.aborted) return;
       const entry = ledger.file(path);
       const file = entry?.state === "sent" ? discovery.fileAt(path) : undefined;
-      if (!entry || !file || paths.has(path)) continue;
+      if (!entry || !file || discovery.paths.has(path)) continue;
       const begunMs = performance.now();
       try {
         if (await this.#isOther(file, entry, true)) await this.#giveUpIfFree(file, entry);
@@ -126,10 +124,10 @@ export class ContentRescan {
 
   /** Whether the file that looks as it was sent has another content. */
   async #isOther(file: WatchedFile, entry: FileValue, resting: boolean): Promise<boolean> {
-    const { gate } = this.#options;
+    const { files } = this.#options;
     const { checksum } = entry;
     if (checksum === undefined) return false;
-    const source = await SourceFile.open(gate, file, checksum.startsWith("sha256:") ? "sha256" : "md5");
+    const source = await SourceFile.open(files, file, checksum.startsWith("sha256:") ? "sha256" : "md5");
     if (!source) return false;
     try {
       if (!sameFingerprint(entry, source.fingerprint) || (await source.isOpenForWriting())) return false;
@@ -145,8 +143,9 @@ export class ContentRescan {
   }
 
   async #giveUpIfFree(file: WatchedFile, entry: FileValue): Promise<void> {
-    const { discovery, paths } = this.#options;
-    if (!this.#isCurrent(file.path, entry) || paths.has(file.path) || !discovery.begin(file)) return;
+    const { discovery } = this.#options;
+    if (!this.#isCurrent(file.path, entry) || discovery.paths.has(file.path) || !discovery.begin(file))
+      return;
     try {
       await this.#giveUp(file, entry);
     } finally {
@@ -155,7 +154,8 @@ export class ContentRescan {
   }
 
   async #giveUp({ path }: WatchedFile, entry: FileValue): Promise<void> {
-    const { ledger, log, observer } = this.#options;
+    const { ledger } = this.#options;
+    const { log, observer } = this.#options.report;
     const { version, size, mtime, ctime, inode } = entry;
     const reason = "its content changed, though not its size and time";
     await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
@@ -165,19 +165,20 @@ export class ContentRescan {
 
   #sayTrouble(path: string, error: unknown): void {
     // What has changed is a matter of the looks at size and time.
-    if (error instanceof ChangedError || (this.#options.signal.aborted && error instanceof AgentError))
+    if (error instanceof ChangedError || (this.#options.run.signal.aborted && error instanceof AgentError))
       return;
     const reason = `can't be read again: ${messageOf(error)}; tried again after rescan_content`;
     this.#warnings.warn("content", `${pathToDisplay(path)}: ${reason}`);
   }
 
   async #rest(sinceMs: number): Promise<void> {
-    const { once, signal } = this.#options;
+    const { once, signal } = this.#options.run;
     if (!once) await pause(restForWork * (performance.now() - sinceMs), signal);
   }
 
   #isCurrent(path: string, { version }: FileValue): boolean {
-    const { ledger, signal } = this.#options;
+    const { ledger } = this.#options;
+    const { signal } = this.#options.run;
     const entry = ledger.file(path);
     return !signal.aborted && entry?.state === "sent" && entry.version === version;
   }

@@ -3,6 +3,7 @@
 import { merge } from "../../lib/merge.ts";
 import { callsPerWatch, FileSystemGate } from "../access/file-system-gate.ts";
 import { Watch, type WatchedFile } from "../access/watch.ts";
+import type { ActivePaths } from "../queue/active-paths.ts";
 import type { Found } from "./scan.ts";
 import { type Discovered, type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
 
@@ -11,7 +12,8 @@ export class Discovery {
   readonly #watches: ReadonlyMap<Watch, WatchScanner>;
 
   constructor(options: ScannerOptions) {
-    const { config, log } = options;
+    const { config } = options;
+    const { log } = options.report;
     this.#options = options;
     const calls = callsPerWatch(config.watch.length, process.env);
     this.#watches = new Map(
@@ -25,7 +27,12 @@ export class Discovery {
   /** What is found, until the signal fires (or with `once`: until there is no more). */
   discover(): AsyncGenerator<Discovered> {
     const sources = [...this.#watches.values()].map((scanner) => scanner.discover());
-    return merge(sources, this.#options.signal);
+    return merge(sources, this.#options.run.signal);
+  }
+
+  /** The jobs of all watches. */
+  get paths(): ActivePaths {
+    return this.#options.paths;
   }
 
   get watches(): Iterable<Watch> {

@@ -6,8 +6,6 @@
 import type { UploaderConfig } from "../../config/config.ts";
 import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { pathProblem, pathToDisplay } from "../../wire/path.ts";
 import {
   type Fingerprint,
@@ -17,6 +15,7 @@ import {
   sameSizeAndTime,
 } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
+import type { Report, Run } from "../upload-options.ts";
 import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";
@@ -26,9 +25,8 @@ import { Settling } from "./settling.ts";
 export interface ReadinessOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
-  log: Log;
-  observer: Observer;
-  once: boolean;
+  report: Pick<Report, "log" | "observer">;
+  run: Pick<Run, "signal" | "once">;
 }
 
 /**
@@ -138,7 +136,7 @@ export class Readiness {
     if (this.settling.size >= mostSettling && !this.settling.has(path))
       return this.#isStillByMark(content) ? { kind: "ready" } : nothing;
     if (this.settling.isStill(file, fingerprint)) return { kind: "ready" };
-    if (!this.#options.once || this.settling.changes(path) < mostChangesOnce) return nothing;
+    if (!this.#options.run.once || this.settling.changes(path) < mostChangesOnce) return nothing;
     this.settling.forget(path);
     return this.#refuse(path, "it was written to again and again, and did not stand still");
   }
@@ -195,8 +193,8 @@ export class Readiness {
     if (this.#refused.get(path) === reason) return nothing;
     this.#refused.set(path, reason);
     const name = pathToDisplay(path);
-    this.#options.log.error(`${name}: can't be sent: ${reason}`);
-    this.#options.observer.failed("refused", name, reason);
+    this.#options.report.log.error(`${name}: can't be sent: ${reason}`);
+    this.#options.report.observer.failed("refused", name, reason);
     return { kind: "refused", reason };
   }
 }

@@ -17,7 +17,6 @@ import { WatchLimit } from "./watch-limit.ts";
 export interface ScannerOptions extends ReadinessOptions {
   /** The jobs of all watches. */
   paths: ActivePaths;
-  signal: AbortSignal;
   /** With `once` the files end when all that was there at the start has been yielded, nothing is left to settle, and this says so. */
   isDone(): boolean;
 }
@@ -59,11 +58,11 @@ export class WatchScanner {
   #firstLook = true;
 
   constructor(watch: Watch, options: ScannerOptions) {
-    const { log } = options;
+    const { log } = options.report;
     this.#watch = watch;
     this.#options = options;
     this.#readiness = new Readiness(options);
-    this.#gone = new DeletedFiles(watch, options);
+    this.#gone = new DeletedFiles(watch, { ...options, ...options.report, ...options.run });
     this.#unread = new UnreadablePaths(watch, log);
     this.#limit = new WatchLimit(watch.config.path, log);
     this.#events = new FolderEvents({
@@ -79,7 +78,8 @@ export class WatchScanner {
 
   /** What is found, until the signal fires (or with `once`: until there is no more). */
   async *discover(): AsyncGenerator<Discovered> {
-    const { signal, once, log } = this.#options;
+    const { signal, once } = this.#options.run;
+    const { log } = this.#options.report;
     try {
       while (!signal.aborted) {
         if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
@@ -176,7 +176,9 @@ export class WatchScanner {
   }
 
   async *#lookAtAll(): AsyncGenerator<Discovered> {
-    const { config, observer, signal, once } = this.#options;
+    const { config } = this.#options;
+    const { observer } = this.#options.report;
+    const { signal, once } = this.#options.run;
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
     this.#folders.clear();
@@ -214,7 +216,7 @@ export class WatchScanner {
   }
 
   async #endLook(complete: boolean): Promise<void> {
-    const { once } = this.#options;
+    const { once } = this.#options.run;
     this.#unread.endLook();
     if (!once) this.#limit.endLook(complete);
     this.#events.endLook(complete);
@@ -254,7 +256,7 @@ export class WatchScanner {
         },
       };
       for await (const found of scan(this.#watch, listener, { from, inotify })) {
-        if (this.#options.signal.aborted) return;
+        if (this.#options.run.signal.aborted) return;
         const discovered = await this.#judge(found, { wasThere: false, touched: false });
         if (discovered) yield discovered;
       }
@@ -285,7 +287,7 @@ export class WatchScanner {
   ): AsyncGenerator<Discovered> {
     const seen = await lookAt(this.#watch, files);
     for (const [index, file] of files.entries()) {
-      if (this.#options.signal.aborted) return;
+      if (this.#options.run.signal.aborted) return;
       const state = seen[index];
       if (state?.kind !== "file") this.#readiness.settling.forget(file.path);
       else {
@@ -326,9 +328,9 @@ export class WatchScanner {
     const woken = new AbortController();
     const stop = () => woken.abort();
     this.#wake = stop;
-    this.#options.signal.addEventListener("abort", stop);
+    this.#options.run.signal.addEventListener("abort", stop);
     await pause(waitMs, woken.signal);
-    this.#options.signal.removeEventListener("abort", stop);
+    this.#options.run.signal.removeEventListener("abort", stop);
     this.#wake = undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Answers what groups ask to be sent again, beside the sending of new files and in lanes of its own: few at a time, one a
+ * Answers what groups ask to be sent again, beside the sending of new files and in slots of its own: few at a time, one a
  * path, never while the path is being sent, the groups in turns, and ever more slowly for who asks ever again.
  */
 import type { Request } from "../../ledger/uploader/requests.ts";
@@ -12,20 +12,19 @@ import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { Discovery } from "../discover/discovery.ts";
 import { isFatal, StoppedError } from "../errors.ts";
-import type { ActivePaths } from "../queue/active-paths.ts";
 import type { ReadSlots } from "../queue/read-slots.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import { type ResendOutcome, resend } from "./resend.ts";
 import { ResendBackoff } from "./resend-backoff.ts";
 import { Turns } from "./turns.ts";
 
-export interface ResendRequestsOptions extends UploadOptions {
+export interface ResendRequestsOptions {
+  upload: UploadOptions;
   discovery: Discovery;
   /** Not those of new files: neither waits for the other. */
-  lanes: ReadSlots;
+  slots: ReadSlots;
   /** Files that could not be sent, and why. */
   failed: BoundedMap<string, unknown>;
-  paths: ActivePaths;
   /** Told of what no file can do anything about: see `isFatal`. */
   onFatal(error: unknown): void;
 }
@@ -65,6 +64,7 @@ type WaitsFor = "turn" | "free" | { paceOf: number; shares: ReadonlySet<string> 
 
 export class ResendRequests {
   readonly #options: ResendRequestsOptions;
+  readonly #upload: UploadOptions;
   readonly #pace = new ResendBackoff();
   /** Paths that something is asked for of, and that wait. Each step of each costs the same, however many there are. */
   readonly #waiting = new Map<string, WaitsFor>();
@@ -79,15 +79,16 @@ export class ResendRequests {
 
   constructor(options: ResendRequestsOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.log);
-    options.signal.addEventListener("abort", () => {
+    this.#upload = options.upload;
+    this.#warnings = new RareWarnings(options.upload.report.log);
+    options.upload.run.signal.addEventListener("abort", () => {
       for (const resume of this.#paused) resume();
     });
   }
 
   /** Begins with what was asked for before. */
   begin(): void {
-    for (const path of [...this.#options.ledger.feedback.requested()]) this.add(path);
+    for (const path of [...this.#upload.ledger.feedback.requested()]) this.add(path);
   }
 
   /** Something is asked for of the path. */
@@ -95,7 +96,7 @@ export class ResendRequests {
     const waits = this.#waiting.get(path);
     if (waits === "free") return;
     if (typeof waits === "object") {
-      const isSame = this.#options.ledger.file(path)?.version === waits.paceOf;
+      const isSame = this.#upload.ledger.file(path)?.version === waits.paceOf;
       if (isSame && [...this.#sharesOf(path)].every((share) => waits.shares.has(share))) return;
       this.#paced.delete(path);
     }
@@ -111,7 +112,8 @@ export class ResendRequests {
 
   /** It waits for the turn of each group that asks for it. */
   #queue(path: string): void {
-    const { ledger, discovery } = this.#options;
+    const { ledger } = this.#upload;
+    const { discovery } = this.#options;
     const [small, large] = this.#lanesOf(discovery.fileAt(path)?.watch ?? this);
     const lane = ledger.file(path)?.from === undefined ? small : large;
     this.#waiting.set(path, "turn");
@@ -125,7 +127,8 @@ export class ResendRequests {
 
   /** As many are under way at a time as a lane has places. So as long as any wait for their turn, some file of their watch is busy. */
   #letIn(lane: Lane): void {
-    const { config, signal } = this.#options;
+    const { config } = this.#upload;
+    const { signal } = this.#upload.run;
     while (lane.underWay < config.parallel && !signal.aborted) {
       const next = lane.turns.take();
       if (next === undefined) return;
@@ -139,11 +142,12 @@ export class ResendRequests {
   }
 
   #take(path: string, lane: Lane): void {
-    const { ledger, discovery, paths } = this.#options;
+    const { ledger } = this.#upload;
+    const { discovery } = this.#options;
     const file = discovery.fileAt(path);
-    if (paths.has(path)) {
+    if (discovery.paths.has(path)) {
       this.#waiting.set(path, "free");
-      paths.whenFree(path, () => {
+      discovery.paths.whenFree(path, () => {
         if (this.#waiting.get(path) === "free") this.#queue(path);
       });
       return;
@@ -162,13 +166,14 @@ export class ResendRequests {
   }
 
   #begin(request: Request, shares: ReadonlySet<string>, file: WatchedFile | undefined, lane: Lane): void {
-    const { discovery, paths, observer } = this.#options;
+    const { discovery } = this.#options;
+    const { observer } = this.#upload.report;
     observer.metrics.needs();
     this.#pace.note(request.path, request.version, shares);
     lane.underWay++;
     lane.turns.began(shares);
     if (file) discovery.begin(file);
-    else paths.tryBegin(request.path);
+    else discovery.paths.tryBegin(request.path);
     const task: Promise<void> = this.#answer(request, shares, file, lane).finally(() => {
       this.#running.delete(task);
     });
@@ -181,15 +186,18 @@ export class ResendRequests {
     file: WatchedFile | undefined,
     lane: Lane,
   ): Promise<void> {
-    const { discovery, lanes, ledger, paths, signal, log, failed, once, onFatal } = this.#options;
+    const { ledger } = this.#upload;
+    const { discovery, slots, failed, onFatal } = this.#options;
+    const { signal, once } = this.#upload.run;
+    const { log } = this.#upload.report;
     const { path } = request;
-    const leave = await lanes.enter(lane.small, lane.holder);
+    const leave = await slots.enter(lane.small, lane.holder);
     const turn = { countedBytes: 0, turnAtBytes: 0, turnAtMs: performance.now() };
     const answer: Answer = { request, shares, lane, leave, isPaused: false, ...turn };
     let outcome: ResendOutcome | "failed" = "stopped";
     try {
       if (!signal.aborted)
-        outcome = await resend(this.#options, request, file, (bytes) => this.#between(answer, bytes));
+        outcome = await resend(this.#upload, request, file, (bytes) => this.#between(answer, bytes));
       if (outcome === "sent") this.#noteSent(answer);
       else if (outcome === "gone") this.#noteGone(request);
       else if (outcome === "changed") ledger.feedback.dropRequest(request);
@@ -202,7 +210,7 @@ export class ResendRequests {
       answer.leave();
       if (!answer.isPaused) lane.underWay--;
       if (file) discovery.done(file, outcome === "changed");
-      else paths.end(path);
+      else discovery.paths.end(path);
       if (outcome === "failed") this.add(path);
       this.#letIn(lane);
     }
@@ -215,14 +223,15 @@ export class ResendRequests {
 
   /** Between two chunks of an answer: when others wait and it has had its turn, it goes on in its next one. */
   async #between(answer: Answer, sentBytes: number): Promise<void> {
-    const { lanes, signal } = this.#options;
+    const { slots } = this.#options;
+    const { signal } = this.#upload.run;
     const { lane, shares } = answer;
     lane.turns.sent(shares, Math.max(0, sentBytes - answer.countedBytes));
     answer.countedBytes = Math.max(answer.countedBytes, sentBytes);
     const isOver =
       sentBytes - answer.turnAtBytes >= turnBytes || performance.now() - answer.turnAtMs >= turnMs;
     if (!isOver) return;
-    if (lane.turns.isOthersTurn(shares) || lanes.waiting(lane.small) > 0) {
+    if (lane.turns.isOthersTurn(shares) || slots.waiting(lane.small) > 0) {
       await this.#pause(answer);
       if (signal.aborted) throw new StoppedError();
     }
@@ -231,7 +240,7 @@ export class ResendRequests {
   }
 
   async #pause(answer: Answer): Promise<void> {
-    const { lanes } = this.#options;
+    const { slots } = this.#options;
     const { lane, shares } = answer;
     answer.leave();
     answer.isPaused = true;
@@ -248,11 +257,11 @@ export class ResendRequests {
       lane.turns.addPaused(shares, { resume });
       this.#letIn(lane);
     });
-    answer.leave = await lanes.enter(lane.small, lane.holder);
+    answer.leave = await slots.enter(lane.small, lane.holder);
   }
 
   #sharesOf(path: string, groups?: Iterable<string>): ReadonlySet<string> {
-    const { feedback } = this.#options.ledger;
+    const { feedback } = this.#upload.ledger;
     return new Set([...(groups ?? feedback.askers(path))].map((group) => feedback.shareOf(group)));
   }
 
@@ -266,7 +275,9 @@ export class ResendRequests {
   }
 
   #noteGone(request: Request): void {
-    const { ledger, log, observer, failed } = this.#options;
+    const { ledger } = this.#upload;
+    const { failed } = this.#options;
+    const { log, observer } = this.#upload.report;
     const { path, version, groups } = request;
     ledger.feedback.dropRequest(request);
     const by = groups.length === 1 ? `group ${groups[0]}` : `${groups.length} groups`;

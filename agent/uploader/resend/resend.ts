@@ -47,9 +47,9 @@ export async function resend(
   file: WatchedFile | undefined,
   between: Between,
 ): Promise<ResendOutcome> {
-  const { ledger, transport, signal, gate } = options;
+  const { ledger, transport, files, run } = options;
   const entry = ledger.file(request.path) as SentValue;
-  const source = file && (await SourceFile.open(gate, file, algorithmOf(entry.checksum)));
+  const source = file && (await SourceFile.open(files, file, algorithmOf(entry.checksum)));
   if (!source) {
     if (file) await throwIfElsewhere(file);
     await ledger.put(request.path, { ...entry, state: "gone" });
@@ -57,7 +57,7 @@ export async function resend(
   }
   try {
     if (!(await isStill(source, entry))) return "changed";
-    await transport.wait(`looking at topic ${transport.topic.name}`, signal, () =>
+    await transport.wait(`looking at topic ${transport.topic.name}`, run, () =>
       transport.refreshTopicSince(request.heardMs),
     );
     while (!(await sendRanges(options, request, entry, source, between)));
@@ -65,7 +65,8 @@ export async function resend(
   } catch (error) {
     if (error instanceof ContentError) await noteOtherContent(options, request.path, entry, error);
     if (error instanceof ChangedError) return "changed";
-    if (error instanceof StoppedError || (signal.aborted && error instanceof AgentError)) return "stopped";
+    if (error instanceof StoppedError || (run.signal.aborted && error instanceof AgentError))
+      return "stopped";
     throw error;
   } finally {
     await source.close();
@@ -80,12 +81,12 @@ async function throwIfElsewhere({ watch: { device, config } }: WatchedFile): Pro
 
 /** The version can't be had any more, though nothing but the content shows it: the file is a new version. */
 async function noteOtherContent(
-  { ledger, log }: UploadOptions,
+  { ledger, report }: UploadOptions,
   path: string,
   { version, size, mtime, ctime, inode }: SentValue,
   { message: reason }: ContentError,
 ): Promise<void> {
-  log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
+  report.log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
   await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
 }
 
@@ -103,7 +104,8 @@ async function sendRanges(
   source: SourceFile,
   between: Between,
 ): Promise<boolean> {
-  const { ledger, observer, moving, log } = options;
+  const { ledger } = options;
+  const { observer, moving, log } = options.report;
   const { path, version, ranges } = request;
   const name = pathToDisplay(path);
   const bytes = lengthOf(ranges);

@@ -26,9 +26,9 @@ export interface Version {
  * `SourceFile.read`, `Transport.wait` and `Ledger.write`.
  */
 export async function isSentAlready(source: SourceFile, options: UploadOptions): Promise<boolean> {
-  const { ledger, config, retentionMs } = options;
+  const { ledger, config, transport } = options;
   const { path } = source.file;
-  const receipt = ledger.deliveredUnnoted(path, retentionMs);
+  const receipt = ledger.deliveredUnnoted(path, transport.retentionMs);
   // What stands at the destination is newer than the entry.
   if (receipt) return isStoredAlready(source, receipt, options);
   const entry = ledger.file(path);
@@ -74,7 +74,7 @@ async function isStoredAlready(
   { path, version, size, mtime, checksum }: GroupReceipt,
   options: UploadOptions,
 ): Promise<boolean> {
-  const { ledger, transport, signal } = options;
+  const { ledger, transport, run } = options;
   const { fingerprint } = source;
   if (size !== fingerprint.size || mtime !== fingerprint.mtime || checksum === undefined) return false;
   const { id, partitions } = transport.topic;
@@ -86,7 +86,7 @@ async function isStoredAlready(
     begun?.partition ?? partitionOf(chunkKey({ uploader: ledger.uploader, path }), partitions);
   // Where its last chunk is nobody has noted: somewhere before the end. A group that misses it there asks for it.
   const what = `${pathToDisplay(path)}: asking where it is`;
-  const end = await transport.wait(what, signal, () => transport.end(partition));
+  const end = await transport.wait(what, run, () => transport.end(partition));
   await ledger.put(path, {
     format: 1,
     version,

@@ -104,8 +104,8 @@ export class RangeSender {
     onAcknowledged: () => void,
     between?: (sentBytes: number) => Promise<void>,
   ): Promise<void> {
-    const { transport, signal } = this.#options;
-    return transport.wait(this.#name, signal, (works) => {
+    const { transport, run } = this.#options;
+    return transport.wait(this.#name, run, (works) => {
       const before = this.#prefix.bytes;
       const acknowledged = () => {
         // Not only at the end: that may be hours away.
@@ -152,7 +152,8 @@ export class RangeSender {
 
   /** Sends what begins `at` bytes into the ranges. Returns how many bytes it took; none: it is to be tried again. */
   async #sendChunk(at: number, onAcknowledged: () => void): Promise<number> {
-    const { signal, transport, ledger } = this.#options;
+    const { signal } = this.#options.run;
+    const { transport, ledger } = this.#options;
     this.#prefix.throwFailure();
     await ledger.ready();
     if (transport.topic.id !== this.#target.topicId) throw new TopicReplacedError(transport.topic.name);
@@ -181,7 +182,7 @@ export class RangeSender {
 
   /** Reads a chunk's bytes; what takes long is done without the place. */
   async #read(place: Place, offset: number, length: number): Promise<Buffer> {
-    const { signal } = this.#options;
+    const { signal } = this.#options.run;
     const reading = this.#source.read(offset, length);
     if (!(await this.#source.file.watch.access.inTime(reading))) {
       place.leave();
@@ -199,7 +200,8 @@ export class RangeSender {
   }
 
   async #handOver(chunk: Chunk, place: Place, at: number, onAcknowledged: () => void): Promise<void> {
-    const { transport, observer } = this.#options;
+    const { transport } = this.#options;
+    const { observer } = this.#options.report;
     const { value } = chunk;
     const { partition } = this.#target;
     this.#anythingSent = true;
@@ -217,7 +219,7 @@ export class RangeSender {
   }
 
   #noteAcknowledged({ index, count }: Chunk, { offset }: Acknowledgement): void {
-    const { log, logChunks } = this.#options;
+    const { log, logChunks } = this.#options.report;
     this.#lastOffset = Math.max(this.#lastOffset, offset);
     if (!logChunks) return;
     log.info(`${this.#name}: (${padded(index)} of ${padded(count)}) chunk uploaded`, {
@@ -249,10 +251,10 @@ export class RangeSender {
 
   /** Where the version's first chunk can be: the end of its partition now. */
   async #askFrom(): Promise<From> {
-    const { transport, signal } = this.#options;
+    const { transport, run } = this.#options;
     const { topicId, partition } = this.#target;
     const what = `${this.#name}: asking where its chunks begin`;
-    const offset = await transport.wait(what, signal, () => transport.end(partition));
+    const offset = await transport.wait(what, run, () => transport.end(partition));
     return { topic: topicId, offsets: [{ partition, offset }] };
   }
 

@@ -29,7 +29,7 @@ export type Outcome = "sent" | "unchanged" | "changed" | "open" | "gone" | "stop
  * Throws what the file system throws, and with `once` a permanent `KafkaError`.
  */
 export async function sendFile(options: UploadOptions, found: Found, onRead: () => void): Promise<Outcome> {
-  const source = await SourceFile.open(options.gate, found.file, options.config.checksum);
+  const source = await SourceFile.open(options.files, found.file, options.config.checksum);
   if (!source) return "gone";
   try {
     // It waited for a place, maybe for long.
@@ -54,7 +54,9 @@ async function sendAsVersion(
   source: SourceFile,
   onRead: () => void,
 ): Promise<Outcome | "replaced"> {
-  const { signal, moving, observer, ledger, transport } = options;
+  const { signal } = options.run;
+  const { moving, observer } = options.report;
+  const { ledger, transport } = options;
   const upload = new VersionUpload(options, source, await chooseVersion(source, ledger, transport.topic));
   moving.add(upload);
   try {
@@ -109,7 +111,7 @@ class VersionUpload {
   }
 
   async send(onRead: () => void): Promise<void> {
-    const { log, observer } = this.#options;
+    const { log, observer } = this.#options.report;
     if (this.#resumedAt === undefined) {
       await this.#sender.prepare();
       await this.#checkpoints.begin();
@@ -131,7 +133,8 @@ class VersionUpload {
 
   /** Tells both sides that this version will never be whole. */
   async giveUp(reason: string): Promise<void> {
-    const { ledger, transport, signal, log } = this.#options;
+    const { ledger, transport, run } = this.#options;
+    const { log } = this.#options.report;
     const { version, partition } = this.#target;
     log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
     await this.#checkpoints.settled();
@@ -144,13 +147,14 @@ class VersionUpload {
       headers: encodeAbandoned(id, reason),
     };
     const what = `${this.#name}: telling that it was given up`;
-    await transport.wait(what, signal, () => transport.deliver(record));
+    await transport.wait(what, run, () => transport.deliver(record));
     await ledger.put(this.#path, { ...this.#entry("abandoned"), reason });
   }
 
   /** What was acknowledged so far is noted, so that the next start goes on from there. */
   async stop(): Promise<void> {
-    const { drainMs, log } = this.#options;
+    const { drainMs } = this.#options.run;
+    const { log } = this.#options.report;
     // A file of one chunk has nothing to go on from.
     if (!this.#target.from) return;
     try {
@@ -167,7 +171,8 @@ class VersionUpload {
   }
 
   async #noteSent(): Promise<void> {
-    const { ledger, log } = this.#options;
+    const { ledger } = this.#options;
+    const { log } = this.#options.report;
     await this.#checkpoints.settled();
     const checksum = await this.#source.checksum();
     await ledger.put(this.#path, {
@@ -186,7 +191,8 @@ class VersionUpload {
   }
 
   #newCheckpoints(notedBytes: number): Checkpoints {
-    const { ledger, log } = this.#options;
+    const { ledger } = this.#options;
+    const { log } = this.#options.report;
     const write = (acknowledged: number) =>
       ledger.put(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
     // Without it more is sent again; what keeps it from being written, the chunks meet too.

@@ -18,7 +18,7 @@ const hashStepBytes = 1 << 20;
 
 export class SourceFile {
   readonly file: WatchedFile;
-  readonly #gate: WatchFiles;
+  readonly #files: WatchFiles;
   readonly #first: OpenedFile;
   #fingerprint: Fingerprint;
   /** The descriptor's file when it was last looked at. */
@@ -36,9 +36,9 @@ export class SourceFile {
   #isInDoubt = false;
   #buffer = Buffer.alloc(0);
 
-  private constructor(gate: WatchFiles, file: WatchedFile, opened: OpenedFile, algorithm: Algorithm) {
+  private constructor(files: WatchFiles, file: WatchedFile, opened: OpenedFile, algorithm: Algorithm) {
     this.file = file;
-    this.#gate = gate;
+    this.#files = files;
     this.#first = opened;
     this.#opened = opened.state;
     this.#fingerprint = fingerprintOfState(opened.state);
@@ -49,12 +49,12 @@ export class SourceFile {
 
   /** `undefined`: there is no file that may be sent. Throws what the file system throws. */
   static async open(
-    gate: WatchFiles,
+    files: WatchFiles,
     file: WatchedFile,
     algorithm: Algorithm,
   ): Promise<SourceFile | undefined> {
-    const opened = await gate.open(file);
-    return opened && new SourceFile(gate, file, opened, algorithm);
+    const opened = await files.open(file);
+    return opened && new SourceFile(files, file, opened, algorithm);
   }
 
   /** As it was opened, or as it was before its content was read once more. */
@@ -69,7 +69,7 @@ export class SourceFile {
 
   /** Whether somebody had it open for writing when it was opened here, as far as the system tells. */
   isOpenForWriting(): Promise<boolean> {
-    return this.#gate.isOpenForWriting(this.file, this.#first);
+    return this.#files.isOpenForWriting(this.file, this.#first);
   }
 
   /** Gives the descriptor and the buffer back until something is read again, if ever. */
@@ -79,7 +79,7 @@ export class SourceFile {
     leaveGarbage(this.#buffer.length);
     this.#buffer = Buffer.alloc(0);
     await Promise.allSettled(this.#uses);
-    if (fd !== undefined) await this.#gate.close(this.file, fd);
+    if (fd !== undefined) await this.#files.close(this.file, fd);
   }
 
   /** Ends what goes on beside the reading, too. */
@@ -95,7 +95,7 @@ export class SourceFile {
    */
   async compareState(): Promise<void> {
     const fd = this.#fd;
-    const { there, opened } = await this.#use(this.#gate.look(this.file, fd));
+    const { there, opened } = await this.#use(this.#files.look(this.file, fd));
     if (!there) throw new ChangedError("it is gone");
     if (!isRegularFile(there)) throw new ChangedError("it was replaced while it was read");
     this.#compare(there);
@@ -202,18 +202,18 @@ export class SourceFile {
   async #fill(bytes: Buffer, offset: number): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       const fd = this.#fd ?? (await this.#openAgain());
-      const count = await this.#use(this.#gate.read(this.file, fd, bytes, at, offset + at));
+      const count = await this.#use(this.#files.read(this.file, fd, bytes, at, offset + at));
       if (count === 0) throw new ChangedError("it became shorter while it was read");
       at += count;
     }
   }
 
   async #openAgain(): Promise<number> {
-    const opened = await this.#gate.open(this.file);
+    const opened = await this.#files.open(this.file);
     if (!opened) throw new ChangedError("it is gone");
     if (opened.fd === undefined) throw new ChangedError("another program keeps it from being read");
     // Beside the reading it may have been opened again for the checksum.
-    if (this.#fd !== undefined) await this.#gate.close(this.file, opened.fd);
+    if (this.#fd !== undefined) await this.#files.close(this.file, opened.fd);
     this.#fd ??= opened.fd;
     this.#compare(opened.state);
     if (!isSameFile(opened.state, this.#opened) || opened.state.ctime !== this.#opened.ctime)

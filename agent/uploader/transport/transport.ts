@@ -14,6 +14,7 @@ import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Headers } from "../../wire/chunk.ts";
 import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
+import type { Run } from "../upload-options.ts";
 import type { ChunkSize } from "./chunk-size.ts";
 import { type InFlightWindow, Place } from "./in-flight-window.ts";
 import { LinkMonitor } from "./link-monitor.ts";
@@ -22,13 +23,13 @@ import { TopicLimit } from "./topic-limit.ts";
 export interface TransportOptions {
   producer: RecordProducer;
   topic: CurrentTopic;
+  /** How long the topic keeps chunks. */
+  retentionMs: number;
   /** The ledger's `max.message.bytes`: its entries go through the same producer. */
   ledgerBytes: number;
   window: InFlightWindow;
   chunkSize: ChunkSize;
   log: Log;
-  /** A missing right ends a wait instead of being waited for. */
-  once: boolean;
 }
 
 /** A record of the chunks' topic. */
@@ -56,6 +57,11 @@ export class Transport {
   /** The chunks' topic as it is now. */
   get topic(): Topic {
     return this.#options.topic.value;
+  }
+
+  /** How long the topic keeps chunks. */
+  get retentionMs(): number {
+    return this.#options.retentionMs;
   }
 
   /** Bytes that are read and not acknowledged. */
@@ -144,9 +150,13 @@ export class Transport {
     else if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
   }
 
-  /** Tries until Kafka lets it; a file that has changed, or a stop, is not waited out. `what` is for the log. */
-  wait<T>(what: string, signal: AbortSignal, attempt: (works: () => void) => Promise<T>): Promise<T> {
-    const { log, once } = this.#options;
+  /** Tries until Kafka lets it; a file that has changed, a stop, or with `once` a missing right, is not waited out. `what` is for the log. */
+  wait<T>(
+    what: string,
+    { signal, once }: Pick<Run, "signal" | "once">,
+    attempt: (works: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { log } = this.#options;
     const giveUp = (error: unknown) =>
       error instanceof ChangedError ||
       error instanceof StoppedError ||

@@ -56,7 +56,7 @@ function prepare(paths: readonly string[], parallel = 4) {
     asked.has(path) && asked.get(path) === versions.get(path)
       ? { path, version: asked.get(path), groups: groupsOf(path), ranges: [[0, 1]], offset: 0, heardMs: 0 }
       : undefined;
-  const answers = new ResendRequests({
+  const upload = {
     config: { parallel },
     ledger: {
       file: counting((path: string) => ({
@@ -78,17 +78,19 @@ function prepare(paths: readonly string[], parallel = 4) {
         },
       },
     },
+    files: makeGate(),
+    report: { log: silent, observer: { metrics: { needs: () => undefined }, failed: () => undefined } },
+    run: { signal: new AbortController().signal, once: false },
+  };
+  const answers = new ResendRequests({
+    upload,
     discovery: {
       fileAt: counting((path: string) => watch.file(path)),
       begin: ({ path }: { path: string }) => active.tryBegin(path),
       done: ({ path }: { path: string }) => active.end(path),
+      paths: Object.assign(active, { has: counting(active.has.bind(active)) }),
     },
-    paths: Object.assign(active, { has: counting(active.has.bind(active)) }),
-    lanes,
-    gate: makeGate(),
-    observer: { metrics: { needs: () => undefined }, failed: () => undefined },
-    signal: new AbortController().signal,
-    log: silent,
+    slots: lanes,
     failed: new BoundedMap(1000),
     onFatal: () => undefined,
   } as unknown as ResendRequestsOptions);

@@ -66,14 +66,21 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
     window: new InFlightWindow(1 << 20, undefined),
     chunkSize,
     log,
-    once: false,
   } as unknown as TransportOptions);
   const options = {
     transport,
     ledger: { uploader: "till", ready: async () => undefined },
-    log,
-    observer: new Observer({ role: "uploader", name: "till", version: "", host: "", troubles: log.troubles }),
-    signal: new AbortController().signal,
+    report: {
+      log,
+      observer: new Observer({
+        role: "uploader",
+        name: "till",
+        version: "",
+        host: "",
+        troubles: log.troubles,
+      }),
+    },
+    run: { signal: new AbortController().signal, once: false },
   } as unknown as UploadOptions;
   const sendings = names.map(async (name) => {
     writeFileSync(join(folder, name), Buffer.alloc(bytes));
