@@ -5,12 +5,10 @@
  */
 import { version } from "../package.json" with { type: "json" };
 import { type Arguments, parseArguments, UsageError } from "./commands/arguments.ts";
+import { exitCode } from "./commands/exit-code.ts";
 import { commandHelp, programHelp } from "./commands/help.ts";
 import { isCommandNotYet, isOptionNotYet } from "./commands/not-yet.ts";
 import { printable, printableLines } from "./lib/printable.ts";
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 
 let showStacks = process.env.STREAMSEND_LOG_LEVEL === "debug";
 
@@ -21,10 +19,11 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     return await dispatch(parseArguments(args));
   } catch (error) {
-    if (error instanceof UsageError) return complain(usage(error), EXIT_USAGE);
+    if (error instanceof UsageError) return complain(usage(error), exitCode.misconfigured);
     const { ConfigError } = await import("./config/problems.ts");
-    if (error instanceof ConfigError) return complain(error.problems.map(printable).join("\n"), EXIT_USAGE);
-    return complain(describe(error), EXIT_FAILED);
+    if (error instanceof ConfigError)
+      return complain(error.problems.map(printable).join("\n"), exitCode.misconfigured);
+    return complain(describe(error), exitCode.failed);
   }
 }
 
@@ -32,10 +31,10 @@ async function dispatch(parsed: Arguments): Promise<number> {
   const { command = "run", flags } = parsed;
   if (flags.has("version")) return print(`streamsend-agent ${version}\n`);
   if (flags.has("help")) return print(parsed.command === undefined ? programHelp() : commandHelp(command));
-  if (isCommandNotYet(command)) return complain(notInThisVersion(command), EXIT_USAGE);
+  if (isCommandNotYet(command)) return complain(notInThisVersion(command), exitCode.misconfigured);
   for (const option of [...flags, ...parsed.values.keys()]) {
     if (isOptionNotYet(command, option))
-      return complain(notInThisVersion(`${command} --${option}`), EXIT_USAGE);
+      return complain(notInThisVersion(`${command} --${option}`), exitCode.misconfigured);
   }
   if (command === "schema") {
     const { formatSchema } = await import("./commands/schema.ts");
@@ -113,7 +112,7 @@ function describe(error: unknown): string {
 
 /** A mistake of ours ends the process with one line; a reader of our output that has gone is no mistake. */
 function survive(): void {
-  const crash = (error: unknown) => process.exit(complain(describe(error), EXIT_FAILED));
+  const crash = (error: unknown) => process.exit(complain(describe(error), exitCode.failed));
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
   for (const stream of [process.stdout, process.stderr]) {

@@ -1,0 +1,35 @@
+/** How an agent that runs is stopped. */
+import type { Config } from "../config/config.ts";
+import { pause } from "../lib/retry.ts";
+import type { Log } from "../observe/log.ts";
+import type { Observer } from "../observe/observer.ts";
+import { exitCode } from "./exit-code.ts";
+
+/** The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second, or SIGQUIT, ends at once. */
+export function listenForStop(
+  config: Config,
+  log: Log,
+  observer: Observer,
+): { signal: AbortSignal; end(): void } {
+  const stop = new AbortController();
+  const end = new AbortController();
+  const exitNow = (code: number) => {
+    log.flush();
+    process.exit(code);
+  };
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) return exitNow(exitCode.failed);
+    log.info(`${name}: finishing what is under way`);
+    observer.phase = "stopping";
+    stop.abort();
+    void pause(config.shutdownTimeoutMs, end.signal).then(() => {
+      if (end.signal.aborted) return;
+      log.warn("shutdown_timeout is over: what was not finished goes on at the next start");
+      exitNow(exitCode.done);
+    });
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  process.on("SIGQUIT", () => exitNow(exitCode.failed));
+  return { signal: stop.signal, end: () => end.abort() };
+}
