@@ -9,6 +9,7 @@ import type { Watch, WatchedFile } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
 import { DeletedFiles } from "./deleted-files.ts";
 import { FolderEvents } from "./folder-events.ts";
+import { PendingLooks } from "./pending-looks.ts";
 import { type Circumstances, Readiness, type ReadinessOptions } from "./readiness.ts";
 import { type Found, lookAt, type ScanListener, type Sighting, scan } from "./scan.ts";
 import { UnreadablePaths } from "./unreadable-paths.ts";
@@ -28,9 +29,6 @@ export type Discovered =
   | { kind: "refused"; file: WatchedFile; reason: string }
   | { kind: "looked" };
 
-/** More events than this at once, and a full look is cheaper than each of them. */
-const maxEvents = 10_000;
-const maxFolders = 1000;
 /** After events were lost. */
 const soonMs = 500;
 /** What was seen longer ago than this is looked at once more before it is handed out. */
@@ -48,10 +46,7 @@ export class WatchScanner {
   readonly #events: FolderEvents;
   /** How many of its files a job has. */
   #activeCount = 0;
-  /** Files that something happened to, and whether their content may be another one. */
-  #happened = new Map<string, { file: WatchedFile; touched: boolean }>();
-  /** Folders that have come, as text. */
-  #folders = new Set<string>();
+  readonly #pending = new PendingLooks();
   #wake: (() => void) | undefined;
   #rescanAtMs = 0;
   /** Until a look has been complete: what it sees was there before anybody looked. */
@@ -86,7 +81,7 @@ export class WatchScanner {
         yield* this.#lookAtFolders();
         yield* this.#lookAtHappened();
         yield* this.#lookAtSettled();
-        if (once && this.knownCount + this.#folders.size === 0 && this.#options.isDone()) return;
+        if (once && this.knownCount + this.#pending.folderCount === 0 && this.#options.isDone()) return;
         await this.#waitForNext();
       }
     } finally {
@@ -98,7 +93,7 @@ export class WatchScanner {
   /** Files that settle, wait to be looked at, or are being sent. */
   get knownCount(): number {
     const { settling, later } = this.#readiness;
-    return settling.size + later.count + this.#happened.size + this.#activeCount;
+    return settling.size + later.count + this.#pending.fileCount + this.#activeCount;
   }
 
   /** Why the last full look could not read the watch. */
@@ -162,16 +157,12 @@ export class WatchScanner {
   }
 
   #add(file: WatchedFile, touched: boolean): void {
-    const known = this.#happened.get(file.path);
-    if (known) known.touched ||= touched;
-    else if (this.#happened.size >= maxEvents) this.#rescanSoon();
-    else this.#happened.set(file.path, { file, touched });
+    if (!this.#pending.addFile(file, touched)) this.#rescanSoon();
     this.wake();
   }
 
   #addFolder(relative: string): void {
-    if (this.#folders.size >= maxFolders) this.#rescanSoon();
-    else this.#folders.add(relative);
+    if (!this.#pending.addFolder(relative)) this.#rescanSoon();
     this.wake();
   }
 
@@ -181,7 +172,7 @@ export class WatchScanner {
     const { signal, once } = this.#options.run;
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;
-    this.#folders.clear();
+    this.#pending.takeFolders();
     const refused = once ? 0 : this.#events.open();
     this.#limit.beginLook(refused);
     this.#events.beginLook();
@@ -202,13 +193,13 @@ export class WatchScanner {
       const { settling } = this.#readiness;
       const wasSettling = settling.has(path);
       // Else it came, or something happened to it, since its folder is watched.
-      const wasThere = this.#firstLook && !this.#happened.has(path) && !wasSettling;
+      const wasThere = this.#firstLook && !this.#pending.hasFile(path) && !wasSettling;
       const discovered = await this.#judge(found, { wasThere, touched: false });
       // No event has told of it.
       const isNew = !wasSettling && (discovered?.kind === "ready" || settling.has(path));
       if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
       if (discovered) yield discovered;
-      if (this.#happened.size > 0) yield* this.#lookAtHappened();
+      if (this.#pending.fileCount > 0) yield* this.#lookAtHappened();
     }
     if (signal.aborted) return;
     await this.#endLook(complete);
@@ -245,9 +236,7 @@ export class WatchScanner {
 
   /** Folders that have come, with all that is in them. What can't be read in them the next full look says. */
   async *#lookAtFolders(): AsyncGenerator<Discovered> {
-    const folders = this.#folders;
-    this.#folders = new Set();
-    for (const from of folders) {
+    for (const from of this.#pending.takeFolders()) {
       const { inotify } = this.#events;
       const listener: ScanListener = {
         ...this.#listener(() => undefined),
@@ -264,8 +253,7 @@ export class WatchScanner {
   }
 
   async *#lookAtHappened(): AsyncGenerator<Discovered> {
-    const happened = [...this.#happened.values()];
-    this.#happened = new Map();
+    const happened = this.#pending.takeFiles();
     for (let at = 0; at < happened.length; at += filesAtATime) {
       const some = happened.slice(at, at + filesAtATime);
       yield* this.#lookAtFiles(
@@ -324,7 +312,7 @@ export class WatchScanner {
   /** Until an event comes, something may have settled, or the next full look is due. */
   async #waitForNext(): Promise<void> {
     const waitMs = Math.min(this.#rescanAtMs, this.#readiness.settling.nextMs) - performance.now();
-    if (this.#happened.size + this.#folders.size > 0 || waitMs <= 0) return;
+    if (this.#pending.fileCount + this.#pending.folderCount > 0 || waitMs <= 0) return;
     const woken = new AbortController();
     const stop = () => woken.abort();
     this.#wake = stop;
