@@ -13,7 +13,7 @@ import type { Observer } from "../../observe/observer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { chunkKey, type Decoded } from "../../wire/chunk.ts";
 import type { Part } from "../recover/log-replay.ts";
-import type { ParkedRange } from "../store/store.ts";
+import type { ParkedRange } from "../store/notes.ts";
 import { nameOf } from "../version-label.ts";
 
 type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;

@@ -2,7 +2,8 @@
 import type { Disk, Found } from "../../lib/disk.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { pathToBytes, versionedPath } from "../../wire/path.ts";
-import type { Publication, Store } from "../store/store.ts";
+import type { Publication } from "../store/notes.ts";
+import type { Store } from "../store/store.ts";
 import { type OutputPaths, UnstorableError } from "./output-path.ts";
 
 interface KeepOptions {

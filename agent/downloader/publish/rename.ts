@@ -2,7 +2,8 @@
 import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
 import { pathToBytes } from "../../wire/path.ts";
-import type { Publication, Store } from "../store/store.ts";
+import type { Publication } from "../store/notes.ts";
+import type { Store } from "../store/store.ts";
 import { keepPrevious } from "./keep-previous.ts";
 import { invalidName, type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
 

@@ -40,7 +40,7 @@ export class OutputLock {
   }
 
   /** Throws an `AgentError` that says who has it; permanent, as whoever is asked to do something once should not wait. */
-  async take(): Promise<void> {
+  async acquire(): Promise<void> {
     const lock = await this.#disk.lock(this.#file, this.#holders, this.#self);
     if (lock.takenBy === undefined) {
       this.#lock = lock;
@@ -60,7 +60,7 @@ export class OutputLock {
     throw new AgentError(`output ${this.#output} has lost its .streamsend, or has another one`, "retryable");
   }
 
-  /** Also when it was not taken. */
+  /** Also when it was not acquired. */
   async release(): Promise<void> {
     const lock = this.#lock;
     this.#lock = undefined;

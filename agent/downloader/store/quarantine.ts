@@ -15,7 +15,7 @@ export class Quarantine {
   }
 
   /** Moves a file there. Returns where it is kept, if it is. Throws what the file system throws. */
-  async take(file: string, name: string): Promise<string | undefined> {
+  async add(file: string, name: string): Promise<string | undefined> {
     const place = join(this.folder, name);
     await this.#disk.rename(file, place);
     await this.#bound();

@@ -9,7 +9,7 @@ export class ReadBuffers {
 
   /** Calls `use` with a buffer that is its own until it ends; waits for one, first come, first served. */
   async with<T>(use: (buffer: Buffer) => Promise<T>): Promise<T> {
-    const buffer = await this.#take();
+    const buffer = await this.#acquire();
     try {
       return await use(buffer);
     } finally {
@@ -19,7 +19,7 @@ export class ReadBuffers {
     }
   }
 
-  async #take(): Promise<Buffer> {
+  async #acquire(): Promise<Buffer> {
     const free = this.#free.pop();
     if (free) return free;
     if (this.#made >= maxBuffers) return new Promise((resolve) => this.#waiting.push(resolve));

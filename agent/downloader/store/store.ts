@@ -1,7 +1,7 @@
 /**
- * OUTPUT/.streamsend: what is unfinished. A cache that may be deleted: partials, each with a note on what of it is
- * on disk for good; the list of what is being published; what was parked; and a name, so that a group's position
- * tells which store it was committed from.
+ * OUTPUT/.streamsend: what is unfinished. It is a cache, and may be deleted: what is missing is fetched again. In it are the
+ * partials, each with a note that says which of its bytes are on disk for good; the list of what is being published; where
+ * parked records are; and the store's name, so that a group's position tells which store it was committed from.
  *
  *     .streamsend/store                    this store's name, locked by the downloader that has it
  *     .streamsend/holder/AGENT,HOST,...    a folder whose name says which downloader that is
@@ -11,27 +11,18 @@
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
  *     .streamsend/parked.json              where records of a newer format are, to be read again
  *     .streamsend/quarantine/              failed verification, the newest few
+ *
+ * A note is durable when its write returns, and never claims more than is on disk: whoever writes it has synced the bytes
+ * before. Nothing here decides what is published or when (`publish/`), and nothing outside `.streamsend` is written. Where the
+ * file system knows no locks, a second downloader is not kept out.
  */
-
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { deviceNowMs } from "../../lib/clock.ts";
-import { type Disk, replaceFile } from "../../lib/disk.ts";
+import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
-import {
-  count,
-  fields,
-  list,
-  oneOf,
-  pair,
-  type Shape,
-  type Shaped,
-  ShapeError,
-  text,
-  textLike,
-} from "../../lib/json-shape.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { Notes, type ParkedRange, type Publication } from "./notes.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { OutputFolder } from "./output-folder.ts";
 import { type Holder, OutputLock } from "./output-lock.ts";
@@ -39,53 +30,13 @@ import { Partial, type PartialNote } from "./partial.ts";
 import { PublicationNumber } from "./publication-number.ts";
 import { Quarantine } from "./quarantine.ts";
 
-const versionId = { uploader: text, path: text, version: count };
-const note: Shape<PartialNote> = fields(
-  {
-    ...versionId,
-    size: count,
-    mtime: textLike(/^-?\d+$/),
-    algorithm: oneOf("md5", "sha256"),
-    coverage: list(pair(count)),
-  },
-  {
-    from: fields({ topic: text, offsets: list(fields({ partition: count, offset: count })) }),
-    checksum: text,
-  },
-);
-const publication = fields(
-  {
-    ...versionId,
-    size: count,
-    checksum: text,
-    /** The name under partial/, and the place relative to the output, as text. */
-    partial: textLike(/^[0-9a-f-]+$/),
-    target: text,
-  },
-  {
-    /** The version that has the place now and is to be kept under another name; 0: nobody knows which that is. */
-    keeps: count,
-    /** Of the source, for its receipt; nanoseconds since 1970. */
-    mtime: textLike(/^-?\d+$/),
-    /** Of the partial: what has its name, and this, is the version itself. */
-    inode: count,
-    /** It has its name, and only its receipt is owed. */
-    named: oneOf(1),
-  },
-);
-const parkedRange = fields({ topic: text, partition: count, from: count, to: count, what: text });
-
-/** A verified version on its way to its name. */
-export type Publication = Shaped<typeof publication>;
-/** Where in a partition there are records that only a newer agent understands: offsets `[from, to)`. */
-export type ParkedRange = Shaped<typeof parkedRange>;
-
 export class Store {
   readonly output: string;
   readonly folder: string;
   readonly #disk: Disk;
   readonly #files: OpenFiles;
   readonly #partials: string;
+  readonly #notes: Notes;
   readonly #quarantine: Quarantine;
   readonly #outputFolder: OutputFolder;
   readonly #lock: OutputLock;
@@ -100,6 +51,7 @@ export class Store {
     this.#disk = files.disk;
     this.#files = files;
     this.#partials = join(this.folder, "partial");
+    this.#notes = new Notes(this.folder, this.#disk);
     this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
     this.#number = new PublicationNumber(this.folder, this.#disk);
     this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);
@@ -146,8 +98,8 @@ export class Store {
       for (const folder of [this.folder, this.#partials, this.#quarantine.folder])
         await this.#makeFolder(folder);
       await this.#outputFolder.requireWritable();
-      this.#name = await this.#readName();
-      await this.#lock.take();
+      this.#name = await this.#notes.storeName();
+      await this.#lock.acquire();
       await this.#number.read();
       // Half-written when a crash came.
       for (const name of await this.#disk.list(this.folder))
@@ -195,7 +147,7 @@ export class Store {
     for (const name of names) {
       if (name.endsWith(".json")) continue;
       const file = join(this.#partials, name);
-      const note = names.has(`${name}.json`) ? await this.#readNote(name) : undefined;
+      const note = names.has(`${name}.json`) ? await this.#notes.partial(name) : undefined;
       const size = (await this.#disk.look(file))?.size ?? 0;
       const claimed = note?.coverage.at(-1)?.[1] ?? 0;
       // A note that claims more than is there is none: a file system was repaired, or restored.
@@ -250,13 +202,13 @@ export class Store {
     return join(this.#partials, publication.partial);
   }
 
-  async publishing(): Promise<Publication[]> {
-    return (await this.#read("publishing.json", list(publication))) ?? [];
+  publishing(): Promise<Publication[]> {
+    return this.#notes.publishing();
   }
 
   /** What is published from now on has a number of its own: see `number`. */
-  async writePublishing(publications: readonly Publication[]): Promise<void> {
-    await this.#replace("publishing.json", publications, async () => {
+  writePublishing(publications: readonly Publication[]): Promise<void> {
+    return this.#notes.writePublishing(publications, async () => {
       // Not sooner: a snapshot with the number has the list, too. The sync of the folder is for both.
       if (publications.length > 0) await this.#number.raise(this.number + 1);
     });
@@ -268,55 +220,20 @@ export class Store {
     await this.#disk.sync([this.folder]);
   }
 
-  async parked(): Promise<ParkedRange[]> {
-    return (await this.#read("parked.json", list(parkedRange))) ?? [];
+  parked(): Promise<ParkedRange[]> {
+    return this.#notes.parked();
   }
 
   writeParked(ranges: readonly ParkedRange[]): Promise<void> {
-    return this.#replace("parked.json", ranges);
+    return this.#notes.writeParked(ranges);
   }
 
   /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */
   async quarantine(partial: Partial): Promise<string | undefined> {
     await this.#files.close(partial.file);
-    const place = await this.#quarantine.take(partial.file, partialName(partial.id));
+    const place = await this.#quarantine.add(partial.file, partialName(partial.id));
     await this.removeNote(partial.id);
     return place;
-  }
-
-  async #readName(): Promise<string> {
-    const file = join(this.folder, "store");
-    const known = (await this.#disk.readText(file))?.trim();
-    if (known) return known;
-    const name = randomUUID();
-    await replaceFile(this.#disk, file, name, this.folder);
-    return name;
-  }
-
-  #readNote(name: string): Promise<PartialNote | undefined> {
-    return this.#read(join("partial", `${name}.json`), note);
-  }
-
-  async #read<T>(name: string, shape: Shape<T>): Promise<T | undefined> {
-    const content = await this.#disk.readText(join(this.folder, name));
-    if (content === undefined) return undefined;
-    try {
-      return shape(JSON.parse(content));
-    } catch (error) {
-      // Not ours: what it stood for is fetched again.
-      if (error instanceof SyntaxError || error instanceof ShapeError) return undefined;
-      throw error;
-    }
-  }
-
-  /** @param beside something else in the folder that is to be made durable with it */
-  async #replace(name: string, content: readonly unknown[], beside?: () => Promise<void>): Promise<void> {
-    const file = join(this.folder, name);
-    if (content.length > 0)
-      return replaceFile(this.#disk, file, JSON.stringify(content), this.folder, beside);
-    await this.#disk.remove(file);
-    // What was done must not come back in a power cut: the same version may be under way again, and not be whole yet.
-    await this.#disk.sync([this.folder]);
   }
 
   async #makeFolder(folder: string): Promise<void> {
