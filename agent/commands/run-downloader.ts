@@ -27,17 +27,12 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
   ]);
   observer.phase = "opening the output";
   try {
+    const disk = watchDisk(new LocalDisk(effects, syncFileSystem), observer.stalls, role.output);
     const result = await runDownloader({
-      common: config,
-      config: role,
-      topic,
-      ledger,
-      disk: watchDisk(new LocalDisk(effects, syncFileSystem), observer.stalls, role.output),
-      effects,
-      log,
-      observer,
-      signal: attempt.signal,
-      once,
+      ...{ common: config, config: role, topic, ledger },
+      system: { disk, effects },
+      reporting: { log, observer, logChunks: config.log.chunks },
+      run: { signal: attempt.signal, once },
     });
     return result.lostCount > 0 && once ? exitCode.failed : exitCode.done;
   } finally {

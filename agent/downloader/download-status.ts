@@ -27,16 +27,17 @@ export class DownloadStatus implements StatusSource {
     const { assembly, ledger, rejected } = parts;
     metrics.observe({
       inFlightBytes: () => assembly.placingBytes,
-      incompleteFiles: () => assembly.unfinishedCount,
+      incompleteFiles: () => assembly.partials.unfinishedCount,
       waitingFiles: () => ledger.unsettledCount,
       consumerLagChunks: () => this.#lag,
-      parkedFiles: () => assembly.parkedCount + rejected.newerCount,
+      parkedFiles: () => assembly.partials.parkedCount + rejected.newerCount,
     });
   }
 
   report(): RoleReport {
     const { assembly, rejected, repair, ledger } = this.#parts;
-    const noRoom = listed(assembly.parked, assembly.parkedCount, (id) => ({
+    const { partials } = assembly;
+    const noRoom = listed(partials.parked, partials.parkedCount, (id) => ({
       path: nameOf(id),
       reason: `no room for ${id.bytes} bytes`,
     }));
@@ -47,7 +48,7 @@ export class DownloadStatus implements StatusSource {
     const needed = [...repair.needed()];
     return {
       waiting: ledger.unsettledCount,
-      moving: listed(assembly.unfinished, assembly.unfinishedCount, ({ id, size, bytesMissing }) => ({
+      moving: listed(partials.unfinished, partials.unfinishedCount, ({ id, size, bytesMissing }) => ({
         path: nameOf(id),
         version: id.version,
         bytes: size - bytesMissing,
@@ -57,7 +58,7 @@ export class DownloadStatus implements StatusSource {
       needed: listed(needed, needed.length, (sent) => ({
         path: nameOf(sent),
         version: sent.version,
-        bytes: assembly.missingOf(sent).reduce((sum, [from, to]) => sum + to - from, 0),
+        bytes: partials.missingOf(sent).reduce((sum, [from, to]) => sum + to - from, 0),
       })),
       lag: this.#lag,
     };
@@ -66,7 +67,7 @@ export class DownloadStatus implements StatusSource {
   /** A pause of everything is a trouble of `retry`, which says why. */
   notReady(): readonly string[] {
     const { assembly, groupWait } = this.#parts;
-    const { parkedCount, parked } = assembly;
+    const { parkedCount, parked } = assembly.partials;
     const { reasons } = groupWait;
     if (parkedCount === 0) return reasons;
     let bytes = 0;

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { CommonConfig, DownloaderConfig } from "../config/config.ts";
 import { GroupConsumer } from "../kafka/group-consumer.ts";
-import { LogReader } from "../kafka/log-reader.ts";
+import { LogReader, type Position } from "../kafka/log-reader.ts";
 import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
 import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
@@ -17,10 +17,10 @@ import type { Effects } from "../lib/effects.ts";
 import { codeOf } from "../lib/errors.ts";
 import { giveBack } from "../lib/memory-watch.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
-import type { Observer } from "../observe/observer.ts";
 import { UnreadPartitions } from "./group/unread-partitions.ts";
-import { type DownloadResult, Session, type SessionOptions } from "./session.ts";
+import type { ProcessMemory, Reporting, SessionRun } from "./parts.ts";
+import { OutputPaths } from "./publish/output-path.ts";
+import { type DownloadResult, Session } from "./session.ts";
 import { OpenFiles } from "./store/open-files.ts";
 import type { Holder } from "./store/output-lock.ts";
 import { OutputMount } from "./store/output-mount.ts";
@@ -31,57 +31,57 @@ export interface DownloaderOptions {
   config: DownloaderConfig;
   topic: CurrentTopic;
   ledger: GroupLedger;
-  disk: Disk;
-  effects: Effects;
-  log: Log;
-  observer: Observer;
-  /** Fires when the agent is to stop; what is under way is then made durable. */
-  signal: AbortSignal;
-  /** Read to the ends of the partitions as they are at the start, then end. */
-  once: boolean;
+  system: { disk: Disk; effects: Effects };
+  reporting: Reporting;
+  run: Pick<SessionRun, "signal" | "once">;
 }
 
-/** What the sessions of one process share. */
-type ProcessOptions = DownloaderOptions & Pick<SessionOptions, "parkedLooked" | "unread">;
+const now = () => performance.now();
 
 /** Runs until the signal fires, or with `once` until the ends are reached. Throws a permanent `AgentError` only. */
 export async function runDownloader(options: DownloaderOptions): Promise<DownloadResult> {
-  const { signal, log, disk, config } = options;
-  const giveUp = (error: unknown) => options.once && isPermanent(error);
-  const mount = new OutputMount(disk, config);
+  const { config, system, run } = options;
+  const { log } = options.reporting;
+  const { signal, once } = run;
+  const giveUp = (error: unknown) => once && isPermanent(error);
+  const mount = new OutputMount(system.disk, config);
   // That a mount is required and is none is told at once; one that is stale, or whose driver is gone, may come back.
   await retry({ what: "opening the output", signal, log, giveUp: isPermanent }, () => mount.check());
-  const parkedLooked = new Set<number>();
-  const unread = new UnreadPartitions(config.group, log, () => performance.now());
+  const unread = new UnreadPartitions(config.group, log, now);
+  const memory: ProcessMemory = { rereadParked: new Set(), unread };
   let isFirst = true;
-  return retry({ what: "downloading", signal, log, giveUp }, (works) => {
+  return retry({ what: "downloading", signal, log, giveUp }, async (reportSuccess) => {
     const first = isFirst;
     isFirst = false;
-    return runSession({ ...options, parkedLooked, unread }, mount, first, works);
+    await mount.check();
+    if (!first) await prepareAgain(options);
+    return runSession(options, memory, first, reportSuccess);
   });
 }
 
+async function prepareAgain({ topic }: DownloaderOptions): Promise<void> {
+  // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
+  giveBack();
+  await topic.refresh();
+}
+
 async function runSession(
-  options: ProcessOptions,
-  mount: OutputMount,
+  options: DownloaderOptions,
+  memory: ProcessMemory,
   first: boolean,
-  works: () => void,
+  reportSuccess: () => void,
 ): Promise<DownloadResult> {
-  const { common, config, disk, topic, log } = options;
-  await mount.check();
-  if (!first) {
-    // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
-    giveBack();
-    await topic.refresh();
-  }
-  const files = new OpenFiles(disk);
+  const { common, config, system, reporting } = options;
+  const files = new OpenFiles(system.disk);
   const store = new Store(config.output, files, holderOf(common.name, config.group));
   try {
     await store.open();
     if (first && !store.isLocked)
-      log.warn(`output ${config.output} is on a file system without locks: let no other downloader have it`);
+      reporting.log.warn(
+        `output ${config.output} is on a file system without locks: let no other downloader have it`,
+      );
     await store.require(config.minFreeBytes);
-    return await runOn(store, options, works);
+    return await runOn(store, options, memory, reportSuccess);
   } catch (error) {
     // What the file system says of some file under way is about the output: what is about one file has ended that one.
     throw codeOf(error) === undefined ? error : await store.explain(error);
@@ -91,28 +91,32 @@ async function runSession(
   }
 }
 
-async function runOn(store: Store, options: ProcessOptions, works: () => void): Promise<DownloadResult> {
-  const { common, config, topic, effects, log } = options;
-  const client = { kafka: common.kafka, agentName: common.name, effects, log };
+async function runOn(
+  store: Store,
+  options: DownloaderOptions,
+  memory: ProcessMemory,
+  reportSuccess: () => void,
+): Promise<DownloadResult> {
+  const { common, config, topic, ledger, system, reporting, run } = options;
+  const { disk, effects } = system;
+  const client = { kafka: common.kafka, agentName: common.name, effects, log: reporting.log };
   const { id, name, maxMessageBytes } = topic.value;
   const group = await GroupConsumer.open({ ...client, maxMessageBytes }, config.group, store.name);
-  const session = new Session({
-    ...options,
-    topic: {
-      id,
-      get partitions() {
-        return topic.value.partitions;
-      },
+  const chunkTopic = {
+    id,
+    get partitions() {
+      return topic.value.partitions;
     },
-    isTopicCurrent: () => topic.value.id === id,
     retentionMs: common.kafka.retentionMs,
-    logChunks: common.log.chunks,
-    store,
-    group,
-    openReader: (from) =>
+    isCurrent: () => topic.value.id === id,
+    openReader: (from: readonly Position[]) =>
       LogReader.open({ ...client, maxMessageBytes: topic.value.maxMessageBytes }, name, from),
-    now: () => performance.now(),
-    works,
+  };
+  const session = new Session({
+    ...{ config, reporting, memory },
+    kafka: { topic: chunkTopic, group, ledger },
+    output: { store, disk, paths: new OutputPaths(disk, config.output, config.dirMode) },
+    run: { ...run, now, reportSuccess },
   });
   try {
     return await session.run();

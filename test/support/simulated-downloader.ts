@@ -1,9 +1,12 @@
 /** A machine with a disk and a downloader: the sessions that the executable runs, one after the other, until it is killed. */
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { UnreadPartitions } from "../../agent/downloader/group/unread-partitions.ts";
+import type { ProcessMemory, Reporting, SessionRun } from "../../agent/downloader/parts.ts";
+import { OutputPaths } from "../../agent/downloader/publish/output-path.ts";
 import { Session } from "../../agent/downloader/session.ts";
 import { OpenFiles } from "../../agent/downloader/store/open-files.ts";
 import { Store } from "../../agent/downloader/store/store.ts";
+import type { Position } from "../../agent/kafka/log-reader.ts";
 import { GroupLedger } from "../../agent/ledger/group/group-ledger.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
@@ -34,14 +37,10 @@ export interface DownloaderWorld {
 
 /** What a session gets from its process. */
 interface Given {
-  signal: AbortSignal;
-  log: Log;
-  observer: Observer;
   ledger: GroupLedger;
-  now(): number;
-  parkedLooked: Set<number>;
-  unread: UnreadPartitions;
-  works(): void;
+  reporting: Reporting;
+  run: SessionRun;
+  memory: ProcessMemory;
 }
 
 const retentionMs = 7 * 24 * 3600_000;
@@ -151,14 +150,19 @@ export class SimulatedDownloader implements Machine {
     const ledger = await GroupLedger.open("group", entries.for(process), now);
     void ledger.follow(signal, log);
     let delayMs = firstDelayMs;
-    const works = () => {
+    const reportSuccess = () => {
       delayMs = firstDelayMs;
     };
-    const parkedLooked = new Set<number>();
     const unread = new UnreadPartitions("group", log, now);
+    const given = {
+      ledger,
+      reporting: { log, observer, logChunks: false },
+      run: { signal, once: false, now, reportSuccess },
+      memory: { rereadParked: new Set<number>(), unread },
+    };
     while (!signal.aborted) {
       try {
-        await this.#session(process, { signal, log, observer, ledger, now, parkedLooked, unread, works });
+        await this.#session(process, given);
       } catch (error) {
         trace(`${this.name}: session ended: ${messageOf(error)}`);
         if (!isExpected(error)) throw error;
@@ -185,39 +189,36 @@ export class SimulatedDownloader implements Machine {
     }
   }
 
-  async #sessionOn(store: Store, disk: Disk, process: Process, given: Given): Promise<void> {
+  async #sessionOn(store: Store, disk: Disk, process: Process, { ledger, ...given }: Given): Promise<void> {
     const { group: coordinator, turns, random, config, hidesLog } = this.#world;
     const { topic } = coordinator;
     const group = await coordinator.join(process, store.name);
     this.#member = group;
     const { id } = topic;
     let looked = { id, atMs: turns.nowMs };
-    const session = new Session({
-      ...given,
-      config,
-      disk,
-      store,
-      group,
-      topic: {
-        id,
-        get partitions() {
-          return topic.partitions;
-        },
+    const chunkTopic = {
+      id,
+      get partitions() {
+        return topic.partitions;
       },
-      isTopicCurrent: () => {
+      retentionMs,
+      isCurrent: () => {
         if (turns.nowMs - looked.atMs > topicLookMs) looked = { id: topic.id, atMs: turns.nowMs };
         return looked.id === id;
       },
-      retentionMs,
-      openReader: (from) =>
+      openReader: (from: readonly Position[]) =>
         topic.open(
           process,
           turns,
           random,
           hidesLog ? from.map(({ partition }) => ({ partition, offset: topic.high(partition) })) : from,
         ),
-      logChunks: false,
-      once: false,
+    };
+    const session = new Session({
+      ...given,
+      config,
+      kafka: { topic: chunkTopic, group, ledger },
+      output: { store, disk, paths: new OutputPaths(disk, config.output, config.dirMode) },
     });
     try {
       await session.run();

@@ -1,9 +1,14 @@
 /**
- * What of the group is waited for, by looking at it now and then.
+ * What this member waits for from its group. The brokers are asked now and then how the group stands.
  *
- * A member that the group has given nothing: silence would look like a fault. Until the group has answered, because a member that
- * ended without a farewell has its partitions until its session is over, the agent is not ready and says who that is. One
- * that is not needed, since others have all partitions, is ready, and says so once.
+ * A member that the group has given nothing must not look like a fault. A member that ended without leaving keeps its
+ * partitions until its session is over: until then the group does not answer, the agent is not ready, and it says who that
+ * is. Once the group has answered, a member that is not needed, as the others have all partitions, is ready and says so once.
+ * Partitions that no member has are found here, too (`unread-partitions.ts`), and the records that wait there are counted.
+ *
+ * Elsewhere in this room: `assignment.ts` has the partitions of this member and how far each was read, `start-positions.ts`
+ * says where to begin in one, `log-gaps.ts` names what is not in the log any more. The group's answers come late and may be
+ * out of date: nothing here decides what is published. The durable point confirms the membership by a commit.
  */
 import type { Group, GroupView } from "../../kafka/group-consumer.ts";
 import { AgentError } from "../../lib/errors.ts";
@@ -24,27 +29,27 @@ export interface GroupWaitOptions {
 
 /** A group that nobody keeps waiting answers within a few seconds. */
 const patienceMs = 5000;
-/** Also when nothing is the matter: what a member leaves undone the others can only see. */
-const lookMs = 30_000;
+/** Also when nothing is wrong: what a member leaves undone only the others can see. */
+const checkMs = 30_000;
 
 export class GroupWait {
   readonly #options: GroupWaitOptions;
   /** Since when there is nothing to do. */
   #sinceMs: number;
-  #nextLookMs: number;
-  #isLooking = false;
-  /** How often the group has answered, and that count when it was looked at last. */
+  #nextCheckMs: number;
+  #isChecking = false;
+  /** How often the group has answered, and that count at the last check. */
   #answers = 0;
-  #lookedAfter = 0;
+  #checkedAfter = 0;
   #reason: string | undefined;
-  #isToldIdle = false;
+  #isIdleReported = false;
   /** Records that nobody reads. */
   #unreadRecords = 0;
 
   constructor(options: GroupWaitOptions) {
     this.#options = options;
     this.#sinceMs = options.now();
-    this.#nextLookMs = this.#sinceMs + patienceMs;
+    this.#nextCheckMs = this.#sinceMs + patienceMs;
   }
 
   /** What is waited for, if that takes long. */
@@ -63,9 +68,9 @@ export class GroupWait {
     return this.#options.unread.known.length > 0 ? this.#unreadRecords : 0;
   }
 
-  /** Whether the group was looked at since it answered, and leaves nothing to nobody. */
+  /** Whether the group was checked since it answered, and leaves nothing to nobody. */
   get isWhole(): boolean {
-    return this.#lookedAfter === this.#answers && !this.#options.unread.any;
+    return this.#checkedAfter === this.#answers && !this.#options.unread.any;
   }
 
   /** The group has answered. @param partitions how many this member has by now */
@@ -73,8 +78,8 @@ export class GroupWait {
     if (this.#reason !== undefined) this.#options.log.info(`group ${this.#options.name}: it has answered`);
     this.#reason = undefined;
     this.#answers++;
-    this.#nextLookMs = this.#options.now();
-    if (partitions > 0) this.#isToldIdle = false;
+    this.#nextCheckMs = this.#options.now();
+    if (partitions > 0) this.#isIdleReported = false;
     else this.#sinceMs = this.#options.now();
   }
 
@@ -82,38 +87,39 @@ export class GroupWait {
   released(partitions: number): void {
     if (partitions > 0) return;
     this.#sinceMs = this.#options.now();
-    this.#nextLookMs = Math.min(this.#nextLookMs, this.#sinceMs + patienceMs);
+    this.#nextCheckMs = Math.min(this.#nextCheckMs, this.#sinceMs + patienceMs);
   }
 
-  /** Time has passed. */
-  look(): void {
-    if (this.#isLooking || this.#options.now() < this.#nextLookMs) return;
-    this.#isLooking = true;
-    void this.#look().finally(() => {
-      this.#isLooking = false;
+  /** Asks the brokers how the group stands, if it is time to. */
+  checkIfDue(): void {
+    if (this.#isChecking || this.#options.now() < this.#nextCheckMs) return;
+    this.#isChecking = true;
+    void this.#check().finally(() => {
+      this.#isChecking = false;
     });
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { group, unread, topic, positions, now } = this.#options;
-    // A change that comes meanwhile asks for another look.
-    this.#nextLookMs = now() + lookMs;
+    // A change that comes meanwhile asks for another check.
+    this.#nextCheckMs = now() + checkMs;
     const answers = this.#answers;
     const view = await group.look().catch(noAnswer);
-    if (view) unread.take(view, topic.partitions, new Set(positions.keys()));
-    this.#lookedAfter = answers;
-    this.#tell(view);
+    if (view) unread.update(view, topic.partitions, new Set(positions.keys()));
+    this.#checkedAfter = answers;
+    this.#report(view);
     if (unread.known.length > 0) await this.#countUnread(unread.known).catch(noAnswer);
-    const isOpen = this.#answers === 0 || (positions.size === 0 && !this.#isToldIdle) || unread.any || !view;
-    if (isOpen) this.#nextLookMs = Math.min(this.#nextLookMs, now() + patienceMs);
+    const isOpen =
+      this.#answers === 0 || (positions.size === 0 && !this.#isIdleReported) || unread.any || !view;
+    if (isOpen) this.#nextCheckMs = Math.min(this.#nextCheckMs, now() + patienceMs);
   }
 
-  #tell(view: GroupView | undefined): void {
+  #report(view: GroupView | undefined): void {
     const { positions, name, log, now } = this.#options;
-    if (positions.size > 0 || this.#isToldIdle || now() - this.#sinceMs < patienceMs) return;
+    if (positions.size > 0 || this.#isIdleReported || now() - this.#sinceMs < patienceMs) return;
     const others = holders(view);
     if (this.#answers > 0) {
-      this.#isToldIdle = true;
+      this.#isIdleReported = true;
       const why = others.length > 0 ? `${members(others)} all of them` : "there is none left";
       log.info(`group ${name}: no partition is left for this member: ${why}; it takes over when one is`);
       return;

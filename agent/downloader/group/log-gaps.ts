@@ -3,17 +3,15 @@
  * position is resolved (`start-positions.ts`); later it is a record that is not the next one, or that none comes at all.
  */
 import type { Group } from "../../kafka/group-consumer.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
+import type { Reporting } from "../parts.ts";
 import { inLog } from "./start-positions.ts";
 
 export interface LogGapOptions {
   group: Pick<Group, "bounds" | "knownEnd" | "reachedEnd">;
   /** The next offset to read, a partition; set on where nothing is left to be read. */
   positions: Map<number, number>;
-  log: Log;
-  observer: Observer;
+  reporting: Reporting;
   /** The monotonic clock, milliseconds. */
   now(): number;
 }
@@ -31,17 +29,17 @@ export class LogGaps {
 
   constructor(options: LogGapOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.log);
+    this.#warnings = new RareWarnings(options.reporting.log);
     this.#lastBoundsMs = options.now();
   }
 
   /** A record comes, and none of these offsets, `[from, to)`, has. Throws a `KafkaError`. */
   async passed(partition: number, from: number, to: number): Promise<void> {
-    const { observer } = this.#options;
+    const { reporting } = this.#options;
     const low = await this.#lowOf(partition);
-    const goesOn = inLog(this.#options, partition, from, Math.min(low, to), to);
+    const goesOn = inLog(reporting, partition, from, Math.min(low, to), to);
     if (goesOn >= to) return;
-    observer.metrics.gap(to - goesOn);
+    reporting.observer.metrics.gap(to - goesOn);
     this.#warnings.warn(
       "gap",
       `partition ${partition}: offsets ${goesOn} to ${to - 1} are not there to be read: deleted, compacted, or a transaction's`,
@@ -53,13 +51,13 @@ export class LogGaps {
    * behind the end of a stranger's transaction: there would be something to read for ever.
    */
   async skipMissingIfDue(): Promise<void> {
-    const { group, positions, now } = this.#options;
+    const { group, positions, reporting, now } = this.#options;
     if (now() - this.#lastBoundsMs < boundsMs) return;
     this.#lastBoundsMs = now();
     for (const [partition, position] of positions) {
       if ((group.knownEnd(partition) ?? position) <= position) continue;
       const { low, high } = await group.bounds(partition);
-      if (low > position) positions.set(partition, inLog(this.#options, partition, position, low, high));
+      if (low > position) positions.set(partition, inLog(reporting, partition, position, low, high));
       await this.#skipToEnd(partition);
     }
   }

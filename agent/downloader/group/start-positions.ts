@@ -5,8 +5,7 @@
 import type { Group } from "../../kafka/group-consumer.ts";
 import type { Position } from "../../kafka/log-reader.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
+import type { ChunkTopic, Reporting } from "../parts.ts";
 
 /** What is committed with a position: from which store, and of which topic it is. */
 export interface CommitNote {
@@ -19,23 +18,17 @@ export interface Start extends Position {
   end: number;
 }
 
-export interface PositionOptions {
+export interface StartOptions {
   group: Group;
   ledger: GroupLedger;
-  topicId: string;
-  /** How many the topic has. */
-  partitionCount: number;
+  topic: Pick<ChunkTopic, "id" | "partitions">;
   start: "earliest" | "latest";
-  log: Log;
-  observer: Observer;
+  reporting: Reporting;
 }
 
 /** The positions to begin at. Throws a `KafkaError` when the brokers do not answer. */
-export async function resolveStarts(
-  options: PositionOptions,
-  partitions: readonly number[],
-): Promise<Start[]> {
-  const { group, topicId } = options;
+export async function resolveStarts(options: StartOptions, partitions: readonly number[]): Promise<Start[]> {
+  const { group, topic, reporting } = options;
   if (partitions.length === 0) return [];
   const committed = new Map((await group.committed(partitions)).map((item) => [item.partition, item]));
   const bounds = new Map<number, { low: number; high: number }>();
@@ -44,9 +37,9 @@ export async function resolveStarts(
   return partitions.map((partition) => {
     const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
     const before = committed.get(partition);
-    const sameTopic = parseNote(before?.metadata)?.topic === topicId;
+    const sameTopic = parseNote(before?.metadata)?.topic === topic.id;
     const wanted = sameTopic ? before?.offset : firstOffset(options, partition);
-    return { partition, offset: inLog(options, partition, wanted, low, high), end: high };
+    return { partition, offset: inLog(reporting, partition, wanted, low, high), end: high };
   });
 }
 
@@ -67,41 +60,42 @@ export function parseNote(text: string | undefined): CommitNote | undefined {
 }
 
 /**
- * The first member of a new group notes where it begins, in all partitions, whoever gets them: what was sent before is none
- * of the group's business.
+ * The first member of a new group writes down where the group begins, in all partitions, whoever gets them: what was sent
+ * before is ignored.
  */
 async function beginGroup(
-  { group, ledger, topicId, partitionCount, start }: PositionOptions,
+  { group, ledger, topic, start }: StartOptions,
   committed: ReadonlyMap<number, { offset: number | undefined }>,
 ): Promise<void> {
   if (ledger.start !== undefined) return;
   const { startBefore, renewals } = ledger;
-  // A ledger that was made anew: the group began long ago, and in a topic that is as new all is its business.
-  if (startBefore?.topic === topicId) {
+  // The ledger was recreated: the group began long ago, and of a topic that is as new it wants everything.
+  if (startBefore?.topic === topic.id) {
     const began = Object.entries(startBefore.offsets);
     return ledger.writeStart(
-      topicId,
+      topic.id,
       new Map(began.map(([partition, offset]) => [Number(partition), offset])),
     );
   }
   const hasBegun = ledger.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
   if (hasBegun && renewals === 0) return;
+  const { partitions } = topic;
   const offsets = new Map<number, number>();
-  for (let partition = 0; partition < partitionCount; partition++) {
+  for (let partition = 0; partition < partitions; partition++) {
     const { low, high } = await group.bounds(partition);
     offsets.set(partition, start === "latest" && renewals === 0 ? high : low);
   }
-  await ledger.writeStart(topicId, offsets);
+  await ledger.writeStart(topic.id, offsets);
 }
 
-/** `undefined`: the log's beginning; for partitions that came later, and for a topic that was made again. */
-function firstOffset({ ledger, topicId }: PositionOptions, partition: number): number | undefined {
-  return ledger.start?.topic === topicId ? ledger.start.offsets[String(partition)] : undefined;
+/** `undefined`: the log's beginning; for partitions that came later, and for a topic that was recreated. */
+function firstOffset({ ledger, topic }: StartOptions, partition: number): number | undefined {
+  return ledger.start?.topic === topic.id ? ledger.start.offsets[String(partition)] : undefined;
 }
 
 /** Where to go on when `wanted` is next; what has expired before that is named in the log. */
 export function inLog(
-  { log, observer }: Pick<PositionOptions, "log" | "observer">,
+  { log, observer }: Reporting,
   partition: number,
   wanted: number | undefined,
   low: number,

@@ -2,7 +2,7 @@
  * Partitions that no member of the group has. A rebalance moves a partition in two steps: the first takes it from one member, the
  * second, which that one asks for once it has let go, gives it to another (KIP-429). A member that is killed in between and started again
  * gets back what it had after the first step, without a rebalance (KIP-345), and knows of no second one: all are content, and the
- * partition is nobody's for good. Neither the brokers nor the client notice. So members look, and the one that has least to lose by
+ * partition is nobody's for good. Neither the brokers nor the client notice. So the members check, and the one that has least to lose by
  * it leaves the group and joins again, which has everything given out anew.
  */
 import type { GroupView } from "../../kafka/group-consumer.ts";
@@ -24,13 +24,13 @@ export class UnreadPartitions {
   readonly #log: Pick<Log, "info" | "warn">;
   readonly #now: () => number;
   #partitions: readonly number[] = [];
-  /** Since when at least one of them was nobody's at each look, with no rebalance under way. */
+  /** Since when at least one of them was nobody's at each check, with no rebalance under way. */
   #sinceMs: number | undefined;
   /** How many members have less to lose. */
   #rank = 0;
   /** How often this member has joined again for it, and some are still nobody's. */
   #rejoins = 0;
-  #isTold = false;
+  #isReported = false;
 
   /** @param now the monotonic clock, milliseconds */
   constructor(group: string, log: Pick<Log, "info" | "warn">, now: () => number) {
@@ -46,7 +46,7 @@ export class UnreadPartitions {
 
   /** Those that have been nobody's for so long that it is no passing state. */
   get known(): readonly number[] {
-    return this.#isTold ? this.#partitions : [];
+    return this.#isReported ? this.#partitions : [];
   }
 
   /** `partitions 0, 1 and 2 have` */
@@ -62,7 +62,7 @@ export class UnreadPartitions {
    * @param count partitions of the topic
    * @param own those that this member reads, whatever the group holds it to have
    */
-  take(view: GroupView, count: number, own: ReadonlySet<number>): void {
+  update(view: GroupView, count: number, own: ReadonlySet<number>): void {
     // What becomes of them is just being decided.
     if (!view.isSettled) {
       this.#sinceMs = undefined;
@@ -81,11 +81,11 @@ export class UnreadPartitions {
     }
     if (!isSame) this.#sinceMs = undefined;
     this.#sinceMs ??= this.#now();
-    this.#tell();
+    this.#report();
   }
 
   /** Whether this member is to leave the group and join it again; the next time is later each time. */
-  takeTurn(): boolean {
+  claimTurn(): boolean {
     if (this.#sinceMs === undefined) return false;
     const patience = Math.min(patienceMs * 2 ** this.#rejoins, maxPatienceMs);
     const turnMs = this.#sinceMs + patience + Math.min(this.#rank, maxRank) * nextMemberMs;
@@ -95,17 +95,17 @@ export class UnreadPartitions {
     return true;
   }
 
-  #tell(): void {
-    if (this.#isTold || this.#now() - (this.#sinceMs ?? this.#now()) < noticedMs) return;
-    this.#isTold = true;
+  #report(): void {
+    if (this.#isReported || this.#now() - (this.#sinceMs ?? this.#now()) < noticedMs) return;
+    this.#isReported = true;
     this.#log.warn(
       `group ${this.#group}: ${this.named} no reader: a member leaves and joins again soon, so that they are given out anew`,
     );
   }
 
   #over(): void {
-    if (this.#isTold) this.#log.info(`group ${this.#group}: every partition has a reader again`);
-    this.#isTold = false;
+    if (this.#isReported) this.#log.info(`group ${this.#group}: every partition has a reader again`);
+    this.#isReported = false;
     this.#sinceMs = undefined;
     this.#rejoins = 0;
   }

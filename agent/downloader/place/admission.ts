@@ -4,10 +4,9 @@
  */
 import type { DownloaderConfig } from "../../config/config.ts";
 import { maxOutstanding } from "../../ledger/group/outstanding.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { type Chunk, chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { Reporting } from "../parts.ts";
 import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { DiskSpace, type Occupant } from "./disk-space.ts";
@@ -15,8 +14,7 @@ import { DiskSpace, type Occupant } from "./disk-space.ts";
 /** A version that waits for room: how many bytes of it. */
 export type Parked = VersionId & { readonly bytes: number };
 
-/** What is remembered of it beside. */
-interface Remembered {
+interface Waiting {
   parked: Parked;
   /** When it was heard of last, by the monotonic clock, and whether that was from the ledger: it was sent whole. */
   heardAtMs: number;
@@ -26,12 +24,11 @@ interface Remembered {
 export interface AdmissionOptions {
   config: DownloaderConfig;
   store: Store;
-  log: Log;
-  observer: Observer;
+  reporting: Reporting;
   now(): number;
 }
 
-/** So many are remembered, as many as are known to be missing at most, and so many bytes of their names. */
+/** At most so many are kept, as many as are known to be missing at most, and so many bytes of their names. */
 const maxParked = maxOutstanding;
 const maxNameBytes = 4 << 20;
 /** What was sent is looked at every second, for as long as it is this member's. */
@@ -44,7 +41,7 @@ export class Admission {
   readonly #space: DiskSpace;
   readonly #warnings: RareWarnings;
   /** By file. */
-  readonly #parked = new Map<string, Remembered>();
+  readonly #parked = new Map<string, Waiting>();
   #nameBytes = 0;
 
   /** @param occupants what is being put together, and needs its own room */
@@ -57,7 +54,7 @@ export class Admission {
       occupants,
       now,
     });
-    this.#warnings = new RareWarnings(options.log);
+    this.#warnings = new RareWarnings(options.reporting.log);
   }
 
   get parkedCount(): number {
@@ -82,9 +79,9 @@ export class Admission {
   }
 
   /** The version has begun. */
-  take({ uploader, path, size }: Chunk): void {
+  begun({ uploader, path, size }: Chunk): void {
     this.#remove(chunkKey({ uploader, path }));
-    this.#space.take(size);
+    this.#space.reserve(size);
   }
 
   /**
@@ -101,12 +98,12 @@ export class Admission {
   }
 
   /** Nobody waits for the version any more. */
-  forget(id: VersionId): void {
+  remove(id: VersionId): void {
     if (this.isParked(id)) this.#remove(chunkKey(id));
   }
 
-  /** Forgets what nothing was heard of for long: its uploader has given it up, or it is another member's. */
-  forgetSilent(): void {
+  /** Removes what nothing was heard of for long: its uploader has given it up, or it is another member's. */
+  removeSilent(): void {
     const nowMs = this.#options.now();
     for (const [key, { heardAtMs, isSent }] of this.#parked)
       if (nowMs - heardAtMs > (isSent ? sentMs : beingSentMs)) this.#remove(key);
@@ -131,7 +128,7 @@ export class Admission {
   }
 
   #tell(id: VersionId, bytes: number): void {
-    const { observer, log } = this.#options;
+    const { observer, log } = this.#options.reporting;
     observer.metrics.file("parked");
     const why = `there is no room for ${bytes} bytes of it beside downloader.min_free and what others need`;
     const line = `${nameOf(id)}: parked: ${why}; it is fetched once there is`;

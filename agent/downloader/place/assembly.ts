@@ -1,41 +1,35 @@
 /**
- * From records to verified files: the versions that are being put together, and what each record does to them.
- * Placing runs beside reading, bounded in bytes; the durable point takes a snapshot between two placements.
+ * From records to verified files: what each record does to the versions that are being put together.
+ *
+ * A record is decoded, and a chunk is placed in the partial of its version, at its offset, in whatever order chunks come.
+ * Placing runs beside the reading, bounded in bytes; so does verifying a version that is complete. What has come of it is
+ * noted in `changes`, of which the durable point takes a snapshot between two placements. `partials` has the versions at hand,
+ * `failures` those that can't be had, `admission` decides what there is room for, and `rejected-records` has what is no chunk.
+ *
+ * It does not promise that what was placed is on disk for good: that is the durable point's work (`publish/`). Nor that a
+ * version becomes whole: a chunk that is older than the one at hand, or has no room, passes by, and many unfinished versions are
+ * put aside. `recover/` finds them missing, and has them read again. A failure beside the reading is thrown by the next call.
  */
-import type { DownloaderConfig } from "../../config/config.ts";
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
-import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
-import type { Sent } from "../../ledger/group/outstanding.ts";
 import { codeOf } from "../../lib/errors.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
-import { RareWarnings } from "../../observe/rare-warnings.ts";
-import { type Chunk, chunkKey, type Decoded, decodeRecord, type VersionId } from "../../wire/chunk.ts";
-import type { Finished } from "../publish/durable-point.ts";
+import { type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
+import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
-import { type Partial, type Placed, UnreadableError } from "../store/partial.ts";
-import type { Store } from "../store/store.ts";
-import { fieldsOf, nameOf } from "../version-label.ts";
-import { Admission, type Parked } from "./admission.ts";
+import type { Partial, Placed } from "../store/partial.ts";
+import { nameOf } from "../version-label.ts";
 import { Changes } from "./changes.ts";
-import type { Interval } from "./coverage.ts";
+import { Failures } from "./failures.ts";
+import { Partials, type PartialsOptions } from "./partials.ts";
 import type { RejectedRecords } from "./rejected-records.ts";
-import { UnfinishedVersions } from "./unfinished-versions.ts";
 import { Verification } from "./verification.ts";
 
-export interface AssemblyOptions {
-  config: DownloaderConfig;
-  store: Store;
-  ledger: GroupLedger;
+export type AssemblyOptions = PartialsOptions;
+
+/** What the assembly needs of others. */
+export interface AssemblyNeighbours {
   rejected: RejectedRecords;
-  log: Log;
-  observer: Observer;
-  logChunks: boolean;
-  /** Of what may be refused and is owed then. */
+  /** For receipts that may be refused and are owed then. */
   writes: LedgerWrites;
-  /** How long the topic keeps chunks. */
-  retentionMs: number;
-  now(): number;
   /** Publishes what is verified. */
   publish(): Promise<void>;
   /** A version whose beginning, or middle, was read by another member or before a loss: read it again. */
@@ -45,45 +39,40 @@ export interface AssemblyOptions {
 /** What has come and is not on its way to the disk yet. */
 const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
-const maxHopeless = 1000;
 
 export class Assembly {
   readonly #options: AssemblyOptions;
-  /** Of each file the newest version that was begun. */
-  readonly #partials = new UnfinishedVersions<Partial>();
+  readonly #neighbours: AssemblyNeighbours;
+  /** What has happened since the last snapshot. */
+  readonly changes = new Changes();
+  /** The versions at hand. */
+  readonly partials: Partials;
+  /** Versions that failed here for good. */
+  readonly failures: Failures;
+  readonly #verification: Verification;
   readonly #placing = new Set<Promise<void>>();
   #placingBytes = 0;
-  #failure: unknown;
-  readonly #changes = new Changes();
   readonly #verifying = new Set<Promise<void>>();
-  readonly #verification: Verification;
-  readonly #room: Admission;
-  readonly #warnings: RareWarnings;
-  /** By file, versions that failed here for good: their chunks may go on coming. */
-  readonly #hopeless = new Map<string, number>();
-  #failedCount = 0;
-  /** By file, what failed here and has no receipt yet. */
-  readonly #owed = new Map<string, { id: VersionId; reason: string }>();
-  #owedWritten = Promise.resolve();
+  readonly #failure = new FirstFailure();
 
-  constructor(options: AssemblyOptions, restored: readonly Partial[]) {
+  constructor(options: AssemblyOptions, neighbours: AssemblyNeighbours) {
     this.#options = options;
-    this.#verification = new Verification(options.store, options.log);
-    this.#room = new Admission(options, () => this.#partials);
-    this.#warnings = new RareWarnings(options.log);
-    for (const partial of restored) {
-      this.#restore(partial);
-      options.observer.metrics.recovery("restored");
+    this.#neighbours = neighbours;
+    const { config, store, ledger, reporting } = options;
+    this.partials = new Partials(options, this.changes);
+    this.failures = new Failures(ledger, neighbours.writes, reporting);
+    this.#verification = new Verification({
+      ...{ config, store, log: reporting.log, partials: this.partials, changes: this.changes },
+      fail: (partial, reason) => this.#fail(partial, reason),
+    });
+  }
+
+  /** Takes over what an earlier session has left unfinished. */
+  restore(partials: readonly Partial[]): void {
+    for (const partial of partials) {
+      if (this.partials.restore(partial) && partial.complete) this.#verify(partial);
+      this.#options.reporting.observer.metrics.recovery("restored");
     }
-  }
-
-  /** Unfinished versions. */
-  get unfinished(): Iterable<Partial> {
-    return this.#partials;
-  }
-
-  get unfinishedCount(): number {
-    return this.#partials.count;
   }
 
   /** Bytes that came and are not written yet. */
@@ -91,44 +80,51 @@ export class Assembly {
     return this.#placingBytes;
   }
 
-  /** Versions that wait for room. */
-  get parked(): Iterable<Parked> {
-    return this.#room.parked();
+  /** Whether nothing is being placed or verified. */
+  get idle(): boolean {
+    return this.#placing.size + this.#verifying.size === 0;
   }
 
-  get parkedCount(): number {
-    return this.#room.parkedCount;
-  }
-
-  /** What has happened since the last snapshot. */
-  get changes(): Changes {
-    return this.#changes;
-  }
-
-  /** Versions that failed verification for good since the start. */
-  get failedCount(): number {
-    return this.#failedCount;
-  }
-
-  /** Takes a record; resolves when the next one may come. Throws what a placement has thrown. */
-  async take(record: IncomingRecord): Promise<void> {
-    if (record.skipped !== undefined) return this.#options.rejected.skip(record.skipped, record);
+  /** Takes in a record; resolves when the next one may come. Throws what a placement has thrown. */
+  async accept(record: IncomingRecord): Promise<void> {
+    const { rejected } = this.#neighbours;
+    if (record.skipped !== undefined) return rejected.skip(record.skipped, record);
     const decoded = this.#decode(record);
-    if (decoded.kind === "chunk") return void (await this.#takeChunk(decoded, record));
-    if (decoded.kind === "abandoned") return this.#abandon(decoded, decoded.reason);
-    this.#options.rejected.take(decoded, record);
+    if (decoded.kind === "chunk") return void (await this.#acceptChunk(decoded, record));
+    if (decoded.kind === "abandoned") return this.partials.abandon(decoded, decoded.reason);
+    rejected.reject(decoded, record);
   }
 
   /**
-   * Takes a record that is read again for the sake of one version of its file, and is of no interest otherwise. Returns
+   * Takes in a record that is read again for the sake of one version of its file, and is of no interest otherwise. Returns
    * whether it is a chunk of which something was missing.
    */
-  async takeOnly(record: IncomingRecord, version: number): Promise<boolean> {
+  async acceptOnly(record: IncomingRecord, version: number): Promise<boolean> {
     const decoded = this.#decode(record);
-    if (decoded.kind === "chunk" && decoded.version === version) return this.#takeChunk(decoded, record);
+    if (decoded.kind === "chunk" && decoded.version === version) return this.#acceptChunk(decoded, record);
     if (decoded.kind === "newer" && decoded.id?.version === version)
-      this.#options.rejected.take(decoded, record);
+      this.#neighbours.rejected.reject(decoded, record);
     return false;
+  }
+
+  /**
+   * Waits until all that was accepted up to now is placed; not until nothing is, as a recovery beside may never let that be.
+   * Throws what a placement has thrown.
+   */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#placing]);
+    this.throwFailure();
+  }
+
+  /** Throws what a placement or a verification has thrown. */
+  throwFailure(): void {
+    this.#failure.throwIfAny();
+  }
+
+  /** Ends what still runs: the files are another session's from now on. */
+  async end(): Promise<void> {
+    for (const partial of this.partials.unfinished) partial.stop();
+    await Promise.all([...this.#placing, ...this.#verifying]);
   }
 
   /** A version that nothing could follow is none: every later one of the path would count as older. */
@@ -139,131 +135,19 @@ export class Assembly {
     return { kind: "broken", reason: "its version is further ahead of the brokers' time than a day" };
   }
 
-  /** Whether every byte of the version is here: it is being verified, or about to be published. */
-  isWhole(id: VersionId): boolean {
-    const partial = this.#partials.get(chunkKey(id));
-    return partial?.id.version === id.version && partial.complete;
-  }
-
-  /** Whether the partial is still being put together. */
-  has(partial: Partial): boolean {
-    return this.#isCurrent(partial);
-  }
-
-  /** Whether the version only waits for room. */
-  isParked(id: VersionId): boolean {
-    return this.#room.isParked(id);
-  }
-
-  /** Whether the version has failed here, and its receipt is owed. */
-  isOwed(id: VersionId): boolean {
-    return this.#owed.get(chunkKey(id))?.id.version === id.version;
-  }
-
-  /** Writes the receipts of what has failed here, as far as the brokers take them. See `LedgerWrites`. */
-  writeOwed(): Promise<void> {
-    // One after the other: each is written once.
-    this.#owedWritten = this.#owedWritten.then(() => this.#writeOwed());
-    return this.#owedWritten;
-  }
-
-  /** Whether only a newer agent can take the version. */
-  isNewer(sent: Sent): boolean {
-    return this.#options.rejected.isNewer(sent);
-  }
-
-  /** Bytes that a version still needs room for: none if it has begun and was not parked. */
-  needsRoom(sent: Sent): number {
-    const partial = this.#partialOf(sent);
-    if (!partial) return sent.size;
-    return this.#room.isParked(sent) ? partial.bytesMissing : 0;
-  }
-
-  /** When something of the version came last, by the monotonic clock; 0: nothing has. */
-  placedAtMs(id: VersionId): number {
-    return this.#partialOf(id)?.placedAtMs ?? 0;
-  }
-
-  /** See `Admission`. */
-  hasRoomFor(sent: Sent, bytes: number, promisedBytes: number): Promise<boolean> {
-    return this.#room.hasRoomFor(sent, bytes, promisedBytes);
-  }
-
-  /** What is missing of a version, `[from, to)` in bytes; never nothing. */
-  missingOf(sent: Sent): Interval[] {
-    const partial = this.#partialOf(sent);
-    if (!partial) return [[0, sent.size]];
-    const ranges = partial.missing;
-    // All but the mark on the last chunk: its last byte brings that.
-    return ranges.length > 0 ? ranges : [[Math.max(0, sent.size - 1), sent.size]];
-  }
-
-  /** Forgets what another member has delivered meanwhile, and what has stood still until its chunks expired. */
-  dropStale(): void {
-    const { ledger, retentionMs, now } = this.#options;
-    for (const { id, placedAtMs } of this.#partials)
-      if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.#room.parked()) if (ledger.isSettled(id)) this.#room.forget(id);
-    this.#room.forgetSilent();
-  }
-
-  /** The version is tried once more, also if it has failed here. */
-  retry(id: VersionId): void {
-    if (this.#hopeless.get(chunkKey(id)) === id.version) this.#hopeless.delete(chunkKey(id));
-  }
-
-  /** Nobody has the rest of the version any more. */
-  giveUp(id: VersionId): void {
-    const key = chunkKey(id);
-    const partial = this.#partials.get(key);
-    if (partial && partial.id.version <= id.version) {
-      this.#changes.dropped(partial);
-      this.#partials.delete(key);
-    }
-    this.#room.forget(id);
-  }
-
-  /**
-   * Waits until all that was taken up to now is placed; not until nothing is, as a recovery beside may never let that be.
-   * Throws what a placement has thrown.
-   */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#placing]);
-    this.throwFailure();
-  }
-
-  /** Whether nothing is being placed or verified. */
-  get idle(): boolean {
-    return this.#placing.size + this.#verifying.size === 0;
-  }
-
-  /** Ends what still runs: the files are another session's from now on. */
-  async end(): Promise<void> {
-    for (const partial of this.#partials) partial.stop();
-    await Promise.all([...this.#placing, ...this.#verifying]);
-  }
-
-  /** The versions are published, or never will be. */
-  forget(finished: readonly Finished[]): void {
-    for (const { partial } of finished) {
-      const key = chunkKey(partial.id);
-      if (this.#partials.get(key) === partial) this.#partials.delete(key);
-    }
-  }
-
   /** Returns whether something of it was missing, and there is room for it. */
-  async #takeChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
-    const { ledger, observer } = this.#options;
+  async #acceptChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
+    const { ledger, reporting, now } = this.#options;
     // What has failed may come all the same, and is welcome then.
     const isDelivered = ledger.isDelivered(chunk);
-    if (!isDelivered && this.#hopeless.get(chunkKey(chunk)) === chunk.version) return false;
+    if (!isDelivered && this.failures.has(chunk)) return false;
     const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);
-    if (isDelivered || (partial && !partial.wants(chunk))) observer.metrics.chunk("duplicate");
+    if (isDelivered || (partial && !partial.wants(chunk))) reporting.observer.metrics.chunk("duplicate");
     if (!partial?.wants(chunk)) return false;
     const bytes = chunk.value.length;
     this.#placingBytes += bytes;
-    this.#changes.placing(bytes);
-    partial.placedAtMs = this.#options.now();
+    this.changes.placing(bytes);
+    partial.placedAtMs = now();
     const placing = this.#place(partial, chunk, record).finally(() => {
       this.#placingBytes -= bytes;
     });
@@ -274,190 +158,70 @@ export class Assembly {
     return true;
   }
 
-  /** The version's partial, begun if it is new; none for a version that is older than the one at hand, or has no room. */
+  /** The version's partial, begun if it is new; none for a version that is not admitted. */
   async #partialFor(chunk: Chunk, record: IncomingRecord): Promise<Partial | undefined> {
     await this.#publishOlder(chunk);
-    const known = this.#partials.get(chunkKey(chunk));
-    if (known && known.id.version > chunk.version) return undefined;
-    const begun = known?.id.version === chunk.version ? known : undefined;
-    // First: the older one's room may be what the newer one lacks.
-    if (known && !begun) this.giveUp(known.id);
-    if (begun && begun.size !== chunk.size) return undefined;
-    if (!(await this.#room.admits(chunk, begun))) return undefined;
-    return this.#begin(chunk, record);
+    if (!(await this.partials.admits(chunk))) return undefined;
+    // Another reading may have begun it meanwhile.
+    const begun = this.partials.find(chunk);
+    if (begun) return begun;
+    const partial = this.partials.begin(chunk);
+    if (partial && chunk.offset > 0) this.#neighbours.onGap(partial, record);
+    return partial;
   }
 
   /** With `keep-both` an older version that is whole is no less wanted than the one that begins. */
   async #publishOlder(chunk: Chunk): Promise<void> {
     if (this.#options.config.onChange !== "keep-both") return;
-    const older = this.#partials.get(chunkKey(chunk));
+    const older = this.partials.newestOf(chunk);
     if (!older || older.id.version >= chunk.version) return;
     await this.settled();
     if (!older.complete) return;
     await Promise.all([...this.#verifying]);
     this.throwFailure();
-    if (this.#isCurrent(older)) await this.#options.publish();
-  }
-
-  /** There is room for it; another reading may have begun it meanwhile. */
-  #begin(chunk: Chunk, record: IncomingRecord): Partial | undefined {
-    const key = chunkKey(chunk);
-    const known = this.#partials.get(key);
-    if (known && known.id.version >= chunk.version)
-      return known.id.version === chunk.version ? known : undefined;
-    if (known) this.giveUp(known.id);
-    const { uploader, path, version, size, from, algorithm } = chunk;
-    const note = { uploader, path, version, size, mtime: String(chunk.mtime), from, algorithm, coverage: [] };
-    const partial = this.#options.store.partial(note);
-    // The version was given up a moment ago, and its bytes are about to be removed: what comes now is got back later.
-    if (this.#changes.isDropping(partial)) return undefined;
-    this.#partials.set(partial);
-    this.#room.take(chunk);
-    this.#putAside(partial);
-    if (chunk.offset > 0) this.#options.onGap(partial, record);
-    return partial;
-  }
-
-  /** See `UnfinishedVersions`. */
-  #putAside(spared: Partial): void {
-    const aside = this.#partials.putAside(spared);
-    for (const partial of aside) this.#changes.dropped(partial);
-    const [first] = aside;
-    if (!first) return;
-    const why = "too many files are under way at a time";
-    this.#warnings.warn(
-      "aside",
-      `${nameOf(first.id)}: put aside: ${why}; it is read again when it was sent whole`,
-    );
+    if (this.partials.has(older)) await this.#neighbours.publish();
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
     const placed = await partial.place(chunk).catch((error: unknown) => {
       if (codeOf(error) !== "EFBIG") throw error;
     });
-    if (!this.#isCurrent(partial)) return;
+    if (!this.partials.has(partial)) return;
     if (!placed)
       return this.#fail(
         partial,
         "it is larger than the output's file system, or the agent's limit (`ulimit -f`), allows",
       );
-    this.#changes.placed(partial);
-    this.#partials.changed(partial);
-    this.#options.observer.metrics.chunk("placed", chunk.value.length);
+    this.partials.placed(partial);
+    this.#options.reporting.observer.metrics.chunk("placed", chunk.value.length);
     this.#logChunk(chunk, placed);
-    if (placed.final) this.#track(this.#verifying, this.#verify(partial));
-    else if (chunk.checksum !== undefined && !partial.complete) this.#options.onGap(partial, record);
+    if (placed.final) this.#verify(partial);
+    else if (chunk.checksum !== undefined && !partial.complete) this.#neighbours.onGap(partial, record);
   }
 
-  /** Beside everything else: after a restart the whole of a large file is read again for its checksum. */
-  async #verify(partial: Partial): Promise<void> {
-    const { config } = this.#options;
-    let problem: string | undefined;
-    try {
-      const checksum = await partial.computedChecksum();
-      if (!this.#isCurrent(partial)) return;
-      if (checksum === partial.checksum) {
-        await partial.prepare(config.fileMode, config.keepMtime);
-        if (this.#isCurrent(partial)) this.#changes.finished({ partial, checksum });
-        return;
-      }
-      problem = `its ${checksum} is not the uploader's ${partial.checksum}`;
-    } catch (error) {
-      // It was superseded, and its file removed, while it was read.
-      if (!this.#isCurrent(partial)) return;
-      // One file that the disk does not give back is that file's trouble.
-      if (!(error instanceof UnreadableError)) throw error;
-      problem = error.message;
-    }
-    const isLastTry = await this.#verification.refuse(partial, problem);
-    this.#changes.forget(partial);
-    // Only now: a chunk that comes again begins a new partial, of the same name.
-    if (this.#isCurrent(partial)) this.#partials.delete(chunkKey(partial.id));
-    if (isLastTry) await this.#fail(partial, problem);
+  #verify(partial: Partial): void {
+    this.#track(this.#verifying, this.#verification.verify(partial));
   }
 
-  /** The version can't be stored here, whoever sends it again. */
   async #fail({ id }: Partial, reason: string): Promise<void> {
-    const { log, observer } = this.#options;
-    this.giveUp(id);
-    const [oldest] = this.#hopeless.keys();
-    if (this.#hopeless.size >= maxHopeless && oldest !== undefined) this.#hopeless.delete(oldest);
-    this.#hopeless.set(chunkKey(id), id.version);
-    this.#failedCount++;
-    log.error(`${nameOf(id)}: failed: ${reason}`, fieldsOf(id));
-    observer.failed("failed", nameOf(id), reason);
-    this.#owed.set(chunkKey(id), { id, reason });
-    // Of what is forgotten nothing is lost: it is missing, and fails again.
-    const [first] = this.#owed.keys();
-    if (this.#owed.size > maxHopeless && first !== undefined) this.#owed.delete(first);
-    await this.writeOwed();
+    this.partials.giveUp(id);
+    await this.failures.add(id, reason);
   }
 
-  async #writeOwed(): Promise<void> {
-    const { ledger, writes } = this.#options;
-    for (const [key, owed] of this.#owed) {
-      const { id, reason } = owed;
-      const isMoot = ledger.isDelivered(id);
-      if (!isMoot && !(await writes.attempt(() => ledger.writeFailed(id, reason)))) return;
-      if (this.#owed.get(key) === owed) this.#owed.delete(key);
-    }
-  }
-
-  #partialOf(id: VersionId): Partial | undefined {
-    const partial = this.#partials.get(chunkKey(id));
-    return partial?.id.version === id.version ? partial : undefined;
-  }
-
-  #isCurrent(partial: Partial): boolean {
-    return this.#partials.get(chunkKey(partial.id)) === partial;
-  }
-
-  /** Runs something beside the reading; its failure is thrown by the next `take`. */
-  #track(running: Set<Promise<void>>, work: Promise<void>): Promise<void> {
+  /** Runs something beside the reading. */
+  #track(running: Set<Promise<void>>, work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-      })
+      .catch((error: unknown) => this.#failure.report(error))
       .finally(() => running.delete(tracked));
     running.add(tracked);
-    return tracked;
-  }
-
-  /** Throws what a placement or a verification has thrown. */
-  throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #restore(partial: Partial): void {
-    const key = chunkKey(partial.id);
-    const other = this.#partials.get(key);
-    if (this.#options.ledger.isSettled(partial.id) || (other && other.id.version > partial.id.version)) {
-      this.#changes.dropped(partial);
-      return;
-    }
-    if (other) this.#changes.dropped(other);
-    this.#partials.set(partial);
-    this.#putAside(partial);
-    if (partial.complete) this.#track(this.#verifying, this.#verify(partial));
-  }
-
-  #abandon(id: VersionId, reason: string): void {
-    this.#room.forget(id);
-    const partial = this.#partials.get(chunkKey(id));
-    if (partial?.id.version !== id.version) return;
-    this.#options.observer.metrics.file("abandoned");
-    this.#options.log.info(`${nameOf(id)}: given up by the uploader: ${reason}`, fieldsOf(id));
-    this.#changes.dropped(partial);
-    this.#partials.delete(chunkKey(id));
   }
 
   #logChunk(chunk: Chunk, placed: Placed): void {
-    if (!this.#options.logChunks) return;
+    const { log, logChunks } = this.#options.reporting;
+    if (!logChunks) return;
     const what = placed.final ? "final" : placed.first ? "first" : "appended";
     const number = `${padded(chunk.index)}/${padded(chunk.count)}`;
-    this.#options.log.info(
-      `${nameOf(chunk)} (${number}): ${what} chunk, downloaded: ${placed.totalBytes} bytes`,
-    );
+    log.info(`${nameOf(chunk)} (${number}): ${what} chunk, downloaded: ${placed.totalBytes} bytes`);
   }
 }
 

@@ -1,6 +1,11 @@
 /** What has happened to the versions at hand since the last durable point, for the next one to make durable. */
-import type { Finished } from "../publish/durable-point.ts";
 import type { Partial } from "../store/partial.ts";
+
+/** A complete and verified version. */
+export interface Finished {
+  partial: Partial;
+  checksum: string;
+}
 
 /** All of it up to one moment. */
 export interface Changed {
@@ -49,14 +54,14 @@ export class Changes {
   }
 
   /** The partial is elsewhere: nothing of it is to be made durable. */
-  forget(partial: Partial): void {
+  discard(partial: Partial): void {
     this.#changed.delete(partial);
     this.#finished = this.#finished.filter((finished) => finished.partial !== partial);
   }
 
   /** The partial is to be removed. */
   dropped(partial: Partial): void {
-    this.forget(partial);
+    this.discard(partial);
     this.#dropped.push(partial);
     this.#dropping.add(partial.file);
   }
@@ -72,12 +77,12 @@ export class Changes {
   }
 
   /** All since the last call. */
-  take(): Changed {
-    const taken = { finished: this.#finished, changed: [...this.#changed], dropped: this.#dropped };
+  drain(): Changed {
+    const drained = { finished: this.#finished, changed: [...this.#changed], dropped: this.#dropped };
     this.#finished = [];
     this.#changed = new Set();
     this.#dropped = [];
     this.#placedBytes = 0;
-    return taken;
+    return drained;
   }
 }

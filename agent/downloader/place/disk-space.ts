@@ -23,9 +23,9 @@ const freshMs = 1000;
 
 export class DiskSpace {
   readonly #options: DiskSpaceOptions;
-  /** Room that is not spoken for, at the last look, less what was taken since. */
+  /** Room that is not spoken for, as measured last, less what was reserved since. */
   #roomBytes = 0;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #measuredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DiskSpaceOptions) {
     this.#options = options;
@@ -33,20 +33,20 @@ export class DiskSpace {
 
   /** Whether so many more bytes did fit a moment ago. Throws what the file system throws. */
   async fitted(bytes: number): Promise<boolean> {
-    if (this.#options.now() - this.#lookedAtMs > freshMs) await this.#look();
+    if (this.#options.now() - this.#measuredAtMs > freshMs) await this.#measure();
     return bytes <= this.#roomBytes;
   }
 
   /** Whether so many more bytes fit now. Throws what the file system throws. */
   async fits(bytes: number): Promise<boolean> {
     if (await this.fitted(bytes)) return true;
-    // What was taken meanwhile may be written by now, or given back.
-    await this.#look();
+    // What was reserved meanwhile may be written by now, or given back.
+    await this.#measure();
     return bytes <= this.#roomBytes;
   }
 
   /** Room that was found by `fits` is taken. */
-  take(bytes: number): void {
+  reserve(bytes: number): void {
     this.#roomBytes -= bytes;
   }
 
@@ -55,12 +55,12 @@ export class DiskSpace {
     return this.#options.now() - occupant.placedAtMs > idleMs;
   }
 
-  async #look(): Promise<void> {
+  async #measure(): Promise<void> {
     const { freeBytes, minFreeBytes, occupants, now } = this.#options;
     const free = await freeBytes();
     let needed = 0;
     for (const occupant of occupants()) if (!this.hasLapsed(occupant)) needed += occupant.bytesMissing;
     this.#roomBytes = free - minFreeBytes - needed;
-    this.#lookedAtMs = now();
+    this.#measuredAtMs = now();
   }
 }

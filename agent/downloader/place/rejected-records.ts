@@ -8,10 +8,9 @@ import type { Sent } from "../../ledger/group/outstanding.ts";
 import { VersionIndex } from "../../ledger/group/version-index.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { chunkKey, type Decoded } from "../../wire/chunk.ts";
+import type { Reporting } from "../parts.ts";
 import type { Part } from "../recover/log-replay.ts";
 import type { ParkedRange } from "../store/notes.ts";
 import { nameOf } from "../version-label.ts";
@@ -20,15 +19,14 @@ type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;
 
 /** Versions that only a newer agent can take, and where their records are: 3 MiB each. */
 const maxNewerSlots = 1 << 17;
-/** So many files are remembered as refused, so that each is logged once: by a hash, as anybody may name them. */
+/** At most so many refused files are kept, so that each is logged once: by a hash, as anybody may name them. */
 const maxRefused = 10_000;
 /** So many are said one by one; the many more that there may be, rarely. */
 const refusedAtOnce = 30;
 
 export class RejectedRecords {
   readonly #topicId: string;
-  readonly #log: Log;
-  readonly #observer: Observer;
+  readonly #reporting: Reporting;
   readonly #warnings: RareWarnings;
   readonly #refused = new BoundedMap<string, undefined>(maxRefused);
   readonly #newer = new VersionIndex(maxNewerSlots);
@@ -40,11 +38,10 @@ export class RejectedRecords {
   #unparked: ParkedRange[] = [];
   #parkedChanged = false;
 
-  constructor(topicId: string, log: Log, observer: Observer) {
+  constructor(topicId: string, reporting: Reporting) {
     this.#topicId = topicId;
-    this.#log = log;
-    this.#observer = observer;
-    this.#warnings = new RareWarnings(log, { refused: refusedAtOnce });
+    this.#reporting = reporting;
+    this.#warnings = new RareWarnings(reporting.log, { refused: refusedAtOnce });
   }
 
   /** Where such records are that were met before; of another topic nothing can be read any more. */
@@ -60,7 +57,7 @@ export class RejectedRecords {
     const taken = this.#parked.filter(({ partition }) => until.has(partition));
     this.#parked = this.#parked.filter((range) => !taken.includes(range));
     this.#unparked.push(...taken);
-    if (taken.length > 0) this.#log.info("what was parked until an upgrade is read again");
+    if (taken.length > 0) this.#reporting.log.info("what was parked until an upgrade is read again");
     return taken.map(({ partition, from, to }) => ({
       partition,
       from,
@@ -103,7 +100,7 @@ export class RejectedRecords {
   }
 
   /** All that is parked, if that has changed since the last call. */
-  takeParked(): ParkedRange[] | undefined {
+  drainParked(): ParkedRange[] | undefined {
     if (!this.#parkedChanged) return undefined;
     this.#parkedChanged = false;
     return [...this.parked];
@@ -111,14 +108,14 @@ export class RejectedRecords {
 
   /** A batch of which nothing can be had; what of it was sent and is missing is asked for. */
   skip(reason: string, { partition, offset }: IncomingRecord): void {
-    this.#observer.metrics.chunk("unreadable");
+    this.#reporting.observer.metrics.chunk("unreadable");
     const where = `partition ${partition}, up to offset ${offset}`;
     this.#warnings.warn("unreadable", `a batch of records was skipped: ${reason} (${where})`);
   }
 
-  take(decoded: Unplaceable, record: IncomingRecord): void {
+  reject(decoded: Unplaceable, record: IncomingRecord): void {
     const where = `partition ${record.partition}, offset ${record.offset}`;
-    this.#observer.metrics.chunk(decoded.kind);
+    this.#reporting.observer.metrics.chunk(decoded.kind);
     switch (decoded.kind) {
       case "foreign":
         this.#warnings.warn("foreign", `a record that is no chunk was skipped (${where})`);
@@ -145,7 +142,7 @@ export class RejectedRecords {
     if (this.#refused.has(hash)) return;
     this.#refused.set(hash, undefined);
     this.#warnings.error("refused", `${name}: refused: ${refused.reason} (${where})`);
-    this.#observer.failed("refused", name, refused.reason);
+    this.#reporting.observer.failed("refused", name, refused.reason);
   }
 
   /** One range a partition: what else is in it does no harm when it is read again, and a million records are one note. */

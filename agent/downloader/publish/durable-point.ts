@@ -19,25 +19,18 @@ import type { Group } from "../../kafka/group-consumer.ts";
 import type { Position } from "../../kafka/log-reader.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { formatStamp } from "../../ledger/group/store-receipts.ts";
-import type { Disk } from "../../lib/disk.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import { formatNote } from "../group/start-positions.ts";
+import type { Output, Reporting } from "../parts.ts";
+import type { Finished } from "../place/changes.ts";
 import type { ParkedRange, Publication } from "../store/notes.ts";
 import type { Partial, PartialNote } from "../store/partial.ts";
-import { partialName, type Store } from "../store/store.ts";
+import { partialName } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
-import { layoutPath, type OutputPaths } from "./output-path.ts";
+import { layoutPath } from "./output-path.ts";
 import { type Named, nameAll } from "./rename.ts";
-
-/** A complete and verified version. */
-export interface Finished {
-  partial: Partial;
-  checksum: string;
-}
 
 /** All that was placed up to one moment. */
 export interface Snapshot {
@@ -54,15 +47,14 @@ export interface Snapshot {
 }
 
 export interface DurablePointOptions {
-  store: Store;
-  disk: Disk;
-  paths: OutputPaths;
+  output: Output;
   config: DownloaderConfig;
   group: Group;
   ledger: GroupLedger;
+  /** Of the chunks' topic. */
   topicId: string;
-  log: Log;
-  observer: Observer;
+  reporting: Reporting;
+  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 
@@ -72,7 +64,7 @@ const membershipMs = 10_000;
 export class DurablePoint {
   readonly #options: DurablePointOptions;
   readonly #committed = new Map<number, number>();
-  #acceptedAt = Number.NEGATIVE_INFINITY;
+  #acceptedAtMs = Number.NEGATIVE_INFINITY;
   /** Names of the partials that have a note. */
   readonly #noted = new Set<string>();
 
@@ -105,7 +97,9 @@ export class DurablePoint {
    * since the last durable point may then be relied on.
    */
   async make(snapshot: Snapshot): Promise<{ failedCount: number }> {
-    const { store, disk } = this.#options;
+    const { output, config } = this.#options;
+    const { store, disk } = output;
+    await store.require(config.minFreeBytes);
     if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));
@@ -125,7 +119,8 @@ export class DurablePoint {
    * file system or Kafka throws.
    */
   async finishInterrupted(): Promise<number> {
-    const { store, ledger } = this.#options;
+    const { output, ledger } = this.#options;
+    const { store } = output;
     const all = await store.publishing();
     const open = all.filter((publication) => !ledger.isDelivered(publication));
     // What is written now is not of the snapshot that this list may come from.
@@ -135,14 +130,15 @@ export class DurablePoint {
       .filter((publication) => publication.named !== undefined)
       .map((publication): Named => ({ publication, state: "named" }));
     // Missing: it was moved away before its receipt was written, or its bytes are lost: it comes again.
-    await this.#settleAll([...named, ...(await nameAll(this.#options, unnamed, true))]);
+    await this.#settleAll([...named, ...(await nameAll(output, unnamed, true))]);
     if (all.length > 0) await store.writePublishing([]);
     return open.length;
   }
 
   /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
   async #publish(finished: readonly Finished[]): Promise<{ failedCount: number; leftOver: Partial[] }> {
-    const { store, ledger } = this.#options;
+    const { output, ledger } = this.#options;
+    const { store } = output;
     await this.#recallForgotten(finished);
     const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
     if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
@@ -153,7 +149,7 @@ export class DurablePoint {
     // Before the list, too: what is on it the next session publishes in any case.
     await this.#confirmMembership();
     await store.writePublishing(publications);
-    const results = await nameAll(this.#options, publications);
+    const results = await nameAll(output, publications);
     const lost = results.find((named) => named.state === "missing");
     if (lost)
       throw new AgentError(
@@ -171,21 +167,21 @@ export class DurablePoint {
 
   /** What would replace something is looked up first, where what is delivered may be forgotten: that may be newer. */
   async #recallForgotten(finished: readonly Finished[]): Promise<void> {
-    const { ledger, paths, disk, config } = this.#options;
+    const { ledger, output, config } = this.#options;
     const replacing: VersionId[] = [];
     for (const { partial } of finished) {
       if (partial.id.version > ledger.floor) continue;
-      const target = paths.native(layoutPath(config.layout, partial.id));
-      if (await disk.look(target).catch(() => undefined)) replacing.push(partial.id);
+      const target = output.paths.native(layoutPath(config.layout, partial.id));
+      if (await output.disk.look(target).catch(() => undefined)) replacing.push(partial.id);
     }
     await ledger.recall(replacing);
   }
 
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
-    const { config, disk, ledger } = this.#options;
+    const { config, output, ledger } = this.#options;
     const target = layoutPath(config.layout, partial.id);
     const keeps = config.onChange === "keep-both" ? (ledger.newestStored(partial.id) ?? 0) : undefined;
-    const inode = (await disk.look(partial.file))?.inode;
+    const inode = (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,
       size: partial.size,
@@ -208,14 +204,17 @@ export class DurablePoint {
     } catch (error) {
       // What can't have its name is found again by its partial.
       const owed = results.filter(({ state }) => state === "named").map(({ publication }) => publication);
-      await this.#options.store.writePublishing(owed.map((publication) => ({ ...publication, named: 1 })));
+      await this.#options.output.store.writePublishing(
+        owed.map((publication) => ({ ...publication, named: 1 })),
+      );
       throw error;
     }
   }
 
   /** The receipt of a version that has its name, or can't have it, and the log line. */
   async #settle(named: Named): Promise<void> {
-    const { ledger, log, observer, store } = this.#options;
+    const { ledger, output, reporting } = this.#options;
+    const { log, observer } = reporting;
     const { publication } = named;
     const name = nameOf(publication);
     const fields = fieldsOf(publication);
@@ -225,7 +224,10 @@ export class DurablePoint {
       observer.failed("failed", name, named.reason);
     }
     if (named.state !== "named") return;
-    const content = { ...publication, by: formatStamp({ store: store.id, number: store.number }) };
+    const content = {
+      ...publication,
+      by: formatStamp({ store: output.store.id, number: output.store.number }),
+    };
     await ledger.writeDelivered(publication, content, ledger.newestDelivered(publication));
     const [algorithm, digest] = publication.checksum.split(":");
     log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, {
@@ -239,17 +241,17 @@ export class DurablePoint {
 
   /** A member that was frozen for longer than the session finds out here, before it publishes. */
   async #confirmMembership(): Promise<void> {
-    if (this.#options.now() - this.#acceptedAt <= membershipMs) return;
+    if (this.#options.now() - this.#acceptedAtMs <= membershipMs) return;
     await this.#commit([...this.#committed].map(([partition, offset]) => ({ partition, offset })));
   }
 
   async #commit(positions: readonly Position[]): Promise<void> {
-    const { group, store, topicId } = this.#options;
+    const { group, output, topicId } = this.#options;
     if (positions.length === 0) return;
     // Not when the answer was heard: the agent may have been frozen since it was given.
-    const askedAt = this.#options.now();
-    await group.commit(positions, formatNote({ store: store.name, topic: topicId }));
-    this.#acceptedAt = askedAt;
+    const askedAtMs = this.#options.now();
+    await group.commit(positions, formatNote({ store: output.store.name, topic: topicId }));
+    this.#acceptedAtMs = askedAtMs;
     for (const { partition, offset } of positions) this.#committed.set(partition, offset);
   }
 
@@ -260,7 +262,7 @@ export class DurablePoint {
 
   async #removeNotes(partials: readonly Partial[]): Promise<void> {
     for (const { id } of partials) {
-      if (this.#noted.delete(partialName(id))) await this.#options.store.removeNote(id);
+      if (this.#noted.delete(partialName(id))) await this.#options.output.store.removeNote(id);
     }
   }
 }

@@ -1,16 +1,10 @@
 /** `on_change: keep-both`: what stands where a newer version is about to stand gets a second name. */
-import type { Disk, Found } from "../../lib/disk.ts";
+import type { Found } from "../../lib/disk.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { pathToBytes, versionedPath } from "../../wire/path.ts";
+import type { Output } from "../parts.ts";
 import type { Publication } from "../store/notes.ts";
-import type { Store } from "../store/store.ts";
-import { type OutputPaths, UnstorableError } from "./output-path.ts";
-
-interface KeepOptions {
-  store: Store;
-  paths: OutputPaths;
-  disk: Disk;
-}
+import { UnstorableError } from "./output-path.ts";
 
 /** What file systems without second names say. */
 const noLinks = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
@@ -21,12 +15,8 @@ const noLinks = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
  *
  * @param keeps see `Publication`
  */
-export async function keepPrevious(
-  options: KeepOptions,
-  publication: Publication,
-  keeps: number,
-): Promise<void> {
-  const { store, paths, disk } = options;
+export async function keepPrevious(output: Output, publication: Publication, keeps: number): Promise<void> {
+  const { store, paths, disk } = output;
   const { target, version } = publication;
   const older = await disk.look(paths.native(target));
   if (older?.kind !== "file") return;
@@ -36,20 +26,15 @@ export async function keepPrevious(
   // Nobody knows which version it is, if another member had stored the one that is delivered again. Whatever has the name
   // already stays; the numbers that follow are no versions either.
   for (let number = isAgain ? 0 : keeps; ; number++)
-    if (await keepUnder(options, target, older, number)) return;
+    if (await keepUnder(output, target, older, number)) return;
 }
 
 /** As long a name as there is anywhere, and where the output takes none of that length, one as long as the file's own. */
-async function keepUnder(
-  options: KeepOptions,
-  target: string,
-  older: Found,
-  number: number,
-): Promise<boolean> {
+async function keepUnder(output: Output, target: string, older: Found, number: number): Promise<boolean> {
   const [long, short] = [versionedPath(target, number), versionedPath(target, number, nameBytes(target))];
   for (const second of new Set([long, short])) {
     try {
-      return await keepAs(options, target, older, second);
+      return await keepAs(output, target, older, second);
     } catch (error) {
       if (codeOf(error) !== "ENAMETOOLONG") throw error;
     }
@@ -63,7 +48,7 @@ function nameBytes(path: string): number {
 
 /** Returns whether that is settled: not when something else has the name. */
 async function keepAs(
-  { paths, disk }: KeepOptions,
+  { paths, disk }: Output,
   target: string,
   older: Found,
   second: string,

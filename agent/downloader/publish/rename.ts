@@ -1,11 +1,10 @@
 /** Giving verified versions their names below the output, many with one sync of the folders they went to. */
-import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
 import { pathToBytes } from "../../wire/path.ts";
+import type { Output } from "../parts.ts";
 import type { Publication } from "../store/notes.ts";
-import type { Store } from "../store/store.ts";
 import { keepPrevious } from "./keep-previous.ts";
-import { invalidName, type OutputPaths, UnstorableError, unstorable } from "./output-path.ts";
+import { invalidName, UnstorableError, unstorable } from "./output-path.ts";
 
 /** What became of a version: it has its name, it can't have it, or its bytes are gone. */
 export type Named =
@@ -13,30 +12,24 @@ export type Named =
   | { publication: Publication; state: "unstorable"; reason: string }
   | { publication: Publication; state: "missing" };
 
-export interface PublishOptions {
-  store: Store;
-  paths: OutputPaths;
-  disk: Disk;
-}
-
 /**
  * Renames each partial to its name and makes that durable. Throws what the file system throws.
  *
  * @param interrupted a crash may have come between: what stands there already may be the version itself
  */
 export async function nameAll(
-  options: PublishOptions,
+  output: Output,
   publications: readonly Publication[],
   interrupted = false,
 ): Promise<Named[]> {
-  const { paths, disk } = options;
+  const { paths, disk } = output;
   // Folders may have been replaced by links since the last time.
   paths.forget();
   const changed = new Set<string>();
   const results: Named[] = [];
   for (const publication of publications) {
-    const named = await nameOne(options, publication, changed);
-    const done = named.state === "missing" && interrupted && (await hasItsName(options, publication));
+    const named = await nameOne(output, publication, changed);
+    const done = named.state === "missing" && interrupted && (await hasItsName(output, publication));
     if (done) {
       for (const folder of await paths.makeFolders(publication.target)) changed.add(folder);
       changed.add(folderOf(publication.target));
@@ -47,24 +40,20 @@ export async function nameAll(
   return results;
 }
 
-async function nameOne(
-  options: PublishOptions,
-  publication: Publication,
-  changed: Set<string>,
-): Promise<Named> {
-  const { store, paths, disk } = options;
+async function nameOne(output: Output, publication: Publication, changed: Set<string>): Promise<Named> {
+  const { store, paths, disk } = output;
   const { target } = publication;
   const partial = store.partialPath(publication);
   try {
     if (!(await disk.look(partial))) return { publication, state: "missing" };
-    if (store.foldsCase) await refuseOtherCase(options, target);
+    if (store.foldsCase) await refuseOtherCase(output, target);
     for (const folder of await paths.makeFolders(target)) changed.add(folder);
-    if (publication.keeps !== undefined) await keepPrevious(options, publication, publication.keeps);
+    if (publication.keeps !== undefined) await keepPrevious(output, publication, publication.keeps);
     await disk.rename(partial, paths.native(target));
     changed.add(folderOf(target));
     return { publication, state: "named" };
   } catch (error) {
-    const problem = unstorable(error) ?? (await refusedName(options, publication, error));
+    const problem = unstorable(error) ?? (await refusedName(output, publication, error));
     if (!problem) throw error;
     // What goes for the output as a whole is waited out; what goes for this name is this version's end.
     if (!(await disk.mayChange(`${store.output}/.`)))
@@ -78,7 +67,7 @@ async function nameOne(
  * version's bytes are there, and its folder is, or can't be made; else somebody has removed one of them.
  */
 async function refusedName(
-  { store, paths, disk }: PublishOptions,
+  { store, paths, disk }: Output,
   publication: Publication,
   error: unknown,
 ): Promise<UnstorableError | undefined> {
@@ -94,7 +83,7 @@ async function refusedName(
 }
 
 /** Where names that differ only in case are one, a rename would replace another path's file. */
-async function refuseOtherCase({ paths, disk }: PublishOptions, target: string): Promise<void> {
+async function refuseOtherCase({ paths, disk }: Output, target: string): Promise<void> {
   const segments = target.split("/");
   for (const [depth, segment] of segments.entries()) {
     const folder = segments.slice(0, depth).join("/");
@@ -107,7 +96,7 @@ async function refuseOtherCase({ paths, disk }: PublishOptions, target: string):
 
 /** Whether it was renamed before a crash: then its file stands there, and its partial does not. */
 export async function hasItsName(
-  { paths, disk }: Pick<PublishOptions, "paths" | "disk">,
+  { paths, disk }: Pick<Output, "paths" | "disk">,
   publication: Publication,
 ): Promise<boolean> {
   const found = await disk.look(paths.native(publication.target));

@@ -5,14 +5,14 @@
 import type { Group } from "../../kafka/group-consumer.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import { chunkKey } from "../../wire/chunk.ts";
+import type { ChunkTopic } from "../parts.ts";
 
-export interface BeyondEndOptions {
+/** What of the topic this member reads. */
+export interface Reading {
   group: Pick<Group, "bounds">;
-  topic: { readonly id: string };
+  topic: Pick<ChunkTopic, "id" | "partitions">;
   /** The next offset to read, of each partition that this member has. */
   positions: ReadonlyMap<number, number>;
-  /** The monotonic clock, milliseconds. */
-  now(): number;
 }
 
 /** So long something is ahead of a position that does not move until the brokers are asked, and between two times. */
@@ -22,30 +22,33 @@ type Standing = Map<number, { position: number; sinceMs: number }>;
 type Found = Map<string, { offset: number; end: number }>;
 
 export class BeyondEnd {
-  readonly #options: BeyondEndOptions;
+  readonly #reading: Reading;
+  readonly #now: () => number;
   /** Partitions of which something is ahead: where they were read up to, and since when. */
   #standing: Standing = new Map();
   /** The offset that was found beyond the end, by file, and that end. */
   #found: Found = new Map();
 
-  constructor(options: BeyondEndOptions) {
-    this.#options = options;
+  /** @param now the monotonic clock, milliseconds */
+  constructor(reading: Reading, now: () => number) {
+    this.#reading = reading;
+    this.#now = now;
   }
 
   /** Asks the brokers if it is time to. Throws a `KafkaError`. */
-  async look(unsettled: Iterable<Sent>): Promise<void> {
-    const { group, positions, now } = this.#options;
+  async check(unsettled: Iterable<Sent>): Promise<void> {
+    const { group, positions } = this.#reading;
     const ahead = Map.groupBy(this.#ahead(unsettled), ({ partition }) => partition);
     const standing: Standing = new Map();
     const found: Found = new Map();
     for (const [partition, versions] of ahead) {
       const position = positions.get(partition) ?? 0;
       const before = this.#standing.get(partition);
-      let sinceMs = before?.position === position ? before.sinceMs : now();
+      let sinceMs = before?.position === position ? before.sinceMs : this.#now();
       // Asked after the entries were read: what they rightly name is in the log by then.
-      const isDue = now() - sinceMs >= patienceMs;
+      const isDue = this.#now() - sinceMs >= patienceMs;
       const end = isDue ? (await group.bounds(partition)).high : Number.POSITIVE_INFINITY;
-      if (isDue) sinceMs = now();
+      if (isDue) sinceMs = this.#now();
       standing.set(partition, { position, sinceMs });
       for (const sent of versions) {
         const known = this.endOf(sent);
@@ -66,7 +69,7 @@ export class BeyondEnd {
   }
 
   *#ahead(unsettled: Iterable<Sent>): Generator<Sent> {
-    const { positions, topic } = this.#options;
+    const { positions, topic } = this.#reading;
     for (const sent of unsettled)
       if (
         sent.topic === topic.id &&

@@ -1,6 +1,6 @@
 /**
  * Entries of the ledger that are owed, but on which no other work waits: when the brokers refuse them (a right that was
- * taken away) the session goes on, /readyz says so, and whoever wants to write tries again at a later look.
+ * taken away) the session goes on, /readyz says so, and whoever wants to write tries again in a later round.
  */
 import type { AgentError } from "../../lib/errors.ts";
 import { isPermanent } from "../../lib/retry.ts";
@@ -45,8 +45,8 @@ export class LedgerWrites {
     return true;
   }
 
-  /** A look is over: what nobody wants to write any more is no trouble. */
-  looked(): void {
+  /** A round of checks is over: what nobody wants to write any more is no trouble. */
+  endRound(): void {
     if (!this.#isWanted) this.#end();
     this.#isWanted = false;
   }

@@ -23,21 +23,31 @@ export interface Part {
   until: number;
 }
 
-export interface ReplayOptions {
-  /** Opens a reader of the topic beside the group's own. */
-  open(from: readonly Position[]): Promise<RecordReader>;
-  signal: AbortSignal;
+/** Where the records go that are read again. */
+export interface ReplayTarget {
   /**
-   * Takes a record whose key is that of a wanted version, `version` says which; undefined: it was parked. Returns whether
+   * Takes in a record whose key is that of a wanted version, `version` says which; undefined: it was parked. Returns whether
    * it was missing.
    */
-  take(record: IncomingRecord, version: number | undefined): Promise<boolean>;
-  /** Resolves when what was taken is on its way to the disk no more. */
+  accept(record: IncomingRecord, version: number | undefined): Promise<boolean>;
+  /** Resolves when what was accepted is on its way to the disk no more. */
   settled(): Promise<void>;
+}
+
+/** Who is told of each reading. */
+export interface ReplayListener {
   /** These versions are being read from now on. */
   began(batch: Iterable<Wanted>): void;
   /** They were read. @param brought files of which something was missing, and came */
   ended(batch: Iterable<Wanted>, brought: ReadonlySet<string>, tookMs: number): void;
+}
+
+export interface ReplayOptions {
+  /** Opens a reader of the topic beside the group's own. */
+  open(from: readonly Position[]): Promise<RecordReader>;
+  target: ReplayTarget;
+  listener: ReplayListener;
+  signal: AbortSignal;
   /** The monotonic clock, milliseconds. */
   now(): number;
   /** Told what went wrong; the session ends then. */
@@ -66,7 +76,7 @@ export class LogReplay {
    * Has the version read again, from the next `start` on, unless it is being read or there is nowhere to read. Returns whether
    * it is read.
    */
-  begin(wanted: Wanted): boolean {
+  request(wanted: Wanted): boolean {
     if (this.isReading(wanted.id)) return true;
     const parts = wanted.parts.filter(({ from, until }) => from < until);
     if (parts.length === 0) return false;
@@ -99,7 +109,7 @@ export class LogReplay {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
-  /** Starts reading what was begun since the last call: together, so that a thousand versions cost one reading. */
+  /** Starts reading what was requested since the last call: together, so that a thousand versions cost one reading. */
   start(): void {
     if (this.#waiting.size === 0 || this.#running.size >= maxSideBySide || this.#options.signal.aborted)
       return;
@@ -110,13 +120,13 @@ export class LogReplay {
   }
 
   #run(batch: Batch, parts: readonly Part[], only: Batch | undefined, whenRead?: () => void): void {
-    const { signal, now, began, ended } = this.#options;
+    const { signal, now, listener } = this.#options;
     const beganMs = now();
     const brought = new Set<string>();
-    began(batch.values());
+    listener.began(batch.values());
     const running = this.#read(merge(parts), only, brought)
       .then(() => {
-        ended(batch.values(), brought, now() - beganMs);
+        listener.ended(batch.values(), brought, now() - beganMs);
         if (!signal.aborted) whenRead?.();
       })
       .catch((error: unknown) => this.#options.fail(error))
@@ -139,12 +149,12 @@ export class LogReplay {
         only,
         brought,
       );
-    await this.#options.settled();
+    await this.#options.target.settled();
   }
 
   /** @param parts one a partition at most */
   async #readParts(parts: readonly Part[], only: Batch | undefined, brought: Set<string>): Promise<void> {
-    const { open, take, signal } = this.#options;
+    const { open, target, signal } = this.#options;
     const until = new Map(parts.map((part) => [part.partition, part.until]));
     const reader = await open(parts.map(({ partition, from }) => ({ partition, offset: from })));
     try {
@@ -163,7 +173,7 @@ export class LogReplay {
           if (offset >= end) continue;
           const file = key?.toString("utf8") ?? "";
           const wanted = only?.get(file);
-          if ((wanted || !only) && (await take(event.record, wanted?.id.version))) brought.add(file);
+          if ((wanted || !only) && (await target.accept(event.record, wanted?.id.version))) brought.add(file);
         }
       }
     } finally {

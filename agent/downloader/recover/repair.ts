@@ -1,73 +1,57 @@
 /**
- * What was sent and never arrived whole, whatever swallowed it: expired retention, a corrupt chunk, a topic made again,
- * deleted partials, another member's disk. Found by comparing what the ledger knows as sent with what this member has
- * read past; got back in one order: from the log, then from its uploader by ranges, and if neither has it, or its uploader
- * has not answered for `give_up`, it is failed, with the reason.
+ * What was sent and never arrived whole, whatever swallowed it: expired retention, a corrupt chunk, a recreated topic, deleted
+ * partials, another member's disk. It is found by comparing what the ledger knows as sent with what this member has read past,
+ * once a second. It is got back in one order: from the log, then from its uploader by ranges. If neither has it, or its
+ * uploader has not answered for `give_up`, it is failed, with the reason.
  *
  * An attempt at a version lives until the version is settled, or another member's: however long it is read, verified or
  * waited for, the log is read for it once, and its uploader is asked a bounded number of times for what it has answered.
+ *
+ * Elsewhere in this room: `reread-requests.ts` decides what is read again and when, `log-replay.ts` reads it, `beyond-end.ts`
+ * finds what was sent to where the log ends before, and `rollback.ts` an output that was rolled back. Nothing is promised in
+ * time: what waits for room, for a pause between readings or for an uploader takes as long as it takes, and is said in the
+ * status. A version that the ledger does not know as sent is not repaired: its uploader sends it until it is.
  */
 import { nameSome } from "../../ledger/group/group-follower.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { union } from "../../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { partitionOf } from "../../wire/numbers.ts";
-import type { Assembly } from "../place/assembly.ts";
+import type { Reporting } from "../parts.ts";
+import type { Failures } from "../place/failures.ts";
+import type { Partials } from "../place/partials.ts";
+import type { RejectedRecords } from "../place/rejected-records.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
-import { BeyondEnd, type BeyondEndOptions } from "./beyond-end.ts";
+import { type Attempt, newAttempt, waitsOf } from "./attempt.ts";
+import { BeyondEnd, type Reading } from "./beyond-end.ts";
 import type { LedgerWrites } from "./ledger-writes.ts";
 import type { RereadRequests } from "./reread-requests.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
 
-type AssemblyToRepair = Pick<
-  Assembly,
-  | "dropStale"
-  | "giveUp"
-  | "hasRoomFor"
-  | "isNewer"
-  | "isOwed"
-  | "isWhole"
-  | "missingOf"
-  | "needsRoom"
-  | "placedAtMs"
-  | "retry"
-  | "writeOwed"
->;
+/** What is here of the versions. */
+export interface VersionsAtHand {
+  partials: Pick<
+    Partials,
+    "dropStale" | "giveUp" | "hasRoomFor" | "isWhole" | "missingOf" | "needsRoom" | "placedAtMs"
+  >;
+  failures: Pick<Failures, "isOwed" | "retry" | "writeOwed">;
+  rejected: Pick<RejectedRecords, "isNewer">;
+}
 
 export interface RepairOptions {
   ledger: GroupLedger;
-  group: BeyondEndOptions["group"];
-  assembly: AssemblyToRepair;
-  rereads: Pick<RereadRequests, "readSent" | "isReading">;
-  topic: { readonly id: string; readonly partitions: number };
-  /** The next offset to read, of each partition that this member has. */
-  positions: ReadonlyMap<number, number>;
-  log: Log;
-  observer: Observer;
-  /** Of what may be refused and is owed then. */
+  /** For entries that may be refused and are owed then. */
   writes: LedgerWrites;
+  reading: Reading;
+  rereads: Pick<RereadRequests, "readSent" | "isReading">;
+  reporting: Reporting;
   /** An uploader that has not answered for so long: what it owes has failed, until it writes something. */
   giveUpMs: number;
   /** The monotonic clock, milliseconds. */
   now(): number;
-}
-
-/** How far the repair of one version has come. */
-interface Attempt {
-  id: VersionId;
-  step: "noticed" | "read" | "asked";
-  /** Whether it was missing at the last look, too. */
-  wasMissing: boolean;
-  asks: number;
-  /** Where the version was when it was asked for; the answer is elsewhere. */
-  askedAt: string;
-  /** By the monotonic clock. */
-  askedAtMs: number;
 }
 
 /** What a version that is not settled waits for. */
@@ -80,8 +64,6 @@ const repeatMs = 3600_000;
 const asksBeforeGivingUp = 4;
 /** More gaps than this are asked for as one range: a request has to fit a record. */
 const maxRanges = 1000;
-/** Uploaders that are told one by one. */
-const maxNamed = 10;
 /** Room is promised for so long to what was asked for and does not come. */
 const promiseMs = 60_000;
 
@@ -91,17 +73,19 @@ const lost: Kind = { level: "error", others: "have failed: see /api/status and t
 
 export class Repair {
   readonly #options: RepairOptions;
+  readonly #versions: VersionsAtHand;
   readonly #lines: UploaderLines;
   readonly #beyondEnd: BeyondEnd;
   readonly #attempts = new Map<string, Attempt>();
-  /** What only waits for room, as of the last look. */
+  /** What only waits for room, as of the last check. */
   #waiting: ReadonlySet<string> = new Set();
   #failedCount = 0;
 
-  constructor(options: RepairOptions) {
+  constructor(options: RepairOptions, versions: VersionsAtHand) {
     this.#options = options;
-    this.#lines = new UploaderLines(options.log, options.now);
-    this.#beyondEnd = new BeyondEnd(options);
+    this.#versions = versions;
+    this.#lines = new UploaderLines(options.reporting.log, options.now);
+    this.#beyondEnd = new BeyondEnd(options.reading, options.now);
   }
 
   /** Versions that are asked for and have not come yet. */
@@ -124,21 +108,9 @@ export class Repair {
     return false;
   }
 
-  /** What files wait for, as of the last look; for people. */
+  /** What files wait for, as of the last check; for people. */
   waits(): string[] {
-    const asked = new Map<string, number>();
-    let readCount = 0;
-    for (const { id, step } of this.#attempts.values()) {
-      if (step === "asked") asked.set(id.uploader, (asked.get(id.uploader) ?? 0) + 1);
-      else readCount++;
-    }
-    const most = [...asked].sort(([, a], [, b]) => b - a);
-    const lines = most
-      .slice(0, maxNamed)
-      .map(([name, count]) => `${count} files wait for their uploader ${name}`);
-    const others = most.slice(maxNamed).reduce((sum, [, count]) => sum + count, 0);
-    if (others > 0) lines.push(`${others} files wait for ${most.length - maxNamed} other uploaders`);
-    if (readCount > 0) lines.push(`${readCount} files are looked for in the log`);
+    const lines = waitsOf(this.#attempts.values());
     const overflowing = [...this.#options.ledger.overflowing()];
     if (overflowing.length > 0)
       lines.push(`more files of ${nameSome(overflowing)} are missing than are worked on at a time`);
@@ -147,12 +119,13 @@ export class Repair {
 
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
   async check(): Promise<void> {
-    const { ledger, assembly } = this.#options;
-    assembly.dropStale();
-    await assembly.writeOwed();
+    const { ledger, writes } = this.#options;
+    const { partials, failures } = this.#versions;
+    partials.dropStale();
+    await failures.writeOwed();
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
-    await this.#beyondEnd.look(ledger.unsettled());
+    await this.#beyondEnd.check(ledger.unsettled());
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
     const waiting = new Set<string>();
@@ -166,18 +139,18 @@ export class Repair {
       const known = this.#attempts.get(key);
       if (known) known.wasMissing &&= state === "missing";
       if (state === "on its way") continue;
-      const neededBytes = assembly.needsRoom(sent);
-      if (!(await assembly.hasRoomFor(sent, neededBytes, promisedBytes))) {
+      const neededBytes = partials.needsRoom(sent);
+      if (!(await partials.hasRoomFor(sent, neededBytes, promisedBytes))) {
         // Whatever was tried before is to be tried again, once there is room.
         this.#attempts.delete(key);
         waiting.add(key);
         continue;
       }
-      const attempt = known?.id.version === sent.version ? known : begin(sent);
+      const attempt = known?.id.version === sent.version ? known : newAttempt(sent);
       this.#attempts.set(key, attempt);
       if (this.#mayCome(sent, attempt)) promisedBytes += neededBytes;
       // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
-      if (attempt.wasMissing) steps.push(this.#goOn(sent, attempt));
+      if (attempt.wasMissing) steps.push(this.#nextStep(sent, attempt));
       attempt.wasMissing = true;
     }
     // Side by side: of a topic that was made again there are thousands.
@@ -186,14 +159,15 @@ export class Repair {
     this.#waiting = waiting;
     this.#lines.flush();
     await this.tidy();
-    this.#options.writes.looked();
+    writes.endRound();
   }
 
   /** See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has. */
   async tidy(): Promise<void> {
-    const { ledger, positions, topic } = this.#options;
+    const { ledger, writes, reading } = this.#options;
+    const { positions, topic } = reading;
     const isOurs = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
-    if (ledger.hasMoot) await this.#options.writes.attempt(() => ledger.tidy(isOurs));
+    if (ledger.hasMoot) await writes.attempt(() => ledger.tidy(isOurs));
   }
 
   /** Writes the counts of lines that were held back. */
@@ -203,12 +177,12 @@ export class Repair {
   }
 
   #endAttempts(alive: ReadonlySet<string>): void {
-    const { ledger, observer } = this.#options;
+    const { ledger, reporting } = this.#options;
     for (const [key, { id, step }] of this.#attempts) {
       if (alive.has(key)) continue;
       this.#attempts.delete(key);
       if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
-        observer.metrics.recovery("needs");
+        reporting.observer.metrics.recovery("needs");
     }
   }
 
@@ -218,13 +192,15 @@ export class Repair {
   }
 
   #stateOf(sent: Sent): State {
-    const { assembly, rereads, topic, positions } = this.#options;
+    const { rereads, reading } = this.#options;
+    const { topic, positions } = reading;
+    const { partials, failures, rejected } = this.#versions;
     const isOfThisTopic = sent.topic === topic.id;
     // What was in a topic that is no more is shared out by where it was.
     const position = positions.get(isOfThisTopic ? sent.partition : sent.partition % topic.partitions);
-    if (position === undefined || assembly.isNewer(sent)) return "elsewhere";
+    if (position === undefined || rejected.isNewer(sent)) return "elsewhere";
     const isAhead = isOfThisTopic && position <= sent.offset && this.#beyondEnd.endOf(sent) === undefined;
-    return isAhead || assembly.isWhole(sent) || assembly.isOwed(sent) || rereads.isReading(sent)
+    return isAhead || partials.isWhole(sent) || failures.isOwed(sent) || rereads.isReading(sent)
       ? "on its way"
       : "missing";
   }
@@ -236,12 +212,12 @@ export class Repair {
 
   /** An answer may take days on a slow link; as long as something of it comes, it is on its way. */
   #heardAtMs(sent: Sent, { askedAtMs }: Attempt): number {
-    return Math.max(askedAtMs, this.#options.assembly.placedAtMs(sent));
+    return Math.max(askedAtMs, this.#versions.partials.placedAtMs(sent));
   }
 
-  async #goOn(sent: Sent, attempt: Attempt): Promise<void> {
+  async #nextStep(sent: Sent, attempt: Attempt): Promise<void> {
     if (attempt.step === "noticed") {
-      this.#options.assembly.retry(sent);
+      this.#versions.failures.retry(sent);
       const answer = this.#options.rereads.readSent(sent, this.#beyondEnd.endOf(sent));
       if (answer === "later") return;
       attempt.step = "read";
@@ -256,7 +232,7 @@ export class Repair {
   }
 
   async #ask(sent: Sent, attempt: Attempt): Promise<void> {
-    const { assembly, ledger, observer, now, giveUpMs } = this.#options;
+    const { ledger, writes, reporting, now, giveUpMs } = this.#options;
     const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
     const isAnswered = attempt.askedAt !== place;
     if (attempt.step === "asked" && !isAnswered && (await this.#failUnanswered(sent))) return;
@@ -266,8 +242,8 @@ export class Repair {
     if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);
-    const ranges = union(assembly.missingOf(sent), maxRanges);
-    if (!(await this.#options.writes.attempt(() => ledger.writeNeeds(sent, ranges)))) return;
+    const ranges = union(this.#versions.partials.missingOf(sent), maxRanges);
+    if (!(await writes.attempt(() => ledger.writeNeeds(sent, ranges)))) return;
     attempt.step = "asked";
     attempt.askedAt = place;
     attempt.askedAtMs = now();
@@ -275,7 +251,7 @@ export class Repair {
     const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
     const what = `${nameOf(sent)}: ${bytes} bytes are not in the log: asking its uploader to send them again`;
     this.#lines.say(askedFor, sent.uploader, what, { ...fieldsOf(sent), bytes });
-    observer.metrics.needs();
+    reporting.observer.metrics.needs();
   }
 
   /** Returns whether its uploader has not answered for too long. */
@@ -291,15 +267,11 @@ export class Repair {
   }
 
   async #fail(sent: Sent, reason: string): Promise<void> {
-    const { assembly, ledger, observer } = this.#options;
-    if (!(await this.#options.writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
+    const { ledger, writes, reporting } = this.#options;
+    if (!(await writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
     this.#failedCount++;
-    observer.failed("failed", nameOf(sent), reason);
+    reporting.observer.failed("failed", nameOf(sent), reason);
     this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
-    assembly.giveUp(sent);
+    this.#versions.partials.giveUp(sent);
   }
-}
-
-function begin(id: VersionId): Attempt {
-  return { id, step: "noticed", wasMissing: false, asks: 0, askedAt: "", askedAtMs: 0 };
 }

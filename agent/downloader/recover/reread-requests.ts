@@ -6,9 +6,8 @@
  * not fit among those is read once the ledger says that it was sent.
  */
 import type { Sent } from "../../ledger/group/outstanding.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { Reporting } from "../parts.ts";
 import type { Partial } from "../store/partial.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import type { LogReplay, Reason, Wanted } from "./log-replay.ts";
@@ -16,11 +15,10 @@ import { ReplayPace } from "./replay-pace.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
 
 export interface RereadRequestsOptions {
-  recoveries: Pick<LogReplay, "begin" | "isReading">;
+  replay: Pick<LogReplay, "request" | "isReading">;
   /** Of the chunks' topic. */
   topicId: string;
-  log: Log;
-  observer: Observer;
+  reporting: Reporting;
   /** The monotonic clock, milliseconds. */
   now(): number;
 }
@@ -42,7 +40,7 @@ export class RereadRequests {
 
   constructor(options: RereadRequestsOptions) {
     this.#options = options;
-    this.#lines = new UploaderLines(options.log, options.now);
+    this.#lines = new UploaderLines(options.reporting.log, options.now);
     this.#paces = { gap: new ReplayPace(options.now), sent: new ReplayPace(options.now) };
   }
 
@@ -71,7 +69,7 @@ export class RereadRequests {
       until: until.get(partition) ?? 0,
     }));
     const wanted: Wanted = { id: partial.id, parts, reason: "gap" };
-    if (this.#begin(wanted) === "later") this.#postpone(partial, wanted);
+    if (this.#request(wanted) === "later") this.#postpone(partial, wanted);
   }
 
   /** Reads a version again that was sent, and read past. @param end where the log ends, if that is before what was sent */
@@ -80,18 +78,18 @@ export class RereadRequests {
     if (topic !== this.#options.topicId) return "nowhere";
     const first = from?.offsets.find((one) => one.partition === partition)?.offset ?? offset;
     const until = Math.min(offset + 1, end);
-    return this.#begin({ id: sent, parts: [{ partition, from: first, until }], reason: "sent" });
+    return this.#request({ id: sent, parts: [{ partition, from: first, until }], reason: "sent" });
   }
 
   isReading(id: VersionId): boolean {
-    return this.#options.recoveries.isReading(id);
+    return this.#options.replay.isReading(id);
   }
 
-  /** Begins what had to wait, if it still has a hole. @param isUnfinished whether the version is still being put together */
-  goOn(isUnfinished: (partial: Partial) => boolean): void {
+  /** Requests what had to wait, if it still has a hole. @param isUnfinished whether the version is still being put together */
+  resume(isUnfinished: (partial: Partial) => boolean): void {
     this.#lines.flush();
     for (const [key, { partial, wanted }] of [...this.#postponed]) {
-      if (isUnfinished(partial) && partial.hasHole && this.#begin(wanted) === "later") continue;
+      if (isUnfinished(partial) && partial.hasHole && this.#request(wanted) === "later") continue;
       this.#postponed.delete(key);
     }
   }
@@ -101,13 +99,13 @@ export class RereadRequests {
     this.#lines.flush(true);
   }
 
-  #begin(wanted: Wanted): Answer {
-    const { recoveries, observer } = this.#options;
+  #request(wanted: Wanted): Answer {
+    const { replay, reporting } = this.#options;
     const { id, reason } = wanted;
-    if (recoveries.isReading(id)) return "reading";
+    if (replay.isReading(id)) return "reading";
     if (!this.#paces[reason].mayRead(id.uploader)) return "later";
-    if (!recoveries.begin(wanted)) return "nowhere";
-    observer.metrics.recovery("log");
+    if (!replay.request(wanted)) return "nowhere";
+    reporting.observer.metrics.recovery("log");
     if (reason === "gap") {
       const what = `${nameOf(id)}: what is missing here is read again from the log`;
       this.#lines.say(missingHere, id.uploader, what, fieldsOf(id));

@@ -3,28 +3,19 @@
  * not in it any more. Their receipts are taken back, as `redeliver` does, and repair fetches them again.
  */
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
-import type { Disk } from "../../lib/disk.ts";
-import type { Log } from "../../observe/log.ts";
-import type { Observer } from "../../observe/observer.ts";
 import { encodeEntryKey } from "../../wire/entry.ts";
-import type { OutputPaths } from "../publish/output-path.ts";
+import type { Output, Reporting } from "../parts.ts";
 import { hasItsName } from "../publish/rename.ts";
-import type { Store } from "../store/store.ts";
-
-export interface RollbackOptions {
-  store: Store;
-  ledger: GroupLedger;
-  paths: OutputPaths;
-  disk: Disk;
-  log: Log;
-  observer: Observer;
-}
 
 /** Before anything is published. Throws what the file system or Kafka throws. */
-export async function noticeRollback(options: RollbackOptions): Promise<void> {
-  const { store, ledger, log, observer } = options;
+export async function noticeRollback(
+  output: Output,
+  ledger: GroupLedger,
+  { log, observer }: Reporting,
+): Promise<void> {
+  const { store } = output;
   const { number, id } = store;
-  const unnamed = await unnamedThough(options);
+  const unnamed = await unnamedThough(output, ledger);
   if (unnamed.size === 0 && !ledger.mayHavePublished(id, number)) return;
   const isLost = (key: string, of: number) => of > number || (of === number && unnamed.has(key));
   const { count, highest } = await ledger.takeBackOf(id, isLost);
@@ -38,13 +29,13 @@ export async function noticeRollback(options: RollbackOptions): Promise<void> {
 }
 
 /** Receipts of what was about to get its name, stands in the ledger as delivered, and has not got it: a snapshot was taken in between. */
-async function unnamedThough(options: RollbackOptions): Promise<Set<string>> {
-  const { store, ledger, disk } = options;
+async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Set<string>> {
+  const { store, disk } = output;
   const found = new Set<string>();
   for (const publication of await store.publishing()) {
     const { uploader, path, version, named } = publication;
     if (named !== undefined || ledger.newestDelivered(publication) !== version) continue;
-    if (!(await disk.look(store.partialPath(publication))) || (await hasItsName(options, publication)))
+    if (!(await disk.look(store.partialPath(publication))) || (await hasItsName(output, publication)))
       continue;
     found.add(encodeEntryKey({ kind: "delivered", group: ledger.group, uploader, path, version }));
   }

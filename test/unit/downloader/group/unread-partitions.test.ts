@@ -33,8 +33,8 @@ const settled = (...members: MemberView[]): GroupView => ({ isSettled: true, mem
 function look(unread: UnreadPartitions, view: GroupView, own: number[], forMs: number): number[] {
   const turns: number[] = [];
   for (const endMs = nowMs + forMs; nowMs < endMs; nowMs += 5000) {
-    unread.take(view, count, new Set(own));
-    if (unread.takeTurn()) turns.push(nowMs);
+    unread.update(view, count, new Set(own));
+    if (unread.claimTurn()) turns.push(nowMs);
   }
   return turns;
 }
@@ -55,7 +55,7 @@ test("what passes in a rebalance is none of it", () => {
   const { unread, log } = watch();
   const between = settled(member("a", [3, 4, 5]), member("b", [], true));
   look(unread, between, [], 25_000);
-  unread.take({ ...between, isSettled: false }, count, new Set());
+  unread.update({ ...between, isSettled: false }, count, new Set());
   expect(look(unread, between, [], 25_000)).toEqual([]);
   look(unread, settled(member("a", [3, 4, 5]), member("b", [0, 1, 2], true)), [0, 1, 2], 5000);
   expect(unread.any).toBe(false);

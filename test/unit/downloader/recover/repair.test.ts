@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { LedgerWrites } from "../../../../agent/downloader/recover/ledger-writes.ts";
-import { Repair } from "../../../../agent/downloader/recover/repair.ts";
+import { Repair, type VersionsAtHand } from "../../../../agent/downloader/recover/repair.ts";
+import type { Answer } from "../../../../agent/downloader/recover/reread-requests.ts";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { Troubles } from "../../../../agent/lib/troubles.ts";
 import { Log } from "../../../../agent/observe/log.ts";
@@ -46,41 +47,45 @@ async function prepare(paths: readonly string[] = ["video"]) {
   const heard = new HeardLog({ level: "error", format: "text", agent: "test" });
   const ledger = await GroupLedger.open("group", log);
   const positions = new Map([[0, 8]]);
-  const repair = new Repair({
+  const observer = new Observer({
+    ...{ role: "downloader", name: "hub", version: "1", host: "hub" },
+    troubles: new Troubles(),
+  });
+  const now = () => world.nowMs;
+  const options = {
     ledger,
-    group: { bounds: async () => ({ low: 0, high: world.end }) },
-    assembly: {
-      dropStale: () => undefined,
-      giveUp: () => undefined,
-      hasRoomFor: async () => true,
-      isNewer: () => false,
-      isOwed: () => false,
-      isWhole: () => false,
-      missingOf: () => [[0, 5]],
-      needsRoom: () => 5,
-      placedAtMs: () => world.placedAtMs,
-      retry: () => undefined,
-      writeOwed: async () => undefined,
+    writes: new LedgerWrites({ log: heard, once: false, now }),
+    reading: {
+      group: { bounds: async () => ({ low: 0, high: world.end }) },
+      topic: { id: "topic", partitions: 1 },
+      positions,
     },
     rereads: {
-      readSent: () => {
+      readSent: (): Answer => {
         world.readings++;
         world.isReading = world.takesLong;
         return world.takesLong ? "reading" : "nowhere";
       },
       isReading: () => world.isReading,
     },
-    topic: { id: "topic", partitions: 1 },
-    positions,
-    log: heard,
-    observer: new Observer({
-      ...{ role: "downloader", name: "hub", version: "1", host: "hub" },
-      troubles: new Troubles(),
-    }),
-    writes: new LedgerWrites({ log: heard, once: false, now: () => world.nowMs }),
+    reporting: { log: heard, observer, logChunks: false },
     giveUpMs: 30 * 24 * 3600_000,
-    now: () => world.nowMs,
-  });
+    now,
+  };
+  const versions: VersionsAtHand = {
+    partials: {
+      dropStale: () => undefined,
+      giveUp: () => undefined,
+      hasRoomFor: async () => true,
+      isWhole: () => false,
+      missingOf: () => [[0, 5]],
+      needsRoom: () => 5,
+      placedAtMs: () => world.placedAtMs,
+    },
+    failures: { isOwed: () => false, retry: () => undefined, writeOwed: async () => undefined },
+    rejected: { isNewer: () => false },
+  };
+  const repair = new Repair(options, versions);
   const writtenOf = (kind: Entry["key"]["kind"]) => log.written.filter(({ key }) => key.kind === kind);
   const asked = () => writtenOf("needs").filter(({ value }) => value !== null).length;
   return { repair, world, asked, log, ledger, positions, lines: heard.lines, writtenOf };
