@@ -1,30 +1,31 @@
 /** What the downloader is doing, for the metrics and the status: asked for at any time, answered from memory. */
-import type { Group } from "../kafka/group-consumer.ts";
-import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
+import type { Assignment } from "./group/assignment.ts";
 import type { GroupWait } from "./group/group-wait.ts";
+import type { SessionKafka } from "./parts.ts";
 import type { Assembly } from "./place/assembly.ts";
 import type { RejectedRecords } from "./place/rejected-records.ts";
 import type { Repair } from "./recover/repair.ts";
 import { nameOf } from "./version-label.ts";
 
 export interface DownloadParts {
-  assembly: Assembly;
-  rejected: RejectedRecords;
-  repair: Repair;
-  ledger: GroupLedger;
-  group: Group;
-  positions: ReadonlyMap<number, number>;
-  groupWait: Pick<GroupWait, "reasons" | "unreadRecords">;
+  readonly assembly: Assembly;
+  readonly rejected: RejectedRecords;
+  readonly repair: Repair;
+  readonly assignment: Assignment;
+  readonly groupWait: Pick<GroupWait, "reasons" | "unreadRecords">;
 }
 
 export class DownloadStatus implements StatusSource {
   readonly #parts: DownloadParts;
+  readonly #kafka: SessionKafka;
 
-  constructor(metrics: Metrics, parts: DownloadParts) {
+  constructor(metrics: Metrics, parts: DownloadParts, kafka: SessionKafka) {
     this.#parts = parts;
-    const { assembly, ledger, rejected } = parts;
+    this.#kafka = kafka;
+    const { assembly, rejected } = parts;
+    const { ledger } = kafka;
     metrics.observe({
       inFlightBytes: () => assembly.placingBytes,
       incompleteFiles: () => assembly.partials.unfinishedCount,
@@ -35,7 +36,8 @@ export class DownloadStatus implements StatusSource {
   }
 
   report(): RoleReport {
-    const { assembly, rejected, repair, ledger } = this.#parts;
+    const { assembly, rejected, repair } = this.#parts;
+    const { ledger } = this.#kafka;
     const { partials } = assembly;
     const noRoom = listed(partials.parked, partials.parkedCount, (id) => ({
       path: nameOf(id),
@@ -84,9 +86,10 @@ export class DownloadStatus implements StatusSource {
   }
 
   get #lag(): number {
-    const { group, positions, groupWait } = this.#parts;
+    const { assignment, groupWait } = this.#parts;
+    const { group } = this.#kafka;
     let lag = groupWait.unreadRecords;
-    for (const [partition, position] of positions)
+    for (const [partition, position] of assignment.positions)
       lag += Math.max(0, (group.knownEnd(partition) ?? position) - position);
     return lag;
   }

@@ -1,22 +1,24 @@
 /** The partitions that the group has given to this member, and how far each was read. */
 import { resolveStarts, type Start, type StartOptions } from "./start-positions.ts";
 
+export interface AssignmentOptions extends StartOptions {
+  /** The monotonic clock, milliseconds. */
+  now(): number;
+}
+
 /** For `once`: whoever was given no partition for so long is not needed. */
 const noPartitionsMs = 10_000;
 
 export class Assignment {
-  readonly #options: StartOptions;
-  readonly #now: () => number;
+  readonly #options: AssignmentOptions;
   /** The next offset to read, of each partition that this member has. */
   readonly positions = new Map<number, number>();
   /** Where each ended when this member got it. */
   readonly #ends = new Map<number, number>();
   #gainedAtMs = Number.POSITIVE_INFINITY;
 
-  /** @param now the monotonic clock, milliseconds */
-  constructor(options: StartOptions, now: () => number) {
+  constructor(options: AssignmentOptions) {
     this.#options = options;
-    this.#now = now;
   }
 
   /** This member has just got these. Throws a `KafkaError` when the brokers do not answer. */
@@ -26,7 +28,7 @@ export class Assignment {
       this.positions.set(partition, offset);
       this.#ends.set(partition, end);
     }
-    this.#gainedAtMs = this.#now();
+    this.#gainedAtMs = this.#options.now();
     return starts;
   }
 
@@ -40,7 +42,7 @@ export class Assignment {
 
   /** Whether this member may still be given its first partitions: a group's first answer may be none. */
   get isAwaited(): boolean {
-    return this.positions.size === 0 && this.#now() - this.#gainedAtMs < noPartitionsMs;
+    return this.positions.size === 0 && this.#options.now() - this.#gainedAtMs < noPartitionsMs;
   }
 
   /** Whether all was read that was there when this member got the partitions. */

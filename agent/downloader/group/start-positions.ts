@@ -2,10 +2,8 @@
  * Where to begin in a partition that the group has just given to this member. The client's `auto.offset.reset`
  * never decides: what was committed does, then where the group began, then `start`.
  */
-import type { Group } from "../../kafka/group-consumer.ts";
 import type { Position } from "../../kafka/log-reader.ts";
-import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
-import type { ChunkTopic, Reporting } from "../parts.ts";
+import type { Reporting, SessionKafka } from "../parts.ts";
 
 /** What is committed with a position: from which store, and of which topic it is. */
 export interface CommitNote {
@@ -19,16 +17,15 @@ export interface Start extends Position {
 }
 
 export interface StartOptions {
-  group: Group;
-  ledger: GroupLedger;
-  topic: Pick<ChunkTopic, "id" | "partitions">;
+  kafka: SessionKafka;
   start: "earliest" | "latest";
   reporting: Reporting;
 }
 
 /** The positions to begin at. Throws a `KafkaError` when the brokers do not answer. */
 export async function resolveStarts(options: StartOptions, partitions: readonly number[]): Promise<Start[]> {
-  const { group, topic, reporting } = options;
+  const { kafka, reporting } = options;
+  const { group, topic } = kafka;
   if (partitions.length === 0) return [];
   const committed = new Map((await group.committed(partitions)).map((item) => [item.partition, item]));
   const bounds = new Map<number, { low: number; high: number }>();
@@ -38,7 +35,7 @@ export async function resolveStarts(options: StartOptions, partitions: readonly 
     const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
     const before = committed.get(partition);
     const sameTopic = parseNote(before?.metadata)?.topic === topic.id;
-    const wanted = sameTopic ? before?.offset : firstOffset(options, partition);
+    const wanted = sameTopic ? before?.offset : firstOffset(kafka, partition);
     return { partition, offset: inLog(reporting, partition, wanted, low, high), end: high };
   });
 }
@@ -64,9 +61,10 @@ export function parseNote(text: string | undefined): CommitNote | undefined {
  * before is ignored.
  */
 async function beginGroup(
-  { group, ledger, topic, start }: StartOptions,
+  { kafka, start }: StartOptions,
   committed: ReadonlyMap<number, { offset: number | undefined }>,
 ): Promise<void> {
+  const { group, ledger, topic } = kafka;
   if (ledger.start !== undefined) return;
   const { startBefore, renewals } = ledger;
   // The ledger was recreated: the group began long ago, and of a topic that is as new it wants everything.
@@ -89,7 +87,7 @@ async function beginGroup(
 }
 
 /** `undefined`: the log's beginning; for partitions that came later, and for a topic that was recreated. */
-function firstOffset({ ledger, topic }: StartOptions, partition: number): number | undefined {
+function firstOffset({ ledger, topic }: SessionKafka, partition: number): number | undefined {
   return ledger.start?.topic === topic.id ? ledger.start.offsets[String(partition)] : undefined;
 }
 

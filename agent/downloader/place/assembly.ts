@@ -15,6 +15,7 @@ import { codeOf } from "../../lib/errors.ts";
 import { type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
 import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
+import type { ReplayTarget } from "../recover/log-replay.ts";
 import type { Partial, Placed } from "../store/partial.ts";
 import { nameOf } from "../version-label.ts";
 import { Changes } from "./changes.ts";
@@ -40,7 +41,7 @@ export interface AssemblyNeighbours {
 const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
 
-export class Assembly {
+export class Assembly implements ReplayTarget {
   readonly #options: AssemblyOptions;
   readonly #neighbours: AssemblyNeighbours;
   /** What has happened since the last snapshot. */
@@ -96,10 +97,14 @@ export class Assembly {
   }
 
   /**
-   * Takes in a record that is read again for the sake of one version of its file, and is of no interest otherwise. Returns
-   * whether it is a chunk of which something was missing.
+   * Takes in a record that is read again for the sake of one version of its file, and is of no interest otherwise; `undefined`:
+   * it was parked. Returns whether it is a chunk of the version of which something was missing.
    */
-  async acceptOnly(record: IncomingRecord, version: number): Promise<boolean> {
+  async acceptAgain(record: IncomingRecord, version: number | undefined): Promise<boolean> {
+    if (version === undefined) {
+      await this.accept(record);
+      return false;
+    }
     const decoded = this.#decode(record);
     if (decoded.kind === "chunk" && decoded.version === version) return this.#acceptChunk(decoded, record);
     if (decoded.kind === "newer" && decoded.id?.version === version)

@@ -13,17 +13,20 @@
  *      given up is removed                   a crash: as before; past the position nothing would tell of either
  *   8. the position is committed             a crash: the receipts tell that what comes again is done
  *   9. what is done is cleared away
+ *
+ * Elsewhere in this room: `durable-point-schedule.ts` says when one is due and takes the snapshot that it makes durable,
+ * `rename.ts` gives the names, `output-path.ts` the folders, and `keep-previous.ts` keeps an older file beside. It does not
+ * promise that a file can have its name: one that can't fails, with a receipt that says why. Nor does it try anything again:
+ * whatever goes wrong with the output or the brokers is thrown, ends the session, and the next one finishes what it left.
  */
 import type { DownloaderConfig } from "../../config/config.ts";
-import type { Group } from "../../kafka/group-consumer.ts";
 import type { Position } from "../../kafka/log-reader.ts";
-import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { formatStamp } from "../../ledger/group/store-receipts.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import { formatNote } from "../group/start-positions.ts";
-import type { Output, Reporting } from "../parts.ts";
+import type { Output, Reporting, SessionKafka } from "../parts.ts";
 import type { Finished } from "../place/changes.ts";
 import type { ParkedRange, Publication } from "../store/notes.ts";
 import type { Partial, PartialNote } from "../store/partial.ts";
@@ -47,12 +50,9 @@ export interface Snapshot {
 }
 
 export interface DurablePointOptions {
-  output: Output;
   config: DownloaderConfig;
-  group: Group;
-  ledger: GroupLedger;
-  /** Of the chunks' topic. */
-  topicId: string;
+  kafka: SessionKafka;
+  output: Output;
   reporting: Reporting;
   /** The monotonic clock, milliseconds. */
   now(): number;
@@ -119,7 +119,8 @@ export class DurablePoint {
    * file system or Kafka throws.
    */
   async finishInterrupted(): Promise<number> {
-    const { output, ledger } = this.#options;
+    const { ledger } = this.#options.kafka;
+    const { output } = this.#options;
     const { store } = output;
     const all = await store.publishing();
     const open = all.filter((publication) => !ledger.isDelivered(publication));
@@ -137,7 +138,8 @@ export class DurablePoint {
 
   /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
   async #publish(finished: readonly Finished[]): Promise<{ failedCount: number; leftOver: Partial[] }> {
-    const { output, ledger } = this.#options;
+    const { ledger } = this.#options.kafka;
+    const { output } = this.#options;
     const { store } = output;
     await this.#recallForgotten(finished);
     const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
@@ -167,7 +169,8 @@ export class DurablePoint {
 
   /** What would replace something is looked up first, where what is delivered may be forgotten: that may be newer. */
   async #recallForgotten(finished: readonly Finished[]): Promise<void> {
-    const { ledger, output, config } = this.#options;
+    const { kafka, output, config } = this.#options;
+    const { ledger } = kafka;
     const replacing: VersionId[] = [];
     for (const { partial } of finished) {
       if (partial.id.version > ledger.floor) continue;
@@ -178,9 +181,9 @@ export class DurablePoint {
   }
 
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
-    const { config, output, ledger } = this.#options;
+    const { config, output, kafka } = this.#options;
     const target = layoutPath(config.layout, partial.id);
-    const keeps = config.onChange === "keep-both" ? (ledger.newestStored(partial.id) ?? 0) : undefined;
+    const keeps = config.onChange === "keep-both" ? (kafka.ledger.newestStored(partial.id) ?? 0) : undefined;
     const inode = (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,
@@ -213,7 +216,8 @@ export class DurablePoint {
 
   /** The receipt of a version that has its name, or can't have it, and the log line. */
   async #settle(named: Named): Promise<void> {
-    const { ledger, output, reporting } = this.#options;
+    const { kafka, output, reporting } = this.#options;
+    const { ledger } = kafka;
     const { log, observer } = reporting;
     const { publication } = named;
     const name = nameOf(publication);
@@ -246,11 +250,12 @@ export class DurablePoint {
   }
 
   async #commit(positions: readonly Position[]): Promise<void> {
-    const { group, output, topicId } = this.#options;
+    const { kafka, output } = this.#options;
+    const { group, topic } = kafka;
     if (positions.length === 0) return;
     // Not when the answer was heard: the agent may have been frozen since it was given.
     const askedAtMs = this.#options.now();
-    await group.commit(positions, formatNote({ store: output.store.name, topic: topicId }));
+    await group.commit(positions, formatNote({ store: output.store.name, topic: topic.id }));
     this.#acceptedAtMs = askedAtMs;
     for (const { partition, offset } of positions) this.#committed.set(partition, offset);
   }

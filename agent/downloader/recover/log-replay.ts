@@ -29,7 +29,7 @@ export interface ReplayTarget {
    * Takes in a record whose key is that of a wanted version, `version` says which; undefined: it was parked. Returns whether
    * it was missing.
    */
-  accept(record: IncomingRecord, version: number | undefined): Promise<boolean>;
+  acceptAgain(record: IncomingRecord, version: number | undefined): Promise<boolean>;
   /** Resolves when what was accepted is on its way to the disk no more. */
   settled(): Promise<void>;
 }
@@ -173,7 +173,8 @@ export class LogReplay {
           if (offset >= end) continue;
           const file = key?.toString("utf8") ?? "";
           const wanted = only?.get(file);
-          if ((wanted || !only) && (await target.accept(event.record, wanted?.id.version))) brought.add(file);
+          if ((wanted || !only) && (await target.acceptAgain(event.record, wanted?.id.version)))
+            brought.add(file);
         }
       }
     } finally {

@@ -5,6 +5,8 @@
  * something is followed by none.
  */
 
+import { BoundedMap } from "../../lib/bounded-map.ts";
+
 /** What a reading came to for one uploader. */
 export interface ReplayResult {
   uploader: string;
@@ -35,7 +37,7 @@ const maxUploaders = 1000;
 
 export class ReplayPace {
   readonly #now: () => number;
-  readonly #byUploader = new Map<string, Pause>();
+  readonly #byUploader = new BoundedMap<string, Pause>(maxUploaders);
   readonly #running = new Map<string, number>();
   #all: Pause = { vain: 0, untilMs: 0 };
 
@@ -64,16 +66,10 @@ export class ReplayPace {
       else this.#running.delete(uploader);
       const before = this.#byUploader.get(uploader);
       this.#byUploader.delete(uploader);
-      if (!brought) this.#pause(uploader, this.#after(before, tookMs, ofUploader));
+      if (!brought) this.#byUploader.set(uploader, this.#after(before, tookMs, ofUploader));
     }
     if (results.some(({ brought }) => brought)) this.#all = { vain: 0, untilMs: 0 };
     else if (results.length > 0) this.#all = this.#after(this.#all, tookMs, ofAll);
-  }
-
-  #pause(uploader: string, pause: Pause): void {
-    const [oldest] = this.#byUploader.keys();
-    if (this.#byUploader.size >= maxUploaders && oldest !== undefined) this.#byUploader.delete(oldest);
-    this.#byUploader.set(uploader, pause);
   }
 
   #after(before: Pause | undefined, tookMs: number, { leastMs, mostMs, times }: Limits): Pause {
