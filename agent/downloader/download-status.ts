@@ -31,7 +31,7 @@ export class DownloadStatus implements StatusSource {
       incompleteFiles: () => assembly.partials.unfinishedCount,
       waitingFiles: () => ledger.unsettledCount,
       consumerLagChunks: () => this.#lag,
-      parkedFiles: () => assembly.partials.parkedCount + rejected.newerCount,
+      parkedFiles: () => assembly.partials.room.parkedCount + rejected.newerCount,
     });
   }
 
@@ -39,7 +39,7 @@ export class DownloadStatus implements StatusSource {
     const { assembly, rejected, repair } = this.#parts;
     const { ledger } = this.#kafka;
     const { partials } = assembly;
-    const noRoom = listed(partials.parked, partials.parkedCount, (id) => ({
+    const noRoom = listed(partials.room.parked(), partials.room.parkedCount, (id) => ({
       path: nameOf(id),
       reason: `no room for ${id.bytes} bytes`,
     }));
@@ -69,11 +69,12 @@ export class DownloadStatus implements StatusSource {
   /** A pause of everything is a trouble of `retry`, which says why. */
   notReady(): readonly string[] {
     const { assembly, groupWait } = this.#parts;
-    const { parkedCount, parked } = assembly.partials;
+    const { room } = assembly.partials;
+    const { parkedCount } = room;
     const { reasons } = groupWait;
     if (parkedCount === 0) return reasons;
     let bytes = 0;
-    for (const version of parked) bytes += version.bytes;
+    for (const version of room.parked()) bytes += version.bytes;
     const who = parkedCount === 1 ? "1 file waits" : `${parkedCount} files wait`;
     return [
       ...reasons,

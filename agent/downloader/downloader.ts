@@ -45,7 +45,7 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
   const { signal, once } = run;
   const giveUp = (error: unknown) => once && isPermanent(error);
   const mount = new OutputMount(system.disk, config);
-  // That a mount is required and is none is told at once; one that is stale, or whose driver is gone, may come back.
+  // A required mount that is none is an error at once; one that is stale, or whose driver is gone, may come back.
   await retry({ what: "opening the output", signal, log, giveUp: isPermanent }, () => mount.check());
   const unread = new UnreadPartitions(config.group, log, now);
   const memory: ProcessMemory = { rereadParked: new Set(), unread };
@@ -60,7 +60,7 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
 }
 
 async function prepareAgain({ topic }: DownloaderOptions): Promise<void> {
-  // What the session before has left in memory, that one's clients among it, would stand beside what this one takes.
+  // What the session before has left in memory, its clients among it, would add to what this one needs.
   giveBack();
   await topic.refresh();
 }
@@ -83,7 +83,7 @@ async function runSession(
     await store.require(config.minFreeBytes);
     return await runOn(store, options, memory, reportSuccess);
   } catch (error) {
-    // What the file system says of some file under way is about the output: what is about one file has ended that one.
+    // What concerns one file has failed that file: the rest concerns the output as a whole.
     throw codeOf(error) === undefined ? error : await store.explain(error);
   } finally {
     await files.closeAll();

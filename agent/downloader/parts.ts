@@ -9,7 +9,7 @@ import type { UnreadPartitions } from "./group/unread-partitions.ts";
 import type { OutputPaths } from "./publish/output-path.ts";
 import type { Store } from "./store/store.ts";
 
-/** Where a part tells what it does: the log for people, the observer for metrics and the status. */
+/** Where a part reports what it does: the log for people, the observer for metrics and the status. */
 export interface Reporting {
   readonly log: Log;
   readonly observer: Observer;
@@ -44,7 +44,7 @@ export interface SessionKafka {
   ledger: GroupLedger;
 }
 
-/** How a session runs, and what it tells whoever runs it. */
+/** How a session runs, and what it reports to whoever runs it. */
 export interface SessionRun {
   /** Fires when the agent is to stop; what is under way is then made durable. */
   signal: AbortSignal;

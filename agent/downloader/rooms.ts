@@ -74,10 +74,11 @@ export class Rooms {
       fail: (error) => failure.report(error),
     });
     this.rereads = new RereadRequests({ replay: this.replay, topicId: topic.id, reporting, now });
+    const { partials, failures } = assembly;
     const reading = { group, topic, positions };
     this.repair = new Repair(
       { ledger, writes, reading, rereads: this.rereads, reporting, giveUpMs: config.giveUpMs, now },
-      { partials: assembly.partials, failures: assembly.failures, rejected },
+      { partials, room: partials.room, failures, rejected },
     );
   }
 }

@@ -127,7 +127,8 @@ export class Session {
   async #begin(partitions: readonly number[]): Promise<Position[]> {
     const { assignment, durablePoint, groupWait, assembly, rereads } = this.#rooms;
     const starts = await assignment.gain(partitions);
-    await durablePoint.begin(starts);
+    // So that another member begins at the same place.
+    await durablePoint.commitPositions(starts);
     // Also if that is no partitions: others have them all.
     this.#options.reporting.observer.phase = undefined;
     groupWait.answered(assignment.positions.size);
@@ -208,7 +209,7 @@ export class Session {
     const { partials, failures } = assembly;
     const asked = [...repair.needed()].length;
     const failed = failures.count + schedule.unstorableCount + repair.failedCount;
-    return failed + partials.parkedCount + rejected.refusedCount + rejected.newerCount + asked;
+    return failed + partials.room.parkedCount + rejected.refusedCount + rejected.newerCount + asked;
   }
 
   #throwFailure(): void {

@@ -44,7 +44,7 @@ test("folders", async () => {
           : anyText(random);
       if (isUnusable(path)) return;
       await paths.makeFolders(path).catch(() => undefined);
-      paths.forget();
+      paths.recheck();
     });
     expect(await readdir(outside)).toEqual([]);
     expect((await readdir(root)).sort()).toEqual(["output", "outside"]);

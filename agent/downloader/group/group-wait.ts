@@ -52,7 +52,7 @@ export class GroupWait {
     this.#nextCheckMs = this.#sinceMs + patienceMs;
   }
 
-  /** What is waited for, if that takes long. */
+  /** What this member waits for, if that lasts. */
   get reasons(): readonly string[] {
     const { unread, name } = this.#options;
     const reasons = this.#reason === undefined ? [] : [this.#reason];
@@ -142,7 +142,7 @@ export class GroupWait {
   }
 }
 
-/** Whatever it is, the reading finds it too, and ends the session by it. */
+/** Whatever it is, the reading meets it too, and ends the session. */
 function noAnswer(error: unknown): undefined {
   if (error instanceof AgentError) return undefined;
   throw error;

@@ -1,6 +1,6 @@
 /**
- * What is not in the log any more when its turn has come: named and counted, whenever it is noticed. At the start that is where a
- * position is resolved (`start-positions.ts`); later it is a record that is not the next one, or that none comes at all.
+ * What is not in the log any more when it would be read next: it is named and counted, whenever it is noticed. At the start that
+ * is where a position is resolved (`start-positions.ts`); later, when a record is not the next one, or when none comes at all.
  */
 import type { Group } from "../../kafka/group-consumer.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
@@ -47,8 +47,8 @@ export class LogGaps {
   }
 
   /**
-   * When all that was still to be read expires, no record comes to tell it: what was sent there is not ahead any more. Nor does one
-   * behind the end of a stranger's transaction: there would be something to read for ever.
+   * Skips what no record will ever follow: what was still to be read has expired, or a stranger's transaction ends the log. Else
+   * there would be something to read for ever.
    */
   async skipMissingIfDue(): Promise<void> {
     const { group, positions, reporting, now } = this.#options;

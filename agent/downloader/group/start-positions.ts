@@ -6,7 +6,7 @@ import type { Position } from "../../kafka/log-reader.ts";
 import type { Reporting, SessionKafka } from "../parts.ts";
 
 /** What is committed with a position: from which store, and of which topic it is. */
-export interface CommitNote {
+export interface CommitMetadata {
   store: string;
   topic: string;
 }
@@ -34,18 +34,18 @@ export async function resolveStarts(options: StartOptions, partitions: readonly 
   return partitions.map((partition) => {
     const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 };
     const before = committed.get(partition);
-    const sameTopic = parseNote(before?.metadata)?.topic === topic.id;
+    const sameTopic = parseMetadata(before?.metadata)?.topic === topic.id;
     const wanted = sameTopic ? before?.offset : firstOffset(kafka, partition);
     return { partition, offset: inLog(reporting, partition, wanted, low, high), end: high };
   });
 }
 
-export function formatNote(note: CommitNote): string {
-  return JSON.stringify(note);
+export function formatMetadata(metadata: CommitMetadata): string {
+  return JSON.stringify(metadata);
 }
 
-/** What `formatNote` wrote, `undefined` for anything else. */
-export function parseNote(text: string | undefined): CommitNote | undefined {
+/** What `formatMetadata` wrote, `undefined` for anything else. */
+export function parseMetadata(text: string | undefined): CommitMetadata | undefined {
   try {
     const value: unknown = JSON.parse(text ?? "");
     if (typeof value !== "object" || value === null || !("store" in value) || !("topic" in value))

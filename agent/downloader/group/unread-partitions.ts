@@ -1,9 +1,9 @@
 /**
- * Partitions that no member of the group has. A rebalance moves a partition in two steps: the first takes it from one member, the
- * second, which that one asks for once it has let go, gives it to another (KIP-429). A member that is killed in between and started again
- * gets back what it had after the first step, without a rebalance (KIP-345), and knows of no second one: all are content, and the
- * partition is nobody's for good. Neither the brokers nor the client notice. So the members check, and the one that has least to lose by
- * it leaves the group and joins again, which has everything given out anew.
+ * Partitions that no member of the group has. A rebalance moves a partition in two steps (KIP-429). The first takes it from one
+ * member; when that one has let it go, it asks for the second, which gives it to another. A member that is killed in between
+ * and started again gets back what it had after the first step, without a rebalance (KIP-345), and does not ask for the second:
+ * the partition is nobody's for good. Neither the brokers nor the client notice. So the members check. The one that has least
+ * to lose leaves the group and joins again, and all partitions are given out again.
  */
 import type { GroupView } from "../../kafka/group-consumer.ts";
 import type { Log } from "../../observe/log.ts";
@@ -18,7 +18,7 @@ const nextMemberMs = 10_000;
 const maxRank = 5;
 const maxNamed = 10;
 
-/** Lives as long as the process: that joining again was no help is to be known in the next session. */
+/** Lives as long as the process: the next session has to know that joining again was no help. */
 export class UnreadPartitions {
   readonly #group: string;
   readonly #log: Pick<Log, "info" | "warn">;
@@ -44,7 +44,7 @@ export class UnreadPartitions {
     return this.#partitions.length > 0;
   }
 
-  /** Those that have been nobody's for so long that it is no passing state. */
+  /** Those that have been nobody's for so long that it will not pass by itself. */
   get known(): readonly number[] {
     return this.#isReported ? this.#partitions : [];
   }
@@ -63,7 +63,7 @@ export class UnreadPartitions {
    * @param own those that this member reads, whatever the group holds it to have
    */
   update(view: GroupView, count: number, own: ReadonlySet<number>): void {
-    // What becomes of them is just being decided.
+    // A rebalance is under way.
     if (!view.isSettled) {
       this.#sinceMs = undefined;
       return;

@@ -1,6 +1,6 @@
 /**
- * Which versions there is room for. Of the others the chunks pass by, and nothing is kept but a line in memory: the ledger
- * knows that they were sent, and they are read again once they fit.
+ * Which versions there is room for. The others are parked: their chunks are not placed, and all that is kept of them is an
+ * entry in memory. The ledger knows that they were sent, and they are read again once they fit.
  */
 import type { DownloaderConfig } from "../../config/config.ts";
 import { maxOutstanding } from "../../ledger/group/outstanding.ts";
@@ -11,12 +11,12 @@ import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { DiskSpace, type Occupant } from "./disk-space.ts";
 
-/** A version that waits for room: how many bytes of it. */
+/** A version that waits for room, and how many bytes it needs. */
 export type Parked = VersionId & { readonly bytes: number };
 
 interface Waiting {
   parked: Parked;
-  /** When it was heard of last, by the monotonic clock, and whether that was from the ledger: it was sent whole. */
+  /** When it was heard of last, by the monotonic clock; `isSent`: the ledger said so, it was sent whole. */
   heardAtMs: number;
   isSent: boolean;
 }
@@ -31,9 +31,9 @@ export interface AdmissionOptions {
 /** At most so many are kept, as many as are known to be missing at most, and so many bytes of their names. */
 const maxParked = maxOutstanding;
 const maxNameBytes = 4 << 20;
-/** What was sent is looked at every second, for as long as it is this member's. */
+/** What was sent is checked every second, for as long as it is this member's. */
 const sentMs = 30_000;
-/** What is being sent is waited for as long as something of it comes: a chunk may take a while, and a stranger's never end. */
+/** What is being sent is kept as long as chunks of it come. One may take a while; a stranger's version may never end. */
 const beingSentMs = 600_000;
 
 export class Admission {
@@ -69,7 +69,7 @@ export class Admission {
     return this.#parked.get(chunkKey(id))?.parked.version === id.version;
   }
 
-  /** Whether the version may go on to be put together; else it is parked. Throws what the file system throws. */
+  /** Whether the version may be put together; else it is parked. Throws what the file system throws. */
   async admits(chunk: Chunk, begun: Occupant | undefined): Promise<boolean> {
     if (begun && !this.#space.hasLapsed(begun)) return true;
     const bytes = begun?.bytesMissing ?? chunk.size;
@@ -88,7 +88,7 @@ export class Admission {
    * Whether so many bytes of a version that was sent would fit by now; it is parked if not, and not if so. Throws what the
    * file system throws.
    *
-   * @param promisedBytes what others were told would fit, and have not begun
+   * @param promisedBytes room that was promised to versions which have not begun
    */
   async hasRoomFor(id: VersionId, bytes: number, promisedBytes: number): Promise<boolean> {
     const fits = await this.#space.fitted(promisedBytes + bytes);
@@ -120,14 +120,14 @@ export class Admission {
       if (this.#parked.size <= maxParked && this.#nameBytes <= maxNameBytes) break;
       this.#remove(oldest);
     }
-    if (isNew) this.#tell(id, bytes);
+    if (isNew) this.#report(id, bytes);
   }
 
   #remove(key: string): void {
     if (this.#parked.delete(key)) this.#nameBytes -= key.length;
   }
 
-  #tell(id: VersionId, bytes: number): void {
+  #report(id: VersionId, bytes: number): void {
     const { observer, log } = this.#options.reporting;
     observer.metrics.file("parked");
     const why = `there is no room for ${bytes} bytes of it beside downloader.min_free and what others need`;

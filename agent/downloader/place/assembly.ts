@@ -4,7 +4,7 @@
  * A record is decoded, and a chunk is placed in the partial of its version, at its offset, in whatever order chunks come.
  * Placing runs beside the reading, bounded in bytes; so does verifying a version that is complete. What has come of it is
  * noted in `changes`, of which the durable point takes a snapshot between two placements. `partials` has the versions at hand,
- * `failures` those that can't be had, `admission` decides what there is room for, and `rejected-records` has what is no chunk.
+ * `failures` those that are unrecoverable, `admission` decides what there is room for, and `rejected-records` has what is no chunk.
  *
  * It does not promise that what was placed is on disk for good: that is the durable point's work (`publish/`). Nor that a
  * version becomes whole: a chunk that is older than the one at hand, or has no room, passes by, and many unfinished versions are
@@ -20,11 +20,9 @@ import type { Partial, Placed } from "../store/partial.ts";
 import { nameOf } from "../version-label.ts";
 import { Changes } from "./changes.ts";
 import { Failures } from "./failures.ts";
-import { Partials, type PartialsOptions } from "./partials.ts";
+import { Partials, type PlacingOptions } from "./partials.ts";
 import type { RejectedRecords } from "./rejected-records.ts";
 import { Verification } from "./verification.ts";
-
-export type AssemblyOptions = PartialsOptions;
 
 /** What the assembly needs of others. */
 export interface AssemblyNeighbours {
@@ -42,7 +40,7 @@ const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
 
 export class Assembly implements ReplayTarget {
-  readonly #options: AssemblyOptions;
+  readonly #options: PlacingOptions;
   readonly #neighbours: AssemblyNeighbours;
   /** What has happened since the last snapshot. */
   readonly changes = new Changes();
@@ -56,7 +54,7 @@ export class Assembly implements ReplayTarget {
   readonly #verifying = new Set<Promise<void>>();
   readonly #failure = new FirstFailure();
 
-  constructor(options: AssemblyOptions, neighbours: AssemblyNeighbours) {
+  constructor(options: PlacingOptions, neighbours: AssemblyNeighbours) {
     this.#options = options;
     this.#neighbours = neighbours;
     const { config, store, ledger, reporting } = options;
@@ -132,7 +130,7 @@ export class Assembly implements ReplayTarget {
     await Promise.all([...this.#placing, ...this.#verifying]);
   }
 
-  /** A version that nothing could follow is none: every later one of the path would count as older. */
+  /** A version too far in the future is broken: every later one of the path would count as older. */
   #decode(record: IncomingRecord): Decoded {
     const decoded = decodeRecord(record.headers, record.value);
     const hasVersion = decoded.kind === "chunk" || decoded.kind === "abandoned" || decoded.kind === "corrupt";
@@ -143,7 +141,7 @@ export class Assembly implements ReplayTarget {
   /** Returns whether something of it was missing, and there is room for it. */
   async #acceptChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
     const { ledger, reporting, now } = this.#options;
-    // What has failed may come all the same, and is welcome then.
+    // A version whose receipt says failed may come all the same, and is welcome then.
     const isDelivered = ledger.isDelivered(chunk);
     if (!isDelivered && this.failures.has(chunk)) return false;
     const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);

@@ -1,4 +1,4 @@
-/** What has happened to the versions at hand since the last durable point, for the next one to make durable. */
+/** What has changed since the last durable point, for the next one to make durable. */
 import type { Partial } from "../store/partial.ts";
 
 /** A complete and verified version. */
@@ -18,7 +18,7 @@ export class Changes {
   #finished: Finished[] = [];
   #changed = new Set<Partial>();
   #dropped: Partial[] = [];
-  /** Files that are to be removed, until they are. */
+  /** Files that are to be removed, and are still there. */
   readonly #dropping = new Set<string>();
   #placedBytes = 0;
 

@@ -1,6 +1,6 @@
 /**
- * Whether there is room for a version beside what the others still need. Only what was written to lately counts as
- * needing something: an uploader that went away in the middle of 100 GB must not keep the disk from the others.
+ * Whether there is room for a version beside what the others still need. Room is kept only for versions that were written to
+ * lately: an uploader that went away in the middle of 100 GB must not keep the disk from the others.
  */
 
 /** A version under way, as far as room is concerned. */
@@ -17,7 +17,7 @@ export interface DiskSpaceOptions {
   now(): number;
 }
 
-/** Without a chunk for so long a version's room is not kept for it any more. */
+/** Room is kept for a version until no chunk has come for so long. */
 const idleMs = 60_000;
 const freshMs = 1000;
 

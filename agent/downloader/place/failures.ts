@@ -1,6 +1,6 @@
 /**
- * Versions that can't be stored here, whoever sends them again: their chunks may go on coming, and are not placed. The receipt
- * of each is owed for as long as the brokers refuse it.
+ * Versions that are unrecoverable here, whoever sends them again. Chunks of them that still come are not placed. Each gets a
+ * receipt; as long as the brokers refuse it, it is owed.
  */
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";

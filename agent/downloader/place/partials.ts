@@ -8,12 +8,13 @@ import type { Reporting } from "../parts.ts";
 import type { Partial } from "../store/partial.ts";
 import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
-import { Admission, type Parked } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import type { Interval } from "./coverage.ts";
 import { UnfinishedVersions } from "./unfinished-versions.ts";
 
-export interface PartialsOptions {
+/** What putting versions together needs to know. */
+export interface PlacingOptions {
   config: DownloaderConfig;
   store: Store;
   ledger: GroupLedger;
@@ -25,16 +26,17 @@ export interface PartialsOptions {
 }
 
 export class Partials {
-  readonly #options: PartialsOptions;
+  readonly #options: PlacingOptions;
   readonly #changes: Changes;
   readonly #unfinished = new UnfinishedVersions<Partial>();
-  readonly #room: Admission;
+  /** What there is room for, and which versions wait for it. */
+  readonly room: Admission;
   readonly #warnings: RareWarnings;
 
-  constructor(options: PartialsOptions, changes: Changes) {
+  constructor(options: PlacingOptions, changes: Changes) {
     this.#options = options;
     this.#changes = changes;
-    this.#room = new Admission(options, () => this.#unfinished);
+    this.room = new Admission(options, () => this.#unfinished);
     this.#warnings = new RareWarnings(options.reporting.log);
   }
 
@@ -45,15 +47,6 @@ export class Partials {
 
   get unfinishedCount(): number {
     return this.#unfinished.count;
-  }
-
-  /** Versions that wait for room. */
-  get parked(): Iterable<Parked> {
-    return this.#room.parked();
-  }
-
-  get parkedCount(): number {
-    return this.#room.parkedCount;
   }
 
   /** Of this file the newest version that was begun. */
@@ -95,12 +88,7 @@ export class Partials {
   needsRoom(sent: Sent): number {
     const partial = this.find(sent);
     if (!partial) return sent.size;
-    return this.#room.isParked(sent) ? partial.bytesMissing : 0;
-  }
-
-  /** See `Admission`. */
-  hasRoomFor(sent: Sent, bytes: number, promisedBytes: number): Promise<boolean> {
-    return this.#room.hasRoomFor(sent, bytes, promisedBytes);
+    return this.room.isParked(sent) ? partial.bytesMissing : 0;
   }
 
   /** Takes over a partial of the session before. Returns whether it goes on: not if it is settled, or a newer one is here. */
@@ -124,7 +112,7 @@ export class Partials {
     // First: the older one's room may be what the newer one lacks.
     if (known && !begun) this.giveUp(known.id);
     if (begun && begun.size !== chunk.size) return false;
-    return this.#room.admits(chunk, begun);
+    return this.room.admits(chunk, begun);
   }
 
   /** Begins a version that was admitted and is not here; not if a newer one was begun meanwhile. */
@@ -138,7 +126,7 @@ export class Partials {
     // The version was given up a moment ago, and its bytes are about to be removed: what comes now is got back later.
     if (this.#changes.isDropping(partial)) return undefined;
     this.#unfinished.set(partial);
-    this.#room.begun(chunk);
+    this.room.begun(chunk);
     this.#putAside(partial);
     return partial;
   }
@@ -158,12 +146,12 @@ export class Partials {
   giveUp(id: VersionId): void {
     const partial = this.newestOf(id);
     if (partial && partial.id.version <= id.version) this.#drop(partial);
-    this.#room.remove(id);
+    this.room.remove(id);
   }
 
   /** Its uploader has given the version up. */
   abandon(id: VersionId, reason: string): void {
-    this.#room.remove(id);
+    this.room.remove(id);
     const partial = this.find(id);
     if (!partial) return;
     const { log, observer } = this.#options.reporting;
@@ -177,8 +165,8 @@ export class Partials {
     const { ledger, retentionMs, now } = this.#options;
     for (const { id, placedAtMs } of this.#unfinished)
       if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.#room.parked()) if (ledger.isSettled(id)) this.#room.remove(id);
-    this.#room.removeSilent();
+    for (const id of this.room.parked()) if (ledger.isSettled(id)) this.room.remove(id);
+    this.room.removeSilent();
   }
 
   #drop(partial: Partial): void {

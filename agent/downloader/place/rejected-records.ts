@@ -1,7 +1,7 @@
 /**
- * Records that are no chunk to place: of strangers, broken, refused, corrupt, or of a newer agent. None of them stops
- * the reading; each is counted and logged, the many rarely. What a newer agent wrote is parked: where it is, is noted,
- * and it is read again after an upgrade.
+ * Records that are no chunk to place: a stranger's, broken, refused, corrupt, or a newer agent's. None of them stops the
+ * reading. Each is counted and logged; when they are many, they are logged rarely. What a newer agent wrote is parked: its
+ * place in the log is noted, and it is read again after an upgrade.
  */
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
@@ -17,11 +17,11 @@ import { nameOf } from "../version-label.ts";
 
 type Unplaceable = Exclude<Decoded, { kind: "chunk" } | { kind: "abandoned" }>;
 
-/** Versions that only a newer agent can take, and where their records are: 3 MiB each. */
+/** At most so many versions that only a newer agent understands, and so many places of their records: 3 MiB each. */
 const maxNewerSlots = 1 << 17;
 /** At most so many refused files are kept, so that each is logged once: by a hash, as anybody may name them. */
 const maxRefused = 10_000;
-/** So many are said one by one; the many more that there may be, rarely. */
+/** At most so many are logged one by one; the others rarely. */
 const refusedAtOnce = 30;
 
 export class RejectedRecords {
@@ -54,38 +54,38 @@ export class RejectedRecords {
    * was, the note on it stays: what is read past and not noted would be gone after a crash.
    */
   unpark(until: ReadonlyMap<number, number>): Part[] {
-    const taken = this.#parked.filter(({ partition }) => until.has(partition));
-    this.#parked = this.#parked.filter((range) => !taken.includes(range));
-    this.#unparked.push(...taken);
-    if (taken.length > 0) this.#reporting.log.info("what was parked until an upgrade is read again");
-    return taken.map(({ partition, from, to }) => ({
+    const again = this.#parked.filter(({ partition }) => until.has(partition));
+    this.#parked = this.#parked.filter((range) => !again.includes(range));
+    this.#unparked.push(...again);
+    if (again.length > 0) this.#reporting.log.info("what was parked until an upgrade is read again");
+    return again.map(({ partition, from, to }) => ({
       partition,
       from,
       until: Math.min(to, until.get(partition) ?? 0),
     }));
   }
 
-  /** All of these parts was read again; what still is of no use was parked anew. */
+  /** All of these parts were read again; what still is of no use was parked again. */
   unparked(parts: readonly Part[]): void {
     const partitions = new Set(parts.map(({ partition }) => partition));
     this.#unparked = this.#unparked.filter(({ partition }) => !partitions.has(partition));
     this.#parkedChanged = true;
   }
 
-  /** Files whose path was refused, about, if they are many. */
+  /** Files whose path was refused; about, if they are many. */
   get refusedCount(): number {
     return this.#refused.count;
   }
 
   /**
-   * Whether only a newer agent can take the version: its last chunk, where its uploader says that it is, is such an agent's.
+   * Whether only a newer agent understands the version: its last chunk, where its uploader says that it is, is such an agent's.
    * Elsewhere anybody may have written one.
    */
   isNewer(sent: Sent): boolean {
     return this.#newerAt.get(placeKey(sent, sent)) === sent.version;
   }
 
-  /** Versions that were met since the start and that only a newer agent can take. */
+  /** Versions that were met since the start and that only a newer agent understands. */
   get newerCount(): number {
     return this.#newerCount;
   }
@@ -106,7 +106,7 @@ export class RejectedRecords {
     return [...this.parked];
   }
 
-  /** A batch of which nothing can be had; what of it was sent and is missing is asked for. */
+  /** A batch of records that can't be read. What of it was sent and is missing will be asked for. */
   skip(reason: string, { partition, offset }: IncomingRecord): void {
     this.#reporting.observer.metrics.chunk("unreadable");
     const where = `partition ${partition}, up to offset ${offset}`;

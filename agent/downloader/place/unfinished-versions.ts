@@ -1,12 +1,13 @@
 /**
- * The versions that are being put together, by file, bounded in the memory that they take: anybody who may write to the topic can
- * begin any number. What is too much is put aside, that is, given up here: the log still has it, and when the ledger knows it as sent
- * it is read again. Who has begun more than a fair share goes first, then what was idle longest and has come to little.
+ * The versions that are being put together, by file. The memory that they take is bounded, as anybody who may write to the topic
+ * can begin any number. What is too much is put aside, that is, given up here: the log still has it, and it is read again once
+ * the ledger knows it as sent. Uploaders that have more than a fair share lose some first, then the versions that were idle
+ * longest and have few bytes.
  */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 
 /** A version, as far as its memory is concerned. */
-export interface Begun {
+export interface Measured {
   readonly id: VersionId;
   readonly complete: boolean;
   /** Bytes of the file that are there. */
@@ -19,15 +20,15 @@ export interface Begun {
 
 /** Some five thousand versions. */
 const maxBytes = 16 << 20;
-/** So much is put aside at a time: finding out what goes is work. */
+/** So much is put aside at a time, as choosing is expensive. */
 const roomBytes = maxBytes / 8;
-/** Of what has come so far, more than this is not thrown away lightly. */
+/** A version with more bytes than this is put aside last. */
 const muchBytes = 1 << 20;
 
-export class UnfinishedVersions<Version extends Begun> {
+export class UnfinishedVersions<Version extends Measured> {
   readonly #maxBytes: number;
   readonly #byFile = new Map<string, Version>();
-  /** What each was taken to take when it was looked at last. */
+  /** What each took in memory when it was measured last. */
   readonly #weights = new Map<Version, number>();
   #bytes = 0;
 
@@ -70,7 +71,7 @@ export class UnfinishedVersions<Version extends Begun> {
     this.#weights.set(version, bytes);
   }
 
-  /** Takes out what is too much, and gives it; never `spared`, nor what is whole. */
+  /** Removes and returns what is too much; never `spared`, nor what is whole. */
   putAside(spared: Version): Version[] {
     if (this.#bytes <= this.#maxBytes) return [];
     const enoughBytes = this.#maxBytes - Math.min(roomBytes, this.#maxBytes / 8);
@@ -101,6 +102,6 @@ export class UnfinishedVersions<Version extends Begun> {
   }
 }
 
-function rank({ placedBytes }: Begun): number {
+function rank({ placedBytes }: Measured): number {
   return placedBytes < muchBytes ? 0 : 1;
 }

@@ -15,7 +15,7 @@ export interface VerificationOptions {
   log: Log;
   partials: Partials;
   changes: Changes;
-  /** The version can't be had, whoever sends it again. */
+  /** The version is unrecoverable, whoever sends it again. */
   fail(partial: Partial, reason: string): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export class Verification {
     } catch (error) {
       // It was superseded, and its file removed, while it was read.
       if (!partials.has(partial)) return;
-      // One file that the disk does not give back is that file's trouble.
+      // The disk does not give back this one file: the others go on.
       if (!(error instanceof UnreadableError)) throw error;
       problem = error.message;
     }

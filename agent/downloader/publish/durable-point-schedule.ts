@@ -101,8 +101,8 @@ export class DurablePointSchedule {
 
   async #make(snapshot: Snapshot): Promise<void> {
     const { assembly, durablePoint, reportSuccess } = this.#options;
-    const { failedCount } = await durablePoint.make(snapshot);
-    this.#unstorableCount += failedCount;
+    const unstorableCount = await durablePoint.make(snapshot);
+    this.#unstorableCount += unstorableCount;
     for (const { partial } of snapshot.finished) assembly.partials.remove(partial);
     assembly.changes.removed(snapshot.dropped);
     reportSuccess();

@@ -7,11 +7,11 @@
  *   3. membership is confirmed               a frozen member finds itself none and publishes nothing
  *   4. the list of what is to be published,
  *      and its number                        a crash: the next start finishes it
- *   5. finished files get their names        a crash: the list tells which have theirs already
+ *   5. finished files get their names        a crash: the list says which have theirs
  *   6. their receipts are acknowledged       a crash: the next start writes them
  *   7. what is parked is noted, what was
- *      given up is removed                   a crash: as before; past the position nothing would tell of either
- *   8. the position is committed             a crash: the receipts tell that what comes again is done
+ *      given up is removed                   a crash: as before; past the position nothing would show either
+ *   8. the position is committed             a crash: the receipts say that what comes again is done
  *   9. what is done is cleared away
  *
  * Elsewhere in this room: `durable-point-schedule.ts` says when one is due and takes the snapshot that it makes durable,
@@ -25,7 +25,7 @@ import { formatStamp } from "../../ledger/group/store-receipts.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { VersionId } from "../../wire/chunk.ts";
-import { formatNote } from "../group/start-positions.ts";
+import { formatMetadata } from "../group/start-positions.ts";
 import type { Output, Reporting, SessionKafka } from "../parts.ts";
 import type { Finished } from "../place/changes.ts";
 import type { ParkedRange, Publication } from "../store/notes.ts";
@@ -82,9 +82,16 @@ export class DurablePoint {
     return [...positions].some(([partition, offset]) => this.#committed.get(partition) !== offset);
   }
 
-  /** Commits where the group begins, so that another member begins at the same place. Throws a `KafkaError`. */
-  async begin(positions: readonly Position[]): Promise<void> {
-    if (positions.length > 0) await this.#commit(positions);
+  /** Commits positions: those of a durable point, or those where the group begins. Throws a `KafkaError`. */
+  async commitPositions(positions: readonly Position[]): Promise<void> {
+    const { kafka, output } = this.#options;
+    const { group, topic } = kafka;
+    if (positions.length === 0) return;
+    // Not when the answer was heard: the agent may have been frozen since it was given.
+    const askedAtMs = this.#options.now();
+    await group.commit(positions, formatMetadata({ store: output.store.name, topic: topic.id }));
+    this.#acceptedAtMs = askedAtMs;
+    for (const { partition, offset } of positions) this.#committed.set(partition, offset);
   }
 
   /** These partitions are another member's now. */
@@ -96,7 +103,7 @@ export class DurablePoint {
    * Returns how many versions can't have their names. Throws what the file system or Kafka throws; nothing that was placed
    * since the last durable point may then be relied on.
    */
-  async make(snapshot: Snapshot): Promise<{ failedCount: number }> {
+  async make(snapshot: Snapshot): Promise<number> {
     const { output, config } = this.#options;
     const { store, disk } = output;
     await store.require(config.minFreeBytes);
@@ -108,10 +115,10 @@ export class DurablePoint {
     if (snapshot.parked) await store.writeParked(snapshot.parked);
     await this.#remove(snapshot.dropped);
     const moved = snapshot.positions.filter((p) => this.#committed.get(p.partition) !== p.offset);
-    if (moved.length > 0) await this.#commit(moved);
+    await this.commitPositions(moved);
     await this.#removeNotes(snapshot.finished.map(({ partial }) => partial));
     await this.#remove(leftOver);
-    return { failedCount };
+    return failedCount;
   }
 
   /**
@@ -167,7 +174,7 @@ export class DurablePoint {
     return { failedCount: results.length - named.size, leftOver };
   }
 
-  /** What would replace something is looked up first, where what is delivered may be forgotten: that may be newer. */
+  /** Looks up what would replace a file, where the ledger may have dropped old receipts: what is there may be newer. */
   async #recallForgotten(finished: readonly Finished[]): Promise<void> {
     const { kafka, output, config } = this.#options;
     const { ledger } = kafka;
@@ -198,7 +205,7 @@ export class DurablePoint {
   }
 
   /**
-   * When the brokers refuse the receipts, they are owed however long that lasts: also if somebody takes the files out of the
+   * When the brokers refuse the receipts, they are owed, however long that lasts: also if somebody moves the files out of the
    * output meanwhile, or the agent is started again.
    */
   async #settleAll(results: readonly Named[]): Promise<void> {
@@ -246,18 +253,7 @@ export class DurablePoint {
   /** A member that was frozen for longer than the session finds out here, before it publishes. */
   async #confirmMembership(): Promise<void> {
     if (this.#options.now() - this.#acceptedAtMs <= membershipMs) return;
-    await this.#commit([...this.#committed].map(([partition, offset]) => ({ partition, offset })));
-  }
-
-  async #commit(positions: readonly Position[]): Promise<void> {
-    const { kafka, output } = this.#options;
-    const { group, topic } = kafka;
-    if (positions.length === 0) return;
-    // Not when the answer was heard: the agent may have been frozen since it was given.
-    const askedAtMs = this.#options.now();
-    await group.commit(positions, formatNote({ store: output.store.name, topic: topic.id }));
-    this.#acceptedAtMs = askedAtMs;
-    for (const { partition, offset } of positions) this.#committed.set(partition, offset);
+    await this.commitPositions([...this.#committed].map(([partition, offset]) => ({ partition, offset })));
   }
 
   async #remove(partials: readonly Partial[]): Promise<void> {

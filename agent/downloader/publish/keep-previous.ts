@@ -29,7 +29,7 @@ export async function keepPrevious(output: Output, publication: Publication, kee
     if (await keepUnder(output, target, older, number)) return;
 }
 
-/** As long a name as there is anywhere, and where the output takes none of that length, one as long as the file's own. */
+/** The name is as long as names may be anywhere. Where the output allows none of that length, it is as long as the file's own. */
 async function keepUnder(output: Output, target: string, older: Found, number: number): Promise<boolean> {
   const [long, short] = [versionedPath(target, number), versionedPath(target, number, nameBytes(target))];
   for (const second of new Set([long, short])) {

@@ -1,6 +1,6 @@
 /**
  * From a path in a record to a place below the output. Nothing here follows a symbolic link: each folder on the way
- * is looked at, made where it is missing, and refused where it is anything but a folder.
+ * is checked, made where it is missing, and refused where it is anything but a folder.
  */
 import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
@@ -21,14 +21,14 @@ export function layoutPath(layout: Layout, id: { uploader: string; path: string 
   return layout === "{path}" ? id.path : `${id.uploader}/${id.path}`;
 }
 
-/** So many folders are remembered. */
+/** At most so many folders are kept. */
 const maxSynced = 10_000;
 
 export class OutputPaths {
   readonly #disk: Disk;
   readonly #output: Buffer;
   readonly #folderMode: number;
-  /** Folders that were looked at since `forget`. */
+  /** Folders that were checked since `recheck`. */
   #checked = new Set<string>();
   /** Folders whose own entry was handed out for the sync already. */
   #synced = new Set<string>();
@@ -44,8 +44,8 @@ export class OutputPaths {
     return Buffer.concat([this.#output, Buffer.from("/"), pathToBytes(path)]);
   }
 
-  /** What was looked at may have changed since. */
-  forget(): void {
+  /** What was checked may have changed since: it is checked again. */
+  recheck(): void {
     this.#checked = new Set();
     if (this.#synced.size > maxSynced) this.#synced = new Set();
   }
@@ -81,7 +81,7 @@ export class OutputPaths {
       await this.#disk.makeFolder(native, this.#folderMode);
       return true;
     } catch (error) {
-      // Another program was faster; a folder is a folder.
+      // Another program was faster.
       if (codeOf(error) === "EEXIST" && (await this.#disk.look(native))?.kind === "folder") return false;
       throw error;
     }

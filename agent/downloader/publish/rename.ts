@@ -24,7 +24,7 @@ export async function nameAll(
 ): Promise<Named[]> {
   const { paths, disk } = output;
   // Folders may have been replaced by links since the last time.
-  paths.forget();
+  paths.recheck();
   const changed = new Set<string>();
   const results: Named[] = [];
   for (const publication of publications) {
@@ -55,7 +55,7 @@ async function nameOne(output: Output, publication: Publication, changed: Set<st
   } catch (error) {
     const problem = unstorable(error) ?? (await refusedName(output, publication, error));
     if (!problem) throw error;
-    // What goes for the output as a whole is waited out; what goes for this name is this version's end.
+    // What is wrong with the output as a whole is waited out; what is wrong with this name fails the version.
     if (!(await disk.mayChange(`${store.output}/.`)))
       throw new AgentError(`output ${store.output} can't be written to`, "retryable", error);
     return { publication, state: "unstorable", reason: problem.message };
@@ -63,8 +63,8 @@ async function nameOne(output: Output, publication: Publication, changed: Set<st
 }
 
 /**
- * exFAT's driver in user space says of a character that it can't hold that nothing is there. That is what it means when the
- * version's bytes are there, and its folder is, or can't be made; else somebody has removed one of them.
+ * exFAT's driver in user space says ENOENT when it can't hold a character of the name. It means that when the version's bytes
+ * are there, and its folder is there or can't be made; else somebody has removed one of them.
  */
 async function refusedName(
   { store, paths, disk }: Output,
@@ -72,7 +72,7 @@ async function refusedName(
   error: unknown,
 ): Promise<UnstorableError | undefined> {
   if (codeOf(error) !== "ENOENT") return undefined;
-  paths.forget();
+  paths.recheck();
   const wasThere = await disk.look(paths.native(folderOf(publication.target)));
   const refused = await paths.makeFolders(publication.target).then(
     () => wasThere !== undefined,

@@ -1,6 +1,6 @@
 /**
- * What the ledger says was sent to where the log ends before: a broker that was chosen leader without having all has cut the log's
- * tail off, or the entry is a stranger's. It is not on its way, though it is ahead of what is read: nothing may come there ever.
+ * What the ledger says was sent to an offset behind the end of the log: a broker that became leader without having all records
+ * has cut off the log's tail, or the entry is a stranger's. It is ahead of what is read, and yet not on its way.
  */
 import type { Group } from "../../kafka/group-consumer.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
@@ -15,7 +15,7 @@ export interface Reading {
   positions: ReadonlyMap<number, number>;
 }
 
-/** So long something is ahead of a position that does not move until the brokers are asked, and between two times. */
+/** When a position has not moved for so long, and something is ahead of it, the brokers are asked; and again after so long. */
 const patienceMs = 5000;
 
 type Standing = Map<number, { position: number; sinceMs: number }>;

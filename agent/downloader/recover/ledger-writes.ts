@@ -1,8 +1,8 @@
 /**
- * Entries of the ledger that are owed, but on which no other work waits: when the brokers refuse them (a right that was
- * taken away) the session goes on, /readyz says so, and whoever wants to write tries again in a later round.
+ * Entries of the ledger that are owed, but on which no other work waits. When the brokers refuse them (a right was withdrawn),
+ * the session goes on, /readyz says so, and the caller tries again in a later round.
  */
-import type { AgentError } from "../../lib/errors.ts";
+import { messageOf } from "../../lib/errors.ts";
 import { isPermanent } from "../../lib/retry.ts";
 import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
@@ -38,7 +38,7 @@ export class LedgerWrites {
       await write();
     } catch (error) {
       if (once || !isPermanent(error)) throw error;
-      this.#refused((error as AgentError).message);
+      this.#refused(messageOf(error));
       return false;
     }
     this.#end(`${what}: works again`);

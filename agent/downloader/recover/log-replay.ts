@@ -1,7 +1,7 @@
 /**
- * Reading versions again from the log: on a new machine, after a rebalance, with partials deleted, after a corrupt
- * chunk, or when there is room at last. A version's `from` says where its first chunk can be. All that wait are read in
- * one go, so a thousand lost partials cost one reading of the log and not a thousand.
+ * Reads versions again from the log: on a new machine, after a rebalance, with partials deleted, after a corrupt chunk, or
+ * when there is room at last. A version's `from` says where its first chunk can be. All that wait are read together, so a
+ * thousand lost partials cost one reading of the log and not a thousand.
  */
 import { bytesOf, type IncomingRecord, type Position, type RecordReader } from "../../kafka/log-reader.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";

@@ -21,6 +21,7 @@ import { union } from "../../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { Reporting } from "../parts.ts";
+import type { Admission } from "../place/admission.ts";
 import type { Failures } from "../place/failures.ts";
 import type { Partials } from "../place/partials.ts";
 import type { RejectedRecords } from "../place/rejected-records.ts";
@@ -33,10 +34,8 @@ import { type Kind, UploaderLines } from "./uploader-lines.ts";
 
 /** What is here of the versions. */
 export interface VersionsAtHand {
-  partials: Pick<
-    Partials,
-    "dropStale" | "giveUp" | "hasRoomFor" | "isWhole" | "missingOf" | "needsRoom" | "placedAtMs"
-  >;
+  partials: Pick<Partials, "dropStale" | "giveUp" | "isWhole" | "missingOf" | "needsRoom" | "placedAtMs">;
+  room: Pick<Admission, "hasRoomFor">;
   failures: Pick<Failures, "isOwed" | "retry" | "writeOwed">;
   rejected: Pick<RejectedRecords, "isNewer">;
 }
@@ -58,9 +57,9 @@ export interface RepairOptions {
 type State = "elsewhere" | "on its way" | "missing";
 
 const maxAsks = 3;
-/** A request without an answer may have got lost: an uploader remembers only so many until its next start. */
+/** A request without an answer may be lost: an uploader keeps only so many until its next start. */
 const repeatMs = 3600_000;
-/** So often at least an uploader is asked before it is taken for gone. */
+/** An uploader is asked at least so often before it counts as gone. */
 const asksBeforeGivingUp = 4;
 /** More gaps than this are asked for as one range: a request has to fit a record. */
 const maxRanges = 1000;
@@ -120,7 +119,7 @@ export class Repair {
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
   async check(): Promise<void> {
     const { ledger, writes } = this.#options;
-    const { partials, failures } = this.#versions;
+    const { partials, room, failures } = this.#versions;
     partials.dropStale();
     await failures.writeOwed();
     // What is not known yet is not settled.
@@ -140,7 +139,7 @@ export class Repair {
       if (known) known.wasMissing &&= state === "missing";
       if (state === "on its way") continue;
       const neededBytes = partials.needsRoom(sent);
-      if (!(await partials.hasRoomFor(sent, neededBytes, promisedBytes))) {
+      if (!(await room.hasRoomFor(sent, neededBytes, promisedBytes))) {
         // Whatever was tried before is to be tried again, once there is room.
         this.#attempts.delete(key);
         waiting.add(key);
@@ -153,7 +152,7 @@ export class Repair {
       if (attempt.wasMissing) steps.push(this.#nextStep(sent, attempt));
       attempt.wasMissing = true;
     }
-    // Side by side: of a topic that was made again there are thousands.
+    // Side by side: when the topic was recreated there are thousands.
     await Promise.all(steps);
     this.#endAttempts(seen);
     this.#waiting = waiting;

@@ -4,7 +4,6 @@
  * time and measured by what the reading took, so that such readings have a bounded share of the time. One that brings
  * something is followed by none.
  */
-
 import { BoundedMap } from "../../lib/bounded-map.ts";
 
 /** What a reading came to for one uploader. */
@@ -30,7 +29,7 @@ interface Limits {
 }
 
 const ofUploader: Limits = { leastMs: 10_000, mostMs: 120_000, times: 10 };
-/** Strangers can take any number of names. */
+/** Strangers can use any number of names. */
 const ofAll: Limits = { leastMs: 1000, mostMs: 60_000, times: 3 };
 /** So many uploaders' pauses are kept; of the others only the pause of all together counts. */
 const maxUploaders = 1000;

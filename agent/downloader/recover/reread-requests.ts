@@ -23,7 +23,7 @@ export interface RereadRequestsOptions {
   now(): number;
 }
 
-/** What became of the wish to have a version read again. */
+/** What became of a request to read a version again. */
 export type Answer = "reading" | "later" | "nowhere";
 
 const maxPostponed = 1000;

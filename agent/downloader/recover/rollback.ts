@@ -28,7 +28,7 @@ export async function noticeRollback(
   if (highest > number) await store.raiseNumber(highest);
 }
 
-/** Receipts of what was about to get its name, stands in the ledger as delivered, and has not got it: a snapshot was taken in between. */
+/** Receipts of files that were about to get their names, and have none, though they are delivered: the snapshot is from in between. */
 async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Set<string>> {
   const { store, disk } = output;
   const found = new Set<string>();

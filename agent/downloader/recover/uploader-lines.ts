@@ -1,6 +1,6 @@
 /**
- * Log lines of which one uploader can cause any number: the first of a kind are written as they are, the others of the
- * same minute are counted, and the count is written in their place.
+ * Log lines of which one uploader can cause any number. The first of a kind are written as they are; the others of the same
+ * minute are counted, and their count is written.
  */
 import type { Fields, Log } from "../../observe/log.ts";
 
@@ -18,12 +18,12 @@ interface Said {
   sinceMs: number;
 }
 
-/** So many of a kind and an uploader are written in a minute. */
+/** At most so many lines of a kind and an uploader are written in a minute. */
 const maxLines = 20;
 const windowMs = 60_000;
 /** And of all together: there may be uploaders without end. */
 const maxOfAll = 24;
-/** So many kinds and uploaders are told apart; the lines of the others are counted together. */
+/** At most so many kinds and uploaders are counted apart; the lines of the others together. */
 const maxKept = 12;
 
 export class UploaderLines {

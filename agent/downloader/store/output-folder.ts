@@ -1,4 +1,4 @@
-/** The output itself: there, the file system that it was, writable, and with room enough. It is never made. */
+/** The output itself: whether it is there, on the same file system as before, writable, and with enough room. It is never made. */
 import type { Disk, Found } from "../../lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../lib/errors.ts";
 
@@ -23,7 +23,7 @@ export class OutputFolder {
    */
   open(prepare: () => Promise<void>): Promise<void> {
     return this.#tryIt(async () => {
-      this.#device = (await this.#look()).device;
+      this.#device = (await this.#inspect()).device;
       await prepare();
     });
   }
@@ -31,7 +31,7 @@ export class OutputFolder {
   /** Throws a retryable `AgentError` when nothing can be stored, or less is free than is to stay free. */
   async require(minFreeBytes: number): Promise<void> {
     await this.#tryIt(async () => {
-      const { device } = await this.#look();
+      const { device } = await this.#inspect();
       // What is below the mount point must not be written to.
       if (device !== this.#device)
         throw new AgentError(`output ${this.#path} is another file system than before`, "retryable");
@@ -66,7 +66,7 @@ export class OutputFolder {
     }
   }
 
-  /** What a failed call below the output means for all of it: whether it is inodes that are missing the system does not say. */
+  /** What a failed call below the output means for all of it. The system does not say whether inodes are missing: this does. */
   async explain(error: unknown): Promise<AgentError> {
     const hasNoInode = codeOf(error) === "ENOSPC" && (await this.#hasNoInode());
     const what = hasNoInode
@@ -82,7 +82,7 @@ export class OutputFolder {
     );
   }
 
-  async #look(): Promise<Found> {
+  async #inspect(): Promise<Found> {
     // The output itself may be a link: `/.` is what it leads to.
     const found = await this.#disk.look(`${this.#path}/.`);
     if (found?.kind === "folder") return found;

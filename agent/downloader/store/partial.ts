@@ -38,9 +38,9 @@ export class UnreadableError extends AgentError {
   }
 }
 
-/** A version without its name: as it was measured, sixty thousand of them. */
+/** A version without its name, as measured on sixty thousand of them. */
 const baseBytes = 3200;
-/** So many parts of a file may be there with gaps between them. */
+/** At most so many parts of a file may be there with gaps between them. */
 const maxIntervals = 1000;
 
 export class Partial {

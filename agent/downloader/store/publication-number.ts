@@ -1,7 +1,7 @@
 /**
- * How often this store has published, as the name of a folder (`published-17`): it goes back with the output when that is rolled back to
- * a snapshot, and the receipts in the ledger, which carry it, do not. Kept in a name, as a folder that is renamed costs no sync of its
- * own beside the list of what is published.
+ * How often this store has published, as the name of a folder (`published-17`). When the output is rolled back to a snapshot, the
+ * number goes back with it; the receipts in the ledger, which carry it, do not. It is kept in a name because renaming a folder
+ * costs no sync of its own beside the list of what is published.
  */
 import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";

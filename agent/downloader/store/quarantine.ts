@@ -1,4 +1,4 @@
-/** What failed verification, kept for people to look at: so many bytes and files, the newest. */
+/** What failed verification is kept for people to inspect: the newest, bounded in bytes and files. */
 import { join } from "node:path";
 import type { Disk, Found } from "../../lib/disk.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { type Begun, UnfinishedVersions } from "../../../../agent/downloader/place/unfinished-versions.ts";
+import { type Measured, UnfinishedVersions } from "../../../../agent/downloader/place/unfinished-versions.ts";
 
-const version = (uploader: string, path: string, more: Partial<Begun> = {}): Begun => ({
+const version = (uploader: string, path: string, more: Partial<Measured> = {}): Measured => ({
   id: { uploader, path, version: 1 },
   complete: false,
   placedBytes: 1000,
@@ -11,7 +11,7 @@ const version = (uploader: string, path: string, more: Partial<Begun> = {}): Beg
 });
 
 /** Begins them in this order; gives the names of what was put aside. */
-function begin(versions: UnfinishedVersions<Begun>, ...begun: Begun[]): string[] {
+function begin(versions: UnfinishedVersions<Measured>, ...begun: Measured[]): string[] {
   return begun.flatMap((one) => {
     versions.set(one);
     return versions.putAside(one).map(({ id }) => `${id.uploader}/${id.path}`);
@@ -22,13 +22,13 @@ const many = (uploader: string, count: number) =>
   Array.from({ length: count }, (_, at) => version(uploader, `${at}`, { placedAtMs: at }));
 
 test("as long as all fit nothing is put aside", () => {
-  const versions = new UnfinishedVersions<Begun>(1000);
+  const versions = new UnfinishedVersions<Measured>(1000);
   expect(begin(versions, ...many("a", 100))).toEqual([]);
   expect(versions.count).toBe(100);
 });
 
 test("what takes more than there is room for is bounded, whoever begins it", () => {
-  const versions = new UnfinishedVersions<Begun>(1000);
+  const versions = new UnfinishedVersions<Measured>(1000);
   for (let at = 0; at < 10_000; at++) {
     begin(versions, version(`uploader-${at % 777}`, `${at}`, { placedAtMs: at }));
     expect(versions.count).toBeLessThanOrEqual(100);
@@ -36,7 +36,7 @@ test("what takes more than there is room for is bounded, whoever begins it", () 
 });
 
 test("who has begun the most loses the oldest, and nobody else loses any", () => {
-  const versions = new UnfinishedVersions<Begun>(1000);
+  const versions = new UnfinishedVersions<Measured>(1000);
   begin(versions, version("shop", "video"), ...many("quiet", 5));
   const aside = begin(versions, ...many("loud", 200));
   expect(aside.length).toBeGreaterThan(100);
@@ -46,7 +46,7 @@ test("who has begun the most loses the oldest, and nobody else loses any", () =>
 });
 
 test("of many with one each that goes which was idle longest and has come to little", () => {
-  const versions = new UnfinishedVersions<Begun>(1000);
+  const versions = new UnfinishedVersions<Measured>(1000);
   begin(versions, version("large", "video", { placedBytes: 5 << 20 }));
   const others = Array.from({ length: 150 }, (_, at) => version(`u${at}`, "a", { placedAtMs: at }));
   const aside = begin(versions, ...others);
@@ -55,7 +55,7 @@ test("of many with one each that goes which was idle longest and has come to lit
 });
 
 test("what is whole stays, and so does what has just begun", () => {
-  const versions = new UnfinishedVersions<Begun>(100);
+  const versions = new UnfinishedVersions<Measured>(100);
   const whole = Array.from({ length: 20 }, (_, at) => version("a", `whole-${at}`, { complete: true }));
   expect(begin(versions, ...whole)).toEqual([]);
   expect(begin(versions, version("a", "new"))).toEqual([]);
@@ -63,7 +63,7 @@ test("what is whole stays, and so does what has just begun", () => {
 });
 
 test("what a version takes may grow while it is put together", () => {
-  const versions = new UnfinishedVersions<Begun>(1000);
+  const versions = new UnfinishedVersions<Measured>(1000);
   const growing = { ...version("a", "grows") };
   const grow = { ...growing, memoryBytes: 995 };
   begin(versions, growing, ...many("b", 10));

@@ -76,12 +76,12 @@ async function prepare(paths: readonly string[] = ["video"]) {
     partials: {
       dropStale: () => undefined,
       giveUp: () => undefined,
-      hasRoomFor: async () => true,
       isWhole: () => false,
       missingOf: () => [[0, 5]],
       needsRoom: () => 5,
       placedAtMs: () => world.placedAtMs,
     },
+    room: { hasRoomFor: async () => true },
     failures: { isOwed: () => false, retry: () => undefined, writeOwed: async () => undefined },
     rejected: { isNewer: () => false },
   };
