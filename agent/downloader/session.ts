@@ -82,7 +82,7 @@ export class Session {
 
   async #handle(event: GroupEvent): Promise<void> {
     const { groupWait, schedule, assignment, durablePoint } = this.#rooms;
-    if (event.kind === "gained") event.begin(await this.#begin(event.partitions));
+    if (event.kind === "gained") event.begin(await this.#startReading(event.partitions));
     groupWait.checkIfDue();
     if (this.#options.memory.unread.claimTurn()) await this.#joinAgain();
     if (event.kind === "records") for (const record of event.records) await this.#accept(record);
@@ -124,7 +124,7 @@ export class Session {
   }
 
   /** Positions for partitions that this member has just got. */
-  async #begin(partitions: readonly number[]): Promise<Position[]> {
+  async #startReading(partitions: readonly number[]): Promise<Position[]> {
     const { assignment, durablePoint, groupWait, assembly, rereads } = this.#rooms;
     const starts = await assignment.gain(partitions);
     // So that another member begins at the same place.

@@ -15,7 +15,6 @@ import { codeOf } from "../../lib/errors.ts";
 import { type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
 import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
-import type { ReplayTarget } from "../recover/log-replay.ts";
 import type { Partial, Placed } from "../store/partial.ts";
 import { nameOf } from "../version-label.ts";
 import { Changes } from "./changes.ts";
@@ -39,7 +38,7 @@ export interface AssemblyNeighbours {
 const maxPlacingBytes = 2 << 20;
 const maxPlacing = 16;
 
-export class Assembly implements ReplayTarget {
+export class Assembly {
   readonly #options: PlacingOptions;
   readonly #neighbours: AssemblyNeighbours;
   /** What has happened since the last snapshot. */
