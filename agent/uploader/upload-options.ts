@@ -1,30 +1,9 @@
 /** What sending a version needs. */
 import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
-import type { Log } from "../observe/log.ts";
-import type { Observer } from "../observe/observer.ts";
-import type { Moving } from "../observe/status.ts";
 import type { WatchFiles } from "./access/watch-files.ts";
+import type { Report, Run } from "./parts.ts";
 import type { Transport } from "./transport/transport.ts";
-
-/** Where it is told what happens. */
-export interface Report {
-  log: Log;
-  observer: Observer;
-  logChunks: boolean;
-  /** The versions under way; each adds itself when it is taken up. */
-  moving: Set<{ progress: Moving }>;
-}
-
-/** How the process runs. */
-export interface Run {
-  /** Fires when the agent is to stop. */
-  signal: AbortSignal;
-  /** A missing right ends it instead of being waited for. */
-  once: boolean;
-  /** How long a stop waits for what is under way. */
-  drainMs: number;
-}
 
 export interface UploadOptions {
   config: UploaderConfig;

@@ -21,11 +21,12 @@ import type { Found } from "./discover/scan.ts";
 import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
 import type { Discovered } from "./discover/watch-scanner.ts";
 import { isFatal } from "./errors.ts";
+import type { Report } from "./parts.ts";
 import { ActivePaths } from "./queue/active-paths.ts";
 import { ReadSlots } from "./queue/read-slots.ts";
 import { ResendRequests } from "./resend/resend-requests.ts";
 import { type Outcome, sendFile } from "./send/send-file.ts";
-import type { Report, UploadOptions } from "./upload-options.ts";
+import type { UploadOptions } from "./upload-options.ts";
 import { UploadStatus } from "./upload-status.ts";
 
 export interface UploadResult {

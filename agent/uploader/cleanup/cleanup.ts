@@ -14,7 +14,7 @@ import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";
 import type { Discovery } from "../discover/discovery.ts";
-import type { Report, Run } from "../upload-options.ts";
+import type { Report, Run } from "../parts.ts";
 import { MovedFiles } from "./moved-files.ts";
 import { deleteSource, moveSource, type Taken } from "./remove-source.ts";
 

@@ -15,7 +15,7 @@ import {
   sameSizeAndTime,
 } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
-import type { Report, Run } from "../upload-options.ts";
+import type { Report, Run } from "../parts.ts";
 import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";

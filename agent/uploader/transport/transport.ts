@@ -14,7 +14,7 @@ import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Headers } from "../../wire/chunk.ts";
 import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
-import type { Run } from "../upload-options.ts";
+import type { Run } from "../parts.ts";
 import type { ChunkSize } from "./chunk-size.ts";
 import { type InFlightWindow, Place } from "./in-flight-window.ts";
 import { LinkMonitor } from "./link-monitor.ts";
