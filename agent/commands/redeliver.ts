@@ -11,7 +11,7 @@ import { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";
 import { chunkKey } from "../wire/chunk.ts";
-import type { Entry } from "../wire/entry.ts";
+import { tombstone } from "../wire/entry.ts";
 import { pathToDisplay, pathToGlobName } from "../wire/path.ts";
 import { UsageError } from "./arguments.ts";
 import type { Since } from "./since.ts";
@@ -71,9 +71,7 @@ async function takeBack(
   const { found, forgotten } = await findReceipts(ledger, group, isWanted);
   for (let at = 0; at < found.length; at += entriesAtATime) {
     const some = found.slice(at, at + entriesAtATime);
-    await Promise.all(
-      some.map(({ id, kind }) => ledger.write({ key: { kind, group, ...id }, value: null } as Entry)),
-    );
+    await Promise.all(some.map(({ id, kind }) => ledger.write(tombstone({ kind, group, ...id }))));
     for (const { id } of some) say(`${pathToDisplay(chunkKey(id))}: version ${id.version} is fetched again`);
   }
   for (const { id } of forgotten)
@@ -87,6 +85,6 @@ async function takeBack(
 async function beginOf(since: Since | undefined, group: string, ledger: Ledger): Promise<number | undefined> {
   if (since === undefined || "atMs" in since) return since?.atMs;
   const nobodys = { kind: "needs", group, uploader: "-", path: "-", version: 0 } as const;
-  const { timestampMs } = await ledger.write({ key: nobodys, value: null });
+  const { timestampMs } = await ledger.write(tombstone(nobodys));
   return timestampMs - since.agoMs;
 }

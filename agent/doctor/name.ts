@@ -43,5 +43,5 @@ export function judgeName(name: string, holder: NameValue | undefined, host: str
 
 function holderOf(key: Buffer, value: Buffer | null): NameValue | undefined {
   const entry = decodeEntry(key, value);
-  return entry?.key.kind === "name" ? ((entry.value as NameValue | null) ?? undefined) : undefined;
+  return entry?.kind === "name" ? entry : undefined;
 }

@@ -6,7 +6,7 @@
  * takes none away, and fewer are believed only as long as every entry stands where they put it.
  */
 import { AgentError } from "../lib/errors.ts";
-import { type LayoutValue, partitionOfEntry } from "../wire/entry.ts";
+import { keyOf, partitionOfEntry } from "../wire/entry.ts";
 import type { EntryLog } from "./ledger.ts";
 
 /** Throws a permanent `AgentError` when the ledger has another number of partitions than it was begun with. */
@@ -19,7 +19,7 @@ export async function checkLayout(ledger: EntryLog & { readonly name: string }):
       `topic ${name} has ${partitions} partitions, but was begun with ${recorded}, and its entries are spread over those: the ledger's number of partitions can't be changed; delete the topic, or name another one (kafka.ledger), and what is there is sent again`,
       "permanent",
     );
-  await ledger.write({ key: { kind: "layout" }, value: { format: 1, partitions } });
+  await ledger.write({ kind: "layout", format: 1, partitions });
 }
 
 /**
@@ -32,8 +32,8 @@ async function readLayout(ledger: EntryLog): Promise<number | undefined> {
   try {
     while (!reader.caughtUp) {
       for (const { entry } of await reader.read("file")) {
-        if (entry.key.kind !== "layout" || !entry.value) continue;
-        const { partitions } = entry.value as LayoutValue;
+        if (entry.kind !== "layout") continue;
+        const { partitions } = entry;
         if (partitions === ledger.partitions) return partitions;
         if (partitions > 0 && partitions < ledger.partitions) smaller = partitions;
       }
@@ -51,9 +51,10 @@ async function isSpreadOver(ledger: EntryLog, recorded: number): Promise<boolean
   try {
     while (!reader.caughtUp) {
       for (const { entry, partition } of await reader.read()) {
-        if (entry.key.kind === "layout") continue;
-        if (partitionOfEntry(entry.key, recorded) === partition) found = true;
-        else if (partitionOfEntry(entry.key, ledger.partitions) === partition) return false;
+        const key = keyOf(entry);
+        if (key.kind === "layout") continue;
+        if (partitionOfEntry(key, recorded) === partition) found = true;
+        else if (partitionOfEntry(key, ledger.partitions) === partition) return false;
       }
     }
     return found;

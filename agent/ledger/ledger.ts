@@ -20,6 +20,7 @@ import {
   type EntryKey,
   encodeEntryKey,
   encodeEntryValue,
+  keyOf,
   partitionOfEntry,
 } from "../wire/entry.ts";
 
@@ -94,7 +95,7 @@ export class Ledger implements EntryLog {
     return this.#layout.partitions;
   }
 
-  partitionOf(key: Entry["key"]): number {
+  partitionOf(key: EntryKey): number {
     return partitionOfEntry(key, this.partitions);
   }
 
@@ -109,16 +110,18 @@ export class Ledger implements EntryLog {
   }
 
   /**
-   * Writes an entry and waits until the brokers have it, as long as that takes; a null value is a tombstone.
+   * Writes an entry and waits until the brokers have it, as long as that takes.
    * Throws an `AgentError` when it never will: `giveUp` says so, or the agent is being stopped.
    */
   async write(entry: Entry): Promise<Acknowledgement> {
     const { producer, topic } = this.#options;
+    const key = keyOf(entry);
+    const value = encodeEntryValue(entry);
     const record = {
       topic: topic.value.name,
-      partition: this.partitionOf(entry.key),
-      key: encodeEntryKey(entry.key),
-      value: entry.value === null ? null : Buffer.from(encodeEntryValue(entry.value), "utf8"),
+      partition: this.partitionOf(key),
+      key: encodeEntryKey(key),
+      value: value === null ? null : Buffer.from(value, "utf8"),
     };
     return this.#retry("writing to the ledger", this.#trouble, async () => {
       try {

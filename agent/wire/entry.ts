@@ -41,28 +41,27 @@ const nameValue = fields(
 const claimValue = fields({ format, instance: textUpTo(limits.instance), host: textUpTo(limits.host) });
 const layoutValue = fields({ format, partitions: countUpTo(limits.partition) });
 
-const fileValue = fields(
-  {
-    format,
-    version: count,
-    state: oneOf("sending", "sent", "abandoned", "gone"),
-    size: count,
-    mtime: nanoseconds,
-    ctime: nanoseconds,
-    inode: textUpTo(limits.inode),
-  },
-  {
-    topic,
-    partition,
-    from: textUpTo(limits.fromText),
-    acknowledged: count,
-    checksum,
-    offset: count,
-    answered: count,
-    reason,
-    epoch: count,
-  },
-);
+const fileFacts = {
+  format,
+  version: count,
+  state: oneOf("sending", "sent", "abandoned", "gone"),
+  size: count,
+  mtime: nanoseconds,
+  ctime: nanoseconds,
+  inode: textUpTo(limits.inode),
+};
+const fileDetails = {
+  topic,
+  partition,
+  from: textUpTo(limits.fromText),
+  acknowledged: count,
+  checksum,
+  offset: count,
+  answered: count,
+  reason,
+  epoch: count,
+};
+const fileFields = fields(fileFacts, fileDetails);
 
 const deliveredValue = fields(
   { format, size: count, checksum, time },
@@ -79,8 +78,40 @@ export type NameValue = Shaped<typeof nameValue>;
 export type ClaimValue = Shaped<typeof claimValue>;
 /** How the ledger's entries are spread over its partitions. */
 export type LayoutValue = Shaped<typeof layoutValue>;
+/** What an entry of a file says in every state. */
+export type FileFacts = Omit<Shaped<typeof fileFields>, "state" | keyof FileDetails>;
+type FileDetails = { [Key in keyof typeof fileDetails]?: Shaped<(typeof fileDetails)[Key]> | undefined };
+/** What an entry of a file has once all of the version was sent: its content, and where it is. */
+type SentDetails = {
+  [Key in "topic" | "partition" | "checksum" | "offset"]-?: NonNullable<FileDetails[Key]>;
+};
+
+interface FileOf<State extends string> extends FileFacts, FileDetails {
+  state: State;
+}
+
+/** The version is being sent. `acknowledged` says how far. */
+export type SendingFile = FileOf<"sending">;
+/** All of the version was sent. */
+export type SentFile = FileOf<"sent"> & SentDetails;
+/** The version will never be whole. */
+export type AbandonedFile = FileOf<"abandoned">;
+/** The file is no longer there. It may have been sent before that. */
+export type GoneFile = FileOf<"gone">;
+/** It is said to be sent, but not what or where: nothing can be done with that. No agent writes it. */
+export type IncompleteFile = FileOf<"incomplete">;
 /** The newest version of a path, as its uploader knows it. */
-export type FileValue = Shaped<typeof fileValue>;
+export type FileValue = SendingFile | SentFile | AbandonedFile | GoneFile | IncompleteFile;
+
+/** A version that was sent whole; its file may be gone since. */
+export type WholeFile = SentFile | (GoneFile & SentDetails);
+
+export function wasSentWhole(file: FileValue): file is WholeFile {
+  if (file.state !== "sent" && file.state !== "gone") return false;
+  const { topic, partition, checksum, offset } = file;
+  return topic !== undefined && partition !== undefined && checksum !== undefined && offset !== undefined;
+}
+
 /** A group's word that a version is verified and stored. */
 export type DeliveredValue = Shaped<typeof deliveredValue>;
 /** A group's word that a version can't be stored. */
@@ -97,33 +128,66 @@ export type EntryKey =
   | { kind: "layout" }
   | { kind: "file"; uploader: string; path: string }
   | { kind: "start"; group: string }
-  | ({ kind: ReceiptKind; group: string } & VersionId);
+  | ReceiptKey<"delivered">
+  | ReceiptKey<"failed">
+  | ReceiptKey<"needs">;
 
 export type ReceiptKind = "delivered" | "failed" | "needs";
 
-/** A decoded entry; `value` is null for a tombstone. */
-export type Entry =
-  | { key: Extract<EntryKey, { kind: "name" }>; value: NameValue | null }
-  | { key: Extract<EntryKey, { kind: "claim" }>; value: ClaimValue | null }
-  | { key: Extract<EntryKey, { kind: "layout" }>; value: LayoutValue | null }
-  | { key: Extract<EntryKey, { kind: "file" }>; value: FileValue | null }
-  | { key: Extract<EntryKey, { kind: "start" }>; value: StartValue | null }
-  | { key: ReceiptKey<"delivered">; value: DeliveredValue | null }
-  | { key: ReceiptKey<"failed">; value: FailedValue | null }
-  | { key: ReceiptKey<"needs">; value: NeedsValue | null };
+export type NameEntry = KeyOf<"name"> & NameValue;
+export type ClaimEntry = KeyOf<"claim"> & ClaimValue;
+export type LayoutEntry = KeyOf<"layout"> & LayoutValue;
+export type FileEntry = KeyOf<"file"> & FileValue;
+export type StartEntry = KeyOf<"start"> & StartValue;
+export type DeliveredEntry = ReceiptKey<"delivered"> & DeliveredValue;
+export type FailedEntry = ReceiptKey<"failed"> & FailedValue;
+export type NeedsEntry = ReceiptKey<"needs"> & NeedsValue;
+/** What stood under the key counts no longer. */
+export interface Tombstone {
+  kind: "tombstone";
+  key: EntryKey;
+}
 
+/** An entry that says something: the fields of its key, and those of its value. */
+export type ValueEntry =
+  | NameEntry
+  | ClaimEntry
+  | LayoutEntry
+  | FileEntry
+  | StartEntry
+  | DeliveredEntry
+  | FailedEntry
+  | NeedsEntry;
+
+export type Entry = ValueEntry | Tombstone;
+
+type KeyOf<K extends EntryKey["kind"]> = Extract<EntryKey, { kind: K }>;
 export type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
 
-const valueShapes = {
-  name: nameValue,
-  claim: claimValue,
-  layout: layoutValue,
-  file: fileValue,
-  delivered: deliveredValue,
-  failed: failedValue,
-  needs: needsValue,
-  start: startValue,
-};
+export function tombstone(key: EntryKey): Tombstone {
+  return { kind: "tombstone", key };
+}
+
+/** What the entry stands under, and nothing else of it. */
+export function keyOf(entry: Entry): EntryKey {
+  switch (entry.kind) {
+    case "tombstone":
+      return entry.key;
+    case "name":
+    case "claim":
+      return { kind: entry.kind, uploader: entry.uploader };
+    case "layout":
+      return { kind: entry.kind };
+    case "file":
+      return { kind: entry.kind, uploader: entry.uploader, path: entry.path };
+    case "start":
+      return { kind: entry.kind, group: entry.group };
+    default: {
+      const { kind, group, uploader, path, version } = entry;
+      return { kind, group, uploader, path, version };
+    }
+  }
+}
 
 export function encodeEntryKey(key: EntryKey): string {
   switch (key.kind) {
@@ -152,10 +216,43 @@ export function partitionOfEntry(key: EntryKey, partitions: number): number {
   return key.kind === "layout" ? 0 : partitionOf(entryPartitionKey(key), partitions);
 }
 
-/** Its `reason` is cut to the protocol's limit. */
-export function encodeEntryValue(value: NonNullable<Entry["value"]>): string {
+/** What stands under the entry's key, as JSON; null for a tombstone. Its `reason` is cut to the protocol's limit. */
+export function encodeEntryValue(entry: Entry): string | null {
+  if (entry.kind === "tombstone") return null;
+  const value = entryValueOf(entry);
   if (!("reason" in value) || value.reason === undefined) return JSON.stringify(value);
   return JSON.stringify({ ...value, reason: cutTo(value.reason, limits.reason) });
+}
+
+/** The entry without the fields of its key, in the same order. */
+function entryValueOf(entry: ValueEntry) {
+  switch (entry.kind) {
+    case "name":
+    case "claim": {
+      const { kind, uploader, ...value } = entry;
+      return value;
+    }
+    case "layout": {
+      const { kind, ...value } = entry;
+      return value;
+    }
+    case "file":
+      return writtenFile(fileValueOf(entry));
+    case "start": {
+      const { kind, group, ...value } = entry;
+      return value;
+    }
+    default: {
+      const { kind, group, uploader, path, version, ...value } = entry;
+      return value;
+    }
+  }
+}
+
+/** What an entry says of its file. */
+export function fileValueOf(entry: FileEntry): FileValue {
+  const { kind, uploader, path, ...value } = entry;
+  return value;
 }
 
 /** Any ledger record as an entry, `undefined` when it is none that this version knows. Never throws. */
@@ -182,21 +279,68 @@ export function decodeLedgerRecord(
   try {
     const key = decodeEntryKey(kind, rest);
     if (!key) return "broken";
-    if (valueBytes === null) return { key, value: null } as Entry;
+    if (valueBytes === null) return tombstone(key);
     const parsed: unknown = JSON.parse(valueBytes.toString("utf8"));
-    if (isOfNewerFormat(parsed)) return "unknown";
-    return { key, value: valueShapes[kind](parsed) } as Entry;
+    return isOfNewerFormat(parsed) ? "unknown" : decodeValue(key, parsed);
   } catch {
     // No JSON, of another shape, a path that is no path.
     return "broken";
   }
 }
 
+/** Puts the value's fields to the key's. Throws a `ShapeError`. */
+function decodeValue(key: EntryKey, parsed: unknown): ValueEntry {
+  switch (key.kind) {
+    case "name":
+      return Object.assign(key, nameValue(parsed));
+    case "claim":
+      return Object.assign(key, claimValue(parsed));
+    case "layout":
+      return Object.assign(key, layoutValue(parsed));
+    case "file":
+      return Object.assign(key, readFile(parsed));
+    case "start":
+      return Object.assign(key, startValue(parsed));
+    case "delivered":
+      return Object.assign(key, deliveredValue(parsed));
+    case "failed":
+      return Object.assign(key, failedValue(parsed));
+    case "needs":
+      return Object.assign(key, needsValue(parsed));
+  }
+}
+
+function readFile(parsed: unknown): FileValue {
+  const said = fileFields(parsed);
+  const { state } = said;
+  if (state !== "sent") return Object.assign(said, { state });
+  const { topic, partition, checksum, offset } = said;
+  if (topic === undefined || partition === undefined || checksum === undefined || offset === undefined)
+    return Object.assign(said, { state: "incomplete" as const });
+  return Object.assign(said, { state, topic, partition, checksum, offset });
+}
+
+/** As it was read: what is incomplete was said to be sent. */
+function writtenFile(value: FileValue): Shaped<typeof fileFields> {
+  return value.state === "incomplete" ? { ...value, state: "sent" } : value;
+}
+
 /** `needs/GROUP/UPLOADER/VERSION/PATH` with each at its longest, and some more. */
 const longestKey = limits.pathText + limits.groupText + limits.uploader + 64;
 
+const kinds: ReadonlySet<string> = new Set<EntryKey["kind"]>([
+  "name",
+  "claim",
+  "layout",
+  "file",
+  "delivered",
+  "failed",
+  "needs",
+  "start",
+]);
+
 function isKind(text: string): text is EntryKey["kind"] {
-  return Object.hasOwn(valueShapes, text);
+  return kinds.has(text);
 }
 
 function isOfNewerFormat(value: unknown): boolean {

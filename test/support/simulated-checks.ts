@@ -4,7 +4,7 @@
  */
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
-import type { Entry } from "../../agent/wire/entry.ts";
+import { type Entry, keyOf } from "../../agent/wire/entry.ts";
 import type { DiskWatcher, SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFile } from "./simulated-inode.ts";
 import type { SimulatedTopic } from "./simulated-topic.ts";
@@ -176,17 +176,18 @@ export class Checks implements DiskWatcher {
       this.violate(`${process.name} was about to publish without having asked whether it is a member`);
   }
 
-  entry(process: Process, { key, value }: Entry): void {
-    if (key.kind === "file" && value === null) this.#forgotten.add(chunkKey(key));
+  entry(process: Process, entry: Entry): void {
+    const key = keyOf(entry);
+    const isTombstone = entry.kind === "tombstone";
+    if (key.kind === "file" && isTombstone) this.#forgotten.add(chunkKey(key));
     if (!("version" in key)) return;
     const name = versionName(key);
     // Members take back only what is moot.
-    if (value === null && key.kind === "delivered" && !this.#machines.has(process))
+    if (isTombstone && key.kind === "delivered" && !this.#machines.has(process))
       this.#redeliver(name, chunkKey(key));
     // Or what is not there any more.
-    if (value === null && key.kind === "delivered" && this.#rolledBack.has(name))
-      this.#delivered.delete(name);
-    if (value === null) return;
+    if (isTombstone && key.kind === "delivered" && this.#rolledBack.has(name)) this.#delivered.delete(name);
+    if (isTombstone) return;
     const version = this.#truth.find(chunkKey(key), key.version);
     if (!version) {
       // A stranger may write what he likes.
@@ -194,13 +195,13 @@ export class Checks implements DiskWatcher {
       this.violate(`an entry speaks of ${name}, which there never was`);
       return;
     }
-    if (key.kind === "failed") {
-      this.#failed.set(name, (value as { reason: string }).reason);
+    if (entry.kind === "failed") {
+      this.#failed.set(name, entry.reason);
       this.counts.failed++;
     }
-    if (key.kind !== "delivered") return;
+    if (entry.kind !== "delivered") return;
     this.counts.receipts++;
-    const { size, checksum } = value as { size: number; checksum: string };
+    const { size, checksum } = entry;
     if (size !== version.content.length || checksum !== version.checksum)
       this.violate(`the receipt of ${name} speaks of another content`);
     const disk = this.#machines.get(process)?.disk;
@@ -310,7 +311,9 @@ export class Checks implements DiskWatcher {
     this.#forgetful.add(disk);
     const there = new Map<string, SimulatedFile>();
     for (const [path, file] of disk.files.files()) {
-      const version = path.startsWith(storeFolder) ? undefined : this.#truth.find(keyOf(path), file.version);
+      const version = path.startsWith(storeFolder)
+        ? undefined
+        : this.#truth.find(fileKeyOf(path), file.version);
       const name = version && versionName(version);
       // What was asked for again since is known by its new receipt, and comes once more.
       if (name !== undefined && !this.#again.has(name)) there.set(name, file);
@@ -328,7 +331,7 @@ export class Checks implements DiskWatcher {
   requireWholeFiles(disk: SimulatedDisk): void {
     for (const [path, file] of disk.files.files()) {
       if (path.startsWith(storeFolder)) continue;
-      const version = this.#truth.find(keyOf(path), file.version);
+      const version = this.#truth.find(fileKeyOf(path), file.version);
       if (!version?.content.equals(file.seen.bytes)) this.violate(`${path} is not whole on ${disk.name}`);
     }
   }
@@ -379,7 +382,7 @@ export class Checks implements DiskWatcher {
 }
 
 /** The file that a name, its first or its second one, is of. */
-function keyOf(path: string): string {
+function fileKeyOf(path: string): string {
   return path.slice(output.length + 1).replace(/\.~\d+~/, "");
 }
 

@@ -1,5 +1,6 @@
 /** What may happen in a simulated world, as fast-check makes and shrinks it. */
 import fc from "fast-check";
+import { keyOf, tombstone } from "../../agent/wire/entry.ts";
 import { output } from "./simulated-truth.ts";
 import { Process } from "./simulated-turns.ts";
 import type { Beginning, World } from "./simulated-world.ts";
@@ -148,11 +149,10 @@ const happenings = {
     disk.files.remove(taken);
   },
   redeliver: (world, _a, b) => {
-    const delivered = [...world.ledger.entries().values()].filter(({ key }) => key.kind === "delivered");
+    const delivered = [...world.ledger.entries().values()].filter(({ kind }) => kind === "delivered");
     if (delivered.length === 0) return;
-    const { key } = pick(delivered, b);
-    if (key.kind !== "delivered") return;
-    void world.ledger.for(new Process("somebody")).write({ key, value: null });
+    const entry = pick(delivered, b);
+    void world.ledger.for(new Process("somebody")).write(tombstone(keyOf(entry)));
   },
   snapshot: (world, a) => machine(world, a).takeSnapshot(),
   rollBack: (world, a) => {

@@ -7,6 +7,7 @@ import {
   type Entry,
   encodeEntryKey,
   encodeEntryValue,
+  keyOf,
   partitionOfEntry,
 } from "../../agent/wire/entry.ts";
 import type { Random } from "./random.ts";
@@ -73,7 +74,7 @@ export class SimulatedLedger {
     const newest = new Map<string, Entry>();
     for (const { key, value } of this.#partitions.flat()) {
       const entry = decode(key, value);
-      if (entry?.value) newest.set(key, entry);
+      if (entry && entry.kind !== "tombstone") newest.set(key, entry);
       else newest.delete(key);
     }
     return newest;
@@ -88,7 +89,8 @@ export class SimulatedLedger {
   leftReceipts(): string[] {
     const receipts = new Map<string, { file: string; isLeft: boolean }>();
     for (const { key: name, value } of this.#partitions.flat()) {
-      const key = decode(name, value)?.key;
+      const entry = decode(name, value);
+      const key = entry && keyOf(entry);
       if (key?.kind === "file" && value === null) {
         for (const receipt of receipts.values()) if (receipt.file === chunkKey(key)) receipt.isLeft = true;
       } else if (key && "version" in key) {
@@ -142,9 +144,9 @@ export class SimulatedLedger {
 
   /** In order; a kill loses what the brokers have not got, or only the news that they have. */
   #write(process: Process, entry: Entry): Promise<{ offset: number; timestampMs: number }> {
-    const key = encodeEntryKey(entry.key);
-    const value = entry.value === null ? null : encodeEntryValue(entry.value);
-    const partition = partitionOfEntry(entry.key, this.#partitions.length);
+    const key = encodeEntryKey(keyOf(entry));
+    const value = encodeEntryValue(entry);
+    const partition = partitionOfEntry(keyOf(entry), this.#partitions.length);
     const append = () => {
       if (this.#turns.nowMs < this.refusedUntilMs && this.#mayBeRefused(process)) throw new RefusedError();
       this.#watcher(process, entry);

@@ -5,7 +5,16 @@
 
 import { BrokerTime, VersionClock } from "../../agent/ledger/uploader/version-clock.ts";
 import { chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from "../../agent/wire/chunk.ts";
-import type { Entry, FileValue, NameValue, NeedsValue } from "../../agent/wire/entry.ts";
+import {
+  type Entry,
+  type FileFacts,
+  type FileValue,
+  fileValueOf,
+  keyOf,
+  type NeedsValue,
+  tombstone,
+  wasSentWhole,
+} from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedLedger } from "./simulated-ledger.ts";
@@ -120,7 +129,7 @@ export class SimulatedUploader {
       const key = chunkKey({ uploader: this.name, path });
       if (state !== "gone" || this.#busy.has(path) || topic.has(key)) continue;
       this.#entries.delete(path);
-      void ledger.for(this.#process).write({ key: { kind: "file", uploader: this.name, path }, value: null });
+      void ledger.for(this.#process).write(tombstone({ kind: "file", uploader: this.name, path }));
     }
   }
 
@@ -161,7 +170,7 @@ export class SimulatedUploader {
     const name = { format: 1, instance: "1", host: "", state: "held" } as const;
     const key = { kind: "name", uploader: this.name } as const;
     const value = { ...name, highest: leasesNothing ? 0 : highest };
-    const { timestampMs } = await ledger.for(process).write({ key, value });
+    const { timestampMs } = await ledger.for(process).write({ ...key, ...value });
     return timestampMs;
   }
 
@@ -187,26 +196,26 @@ export class SimulatedUploader {
   }
 
   /** The highest version that an entry tells to have been given. */
-  #givenBy({ key, value }: Entry): number {
-    if (!value || !("uploader" in key) || key.uploader !== this.name) return 0;
-    const given =
-      "version" in key ? key.version : ((value as FileValue).version ?? (value as NameValue).highest ?? 0);
-    return key.kind !== "needs" && this.#brokerTime.isPlausible(given) ? given : 0;
+  #givenBy(entry: Entry): number {
+    if (!("uploader" in entry) || entry.uploader !== this.name) return 0;
+    const given = "version" in entry ? entry.version : "highest" in entry ? entry.highest : 0;
+    return entry.kind !== "needs" && this.#brokerTime.isPlausible(given) ? given : 0;
   }
 
-  #take({ key, value }: Entry): void {
+  #take(entry: Entry): void {
+    const key = keyOf(entry);
     if (key.kind === "file" && key.uploader === this.name && !this.#hasRead) {
       // What nobody can have given is not known.
-      if (value === null || !this.#brokerTime.isPlausible((value as FileValue).version))
+      if (entry.kind !== "file" || !this.#brokerTime.isPlausible(entry.version))
         this.#entries.delete(key.path);
-      else this.#entries.set(key.path, value as FileValue);
+      else this.#entries.set(key.path, fileValueOf(entry));
     }
     if (key.kind !== "needs" || key.uploader !== this.name) return;
-    if (value === null) this.#asked.delete(key.path);
+    if (entry.kind !== "needs") this.#asked.delete(key.path);
     else if (this.missesRequests > 0) {
       this.missesRequests--;
       this.hasMissed = true;
-    } else this.#asked.set(key.path, { version: key.version, ranges: (value as NeedsValue).ranges });
+    } else this.#asked.set(key.path, { version: key.version, ranges: entry.ranges });
     this.#tend(key.path);
   }
 
@@ -247,7 +256,8 @@ export class SimulatedUploader {
       return;
     }
     const isKnown = sent?.source === source && entry?.version === sent.version.version;
-    if (isKnown && entry.state === "gone") await this.#put(path, { ...entry, state: "sent" });
+    if (isKnown && wasSentWhole(entry) && entry.state === "gone")
+      await this.#put(path, { ...entry, state: "sent" });
     if (!isKnown || (entry.state !== "sent" && entry.state !== "gone")) await this.#send(path, source, entry);
     else if (asked?.version === entry.version)
       await this.#answer(path, source, sent.version, entry, asked.ranges);
@@ -402,7 +412,10 @@ export class SimulatedUploader {
     }
   }
 
-  #value(version: TrueVersion, state: FileValue["state"]): FileValue {
+  #value<const State extends FileValue["state"]>(
+    version: TrueVersion,
+    state: State,
+  ): FileFacts & { state: State } {
     const { content, mtime } = version;
     const time = { mtime: String(mtime), ctime: String(mtime), inode: "1" };
     return { format: 1, version: version.version, state, size: content.length, ...time };
@@ -410,9 +423,7 @@ export class SimulatedUploader {
 
   async #put(path: string, value: FileValue): Promise<void> {
     this.#entries.set(path, value);
-    await this.#world.ledger
-      .for(this.#process)
-      .write({ key: { kind: "file", uploader: this.name, path }, value });
+    await this.#world.ledger.for(this.#process).write({ kind: "file", uploader: this.name, path, ...value });
   }
 
   #end(partition: number): From {

@@ -3,7 +3,7 @@ import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { notAnswered } from "../../agent/ledger/group/silence.ts";
 import { chunkKey, decodeRecord, encodeChunk } from "../../agent/wire/chunk.ts";
-import type { Entry, FileValue, StartValue } from "../../agent/wire/entry.ts";
+import type { Entry, FileValue } from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import { Random } from "./random.ts";
 import { Checks, Violation } from "./simulated-checks.ts";
@@ -162,18 +162,18 @@ export class World {
     const where = { topic: this.topic.id, partition: 0, offset: 0 };
     if (what % 4 === 0)
       write({
-        key: { kind: "file", uploader, path },
-        value: { format: 1, version, state: "sent", size, checksum, ...time, ...where },
+        ...{ kind: "file", uploader, path },
+        ...{ format: 1, version, state: "sent", size, checksum, ...time, ...where },
       });
     else if (what % 4 === 1)
       write({
-        key: { kind: "delivered", group: "group", ...id },
-        value: { format: 1, size, checksum, mtime: "0", time: "" },
+        ...{ kind: "delivered", group: "group", ...id },
+        ...{ format: 1, size, checksum, mtime: "0", time: "" },
       });
     else if (what % 4 === 2)
       write({
-        key: { kind: "failed", group: "group", ...id },
-        value: { format: 1, reason: "forged", time: "" },
+        ...{ kind: "failed", group: "group", ...id },
+        ...{ format: 1, reason: "forged", time: "" },
       });
     else {
       const chunk = { kind: "chunk", ...id, offset: 0, size, mtime: 0n, value, index: 1, count: 1 } as const;
@@ -253,7 +253,7 @@ export class World {
     for (const uploader of this.uploaders) if (!uploader.isIdle) open.push(`${uploader.name} is sending`);
     for (const key of this.ledger.leftReceipts()) open.push(`${key} stands, and its file is forgotten`);
     for (const [key, entry] of this.ledger.entries()) {
-      if (entry.key.kind === "needs") open.push(`${key} stands in the ledger`);
+      if (entry.kind === "needs") open.push(`${key} stands in the ledger`);
       const version = this.#newestOf(entry);
       if (version && !this.checks.isDelivered(version) && this.checks.failure(version) === undefined)
         open.push(`${versionName(version)} is neither delivered nor failed`);
@@ -262,17 +262,15 @@ export class World {
   }
 
   /** The version that an uploader's entry says was sent. */
-  #newestOf({ key, value }: Entry): TrueVersion | undefined {
-    if (key.kind !== "file" || value === null) return undefined;
-    const { state, version } = value as FileValue;
-    if ((state !== "sent" && state !== "gone") || !this.#concernsGroup(value as FileValue)) return undefined;
-    return this.truth.find(chunkKey(key), version);
+  #newestOf(entry: Entry): TrueVersion | undefined {
+    if (entry.kind !== "file" || (entry.state !== "sent" && entry.state !== "gone")) return undefined;
+    return this.#concernsGroup(entry) ? this.truth.find(chunkKey(entry), entry.version) : undefined;
   }
 
   /** What was sent before the group began is none of its business. */
   #concernsGroup({ topic, partition, offset, version }: FileValue): boolean {
-    const start = this.ledger.entries().get("start/group")?.value as StartValue | undefined;
-    if (!start) return true;
+    const start = this.ledger.entries().get("start/group");
+    if (start?.kind !== "start") return true;
     // Of another topic nobody can tell exactly.
     const startedMs = this.ledger.writtenAtMs("start/group") ?? 0;
     if (start.topic !== topic) return version >= (startedMs + startMarginMs) * 1000;
@@ -294,7 +292,7 @@ export class World {
       if (this.checks.isDelivered(version)) {
         if (!isThere && !this.checks.wasTaken(version))
           this.checks.violate(`${name} is delivered and nowhere`);
-      } else if (this.#isObtainable(version, entry.value as FileValue))
+      } else if (entry.kind === "file" && this.#isObtainable(version, entry))
         this.checks.violate(`${name} failed, though it can be had: ${reason}`);
     }
   }

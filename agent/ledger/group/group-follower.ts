@@ -1,6 +1,7 @@
 /** Reads the ledger whole for a group, follows it from then on, and reads it again when that may find something. */
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
+import { keyOf } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog, EntryReader } from "../ledger.ts";
 import type { GroupState } from "./group-state.ts";
@@ -85,7 +86,7 @@ export class GroupFollower {
     try {
       while (!reader.caughtUp)
         for (const logged of await reader.read())
-          if (logged.entry.key.kind === "start") this.#state.take(logged);
+          if (keyOf(logged.entry).kind === "start") this.#state.take(logged);
     } finally {
       await reader.close();
     }

@@ -6,11 +6,14 @@ import { timeNow } from "../../lib/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import {
+  type DeliveredEntry,
   type DeliveredValue,
-  type Entry,
   encodeEntryKey,
+  keyOf,
+  type NeedsEntry,
   type ReceiptKey,
   type StartValue,
+  tombstone,
 } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
@@ -80,7 +83,8 @@ export class GroupLedger extends GroupState {
     const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
     const { size, checksum, mtime, by } = content;
     const time = timeNow();
-    const value: DeliveredValue = {
+    const entry: DeliveredEntry = {
+      ...key,
       format: 1,
       size,
       checksum,
@@ -88,13 +92,13 @@ export class GroupLedger extends GroupState {
       ...(by === undefined ? {} : { by }),
       time,
     };
-    const noted = this.#log.write({ key, value }).then(() => this.noteDelivered(id));
+    const noted = this.#log.write(entry).then(() => this.noteDelivered(id));
     const writes: Promise<unknown>[] = [noted];
     if (before !== undefined && before !== version)
-      writes.push(this.#log.write({ key: { ...key, version: before }, value: null }));
+      writes.push(this.#log.write(tombstone({ ...key, version: before })));
     const failed = this.newestFailed(id);
     if (failed !== undefined && failed <= version)
-      writes.push(this.#log.write({ key: { ...key, kind: "failed", version: failed }, value: null }));
+      writes.push(this.#log.write(tombstone({ ...key, kind: "failed", version: failed })));
     await Promise.all(writes);
   }
 
@@ -124,7 +128,7 @@ export class GroupLedger extends GroupState {
   }
 
   async #takeBackOne(key: ReceiptKey<"delivered">): Promise<void> {
-    const { offset } = await this.#log.write({ key, value: null });
+    const { offset } = await this.#log.write(tombstone(key));
     this.noteTakenBack(key, offset);
   }
 
@@ -132,8 +136,8 @@ export class GroupLedger extends GroupState {
   async writeFailed(id: VersionId, reason: string): Promise<void> {
     const { uploader, path, version } = id;
     const key = { kind: "failed", group: this.group, uploader, path, version } as const;
-    const value = { format: 1, reason, time: timeNow() } as const;
-    const { offset, timestampMs } = await this.#log.write({ key, value });
+    const entry = { ...key, format: 1, reason, time: timeNow() } as const;
+    const { offset, timestampMs } = await this.#log.write(entry);
     this.stamp(this.#partitionOf(id), offset, timestampMs);
     this.noteFailed(id, offset, reason);
   }
@@ -150,16 +154,17 @@ export class GroupLedger extends GroupState {
   async writeNeeds(id: VersionId, ranges: readonly (readonly [number, number])[]): Promise<void> {
     const { uploader, path, version } = id;
     const key = { kind: "needs", group: this.group, uploader, path, version } as const;
-    const value = {
-      format: 1 as const,
+    const entry: NeedsEntry = {
+      ...key,
+      format: 1,
       ranges: ranges.map(([from, to]): [number, number] => [from, to]),
       time: timeNow(),
       // A request that is repeated is as old as the first.
       since: this.askedSinceMs(id),
     };
-    const { offset, timestampMs } = await this.#log.write({ key, value });
+    const { offset, timestampMs } = await this.#log.write(entry);
     this.stamp(this.#partitionOf(id), offset, timestampMs);
-    this.noteAsked(id, offset, value.since ?? timestampMs);
+    this.noteAsked(id, offset, entry.since ?? timestampMs);
   }
 
   /**
@@ -176,7 +181,7 @@ export class GroupLedger extends GroupState {
     const moot = [...this.takeMootRequests(), ...others];
     const owed = this.isComplete ? this.takeOwed(isOurs, tidyCount) : [];
     try {
-      const dropped = moot.map((key) => this.#log.write({ key, value: null } as Entry));
+      const dropped = moot.map((key) => this.#log.write(tombstone(key)));
       const written = owed.map(({ id, content }) => this.writeDelivered(id, content, undefined));
       await Promise.all([...dropped, ...written]);
     } catch (error) {
@@ -199,9 +204,9 @@ export class GroupLedger extends GroupState {
     try {
       while (!reader.caughtUp) {
         for (const { entry } of await reader.read()) {
-          const { key, value } = entry;
+          const key = keyOf(entry);
           if (key.kind !== "delivered" || key.group !== this.group || !files.has(chunkKey(key))) continue;
-          if (value !== null) found.set(encodeEntryKey(key), key);
+          if (entry.kind === "delivered") found.set(encodeEntryKey(key), key);
           else found.delete(encodeEntryKey(key));
         }
       }
@@ -215,7 +220,7 @@ export class GroupLedger extends GroupState {
   async writeStart(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const named = Object.fromEntries([...offsets].map(([partition, offset]) => [String(partition), offset]));
     const value: StartValue = { format: 1, topic, offsets: named, time: timeNow() };
-    const { timestampMs } = await this.#log.write({ key: { kind: "start", group: this.group }, value });
+    const { timestampMs } = await this.#log.write({ kind: "start", group: this.group, ...value });
     this.noteStart(value, timestampMs);
   }
 

@@ -6,15 +6,15 @@
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import { chunkKey, decodeFrom, type VersionId } from "../../wire/chunk.ts";
 import {
-  type DeliveredValue,
   type Entry,
+  type EntryKey,
   encodeEntryKey,
-  type FailedValue,
   type FileValue,
-  type NeedsValue,
+  keyOf,
   type ReceiptKey,
   type ReceiptKind,
   type StartValue,
+  wasSentWhole,
 } from "../../wire/entry.ts";
 import { pathProblem } from "../../wire/path.ts";
 import type { LoggedEntry } from "../ledger.ts";
@@ -344,27 +344,28 @@ export class GroupState {
   /** Takes an entry as it is read. One with a version that nothing could follow is nobody's. */
   take(logged: LoggedEntry): void {
     const { entry, offset, timestampMs } = logged;
-    const { key, value } = entry;
-    if (!this.#isCredible(entry, timestampMs)) return;
+    const key = keyOf(entry);
+    if (!this.#isCredible(entry, key, timestampMs)) return;
     const heard = this.#silence.note(logged);
     if (heard !== undefined) this.#endSilence(heard, offset);
-    if (key.kind === "file") this.#takeFile(key, value as FileValue | null, offset, timestampMs);
+    if (key.kind === "file")
+      this.#takeFile(key, entry.kind === "file" ? entry : undefined, offset, timestampMs);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") {
-      this.#start = (value as StartValue | null) ?? undefined;
+      this.#start = entry.kind === "start" ? entry : undefined;
       this.#startedAtMs = timestampMs;
       return;
     }
     this.#moot.read(key, offset);
-    if (key.kind === "needs") {
-      if (value !== null) this.noteAsked(key, offset, (value as NeedsValue).since ?? timestampMs);
-      else if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
-    } else if (value === null) this.#takeBack(key, offset);
+    if (entry.kind === "needs") this.noteAsked(entry, offset, entry.since ?? timestampMs);
+    else if (key.kind === "needs") {
+      if (this.#asked.get(chunkKey(key))?.version === key.version) this.#asked.delete(chunkKey(key));
+    } else if (entry.kind === "tombstone") this.#takeBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
-    else if (key.kind === "delivered") {
-      this.#publications.note((value as DeliveredValue).by);
+    else if (entry.kind === "delivered") {
+      this.#publications.note(entry.by);
       this.noteDelivered(key);
-    } else this.noteFailed(key, offset, (value as FailedValue).reason);
+    } else if (entry.kind === "failed") this.noteFailed(key, offset, entry.reason);
   }
 
   /** The uploader writes again: what it owes was passed over as failed, and is found by reading the ledger once more. */
@@ -374,9 +375,9 @@ export class GroupState {
     this.#incomplete = true;
   }
 
-  #isCredible({ key, value }: Entry, timestampMs: number): boolean {
-    const version = key.kind === "file" ? (value as FileValue | null)?.version : undefined;
-    return this.canBeGiven("version" in key ? key.version : (version ?? 0), timestampMs);
+  #isCredible(entry: Entry, key: EntryKey, timestampMs: number): boolean {
+    const version = entry.kind === "file" ? entry.version : 0;
+    return this.canBeGiven("version" in key ? key.version : version, timestampMs);
   }
 
   #settle(id: VersionId): void {
@@ -396,8 +397,8 @@ export class GroupState {
   }
 
   #takeFile(
-    key: Extract<Entry["key"], { kind: "file" }>,
-    value: FileValue | null,
+    key: Extract<EntryKey, { kind: "file" }>,
+    value: FileValue | undefined,
     offset: number,
     timestampMs: number,
   ): void {
@@ -406,7 +407,7 @@ export class GroupState {
     const unsettled = this.#loading ?? this.#unsettled;
     const wasUnsettled = this.#unsettled.has(newest);
     unsettled.settle(newest);
-    if (value === null) this.#forget(key, offset, timestampMs);
+    if (value === undefined) this.#forget(key, offset, timestampMs);
     const sent = value && toSent(newest, value);
     // Each time its uploader has it after all it is tried once more.
     if (sent && !sent.gone && this.#failed.get(chunkKey(sent)) === sent.version)
@@ -454,7 +455,7 @@ export class GroupState {
   }
 
   /** A receipt was taken back: what it stood for is asked for on purpose, or it was moot. */
-  #takeBack(key: Extract<Entry["key"], { version: number }>, offset: number): void {
+  #takeBack(key: Extract<EntryKey, { version: number }>, offset: number): void {
     const file = chunkKey(key);
     const index = key.kind === "delivered" ? this.#delivered : this.#failed;
     if (index.get(file) !== key.version || (this.#takenBack.get(encodeEntryKey(key)) ?? -1) >= offset) return;
@@ -477,9 +478,8 @@ export class GroupState {
 }
 
 function toSent(id: VersionId, value: FileValue): Sent | undefined {
+  if (!wasSentWhole(value)) return undefined;
   const { state, size, checksum, topic, partition, offset, from } = value;
-  if ((state !== "sent" && state !== "gone") || checksum === undefined) return undefined;
-  if (topic === undefined || partition === undefined || offset === undefined) return undefined;
   const all = from === undefined ? undefined : decodeFrom(from);
   // The others may be many, and are read from nowhere.
   const place = all?.offsets.find((one) => one.partition === partition);

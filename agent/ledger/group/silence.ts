@@ -33,11 +33,10 @@ export class Silence {
   /** An entry was read, or written. Returns the uploader whose word it is, if it is one's. */
   note({ entry, partition, offset, timestampMs }: LoggedEntry): string | undefined {
     this.stamp(partition, offset, timestampMs);
-    const { key, value } = entry;
-    if ((key.kind !== "file" && key.kind !== "name") || value === null) return undefined;
-    this.#heardMs.set(key.uploader, timestampMs);
-    this.#heardAt.set(key.uploader, offset + 1);
-    return key.uploader;
+    if (entry.kind !== "file" && entry.kind !== "name") return undefined;
+    this.#heardMs.set(entry.uploader, timestampMs);
+    this.#heardAt.set(entry.uploader, offset + 1);
+    return entry.uploader;
   }
 
   /** The ledger has taken something at this time. */

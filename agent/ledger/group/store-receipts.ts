@@ -1,7 +1,7 @@
 /** Which store a receipt is of, and finding a store's receipts: they are to be taken back when its disk was rolled back. */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { nameHash } from "../../lib/name-hash.ts";
-import { type DeliveredValue, encodeEntryKey, type ReceiptKey } from "../../wire/entry.ts";
+import { encodeEntryKey, keyOf, type ReceiptKey } from "../../wire/entry.ts";
 import type { EntryLog } from "../ledger.ts";
 
 /** A store, by a name for it without slashes, and how often it had published. */
@@ -80,9 +80,9 @@ export async function findReceiptsOf(
   try {
     while (!reader.caughtUp) {
       for (const { entry } of await reader.read()) {
-        const { key, value } = entry;
+        const key = keyOf(entry);
         if (key.kind !== "delivered" || key.group !== group) continue;
-        const stamp = parseStamp((value as DeliveredValue | null)?.by);
+        const stamp = entry.kind === "delivered" ? parseStamp(entry.by) : undefined;
         const name = encodeEntryKey(key);
         // The last one counts: it may have been taken back, or be another store's since.
         found.delete(name);

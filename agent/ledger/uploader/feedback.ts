@@ -5,14 +5,7 @@
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { within } from "../../wire/byte-ranges.ts";
-import type {
-  DeliveredValue,
-  Entry,
-  FailedValue,
-  FileValue,
-  NeedsValue,
-  ReceiptKey,
-} from "../../wire/entry.ts";
+import type { Entry, EntryKey, FileValue, NeedsEntry, ReceiptKey } from "../../wire/entry.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type Request, Requests } from "./requests.ts";
 import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
@@ -57,15 +50,13 @@ export class Feedback {
 
   /** Takes an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
   take(entry: Entry, offset: number): void {
-    const { key, value } = entry;
-    if (key.kind === "needs") this.#takeRequest(key, value as NeedsValue | null, offset);
-    else if (key.kind === "delivered") {
-      const { size, checksum, mtime } = (value as DeliveredValue | null) ?? {};
-      this.#takeReceipt({ ...idOf(key), verdict: "delivered", size, checksum, mtime }, value === null);
-    } else if (key.kind === "failed") {
-      const { reason } = (value as FailedValue | null) ?? {};
-      this.#takeReceipt({ ...idOf(key), verdict: "failed", reason }, value === null);
-    }
+    if (entry.kind === "needs") this.#takeRequest(entry, offset);
+    else if (entry.kind === "delivered") {
+      const { size, checksum, mtime } = entry;
+      this.#takeReceipt({ ...idOf(entry), verdict: "delivered", size, checksum, mtime });
+    } else if (entry.kind === "failed")
+      this.#takeReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
+    else if (entry.kind === "tombstone") this.#takeTombstone(entry.key);
   }
 
   /** Everything that was said before is known now. */
@@ -168,24 +159,28 @@ export class Feedback {
     return failures;
   }
 
-  #takeRequest(key: ReceiptKey<"needs">, value: NeedsValue | null, offset: number): void {
-    const { path, group, version } = key;
-    if (!value) this.#requests.takeBack(path, group, version);
+  #takeRequest({ path, group, version, ranges }: NeedsEntry, offset: number): void {
     // While loading, the file's entry may come later than the request.
-    if (!value || (this.#loaded && this.#fileOf(path)?.version !== version)) return;
-    const asked = { version, ranges: value.ranges, offset, heardMs: performance.now() };
+    if (this.#loaded && this.#fileOf(path)?.version !== version) return;
+    const asked = { version, ranges, offset, heardMs: performance.now() };
     if (!this.#requests.put(path, group, asked))
       this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
     this.onNews?.({ kind: "needs", path });
   }
 
-  #takeReceipt(receipt: GroupReceipt, isTakenBack: boolean): void {
+  /** A group has taken back what it said. */
+  #takeTombstone(key: EntryKey): void {
+    if (key.kind === "needs") this.#requests.takeBack(key.path, key.group, key.version);
+    if (key.kind !== "delivered" && key.kind !== "failed") return;
+    const receipt = { ...idOf(key), verdict: key.kind };
+    this.#early.takeBack(receipt);
+    if (this.#fileOf(key.path)?.version === key.version) this.#receipts.takeBack(receipt);
+  }
+
+  #takeReceipt(receipt: GroupReceipt): void {
     const { path, version, group } = receipt;
     const entry = this.#fileOf(path);
-    if (isTakenBack) {
-      this.#early.takeBack(receipt);
-      if (entry?.version === version) this.#receipts.takeBack(receipt);
-    } else if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
+    if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
     else if (this.#receipts.counts(group) && version >= (entry?.version ?? 0)) this.#early.put(receipt);
   }
 

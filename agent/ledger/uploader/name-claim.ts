@@ -96,9 +96,9 @@ export class NameClaim {
   }
 
   /** Takes a `name` or `claim` entry as it is read. */
-  take({ key, value }: Entry, offset: number): void {
-    if (key.kind === "claim" && value) this.#takeClaim(value as ClaimValue);
-    if (key.kind === "name" && value) this.#takeName(value as NameValue, offset);
+  take(entry: Entry, offset: number): void {
+    if (entry.kind === "claim") this.#takeClaim(entry);
+    if (entry.kind === "name") this.#takeName(entry, offset);
   }
 
   /**
@@ -216,7 +216,7 @@ export class NameClaim {
   /** Waits for a sign of the holder's life. Throws a `NameTakenError` when there is one. */
   async #ask(): Promise<void> {
     const value: ClaimValue = { format: 1, instance: this.#instance, host: hostname() };
-    const { offset } = await this.#ledger.write({ key: { kind: "claim", uploader: this.#uploader }, value });
+    const { offset } = await this.#ledger.write({ kind: "claim", uploader: this.#uploader, ...value });
     this.#askedAt = offset;
     this.#log.info(`the name "${this.#uploader}" was not given back: asking whether an agent has it`);
     const until = performance.now() + answerMs;
@@ -275,7 +275,7 @@ export class NameClaim {
       ...(process === undefined ? {} : { process }),
       ...says,
     };
-    return this.#ledger.write({ key: { kind: "name", uploader: this.#uploader }, value });
+    return this.#ledger.write({ kind: "name", uploader: this.#uploader, ...value });
   }
 
   /** Every version that was ever given is at most this. */

@@ -1,5 +1,6 @@
 /** A group's receipts as they stand in the ledger, for asking for files again. */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { keyOf } from "../../wire/entry.ts";
 import { VersionIndex } from "../group/version-index.ts";
 import type { EntryLog } from "../ledger.ts";
 
@@ -26,16 +27,16 @@ export async function findReceipts(
   try {
     while (!reader.caughtUp) {
       for (const { entry, timestampMs: timeMs } of await reader.read()) {
-        const { key, value } = entry;
+        const key = keyOf(entry);
         if (key.kind === "file") {
           const file = chunkKey(key);
-          if (value === null) newest.forget(file);
-          else newest.set(file, (value as { version: number }).version);
+          if (entry.kind === "file") newest.set(file, entry.version);
+          else newest.forget(file);
         } else if ((key.kind === "delivered" || key.kind === "failed") && key.group === group) {
           const name = `${key.kind} ${key.version} ${chunkKey(key)}`;
           const { kind, uploader, path, version } = key;
           const receipt: Receipt = { kind, id: { uploader, path, version }, timeMs };
-          if (value !== null && isWanted(receipt)) wanted.set(name, receipt);
+          if (entry.kind !== "tombstone" && isWanted(receipt)) wanted.set(name, receipt);
           else wanted.delete(name);
         }
       }

@@ -9,7 +9,14 @@ import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import type { DeliveredValue, FileValue, NameValue } from "../../wire/entry.ts";
+import {
+  type DeliveredEntry,
+  type Entry,
+  type FileValue,
+  fileValueOf,
+  keyOf,
+  tombstone,
+} from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { checkLayout } from "../layout.ts";
 import type { Ledger, LedgerReader, LoggedEntry } from "../ledger.ts";
@@ -132,7 +139,7 @@ export class UploaderLedger {
 
   file(path: string): FileValue | undefined {
     const text = this.#files.get(path);
-    return text === undefined ? undefined : (JSON.parse(text) as FileValue);
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   paths(): IterableIterator<string> {
@@ -182,7 +189,7 @@ export class UploaderLedger {
       const before = this.file(path);
       if (!this.feedback.isSettled(path) && before?.checksum !== undefined)
         this.#sayLost(path, before.version, "its file has been gone for long");
-      await this.#ledger.write({ key: { kind: "file", uploader: this.uploader, path }, value: null });
+      await this.#ledger.write(tombstone({ kind: "file", uploader: this.uploader, path }));
       this.#know(path, undefined, this.#name.nowMs);
     });
   }
@@ -232,10 +239,8 @@ export class UploaderLedger {
     // A request of a ledger that is no more: its offset would pass over those of this one.
     if ((value.answered ?? -1) >= this.#reader.position(this.#partition)) delete value.answered;
     const { epoch } = this.#name;
-    await this.#ledger.write({
-      key: { kind: "file", uploader: this.uploader, path },
-      value: epoch === undefined ? value : { ...value, epoch },
-    });
+    const key = { kind: "file", uploader: this.uploader, path } as const;
+    await this.#ledger.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
     this.#know(path, value, this.#name.nowMs);
   }
 
@@ -270,33 +275,31 @@ export class UploaderLedger {
 
   #take({ entry, offset, timestampMs }: LoggedEntry): void {
     this.#brokerTime.note(timestampMs);
-    const { key, value } = entry;
+    const key = keyOf(entry);
     if (!("uploader" in key) || key.uploader !== this.uploader) return;
-    if (key.kind === "file") this.#takeFile(key.path, value as FileValue | null, timestampMs);
+    if (key.kind === "file")
+      this.#takeFile(key.path, entry.kind === "file" ? fileValueOf(entry) : undefined, timestampMs);
     else if (key.kind === "name" || key.kind === "claim") this.#takeName(entry, offset);
     else if (this.#isCredible(key.version, `${key.kind} of ${key.path}`)) {
       this.feedback.take(entry, offset);
-      if (key.kind === "delivered" && value) this.#noteNewer(key.path, key.version, value as DeliveredValue);
-      if (key.kind !== "needs" && value) this.#name.saw(key.version);
+      if (entry.kind === "delivered") this.#noteNewer(entry);
+      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.saw(entry.version);
     }
   }
 
   /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
-  #takeFile(path: string, read: FileValue | null, timestampMs: number): void {
+  #takeFile(path: string, read: FileValue | undefined, timestampMs: number): void {
     if (!this.#isLoading) return;
-    const { epoch = Number.POSITIVE_INFINITY, ...value } = read ?? { version: 0 };
     // A frozen agent's, that had lost the name: whoever has it knows better.
-    if (epoch < this.#name.knownEpoch) return;
+    if ((read?.epoch ?? Number.POSITIVE_INFINITY) < this.#name.knownEpoch) return;
     // What is not said in full is not known: the file is sent again.
-    const isKnown = "state" in value && isWhole(value) && this.#isCredible(value.version, path);
-    this.#know(path, isKnown ? value : undefined, timestampMs);
+    const isKnown = read && read.state !== "incomplete" && this.#isCredible(read.version, path);
+    this.#know(path, isKnown ? { ...read, epoch: undefined } : undefined, timestampMs);
   }
 
-  #takeName(entry: LoggedEntry["entry"], offset: number): void {
-    const { key, value } = entry;
-    const isForged =
-      key.kind === "name" && value && !this.#isCredible((value as NameValue).highest, "its name");
-    this.#name.take(isForged ? { key, value: { ...(value as NameValue), highest: 0 } } : entry, offset);
+  #takeName(entry: Entry, offset: number): void {
+    const isForged = entry.kind === "name" && !this.#isCredible(entry.highest, "its name");
+    this.#name.take(isForged ? { ...entry, highest: 0 } : entry, offset);
   }
 
   /** No number that nothing could follow is believed, wherever it stands. */
@@ -310,7 +313,7 @@ export class UploaderLedger {
   }
 
   /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */
-  #noteNewer(path: string, version: number, { checksum }: DeliveredValue): void {
+  #noteNewer({ path, version, checksum }: DeliveredEntry): void {
     const entry = this.file(path);
     if (this.#isLoading || entry?.state !== "sent" || version <= entry.version) return;
     if (checksum === entry.checksum || this.#name.canBeGiven(version)) return;
@@ -365,10 +368,4 @@ export class UploaderLedger {
     const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
     this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }
-}
-
-/** Whether an entry has what its state needs: a version that was sent has a content and a place. */
-function isWhole({ state, checksum, topic, partition, offset }: FileValue): boolean {
-  if (state !== "sent") return true;
-  return checksum !== undefined && topic !== undefined && partition !== undefined && offset !== undefined;
 }

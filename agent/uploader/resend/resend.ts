@@ -7,7 +7,7 @@ import { AgentError } from "../../lib/errors.ts";
 import type { Moving } from "../../observe/status.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";
 import { type Algorithm, chunkKey, decodeFrom, encodeFrom } from "../../wire/chunk.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import { type FileFacts, type WholeFile, wasSentWhole } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
@@ -30,9 +30,6 @@ class ContentError extends ChangedError {
   }
 }
 
-/** A version as the ledger has it once it was sent. */
-type SentValue = FileValue & { topic: string; partition: number; checksum: string; offset: number };
-
 /** Called between two chunks with what was sent so far, bytes; it may take its time. Throws a `StoppedError`. */
 export type Between = (sentBytes: number) => Promise<void>;
 
@@ -48,7 +45,8 @@ export async function resend(
   between: Between,
 ): Promise<ResendOutcome> {
   const { ledger, transport, files, run } = options;
-  const entry = ledger.file(request.path) as SentValue;
+  const entry = ledger.file(request.path);
+  if (entry?.state !== "sent" && entry?.state !== "gone") return "changed";
   const source = file && (await SourceFile.open(files, file, algorithmOf(entry.checksum)));
   if (!source) {
     if (file) await throwIfElsewhere(file);
@@ -56,7 +54,7 @@ export async function resend(
     return "gone";
   }
   try {
-    if (!(await isStill(source, entry))) return "changed";
+    if (!wasSentWhole(entry) || !(await isStill(source, entry))) return "changed";
     await transport.wait(`looking at topic ${transport.topic.name}`, run, () =>
       transport.refreshTopicSince(request.heardMs),
     );
@@ -83,7 +81,7 @@ async function throwIfElsewhere({ watch: { device, config } }: WatchedFile): Pro
 async function noteOtherContent(
   { ledger, report }: UploadOptions,
   path: string,
-  { version, size, mtime, ctime, inode }: SentValue,
+  { version, size, mtime, ctime, inode }: FileFacts,
   { message: reason }: ContentError,
 ): Promise<void> {
   report.log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
@@ -91,7 +89,7 @@ async function noteOtherContent(
 }
 
 /** Whether the file on disk is the version of the entry: by its fingerprint, or by its content if only that can tell. */
-async function isStill(source: SourceFile, entry: SentValue): Promise<boolean> {
+async function isStill(source: SourceFile, entry: WholeFile): Promise<boolean> {
   if (sameFingerprint(entry, source.fingerprint)) return true;
   return sameSizeAndTime(entry, source.fingerprint) && source.hasChecksum(entry.checksum);
 }
@@ -100,7 +98,7 @@ async function isStill(source: SourceFile, entry: SentValue): Promise<boolean> {
 async function sendRanges(
   options: UploadOptions,
   request: Request,
-  entry: SentValue,
+  entry: WholeFile,
   source: SourceFile,
   between: Between,
 ): Promise<boolean> {
@@ -158,7 +156,7 @@ async function sendRanges(
 function targetOf(
   { ledger: { uploader }, transport }: UploadOptions,
   path: string,
-  entry: SentValue,
+  entry: WholeFile,
   checksum: () => Promise<string>,
 ): Target {
   const { id: topicId, partitions } = transport.topic;
@@ -170,7 +168,7 @@ function targetOf(
 }
 
 /** For the last chunk. Throws a `ContentError` when all of the file was read and is not what was sent. */
-async function checksumOf(source: SourceFile, entry: SentValue, bytes: number): Promise<string> {
+async function checksumOf(source: SourceFile, entry: WholeFile, bytes: number): Promise<string> {
   if (bytes === entry.size && (await source.checksum()) !== entry.checksum) throw new ContentError();
   return entry.checksum;
 }

@@ -2,7 +2,7 @@
 import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import { chunkKey, decodeFrom, type From } from "../../wire/chunk.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import { type WholeFile, wasSentWhole } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
@@ -33,7 +33,7 @@ export async function isSentAlready(source: SourceFile, options: UploadOptions):
   if (receipt) return isStoredAlready(source, receipt, options);
   const entry = ledger.file(path);
   const takesAway = config.after !== "keep";
-  if (!entry || !(await isSameContent(source, entry, takesAway))) return false;
+  if (!entry || !wasSentWhole(entry) || !(await isSameContent(source, entry, takesAway))) return false;
   await ledger.put(path, { ...entry, ...source.fingerprint, state: "sent" });
   return true;
 }
@@ -101,13 +101,13 @@ async function isStoredAlready(
   return true;
 }
 
-async function isSameContent(source: SourceFile, entry: FileValue, takesAway: boolean): Promise<boolean> {
-  if (entry.checksum === undefined || !sameSizeAndTime(entry, source.fingerprint)) return false;
+async function isSameContent(source: SourceFile, entry: WholeFile, takesAway: boolean): Promise<boolean> {
+  if (!sameSizeAndTime(entry, source.fingerprint)) return false;
   if (entry.state === "gone") {
     // A file system that was not mounted for a while: the file was out of sight, not gone.
     if (sameFingerprint(entry, source.fingerprint)) return true;
     // Whoever puts a file again where it was taken away wants it sent again.
     if (takesAway) return false;
-  } else if (entry.state !== "sent") return false;
+  }
   return source.hasChecksum(entry.checksum);
 }

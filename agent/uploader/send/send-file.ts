@@ -6,7 +6,7 @@ import { AgentError, messageOf } from "../../lib/errors.ts";
 import type { Fields } from "../../observe/log.ts";
 import type { Moving } from "../../observe/status.ts";
 import { chunkKey, encodeAbandoned, encodeFrom } from "../../wire/chunk.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileFacts, FileValue, SentFile } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { Found } from "../discover/scan.ts";
@@ -200,11 +200,11 @@ class VersionUpload {
     return new Checkpoints(this.#size, notedBytes, write, onTrouble);
   }
 
-  #entry(state: FileValue["state"]): FileValue {
+  #entry<const State extends FileValue["state"]>(state: State): FileFacts & { state: State } {
     return { format: 1, version: this.#target.version, state, ...this.#source.fingerprint };
   }
 
-  #where(): Pick<FileValue, "topic" | "partition" | "from"> {
+  #where(): Pick<SentFile, "topic" | "partition" | "from"> {
     const { topicId, partition, from } = this.#target;
     return { topic: topicId, partition, ...(from ? { from: encodeFrom(from) } : {}) };
   }

@@ -5,7 +5,9 @@ import {
   encodeEntryKey,
   encodeEntryValue,
   entryPartitionKey,
+  keyOf,
   partitionOfEntry,
+  tombstone,
 } from "../../../agent/wire/entry.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
@@ -22,119 +24,131 @@ const golden: [string, string, Entry][] = [
   [
     "name/pos-0042",
     `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123}`,
-    { key: { kind: "name", uploader: "pos-0042" }, value: held },
+    { kind: "name", uploader: "pos-0042", ...held },
   ],
   [
     "name/pos-0042",
     `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123,"epoch":55,"process":"1b4e 4026531836 77 8100"}`,
-    {
-      key: { kind: "name", uploader: "pos-0042" },
-      value: { ...held, epoch: 55, process: "1b4e 4026531836 77 8100" },
-    },
+    { kind: "name", uploader: "pos-0042", ...held, epoch: 55, process: "1b4e 4026531836 77 8100" },
   ],
   [
     "name/pos-0042",
     `{"format":1,"instance":"5f0c","host":"till-7","state":"held","highest":1744741849202123,"after":50}`,
-    { key: { kind: "name", uploader: "pos-0042" }, value: { ...held, after: 50 } },
+    { kind: "name", uploader: "pos-0042", ...held, after: 50 },
   ],
   [
     "claim/pos-0042",
     `{"format":1,"instance":"77aa","host":"till-8"}`,
-    {
-      key: { kind: "claim", uploader: "pos-0042" },
-      value: { format: 1, instance: "77aa", host: "till-8" },
-    },
+    { kind: "claim", uploader: "pos-0042", format: 1, instance: "77aa", host: "till-8" },
   ],
-  [
-    "layout",
-    `{"format":1,"partitions":64}`,
-    { key: { kind: "layout" }, value: { format: 1, partitions: 64 } },
-  ],
+  ["layout", `{"format":1,"partitions":64}`, { kind: "layout", format: 1, partitions: 64 }],
   [
     "file/pos-0042/dir/a.txt",
     `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","offset":1234,"epoch":55}`,
     {
-      key: { kind: "file", uploader: "pos-0042", path: "dir/a.txt" },
-      value: { ...file, state: "sent", topic, partition: 0, checksum, offset: 1234, epoch: 55 },
+      kind: "file",
+      uploader: "pos-0042",
+      path: "dir/a.txt",
+      ...file,
+      state: "sent",
+      topic,
+      partition: 0,
+      checksum,
+      offset: 1234,
+      epoch: 55,
     },
   ],
   [
     "file/pos-0042/video.avi",
     `{"format":1,"version":1744741849202123,"state":"gone","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"from":"${topic} 0@1200","checksum":"${checksum}","offset":1234,"answered":5678}`,
     {
-      key: { kind: "file", uploader: "pos-0042", path: "video.avi" },
-      value: {
-        ...file,
-        state: "gone",
-        topic,
-        partition: 0,
-        from: `${topic} 0@1200`,
-        checksum,
-        offset: 1234,
-        answered: 5678,
-      },
+      kind: "file",
+      uploader: "pos-0042",
+      path: "video.avi",
+      ...file,
+      state: "gone",
+      topic,
+      partition: 0,
+      from: `${topic} 0@1200`,
+      checksum,
+      offset: 1234,
+      answered: 5678,
     },
   ],
   [
     "file/pos-0042/caf%E9 100%25.txt",
     `{"format":1,"version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}`,
     {
-      key: { kind: "file", uploader: "pos-0042", path: "caf%E9 100%25.txt" },
-      value: { ...file, state: "sending", from: `${topic} 0@1234`, acknowledged: 4 },
+      kind: "file",
+      uploader: "pos-0042",
+      path: "caf%E9 100%25.txt",
+      ...file,
+      state: "sending",
+      from: `${topic} 0@1234`,
+      acknowledged: 4,
     },
   ],
   [
     `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"size":5,"checksum":"${checksum}","time":"${time}"}`,
-    { key: { kind: "delivered", ...receipt }, value: { format: 1, size: 5, checksum, time } },
+    { kind: "delivered", ...receipt, format: 1, size: 5, checksum, time },
   ],
   [
     `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","time":"${time}"}`,
     {
-      key: { kind: "delivered", ...receipt, group: "streamsend" },
-      value: { format: 1, size: 5, checksum, mtime: nanoseconds, time },
+      kind: "delivered",
+      ...receipt,
+      group: "streamsend",
+      format: 1,
+      size: 5,
+      checksum,
+      mtime: nanoseconds,
+      time,
     },
   ],
   [
     `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","by":"5f0c12ab34cd/17","time":"${time}"}`,
     {
-      key: { kind: "delivered", ...receipt, group: "streamsend" },
-      value: { format: 1, size: 5, checksum, mtime: nanoseconds, by: "5f0c12ab34cd/17", time },
+      kind: "delivered",
+      ...receipt,
+      group: "streamsend",
+      format: 1,
+      size: 5,
+      checksum,
+      mtime: nanoseconds,
+      by: "5f0c12ab34cd/17",
+      time,
     },
   ],
   [
     `failed/a%2Fb%25/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"reason":"file name too long","time":"${time}"}`,
-    {
-      key: { kind: "failed", ...receipt, group: "a/b%" },
-      value: { format: 1, reason: "file name too long", time },
-    },
+    { kind: "failed", ...receipt, group: "a/b%", format: 1, reason: "file name too long", time },
   ],
   [
     `needs/streamsend/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"ranges":[[0,943759]],"time":"${time}"}`,
-    { key: { kind: "needs", ...receipt }, value: { format: 1, ranges: [[0, 943759]], time } },
+    { kind: "needs", ...receipt, format: 1, ranges: [[0, 943759]], time },
   ],
   [
     "start/a%2Fb%25",
     `{"format":1,"topic":"${topic}","offsets":{"0":1234},"time":"${time}"}`,
-    { key: { kind: "start", group: "a/b%" }, value: { format: 1, topic, offsets: { "0": 1234 }, time } },
+    { kind: "start", group: "a/b%", format: 1, topic, offsets: { "0": 1234 }, time },
   ],
 ];
 
 describe("an entry is written and read as the specification has it", () => {
   test.each(golden)("%s %s", (key, json, entry) => {
     expect(decodeEntry(Buffer.from(key), Buffer.from(json))).toEqual(entry);
-    expect(encodeEntryKey(entry.key)).toBe(key);
-    expect(JSON.parse(encodeEntryValue(entry.value as NonNullable<Entry["value"]>))).toEqual(
-      JSON.parse(json),
-    );
+    expect(encodeEntryKey(keyOf(entry))).toBe(key);
+    expect(JSON.parse(encodeEntryValue(entry) ?? "")).toEqual(JSON.parse(json));
   });
 
   test.each(golden)("%s as a tombstone", (key, _, entry) => {
-    expect(decodeEntry(Buffer.from(key), null)).toEqual({ ...entry, value: null } as Entry);
+    expect(decodeEntry(Buffer.from(key), null)).toEqual(tombstone(keyOf(entry)));
+    expect(encodeEntryValue(tombstone(keyOf(entry)))).toBeNull();
   });
 });
 
@@ -146,6 +160,16 @@ test("the partition is that of the uploader's name, for a group's start that of 
   expect(partitionOfEntry({ kind: "claim", uploader: "pos-0042" }, 64)).toBe(
     partitionOfEntry({ kind: "name", uploader: "pos-0042" }, 64),
   );
+});
+
+test("an entry that says sent, and not what or where, is known as incomplete, and written as it was read", () => {
+  const [key = "", json = ""] = golden.find(([, , entry]) => entry.kind === "file") ?? [];
+  for (const field of ["topic", "partition", "checksum", "offset"]) {
+    const { [field]: _, ...rest } = JSON.parse(json);
+    const entry = decodeEntry(Buffer.from(key), Buffer.from(JSON.stringify(rest)));
+    expect(entry).toMatchObject({ kind: "file", state: "incomplete", version });
+    expect(entry && encodeEntryValue(entry)).toBe(JSON.stringify(rest));
+  }
 });
 
 describe("left alone is an entry", () => {

@@ -88,8 +88,19 @@ test("reasons are cut where they are written", () => {
   expect(encodeAbandoned({ uploader: "u", path: "a", version: 5 }, long).at(-1)).toEqual({
     abandoned: cutTo(long, limits.reason),
   });
-  const value = encodeEntryValue({ format: 1, reason: long, time });
-  expect(decodeEntry(Buffer.from("failed/g/u/5/a"), Buffer.from(value))).toBeDefined();
+  const value = encodeEntryValue({
+    kind: "failed",
+    group: "g",
+    uploader: "u",
+    path: "a",
+    version: 5,
+    format: 1,
+    reason: long,
+    time,
+  });
+  expect(decodeEntry(Buffer.from("failed/g/u/5/a"), Buffer.from(value ?? ""))).toMatchObject({
+    reason: cutTo(long, limits.reason),
+  });
 });
 
 test("a text is cut between two characters", () => {

@@ -6,21 +6,21 @@ import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { Troubles } from "../../../../agent/lib/troubles.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
-import type { Entry } from "../../../../agent/wire/entry.ts";
+import { type Entry, type EntryKey, keyOf } from "../../../../agent/wire/entry.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 function sent(path: string, offset = 7): Entry {
   return {
-    key: { kind: "file", uploader: "till", path },
-    value: {
-      format: 1,
-      version: 100,
-      state: "sent",
-      size: 5,
-      ...{ mtime: "0", ctime: "0", inode: "1" },
-      ...{ topic: "topic", partition: 0, offset },
-      checksum: "md5:5d41402abc4b2a76b9719d911017c592",
-    },
+    kind: "file",
+    uploader: "till",
+    path,
+    format: 1,
+    version: 100,
+    state: "sent",
+    size: 5,
+    ...{ mtime: "0", ctime: "0", inode: "1" },
+    ...{ topic: "topic", partition: 0, offset },
+    checksum: "md5:5d41402abc4b2a76b9719d911017c592",
   };
 }
 
@@ -86,8 +86,8 @@ async function prepare(paths: readonly string[] = ["video"]) {
     rejected: { isNewer: () => false },
   };
   const repair = new Repair(options, versions);
-  const writtenOf = (kind: Entry["key"]["kind"]) => log.written.filter(({ key }) => key.kind === kind);
-  const asked = () => writtenOf("needs").filter(({ value }) => value !== null).length;
+  const writtenOf = (kind: EntryKey["kind"]) => log.written.filter((entry) => keyOf(entry).kind === kind);
+  const asked = () => writtenOf("needs").filter((entry) => entry.kind !== "tombstone").length;
   return { repair, world, asked, log, ledger, positions, lines: heard.lines, writtenOf };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { VersionIndex } from "../../../../agent/ledger/group/version-index.ts";
 import type { VersionId } from "../../../../agent/wire/chunk.ts";
-import type { Entry, FileValue } from "../../../../agent/wire/entry.ts";
+import { type Entry, type FileValue, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 const file = { uploader: "till", path: "a.txt" };
@@ -16,22 +16,36 @@ function noted({ uploader, path, version }: VersionId, state: FileValue["state"]
   const times = { mtime: "0", ctime: "0", inode: "1" };
   const where = { topic: "topic", partition: 0, offset: 7 };
   const value = { format: 1, version, state, size: 5, ...times, ...where, checksum } as const;
-  return { key: { kind: "file", uploader, path }, value };
+  return { kind: "file", uploader, path, ...value };
 }
-const forgotten: Entry = { key: { kind: "file", ...file }, value: null };
+const forgotten = tombstone({ kind: "file", ...file });
 const delivered = (id: VersionId): Entry => ({
-  key: { kind: "delivered", group: "group", ...id },
-  value: { format: 1, size: 5, checksum, time },
+  kind: "delivered",
+  group: "group",
+  ...id,
+  format: 1,
+  size: 5,
+  checksum,
+  time,
 });
 const failed = (id: VersionId): Entry => ({
-  key: { kind: "failed", group: "group", ...id },
-  value: { format: 1, reason: "too long", time },
+  kind: "failed",
+  group: "group",
+  ...id,
+  format: 1,
+  reason: "too long",
+  time,
 });
 const needs = (id: VersionId): Entry => ({
-  key: { kind: "needs", group: "group", ...id },
-  value: { format: 1, ranges: [[0, 5]], time },
+  kind: "needs",
+  group: "group",
+  ...id,
+  format: 1,
+  ranges: [[0, 5]],
+  time,
 });
-const without = ({ key }: Entry) => ({ key, value: null }) as Entry;
+const without = (entry: Entry) => tombstone(keyOf(entry));
+const kindOf = (entry: Entry) => keyOf(entry).kind;
 const all = () => true;
 
 test("the receipts of a file that its uploader has forgotten are dropped, by the one member whose they are", async () => {
@@ -107,7 +121,7 @@ test("what was noted before a version failed does not lift that, also when it is
   await log.allRead();
   expect(ledger.isSettled(first)).toBe(true);
   // Something was asked for on purpose: the whole ledger is read again.
-  await log.append(noted(other), delivered(other), { ...delivered(other), value: null } as Entry);
+  await log.append(noted(other), delivered(other), without(delivered(other)));
   nowMs = 3600_000;
   await log.readAgain();
   expect(ledger.isSettled(first)).toBe(true);
@@ -119,7 +133,7 @@ test("the receipt of a failure that was lifted is dropped when the version is de
   const ledger = await GroupLedger.open("group", log);
   ledger.noteDelivered(first);
   await ledger.writeDelivered(first, { size: 5, checksum }, undefined);
-  expect(log.written.map(({ key, value }) => [key.kind, value === null])).toEqual([
+  expect(log.written.map((entry) => [kindOf(entry), entry.kind === "tombstone"])).toEqual([
     ["delivered", false],
     ["failed", true],
   ]);
@@ -212,8 +226,13 @@ test("a request stays for what may be missing and is too old to be known", async
 
 describe("an uploader that does not answer", () => {
   const name = (uploader: string): Entry => ({
-    key: { kind: "name", uploader },
-    value: { format: 1, instance: "1", host: "", state: "held", highest: 0 },
+    kind: "name",
+    uploader,
+    format: 1,
+    instance: "1",
+    host: "",
+    state: "held",
+    highest: 0,
   });
   const dayMs = 24 * 3600_000;
   const startMs = Date.parse("2026-01-01T00:00:00Z");
@@ -287,12 +306,7 @@ test("in a ledger that was made anew what is delivered stays so, and has its rec
   expect(log.written).toEqual([]);
   await ledger.tidy(all);
   await ledger.tidy(all);
-  expect(log.written).toEqual([
-    {
-      ...delivered(first),
-      value: { format: 1, size: 5, checksum, mtime: "0", time: expect.any(String) },
-    } as Entry,
-  ]);
+  expect(log.written).toEqual([{ ...delivered(first), mtime: "0", time: expect.any(String) }] as Entry[]);
 });
 
 test("in a ledger that was made anew what is gone and delivered has its receipt again, too", async () => {
@@ -302,7 +316,9 @@ test("in a ledger that was made anew what is gone and delivered has its receipt 
   await log.remake(noted(first, "gone"));
   await log.allRead();
   await ledger.tidy(all);
-  expect(log.written.map(({ key, value }) => [key.kind, value !== null])).toEqual([["delivered", true]]);
+  expect(log.written.map((entry) => [kindOf(entry), entry.kind !== "tombstone"])).toEqual([
+    ["delivered", true],
+  ]);
 });
 
 test("what another member has noted in a ledger that was made anew is not noted twice", async () => {

@@ -1,24 +1,35 @@
 import { expect, test } from "bun:test";
 import { Feedback, type News } from "../../../../agent/ledger/uploader/feedback.ts";
 import { Log } from "../../../../agent/observe/log.ts";
-import type { Entry, FileValue } from "../../../../agent/wire/entry.ts";
+import { type Entry, type FileValue, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 
 function sent(version: number): FileValue {
-  return { format: 1, version, state: "sent", size: 5, mtime: "0", ctime: "0", inode: "1", checksum };
+  const where = { topic: "topic", partition: 0, offset: 3 };
+  return {
+    format: 1,
+    version,
+    state: "sent",
+    size: 5,
+    mtime: "0",
+    ctime: "0",
+    inode: "1",
+    checksum,
+    ...where,
+  };
 }
 
 function receiptOf(kind: "delivered" | "failed", version: number, group = "hub"): Entry {
   const key = { group, uploader: "till", path: "a", version };
   const time = "";
   return kind === "delivered"
-    ? { key: { ...key, kind }, value: { format: 1, size: 5, checksum, time } }
-    : { key: { ...key, kind }, value: { format: 1, reason: "too long", time } };
+    ? { ...key, kind, format: 1, size: 5, checksum, time }
+    : { ...key, kind, format: 1, reason: "too long", time };
 }
 
-function tombstoneOf({ key }: Entry): Entry {
-  return { key, value: null } as Entry;
+function tombstoneOf(entry: Entry): Entry {
+  return tombstone(keyOf(entry));
 }
 
 /** Of an uploader of the path "a"; `put` gives it an entry. */
@@ -135,8 +146,14 @@ test("what was said before the start is known at its end, and failures are told 
   feedback.take(receiptOf("failed", 7), 0);
   feedback.take(
     {
-      key: { kind: "needs", group: "hub", uploader: "till", path: "a", version: 7 },
-      value: { format: 1, ranges: [[0, 5]], time: "" },
+      kind: "needs",
+      group: "hub",
+      uploader: "till",
+      path: "a",
+      version: 7,
+      format: 1,
+      ranges: [[0, 5]],
+      time: "",
     },
     3,
   );
@@ -155,8 +172,14 @@ test("what is asked for at or past the end, of nothing, or backwards, is no requ
   const ask = (group: string, ranges: [number, number][]) =>
     feedback.take(
       {
-        key: { kind: "needs", group, uploader: "till", path: "a", version: 7 },
-        value: { format: 1, ranges, time: "" },
+        kind: "needs",
+        group,
+        uploader: "till",
+        path: "a",
+        version: 7,
+        format: 1,
+        ranges,
+        time: "",
       },
       1,
     );

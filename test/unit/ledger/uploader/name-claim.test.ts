@@ -29,7 +29,7 @@ class NameLog {
   }
 
   get words(): NameValue[] {
-    return this.entries.flatMap(({ key, value }) => (key.kind === "name" ? [value as NameValue] : []));
+    return this.entries.flatMap((entry) => (entry.kind === "name" ? [entry] : []));
   }
 }
 
@@ -38,8 +38,7 @@ async function start(log: NameLog): Promise<NameClaim> {
   const agent = log.agent();
   for (const [at, entry] of log.entries.entries()) {
     // Of a process that has ended.
-    const value = entry.value && { ...entry.value, ...(entry.key.kind === "name" ? ended() : {}) };
-    agent.take({ ...entry, value } as Entry, at);
+    agent.take(entry.kind === "name" ? { ...entry, ...ended() } : entry, at);
   }
   await agent.claim();
   return agent;

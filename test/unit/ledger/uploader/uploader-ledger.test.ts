@@ -3,13 +3,15 @@ import type { Ledger, LoggedEntry } from "../../../../agent/ledger/ledger.ts";
 import { forgetGone, type LogStart } from "../../../../agent/ledger/uploader/forget-gone.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
 import { Log } from "../../../../agent/observe/log.ts";
-import type { Entry, FileValue } from "../../../../agent/wire/entry.ts";
+import { decodeEntry, type Entry, encodeEntryKey, type FileValue } from "../../../../agent/wire/entry.ts";
 
+/** As it is read from the log. */
 function goneFile(path: string, says: Partial<FileValue> = {}): Entry {
-  return {
-    key: { kind: "file", uploader: "uploader", path },
-    value: { format: 1, version: 1, state: "gone", size: 1, mtime: "0", ctime: "0", inode: "1", ...says },
-  };
+  const times = { mtime: "0", ctime: "0", inode: "1" };
+  const value = { format: 1, version: 1, state: "gone", size: 1, ...times, ...says };
+  const entry = decodeEntry(Buffer.from(`file/uploader/${path}`), Buffer.from(JSON.stringify(value)));
+  if (!entry) throw new Error("it is no entry");
+  return entry;
 }
 
 /** With these as the log has them; a write ends when its function in `writes` is called. */
@@ -63,7 +65,7 @@ test("what is gone and expired is forgotten with many writes at a time, and a bo
   }
   await forgotten;
   expect(
-    new Set(written.map(({ key, value }) => (value === null && "path" in key ? key.path : ""))).size,
+    new Set(written.map((entry) => (entry.kind === "tombstone" ? encodeEntryKey(entry.key) : ""))).size,
   ).toBe(100);
   expect([...ledger.paths()]).toEqual([]);
   expect(rounds).toBeLessThan(20);
@@ -74,17 +76,35 @@ test("what a group has of a version without an entry is known, unless its entry 
   const { ledger } = await openWith([
     goneFile("a"),
     {
-      key: { kind: "delivered", group: "hub", uploader: "uploader", path: "a", version: 2 },
-      value: { format: 1, ...content, time: "" },
+      kind: "delivered",
+      group: "hub",
+      uploader: "uploader",
+      path: "a",
+      version: 2,
+      format: 1,
+      ...content,
+      time: "",
     },
     {
-      key: { kind: "delivered", group: "hub", uploader: "uploader", path: "b", version: 1 },
-      value: { format: 1, ...content, time: "" },
+      kind: "delivered",
+      group: "hub",
+      uploader: "uploader",
+      path: "b",
+      version: 1,
+      format: 1,
+      ...content,
+      time: "",
     },
     {
       // An hour from now.
-      key: { kind: "delivered", group: "hub", uploader: "uploader", path: "d", version: 3600e6 },
-      value: { format: 1, ...content, time: "" },
+      kind: "delivered",
+      group: "hub",
+      uploader: "uploader",
+      path: "d",
+      version: 3600e6,
+      format: 1,
+      ...content,
+      time: "",
     },
   ]);
   expect(ledger.deliveredUnnoted("a", 60_000)).toMatchObject({ version: 2, ...content });
@@ -158,7 +178,7 @@ test("what is to be written of one path is written in the order in which it was 
     writes.pop()?.();
   }
   await both;
-  expect(written.map(({ value }) => (value as FileValue).version)).toEqual([2, 3]);
+  expect(written.map((entry) => (entry.kind === "file" ? entry.version : undefined))).toEqual([2, 3]);
   expect(ledger.file("a")?.version).toBe(3);
 });
 
@@ -167,7 +187,7 @@ test("an entry with a version that nothing could follow is ignored, and one of a
   const { ledger } = await openWith([
     goneFile("impossible", { ...whole, state: "sent", version: Number.MAX_SAFE_INTEGER }),
     goneFile("before", { ...whole, state: "sent", epoch: 0 }),
-    { key: { kind: "name", uploader: "uploader" }, value: held },
+    { kind: "name", uploader: "uploader", ...held },
     goneFile("stale", { ...whole, state: "sent", epoch: 1 }),
     goneFile("good", { ...whole, state: "sent", epoch: 2 }),
     goneFile("without", { ...whole, state: "sent" }),

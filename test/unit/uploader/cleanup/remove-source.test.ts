@@ -45,7 +45,8 @@ function prepare(name = "folder/a.txt") {
   const path = join(source, name);
   writeFileSync(path, "sent");
   const state = () => fingerprintOf(lstatSync(path, { bigint: true }));
-  const entry: FileValue = { format: 1, version: 7, state: "sent", ...state() };
+  const sent = { topic: "t", partition: 0, offset: 3, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
+  const entry: FileValue = { format: 1, version: 7, state: "sent", ...state(), ...sent };
   const replace = (text: string) => {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);

@@ -25,7 +25,9 @@ function prepare() {
   const entries = new Map<string, FileValue>();
   const add = (name: string) => {
     writeFileSync(join(folder, name), name);
-    entries.set(name, { format: 1, version: 1, state: "sent", size: 1, mtime: "0", ctime: "0", inode: "1" });
+    const sent = { topic: "t", partition: 0, offset: 3, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
+    const times = { mtime: "0", ctime: "0", inode: "1" };
+    entries.set(name, { format: 1, version: 1, state: "sent", size: 1, ...times, ...sent });
     return name;
   };
   const hooks: { write?: () => Promise<void>; device?: () => bigint; seenAs?: Partial<FileValue> } = {};
