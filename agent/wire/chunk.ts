@@ -13,11 +13,15 @@ export const formatVersion = 1;
 /** Headers in the client's shape: one object a header (an object with two keys loses the second). */
 export type Headers = ReadonlyArray<Record<string, string | Buffer>>;
 
-/** Which file, and which version of it. */
-export interface VersionId {
+/** Which file. */
+export interface FileId {
   uploader: string;
   /** As text, see `path.ts`. */
   path: string;
+}
+
+/** Which file, and which version of it. */
+export interface VersionId extends FileId {
   version: number;
 }
 
@@ -73,7 +77,7 @@ export function isUploaderName(text: string): boolean {
 }
 
 /** The key of all records of a file. */
-export function chunkKey(id: { uploader: string; path: string }): string {
+export function chunkKey(id: FileId): string {
   return `${id.uploader}/${id.path}`;
 }
 

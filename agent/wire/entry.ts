@@ -164,6 +164,15 @@ export type Entry = ValueEntry | Tombstone;
 type KeyOf<K extends EntryKey["kind"]> = Extract<EntryKey, { kind: K }>;
 export type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
 
+export function receiptKey<const K extends ReceiptKind>(
+  kind: K,
+  group: string,
+  id: VersionId,
+): ReceiptKey<K> {
+  const { uploader, path, version } = id;
+  return { kind, group, uploader, path, version };
+}
+
 export function tombstone(key: EntryKey): Tombstone {
   return { kind: "tombstone", key };
 }

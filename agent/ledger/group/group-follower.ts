@@ -36,7 +36,7 @@ export class GroupFollower {
 
   /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
   async readAll(): Promise<void> {
-    // First where the group began: most of what a new group's ledger holds is none of its business.
+    // First where the group began: most of what the ledger holds is ignored by a new group.
     await this.#readStart();
     await this.#readOnce();
     // Receipts that were taken back stand behind what they take back.
@@ -48,9 +48,9 @@ export class GroupFollower {
     const options = { what: "following the ledger", signal, log };
     while (!signal.aborted) {
       await retry(options, async () => {
-        if (this.#log.id !== this.#id) await this.#beginAnew(log);
+        if (this.#log.id !== this.#id) await this.#followRecreated(log);
         if (this.#isRereadDue()) await this.#readOnce();
-        for (const logged of (await this.#reader?.read()) ?? []) this.#state.take(logged);
+        for (const logged of (await this.#reader?.read()) ?? []) this.#state.apply(logged);
         this.#sayFloor(log);
         this.#sayOverflow(log);
       }).catch((error: unknown) => {
@@ -71,13 +71,13 @@ export class GroupFollower {
   }
 
   /** What was read is another topic's: its offsets say nothing here. */
-  async #beginAnew(log: Log): Promise<void> {
+  async #followRecreated(log: Log): Promise<void> {
     log.warn(
       "the ledger was deleted and made again: what is delivered is noted in it again, and all else is read from it",
     );
     this.#id = this.#log.id;
     await this.close();
-    this.#state.beginAnew();
+    this.#state.ledgerRecreated();
     await this.readAll();
   }
 
@@ -86,7 +86,7 @@ export class GroupFollower {
     try {
       while (!reader.caughtUp)
         for (const logged of await reader.read())
-          if (keyOf(logged.entry).kind === "start") this.#state.take(logged);
+          if (keyOf(logged.entry).kind === "start") this.#state.apply(logged);
     } finally {
       await reader.close();
     }
@@ -100,7 +100,7 @@ export class GroupFollower {
     const reader = await this.#log.open(all);
     this.#reader = reader;
     try {
-      while (!reader.caughtUp) for (const logged of await reader.read()) this.#state.take(logged);
+      while (!reader.caughtUp) for (const logged of await reader.read()) this.#state.apply(logged);
     } catch (error) {
       // The next try begins anew.
       await this.close();
@@ -120,7 +120,7 @@ export class GroupFollower {
   }
 
   #sayFloor(log: Log): void {
-    const { floor } = this.#state;
+    const { floor } = this.#state.delivered;
     if (floor <= this.#saidFloor) return;
     this.#saidFloor = floor;
     const since = new Date(floor / 1000).toISOString();
@@ -133,7 +133,7 @@ export class GroupFollower {
   /** Once for the same uploaders, and once a minute: strangers can have them change at any rate. */
   #sayOverflow(log: Log): void {
     if (this.#now() - this.#saidOverflowAtMs < overflowMs) return;
-    const uploaders = [...this.#state.overflowing()].sort();
+    const uploaders = [...this.#state.outstanding.overflowing()].sort();
     const all = uploaders.join(" ");
     if (all === this.#saidOverflow) return;
     this.#saidOverflow = all;

@@ -1,17 +1,24 @@
 /**
- * The downloaders' view of the ledger: what is known of it (`group-state.ts`), kept up by reading and following it, as other
- * members write too (`group-follower.ts`), and what this member writes.
+ * A group's view of the ledger: what is to be delivered, and what is delivered, failed or asked for already.
+ *
+ * `open` reads the whole ledger, as there is no other record of what the group has done. `follow` then reads on, since other
+ * members write too; it reads the whole ledger again when that may find something, and from the beginning when the ledger was
+ * recreated. Each entry goes through `GroupState.apply`; the queries here ask that state. Everything that is written here is
+ * known here only once the brokers have it.
+ *
+ * Not promised: that all is known. What is kept is bounded. Beyond that the oldest deliveries are forgotten (`floor`), and of
+ * what is missing only a part is worked on at a time (`overflowing`). Nor that only one member works on a version: `isOurs` is
+ * for the caller to decide, and what two members write must be right in either order.
  */
 import { timeNow } from "../../lib/clock.ts";
 import type { Log } from "../../observe/log.ts";
-import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { FileId, VersionId } from "../../wire/chunk.ts";
 import {
   type DeliveredEntry,
   type DeliveredValue,
-  encodeEntryKey,
-  keyOf,
+  type FailedEntry,
   type NeedsEntry,
-  type ReceiptKey,
+  receiptKey,
   type StartValue,
   tombstone,
 } from "../../wire/entry.ts";
@@ -19,20 +26,25 @@ import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
-import { findReceiptsOf, maxReceiptBytes } from "./store-receipts.ts";
+import type { Sent } from "./outstanding.ts";
+import { findDelivered } from "./recall.ts";
+import { type LostReceipts, takeBackReceiptsOf } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
 
-/** So many moot receipts are dropped at a time. */
+/** At most so many obsolete receipts are dropped at a time. */
 const tidyCount = 500;
 
-export class GroupLedger extends GroupState {
+export class GroupLedger {
+  readonly group: string;
   readonly #log: EntryLog;
+  readonly #state: GroupState;
   readonly #follower: GroupFollower;
 
   private constructor(group: string, log: EntryLog, now: () => number, delivered: VersionIndex) {
-    super(group, delivered, now);
+    this.group = group;
     this.#log = log;
-    this.#follower = new GroupFollower(this, log, now);
+    this.#state = new GroupState(group, delivered, now);
+    this.#follower = new GroupFollower(this.#state, log, now);
   }
 
   /**
@@ -66,8 +78,114 @@ export class GroupLedger extends GroupState {
     return this.#follower.isComplete;
   }
 
+  /** The offsets that the group began at, if it has begun. */
+  get start(): StartValue | undefined {
+    return this.#state.start.value;
+  }
+
+  /** Where the group began by the ledger before this one. */
+  get startBefore(): StartValue | undefined {
+    return this.#state.start.before;
+  }
+
+  /** How often the ledger was deleted and created again since this was opened. */
+  get renewals(): number {
+    return this.#state.recreations;
+  }
+
+  /** Whether something was passed over, as it was settled then: the ledger has to be read once more. */
+  get isIncomplete(): boolean {
+    return this.#state.isIncomplete;
+  }
+
+  /** Whether it is being read once more, and what that finds is not known yet. */
+  get isLoading(): boolean {
+    return this.#state.isLoading;
+  }
+
+  /** Whether the group has ever delivered anything. */
+  get hasReceipts(): boolean {
+    return this.#state.delivered.hasReceipts;
+  }
+
+  /** Whether there may be something to `tidy`. */
+  get hasMoot(): boolean {
+    return this.#state.hasObsolete;
+  }
+
+  /** Nothing is known for sure of versions up to this one: more are delivered than can be remembered. */
+  get floor(): number {
+    return this.#state.delivered.floor;
+  }
+
+  /** What was sent and is neither delivered nor failed, as far as the group is to deliver it. */
+  unsettled(): Generator<Sent> {
+    return this.#state.unsettled();
+  }
+
+  /** How many those are, about. */
+  get unsettledCount(): number {
+    return this.#state.outstanding.size;
+  }
+
+  /** Uploaders of which more is unsettled than is worked on at a time. */
+  overflowing(): Iterable<string> {
+    return this.#state.outstanding.overflowing();
+  }
+
+  /** The newest version of the file that the group has delivered. */
+  newestDelivered(file: FileId): number | undefined {
+    return this.#state.delivered.newest(file);
+  }
+
+  /** The newest version of the file that the group has ever stored, also if it is to be delivered again. */
+  newestStored(file: FileId): number | undefined {
+    return this.#state.delivered.newestStored(file);
+  }
+
+  /** Whether the version, or a newer one, is delivered. */
+  isDelivered(id: VersionId): boolean {
+    return this.#state.delivered.has(id);
+  }
+
+  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */
+  isSettled(id: VersionId): boolean {
+    return this.#state.isSettled(id);
+  }
+
+  /** Whether a request for the version stands in the ledger, as far as that was read. */
+  isAsked(id: VersionId): boolean {
+    return this.#state.requests.has(id);
+  }
+
+  /** Whether a receipt says that the store has published more often than `number` times. */
+  mayHavePublished(store: string, number: number): boolean {
+    return this.#state.mayHavePublished(store, number);
+  }
+
+  /** See `GroupState.canBeGiven`. */
+  canBeGiven(version: number, timestampMs: number): boolean {
+    return this.#state.canBeGiven(version, timestampMs);
+  }
+
   /**
-   * Writes the receipt and drops the ones that it makes moot. Resolves when the brokers have it, and only then is the
+   * Since when the uploader has not answered the request for the version, and for how long that is, by the brokers' clock, in
+   * milliseconds; `undefined` when it is not asked for.
+   */
+  silenceOf(id: VersionId): { sinceMs: number; lastsMs: number } | undefined {
+    const askedMs = this.#state.requests.sinceMs(id);
+    if (askedMs === undefined) return undefined;
+    const sinceMs = this.#state.silence.since(id.uploader, askedMs);
+    return { sinceMs, lastsMs: this.#state.silence.brokerTimeMs(this.#partitionOf(id)) - sinceMs };
+  }
+
+  /** Notes a version as delivered here, before its receipt is written. */
+  noteDelivered(id: VersionId): void {
+    this.#state.noteDelivered(id);
+  }
+
+  /**
+   * Writes the receipt and drops the ones that it makes obsolete. Resolves when the brokers have it, and only then is the
    * version known as delivered; see `Ledger.write`.
    *
    * @param before the version that was delivered before
@@ -77,116 +195,78 @@ export class GroupLedger extends GroupState {
     content: Pick<DeliveredValue, "size" | "checksum" | "mtime" | "by">,
     before: number | undefined,
   ): Promise<void> {
-    const { uploader, path, version } = id;
-    // Another member has delivered a newer one meanwhile: this receipt is moot already, and that one stays.
-    if (before !== undefined && before > version) return;
-    const key = { kind: "delivered", group: this.group, uploader, path, version } as const;
+    // Another member has delivered a newer one meanwhile: this receipt is obsolete already, and that one stays.
+    if (before !== undefined && before > id.version) return;
+    const key = receiptKey("delivered", this.group, id);
     const { size, checksum, mtime, by } = content;
-    const time = timeNow();
-    const entry: DeliveredEntry = {
-      ...key,
-      format: 1,
-      size,
-      checksum,
-      ...(mtime === undefined ? {} : { mtime }),
-      ...(by === undefined ? {} : { by }),
-      time,
-    };
-    const noted = this.#log.write(entry).then(() => this.noteDelivered(id));
+    const entry: DeliveredEntry = { ...key, format: 1, size, checksum, mtime, by, time: timeNow() };
+    const noted = this.#log.write(entry).then(() => this.#state.noteDelivered(id));
     const writes: Promise<unknown>[] = [noted];
-    if (before !== undefined && before !== version)
+    if (before !== undefined && before !== id.version)
       writes.push(this.#log.write(tombstone({ ...key, version: before })));
-    const failed = this.newestFailed(id);
-    if (failed !== undefined && failed <= version)
-      writes.push(this.#log.write(tombstone({ ...key, kind: "failed", version: failed })));
+    const failed = this.#state.failed.newest(id);
+    if (failed !== undefined && failed <= id.version)
+      writes.push(this.#log.write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
     await Promise.all(writes);
   }
 
   /**
-   * Takes back the receipts that a store has written, of those that `isLost`: told the receipt's key as text, and the number it was
-   * written with. Returns how many those are, and the highest number of any of the store's. See `Ledger.write`.
+   * Takes back the receipts that a store has written, of those that `isLost`: told the receipt's key as text, and the number it
+   * was written with. Returns how many those are, and the highest number of any of the store's. See `Ledger.write`.
    */
-  async takeBackOf(
-    store: string,
-    isLost: (key: string, number: number) => boolean,
-  ): Promise<{ count: number; highest: number }> {
-    const all = await findReceiptsOf(this.#log, this.group, store, isLost);
-    const of = Math.ceil(all.bytes / maxReceiptBytes);
-    let count = await this.#takeBackAll(all.keys);
-    // More than is held at a time: the ledger is read once for each share of them.
-    for (let at = 0; of > 1 && at < of; at++) {
-      const some = await findReceiptsOf(this.#log, this.group, store, isLost, { of, at });
-      count += await this.#takeBackAll(some.keys);
-    }
-    return { count, highest: all.highest };
-  }
-
-  async #takeBackAll(keys: readonly ReceiptKey<"delivered">[]): Promise<number> {
-    for (let at = 0; at < keys.length; at += tidyCount)
-      await Promise.all(keys.slice(at, at + tidyCount).map((key) => this.#takeBackOne(key)));
-    return keys.length;
-  }
-
-  async #takeBackOne(key: ReceiptKey<"delivered">): Promise<void> {
-    const { offset } = await this.#log.write(tombstone(key));
-    this.noteTakenBack(key, offset);
+  takeBackOf(store: string, isLost: LostReceipts["isLost"]): Promise<{ count: number; highest: number }> {
+    const lost = { group: this.group, store, isLost };
+    return takeBackReceiptsOf(this.#log, lost, (key, offset) => this.#state.noteTakenBack(key, offset));
   }
 
   /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */
   async writeFailed(id: VersionId, reason: string): Promise<void> {
-    const { uploader, path, version } = id;
-    const key = { kind: "failed", group: this.group, uploader, path, version } as const;
-    const entry = { ...key, format: 1, reason, time: timeNow() } as const;
+    const entry: FailedEntry = {
+      ...receiptKey("failed", this.group, id),
+      format: 1,
+      reason,
+      time: timeNow(),
+    };
     const { offset, timestampMs } = await this.#log.write(entry);
-    this.stamp(this.#partitionOf(id), offset, timestampMs);
-    this.noteFailed(id, offset, reason);
-  }
-
-  /**
-   * Since when the uploader has not answered the request for the version, and for how long that is, by the brokers' clock, in
-   * milliseconds; `undefined` when it is not asked for.
-   */
-  silenceOf(id: VersionId): { sinceMs: number; lastsMs: number } | undefined {
-    return this.silence(id, this.#partitionOf(id));
+    this.#state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
+    this.#state.noteFailed(id, offset, reason);
   }
 
   /** Asks the uploader for ranges of a version, `[from, to)` in bytes. See `Ledger.write`. */
   async writeNeeds(id: VersionId, ranges: readonly (readonly [number, number])[]): Promise<void> {
-    const { uploader, path, version } = id;
-    const key = { kind: "needs", group: this.group, uploader, path, version } as const;
     const entry: NeedsEntry = {
-      ...key,
+      ...receiptKey("needs", this.group, id),
       format: 1,
       ranges: ranges.map(([from, to]): [number, number] => [from, to]),
       time: timeNow(),
       // A request that is repeated is as old as the first.
-      since: this.askedSinceMs(id),
+      since: this.#state.requests.sinceMs(id),
     };
     const { offset, timestampMs } = await this.#log.write(entry);
-    this.stamp(this.#partitionOf(id), offset, timestampMs);
-    this.noteAsked(id, offset, entry.since ?? timestampMs);
+    this.#state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
+    this.#state.noteRequest(id, offset, entry.since ?? timestampMs);
   }
 
   /**
-   * Takes back the requests that are settled, or that a newer version has made moot, drops receipts of files that
-   * their uploader has forgotten, and writes those that are owed to a ledger that was made anew. See `Ledger.write`.
+   * Takes back the requests that are settled, or that a newer version has made obsolete, drops receipts of files that
+   * their uploader has forgotten, and writes those that are owed to a recreated ledger. See `Ledger.write`.
    *
    * @param isOurs whether this member, and no other, is to drop the file's receipts
    */
   async tidy(isOurs: (id: VersionId) => boolean): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
-    if (this.isIncomplete) return;
+    if (this.#state.isIncomplete) return;
     // What was dropped already may still be to be read.
-    const others = this.isComplete ? this.takeMoot(isOurs, tidyCount) : [];
-    const moot = [...this.takeMootRequests(), ...others];
-    const owed = this.isComplete ? this.takeOwed(isOurs, tidyCount) : [];
+    const others = this.isComplete ? this.#state.drainObsolete(isOurs, tidyCount) : [];
+    const obsolete = [...this.#state.drainObsoleteRequests(), ...others];
+    const owed = this.isComplete ? this.#state.drainOwed(isOurs, tidyCount) : [];
     try {
-      const dropped = moot.map((key) => this.#log.write(tombstone(key)));
+      const dropped = obsolete.map((key) => this.#log.write(tombstone(key)));
       const written = owed.map(({ id, content }) => this.writeDelivered(id, content, undefined));
       await Promise.all([...dropped, ...written]);
     } catch (error) {
       // They stand as before, and are found when the ledger is read again.
-      this.forgetsMoot();
+      this.#state.drainedInVain();
       throw error;
     }
   }
@@ -196,24 +276,11 @@ export class GroupLedger extends GroupState {
    * not take the place of a newer one. Throws a `KafkaError`.
    */
   async recall(ids: readonly VersionId[]): Promise<void> {
-    const wanted = ids.filter((id) => this.mayBeForgotten(id));
+    const wanted = ids.filter((id) => this.#state.delivered.mayBeForgotten(id));
     if (wanted.length === 0) return;
-    const files = new Set(wanted.map((id) => chunkKey(id)));
-    const found = new Map<string, VersionId>();
-    const reader = await this.#log.open([...new Set(wanted.map((id) => this.#partitionOf(id)))]);
-    try {
-      while (!reader.caughtUp) {
-        for (const { entry } of await reader.read()) {
-          const key = keyOf(entry);
-          if (key.kind !== "delivered" || key.group !== this.group || !files.has(chunkKey(key))) continue;
-          if (entry.kind === "delivered") found.set(encodeEntryKey(key), key);
-          else found.delete(encodeEntryKey(key));
-        }
-      }
-    } finally {
-      await reader.close();
-    }
-    for (const id of found.values()) this.recallDelivered(id);
+    const partitions = new Set(wanted.map((id) => this.#partitionOf(id)));
+    for (const id of await findDelivered(this.#log, [...partitions], this.group, wanted))
+      this.#state.delivered.recall(id);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
@@ -221,7 +288,7 @@ export class GroupLedger extends GroupState {
     const named = Object.fromEntries([...offsets].map(([partition, offset]) => [String(partition), offset]));
     const value: StartValue = { format: 1, topic, offsets: named, time: timeNow() };
     const { timestampMs } = await this.#log.write({ kind: "start", group: this.group, ...value });
-    this.noteStart(value, timestampMs);
+    this.#state.start.note(value, timestampMs);
   }
 
   /** Of the ledger, where the uploader's entries are. */

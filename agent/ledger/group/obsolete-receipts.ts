@@ -5,13 +5,13 @@ import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../../wire/en
 
 type Receipt = ReceiptKey<ReceiptKind>;
 
-/** So many are remembered; what does not fit is found when the ledger is read again. */
-const maxMoot = 10_000;
+/** At most so many are kept; what does not fit is found when the ledger is read again. */
+const maxReceipts = 10_000;
 const maxBytes = 2 << 20;
 
 export class ObsoleteReceipts {
-  /** By key, with the offset of the ledger at which it was moot. */
-  readonly #byKey = new BoundedMap<string, { key: Receipt; offset: number }>(maxMoot, {
+  /** By key, with the offset of the ledger at which it became obsolete. */
+  readonly #byKey = new BoundedMap<string, { key: Receipt; offset: number }>(maxReceipts, {
     most: maxBytes,
     of: (name, { key }) => 250 + textBytes(name) + textBytes(key.path),
   });
@@ -31,8 +31,8 @@ export class ObsoleteReceipts {
     if (offset > (this.#byKey.get(name)?.offset ?? offset)) this.#byKey.delete(name);
   }
 
-  /** Takes those that `isOurs`, so many at most: they are dropped now. */
-  take(isOurs: (id: VersionId) => boolean, count: number): Receipt[] {
+  /** At most `count` of those that `isOurs`. They are removed here, to be dropped from the ledger now. */
+  drain(isOurs: (id: VersionId) => boolean, count: number): Receipt[] {
     const ours = [...this.#byKey].filter(([, { key }]) => isOurs(key)).slice(0, count);
     for (const [name] of ours) this.#byKey.delete(name);
     return ours.map(([, { key }]) => key);

@@ -4,7 +4,8 @@
  * gone for good take no place from the others. What does not fit is found when the ledger is read again.
  */
 import { textBytes } from "../../lib/bounded-map.ts";
-import type { From, VersionId } from "../../wire/chunk.ts";
+import { decodeFrom, type From, type VersionId } from "../../wire/chunk.ts";
+import { type FileValue, wasSentWhole } from "../../wire/entry.ts";
 
 /** A version that was sent whole, and where. */
 export interface Sent extends VersionId {
@@ -19,6 +20,17 @@ export interface Sent extends VersionId {
   from: From | undefined;
   /** The uploader no longer has it. */
   gone: boolean;
+}
+
+/** What a file's entry says of it, if it was sent whole. */
+export function sentVersion(id: VersionId, value: FileValue): Sent | undefined {
+  if (!wasSentWhole(value)) return undefined;
+  const { state, size, checksum, topic, partition, offset, from } = value;
+  const all = from === undefined ? undefined : decodeFrom(from);
+  // The others may be many, and are read from nowhere.
+  const place = all?.offsets.find((one) => one.partition === partition);
+  const where = all && { topic: all.topic, offsets: place ? [place] : [] };
+  return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
 }
 
 interface Share {

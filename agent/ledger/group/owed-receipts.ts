@@ -1,5 +1,5 @@
 /**
- * Receipts of what this member knows as delivered from a ledger that is no more: in the one that took its place nobody has
+ * Receipts of what this member knows as delivered from a ledger that was deleted: in the one that took its place nobody has
  * written them yet, and an uploader that notes there that it has sent such a version waits for its receipt.
  */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
@@ -13,7 +13,7 @@ export interface OwedReceipt {
   content: Content;
 }
 
-/** So many are remembered; what does not fit is found when the ledger is read again. */
+/** At most so many are kept; what does not fit is found when the ledger is read again. */
 const maxOwed = 10_000;
 
 export class OwedReceipts {
@@ -32,7 +32,7 @@ export class OwedReceipts {
     if ((this.#owed.get(file)?.id.version ?? Number.POSITIVE_INFINITY) <= id.version) this.#owed.delete(file);
   }
 
-  /** The version is known as delivered, and its uploader's entry is here. Returns whether it is remembered. */
+  /** The version is known as delivered, and its uploader's entry is here. Returns whether it is kept. */
   note({ uploader, path, version }: VersionId, content: Content): boolean {
     const file = chunkKey({ uploader, path });
     if ((this.#written.get(file) ?? 0) >= version) return true;
@@ -41,8 +41,8 @@ export class OwedReceipts {
     return true;
   }
 
-  /** Takes those that `isOurs`, so many at most: they are written now. */
-  take(isOurs: (id: VersionId) => boolean, count: number): OwedReceipt[] {
+  /** At most `count` of those that `isOurs`. They are removed here, to be written now. */
+  drain(isOurs: (id: VersionId) => boolean, count: number): OwedReceipt[] {
     const ours = [...this.#owed.values()].filter(({ id }) => isOurs(id)).slice(0, count);
     for (const { id } of ours) this.#owed.delete(chunkKey(id));
     return ours;

@@ -22,12 +22,19 @@ export class Silence {
   /** The newest of each partition. */
   readonly #stamps = new Map<number, Stamp>();
   /** By uploader, when its newest entry was written, and the offset after it. */
-  readonly #heardMs = new VersionIndex();
-  readonly #heardAt = new VersionIndex();
+  #heardMs = new VersionIndex();
+  #heardAt = new VersionIndex();
 
   /** @param now the monotonic clock, milliseconds */
   constructor(now: () => number) {
     this.#now = now;
+  }
+
+  /** The ledger was recreated. */
+  clear(): void {
+    this.#stamps.clear();
+    this.#heardMs = new VersionIndex();
+    this.#heardAt = new VersionIndex();
   }
 
   /** An entry was read, or written. Returns the uploader whose word it is, if it is one's. */

@@ -1,7 +1,7 @@
 /** Which store a receipt is of, and finding a store's receipts: they are to be taken back when its disk was rolled back. */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { nameHash } from "../../lib/name-hash.ts";
-import { encodeEntryKey, keyOf, type ReceiptKey } from "../../wire/entry.ts";
+import { encodeEntryKey, keyOf, type ReceiptKey, tombstone } from "../../wire/entry.ts";
 import type { EntryLog } from "../ledger.ts";
 
 /** A store, by a name for it without slashes, and how often it had published. */
@@ -20,7 +20,7 @@ export function parseStamp(text: string | undefined): Stamp | undefined {
   return store === undefined ? undefined : { store, number: Number(number) };
 }
 
-/** So many stores are told apart; of the others it is unknown how often they have published. */
+/** At most so many stores are told apart; of the others it is unknown how often they have published. */
 const maxStores = 1000;
 
 /** The highest number that there is a receipt of, a store. */
@@ -44,7 +44,7 @@ export class PublicationNumbers {
   }
 }
 
-export interface StoreReceipts {
+interface StoreReceipts {
   keys: ReceiptKey<"delivered">[];
   /** About what all that are wanted would take in memory. */
   bytes: number;
@@ -53,25 +53,60 @@ export interface StoreReceipts {
 }
 
 /** About what is held of the receipts at a time. */
-export const maxReceiptBytes = 16 << 20;
+const maxReceiptBytes = 16 << 20;
 
 /** Which of the receipts are found: those of one of so many shares. */
-export interface Share {
+interface Share {
   of: number;
   at: number;
 }
 
+/** Which receipts are wanted: the group's, written by the store, of those that `isLost`, told their key as text and their number. */
+export interface LostReceipts {
+  group: string;
+  store: string;
+  isLost: (key: string, number: number) => boolean;
+}
+
+/** At most so many are written at a time. */
+const writtenAtATime = 500;
+
 /**
- * Reads the whole ledger for receipts that stand and that the store has written. Throws a `KafkaError`.
+ * Takes them back. Returns how many those are, and the highest number of any of the store's. See `Ledger.write`.
  *
- * @param isWanted told the receipt's key as text, and its number
+ * @param onTakenBack told of each once that is written, with the offset of its tombstone
+ */
+export async function takeBackReceiptsOf(
+  log: EntryLog,
+  lost: LostReceipts,
+  onTakenBack: (key: ReceiptKey<"delivered">, offset: number) => void,
+): Promise<{ count: number; highest: number }> {
+  const takeBack = async (key: ReceiptKey<"delivered">) => {
+    const { offset } = await log.write(tombstone(key));
+    onTakenBack(key, offset);
+  };
+  const takeBackAll = async (keys: readonly ReceiptKey<"delivered">[]) => {
+    for (let at = 0; at < keys.length; at += writtenAtATime)
+      await Promise.all(keys.slice(at, at + writtenAtATime).map(takeBack));
+    return keys.length;
+  };
+  const all = await findReceiptsOf(log, lost);
+  const of = Math.ceil(all.bytes / maxReceiptBytes);
+  let count = await takeBackAll(all.keys);
+  // More than is held at a time: the ledger is read once for each share of them.
+  for (let at = 0; of > 1 && at < of; at++)
+    count += await takeBackAll((await findReceiptsOf(log, lost, { of, at })).keys);
+  return { count, highest: all.highest };
+}
+
+/**
+ * Reads the whole ledger for receipts that stand and are wanted. Throws a `KafkaError`.
+ *
  * @param share of those; if one is all, and that is more than `maxReceiptBytes`, there are no keys
  */
-export async function findReceiptsOf(
+async function findReceiptsOf(
   log: EntryLog,
-  group: string,
-  store: string,
-  isWanted: (key: string, number: number) => boolean,
+  { group, store, isLost }: LostReceipts,
   share: Share = { of: 1, at: 0 },
 ): Promise<StoreReceipts> {
   const found = new Map<string, ReceiptKey<"delivered">>();
@@ -88,7 +123,7 @@ export async function findReceiptsOf(
         found.delete(name);
         if (stamp?.store !== store) continue;
         highest = Math.max(highest, stamp.number);
-        if (!isWanted(name, stamp.number)) continue;
+        if (!isLost(name, stamp.number)) continue;
         bytes += 300 + 2 * textBytes(name);
         if (share.of > 1 ? nameHash(name)[0] % share.of === share.at : bytes <= maxReceiptBytes)
           found.set(name, key);

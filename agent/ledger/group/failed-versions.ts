@@ -1,0 +1,97 @@
+/**
+ * What a group's members could not store or have: the newest such version of each file. It counts until its uploader says
+ * again that it has the version, or, where the uploader was silent, until it writes anything at all.
+ */
+import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
+import { notAnswered, type Silence } from "./silence.ts";
+import { VersionIndex } from "./version-index.ts";
+
+/** At most so many silent uploaders are told apart; what others owe comes back when the ledger is read again after they have. */
+const maxSilent = 10_000;
+
+/**
+ * In slots of 24 bytes: whoever may write the ledger can have the group fail as many versions as he likes. What is forgotten of
+ * it is tried once more.
+ */
+const failedSlots = 1 << 18;
+
+export class FailedVersions {
+  readonly #silence: Silence;
+  #failed = new VersionIndex(failedSlots);
+  /** Of the newest such receipt of a file, the ledger offset after it. */
+  #failedAt = new VersionIndex(failedSlots);
+  /** Of the newest entry of a file that says that its uploader has the failed version, the ledger offset after it. */
+  #sentAgainAt = new VersionIndex(failedSlots);
+  /** Versions that have failed as their uploader did not answer, until it writes something. */
+  #silenced = new VersionIndex(failedSlots);
+  /** Uploaders that have such versions, and the ledger offset after the newest of these receipts. */
+  readonly #silentUploaders = new Map<string, number>();
+
+  constructor(silence: Silence) {
+    this.#silence = silence;
+  }
+
+  /** The newest version of the file that has failed, whether that counts or not. */
+  newest(file: FileId): number | undefined {
+    return this.#failed.get(chunkKey(file));
+  }
+
+  /** Whether the version has failed, and its uploader has not said since that it has it. */
+  has(id: VersionId): boolean {
+    const file = chunkKey(id);
+    // First: it is asked of every entry at a start, and hardly any has failed.
+    if (this.#failed.get(file) !== id.version) return false;
+    const failedAt = this.#failedAt.get(file) ?? 0;
+    if (this.#silenced.get(file) === id.version && this.#silence.isHeardFrom(id.uploader, failedAt))
+      return false;
+    return (this.#sentAgainAt.get(file) ?? 0) <= failedAt;
+  }
+
+  /** Notes that a version has failed, by its receipt at this offset of the ledger. Returns whether that counts. */
+  note(id: VersionId, offset: number, reason: string): boolean {
+    const file = chunkKey(id);
+    // What was read before may be read again, and what this member has written may not be read yet: the offset decides.
+    this.#failed.set(file, id.version);
+    this.#failedAt.set(file, offset + 1);
+    const isSilence = reason.startsWith(notAnswered);
+    if (isSilence) this.#silenced.set(file, id.version);
+    else if (this.#silenced.get(file) === id.version) this.#silenced.forget(file);
+    if (!this.has(id)) return false;
+    const silentAt = this.#silentUploaders.get(id.uploader);
+    if (isSilence && (silentAt !== undefined || this.#silentUploaders.size < maxSilent))
+      this.#silentUploaders.set(id.uploader, Math.max(silentAt ?? 0, offset + 1));
+    return true;
+  }
+
+  /** The uploader says at this offset that it has the version: each time it is tried once more. */
+  noteSent(id: VersionId, offset: number): void {
+    const file = chunkKey(id);
+    if (this.#failed.get(file) === id.version) this.#sentAgainAt.set(file, offset + 1);
+  }
+
+  /** The uploader has written something at this offset. Returns whether versions had failed as it was silent. */
+  endSilence(uploader: string, offset: number): boolean {
+    if (offset < (this.#silentUploaders.get(uploader) ?? Number.POSITIVE_INFINITY)) return false;
+    return this.#silentUploaders.delete(uploader);
+  }
+
+  /** The receipt of the file's newest failed version was taken back. */
+  takeBack(id: VersionId): void {
+    this.#failed.forget(chunkKey(id));
+  }
+
+  /** Nothing is known of the file any more. */
+  forget(id: FileId): void {
+    const file = chunkKey(id);
+    for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt, this.#silenced]) index.forget(file);
+  }
+
+  /** The ledger was recreated. */
+  clear(): void {
+    this.#failed = new VersionIndex(failedSlots);
+    this.#failedAt = new VersionIndex(failedSlots);
+    this.#sentAgainAt = new VersionIndex(failedSlots);
+    this.#silenced = new VersionIndex(failedSlots);
+    this.#silentUploaders.clear();
+  }
+}
