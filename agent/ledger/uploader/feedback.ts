@@ -48,15 +48,15 @@ export class Feedback {
     this.#requests = new Requests(this.#known);
   }
 
-  /** Takes an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
-  take(entry: Entry, offset: number): void {
-    if (entry.kind === "needs") this.#takeRequest(entry, offset);
+  /** Applies an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
+  apply(entry: Entry, offset: number): void {
+    if (entry.kind === "needs") this.#applyRequest(entry, offset);
     else if (entry.kind === "delivered") {
       const { size, checksum, mtime } = entry;
-      this.#takeReceipt({ ...idOf(entry), verdict: "delivered", size, checksum, mtime });
+      this.#applyReceipt({ ...idOf(entry), verdict: "delivered", size, checksum, mtime });
     } else if (entry.kind === "failed")
-      this.#takeReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
-    else if (entry.kind === "tombstone") this.#takeTombstone(entry.key);
+      this.#applyReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
+    else if (entry.kind === "tombstone") this.#applyTombstone(entry.key);
   }
 
   /** Everything that was said before is known now. */
@@ -70,8 +70,8 @@ export class Feedback {
     this.#failures = this.#failures.filter(({ path, version }) => this.#fileOf(path)?.version === version);
   }
 
-  /** The ledger is another one: what stood in it is asked for again there, at other offsets. */
-  beginAnew(): void {
+  /** The ledger was recreated: what stood in it is asked for again there, at other offsets. */
+  ledgerRecreated(): void {
     this.#requests = new Requests(this.#known);
   }
 
@@ -159,7 +159,7 @@ export class Feedback {
     return failures;
   }
 
-  #takeRequest({ path, group, version, ranges }: NeedsEntry, offset: number): void {
+  #applyRequest({ path, group, version, ranges }: NeedsEntry, offset: number): void {
     // While loading, the file's entry may come later than the request.
     if (this.#loaded && this.#fileOf(path)?.version !== version) return;
     const asked = { version, ranges, offset, heardMs: performance.now() };
@@ -169,7 +169,7 @@ export class Feedback {
   }
 
   /** A group has taken back what it said. */
-  #takeTombstone(key: EntryKey): void {
+  #applyTombstone(key: EntryKey): void {
     if (key.kind === "needs") this.#requests.takeBack(key.path, key.group, key.version);
     if (key.kind !== "delivered" && key.kind !== "failed") return;
     const receipt = { ...idOf(key), verdict: key.kind };
@@ -177,7 +177,7 @@ export class Feedback {
     if (this.#fileOf(key.path)?.version === key.version) this.#receipts.takeBack(receipt);
   }
 
-  #takeReceipt(receipt: GroupReceipt): void {
+  #applyReceipt(receipt: GroupReceipt): void {
     const { path, version, group } = receipt;
     const entry = this.#fileOf(path);
     if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
@@ -189,7 +189,7 @@ export class Feedback {
     for (const receipt of this.#early.take(path, entry.version)) this.#note(receipt, entry);
   }
 
-  /** A receipt of another content than was sent is nobody's word. */
+  /** A receipt of another content than was sent is ignored. */
   #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
     const isDelivered = receipt.verdict === "delivered";
     if (isDelivered && (receipt.size !== size || receipt.checksum !== checksum)) return;

@@ -31,7 +31,7 @@ export class NameTakenError extends AgentError {
 /** The ledger, as far as the name needs it. */
 export interface NameLog {
   write(entry: Entry): Promise<{ offset: number; timestampMs: number }>;
-  /** Reads on, waiting a moment; what comes is given to `NameClaim.take`. Throws a `KafkaError`. */
+  /** Reads on, waiting a moment; what comes is given to `NameClaim.apply`. Throws a `KafkaError`. */
   readOn(): Promise<void>;
   /** Reads all that is there now. Throws a `KafkaError`. */
   readToEnd(): Promise<void>;
@@ -95,10 +95,10 @@ export class NameClaim {
     this.#versions.raise(version);
   }
 
-  /** Takes a `name` or `claim` entry as it is read. */
-  take(entry: Entry, offset: number): void {
-    if (entry.kind === "claim") this.#takeClaim(entry);
-    if (entry.kind === "name") this.#takeName(entry, offset);
+  /** Applies a `name` or `claim` entry as it is read. */
+  apply(entry: Entry, offset: number): void {
+    if (entry.kind === "claim") this.#applyClaim(entry);
+    if (entry.kind === "name") this.#applyName(entry, offset);
   }
 
   /**
@@ -111,8 +111,8 @@ export class NameClaim {
     if (this.#records.holder?.instance !== this.#instance) await this.#takeOver();
   }
 
-  /** The ledger is another one, and empty: the name is to be claimed again, with the numbers as they are. */
-  beginAnew(): void {
+  /** The ledger was recreated, and is empty: the name is to be claimed again, with the numbers as they are. */
+  ledgerRecreated(): void {
     this.#records = new NameRecords();
     this.#epoch = undefined;
     this.#askedAt = Number.POSITIVE_INFINITY;
@@ -178,13 +178,13 @@ export class NameClaim {
       await this.#write({ state: "released", epoch: this.#epoch, highest: this.#highest() });
   }
 
-  #takeClaim({ instance, host }: ClaimValue): void {
+  #applyClaim({ instance, host }: ClaimValue): void {
     if (instance === this.#instance || this.#epoch === undefined) return;
     this.#beAsked(host);
   }
 
-  #takeName(value: NameValue, offset: number): void {
-    const news = this.#records.take(value, offset);
+  #applyName(value: NameValue, offset: number): void {
+    const news = this.#records.apply(value, offset);
     if (value.instance === this.#instance) return;
     // A released name is no answer: it is free. Nor is what would take it, and has not.
     const isAlive = value.state === "held" && (news === "taken" || value.epoch !== undefined);

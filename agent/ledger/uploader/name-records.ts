@@ -23,7 +23,7 @@ export class NameRecords {
     return this.#holder;
   }
 
-  take(value: NameValue, offset: number): NameNews {
+  apply(value: NameValue, offset: number): NameNews {
     const { epoch, after } = value;
     const known = this.#holder;
     if (epoch === undefined) {

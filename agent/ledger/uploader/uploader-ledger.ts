@@ -1,31 +1,33 @@
 /**
- * The uploader's view of the ledger: its own files' entries, what groups say of its files, and the partition all of that is
- * in, which it follows while it runs. What is known here follows what is written: nothing is known that a restart would not
- * find. Its name is in `name-claim.ts`, forgetting what is gone in `forget-gone.ts`.
+ * An uploader's view of the ledger: the entries of its files, and what groups say of them.
+ *
+ * `open` reads the uploader's partition, `claim` takes its name; from then on this agent is the only writer of its files'
+ * entries. `put` writes what is new of a file, one write of a path after the other, and `follow` reads what groups write
+ * (`feedback.ts`) and keeps the name (`name-claim.ts`). What is known here follows what is written: nothing is known that a
+ * restart would not find. When the ledger was recreated, `follow` claims the name there and writes again what is known, and
+ * whoever wants to write waits for that (`ready`).
+ *
+ * Not promised: that entries stay for ever (`forget-gone.ts`), that what groups say is complete (`requests.ts` and
+ * `version-receipts.ts` are bounded; the next start finds the rest), or that a claim ends a frozen holder: each of its writes is
+ * told by its epoch, and readers ignore it.
  */
 import type { Topic } from "../../kafka/topics/topics.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
-import { RareWarnings } from "../../observe/rare-warnings.ts";
-import {
-  type DeliveredEntry,
-  type Entry,
-  type FileValue,
-  fileValueOf,
-  keyOf,
-  tombstone,
-} from "../../wire/entry.ts";
+import { type FileValue, tombstone } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { checkLayout } from "../layout.ts";
-import type { Ledger, LedgerReader, LoggedEntry } from "../ledger.ts";
+import type { Ledger } from "../ledger.ts";
 import { Feedback } from "./feedback.ts";
 import { NameClaim, NameTakenError } from "./name-claim.ts";
-import { BrokerTime } from "./version-clock.ts";
+import { OwnPartition } from "./own-partition.ts";
+import { PathWrites } from "./path-writes.ts";
+import { UploaderState } from "./uploader-state.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
 
-/** Entries that are written side by side when the ledger was made anew. */
+/** Entries that are written side by side when the ledger was recreated. */
 const writtenAtATime = 256;
 
 /** The chunks' topic as it is now. */
@@ -39,20 +41,10 @@ export class UploaderLedger {
   readonly feedback: Feedback;
   readonly #ledger: Ledger;
   readonly #log: Log;
-  readonly #warnings: RareWarnings;
   readonly #name: NameClaim;
-  readonly #brokerTime = new BrokerTime();
-  readonly #partition: number;
-  /** Entries as their JSON text: one string each, a tenth of the objects that they would be. */
-  readonly #files = new Map<string, string>();
-  /** By the brokers' clock, milliseconds since 1970. */
-  readonly #goneSinceMs = new Map<string, number>();
-  /** The last of what is to be written of a path; the next one waits for it. */
-  readonly #lastOf = new Map<string, Promise<void>>();
-  readonly #writing = new Set<Promise<void>>();
-  #reader: LedgerReader;
-  #reading: Promise<void> | undefined;
-  #isLoading = true;
+  readonly #partition: OwnPartition;
+  readonly #state: UploaderState;
+  readonly #writes = new PathWrites();
   /** The ledger that this is of; another one is caught up with. */
   #ledgerId: string;
   #catchingUp: PromiseWithResolvers<void> | undefined;
@@ -60,7 +52,6 @@ export class UploaderLedger {
   private constructor(
     uploader: string,
     ledger: Ledger,
-    reader: LedgerReader,
     groups: readonly string[] | undefined,
     log: Log,
     named: readonly string[] | undefined,
@@ -68,17 +59,17 @@ export class UploaderLedger {
     this.uploader = uploader;
     this.#ledger = ledger;
     this.#ledgerId = ledger.id;
-    this.#partition = ledger.partitionOf({ kind: "name", uploader });
-    this.#reader = reader;
     this.#log = log;
-    this.#warnings = new RareWarnings(log);
     this.feedback = new Feedback(groups, (path) => this.file(path), log, named);
+    const partition = new OwnPartition(ledger, uploader, (logged) => this.#state.apply(logged));
+    this.#partition = partition;
     const name = {
       write: ledger.write.bind(ledger),
-      readOn: () => this.#readOn(),
-      readToEnd: () => this.#readToEnd(),
+      readOn: () => partition.readOn(),
+      readToEnd: () => partition.readToEnd(),
     };
     this.#name = new NameClaim(uploader, name, log);
+    this.#state = new UploaderState(uploader, this.feedback, this.#name, log);
   }
 
   /**
@@ -94,10 +85,10 @@ export class UploaderLedger {
     log: Log,
     named?: readonly string[],
   ): Promise<UploaderLedger> {
-    const partition = ledger.partitionOf({ kind: "name", uploader });
-    const self = new UploaderLedger(uploader, ledger, await ledger.open([partition]), groups, log, named);
+    const self = new UploaderLedger(uploader, ledger, groups, log, named);
     try {
-      while (!self.#reader.caughtUp) await self.#readOn();
+      await self.#partition.open();
+      await self.#partition.readWhole();
       self.feedback.endLoading();
     } catch (error) {
       await self.close();
@@ -113,12 +104,13 @@ export class UploaderLedger {
   async claim(): Promise<void> {
     // Until then whoever had it may still write: it is just being stopped.
     await this.#name.claim();
-    this.#isLoading = false;
+    this.#state.isLoading = false;
+    this.#partition.skipsFiles = true;
   }
 
   /**
-   * Follows the ledger (but for the files' entries: it writes those itself) until the signal fires; a ledger that was made
-   * anew is caught up with. Throws a `NameTakenError` when another agent has the name.
+   * Follows the ledger (but for the files' entries: it writes those itself) until the signal fires; a ledger that was
+   * recreated is caught up with. Throws a `NameTakenError` when another agent has the name.
    */
   async follow(chunks: ChunksTopic, signal: AbortSignal): Promise<void> {
     const giveUp = (error: unknown) => error instanceof NameTakenError;
@@ -127,7 +119,7 @@ export class UploaderLedger {
       while (!signal.aborted) {
         await retry(options, async () => {
           if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
-          await this.#readOn();
+          await this.#partition.readOn();
         });
         this.#name.throwIfTaken();
         this.#name.answerIfAsked();
@@ -138,23 +130,21 @@ export class UploaderLedger {
   }
 
   file(path: string): FileValue | undefined {
-    const text = this.#files.get(path);
-    return text === undefined ? undefined : JSON.parse(text);
+    return this.#state.files.get(path);
   }
 
   paths(): IterableIterator<string> {
-    return this.#files.keys();
+    return this.#state.files.paths();
   }
 
   /** Whether the path has an entry that does not say it is gone; asked for each file at each look. */
   isPresent(path: string): boolean {
-    const text = this.#files.get(path);
-    return text !== undefined && !text.includes('"state":"gone"');
+    return this.#state.files.isPresent(path);
   }
 
   /** What is gone, and for how long: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
-    for (const [path, sinceMs] of this.#goneSinceMs) yield [path, this.#name.nowMs - sinceMs];
+    for (const [path, sinceMs] of this.#state.files.goneSince()) yield [path, this.#name.nowMs - sinceMs];
   }
 
   /**
@@ -190,7 +180,7 @@ export class UploaderLedger {
       if (!this.feedback.isSettled(path) && before?.checksum !== undefined)
         this.#sayLost(path, before.version, "its file has been gone for long");
       await this.#ledger.write(tombstone({ kind: "file", uploader: this.uploader, path }));
-      this.#know(path, undefined, this.#name.nowMs);
+      this.#state.note(path, undefined, this.#name.nowMs);
     });
   }
 
@@ -212,117 +202,27 @@ export class UploaderLedger {
   }
 
   close(): Promise<void> {
-    return this.#reader.close();
+    return this.#partition.close();
   }
 
-  /** One write of a path after the other, in the order in which they were asked for. */
+  /** In turn with the other writes of the path, and not before `ready`. */
   #inTurn(path: string, write: () => Promise<void>): Promise<void> {
-    const before = this.#lastOf.get(path);
-    const turn = async () => {
-      await before?.catch(() => undefined);
-      await this.ready();
-      const writing = write();
-      this.#writing.add(writing);
-      await writing.finally(() => this.#writing.delete(writing));
-    };
-    const mine = turn();
-    this.#lastOf.set(path, mine);
-    const end = () => {
-      if (this.#lastOf.get(path) === mine) this.#lastOf.delete(path);
-    };
-    mine.then(end, end);
-    return mine;
+    return this.#writes.add(path, () => this.ready(), write);
   }
 
   async #write(path: string, given: FileValue): Promise<void> {
     const value = { ...given, epoch: undefined };
-    // A request of a ledger that is no more: its offset would pass over those of this one.
-    if ((value.answered ?? -1) >= this.#reader.position(this.#partition)) delete value.answered;
+    // A request of a ledger that was deleted: its offset would pass over those of this one.
+    if ((value.answered ?? -1) >= this.#partition.position) delete value.answered;
     const { epoch } = this.#name;
     const key = { kind: "file", uploader: this.uploader, path } as const;
     await this.#ledger.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
-    this.#know(path, value, this.#name.nowMs);
-  }
-
-  /** The ledger has it: from now on it is so. */
-  #know(path: string, value: FileValue | undefined, nowMs: number): void {
-    const before = this.file(path);
-    if (value) this.#files.set(path, JSON.stringify(value));
-    else this.#files.delete(path);
-    if (value?.state !== "gone") this.#goneSinceMs.delete(path);
-    else if (before?.state !== "gone") this.#goneSinceMs.set(path, nowMs);
-    if (value) this.#name.saw(value.version);
-    this.feedback.noteEntry(path, before, value);
-  }
-
-  /** Reads on, waiting a moment; all who want to read share it. */
-  #readOn(): Promise<void> {
-    this.#reading ??= this.#readSome().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
-  }
-
-  async #readSome(): Promise<void> {
-    const entries = await this.#reader.read(this.#isLoading ? undefined : "file");
-    for (const logged of entries) this.#take(logged);
-  }
-
-  async #readToEnd(): Promise<void> {
-    const end = await this.#ledger.endOf(this.#partition);
-    while (end > 0 && this.#reader.position(this.#partition) < end) await this.#readOn();
-  }
-
-  #take({ entry, offset, timestampMs }: LoggedEntry): void {
-    this.#brokerTime.note(timestampMs);
-    const key = keyOf(entry);
-    if (!("uploader" in key) || key.uploader !== this.uploader) return;
-    if (key.kind === "file")
-      this.#takeFile(key.path, entry.kind === "file" ? fileValueOf(entry) : undefined, timestampMs);
-    else if (key.kind === "name" || key.kind === "claim") this.#takeName(entry, offset);
-    else if (this.#isCredible(key.version, `${key.kind} of ${key.path}`)) {
-      this.feedback.take(entry, offset);
-      if (entry.kind === "delivered") this.#noteNewer(entry);
-      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.saw(entry.version);
-    }
-  }
-
-  /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
-  #takeFile(path: string, read: FileValue | undefined, timestampMs: number): void {
-    if (!this.#isLoading) return;
-    // A frozen agent's, that had lost the name: whoever has it knows better.
-    if ((read?.epoch ?? Number.POSITIVE_INFINITY) < this.#name.knownEpoch) return;
-    // What is not said in full is not known: the file is sent again.
-    const isKnown = read && read.state !== "incomplete" && this.#isCredible(read.version, path);
-    this.#know(path, isKnown ? { ...read, epoch: undefined } : undefined, timestampMs);
-  }
-
-  #takeName(entry: Entry, offset: number): void {
-    const isForged = entry.kind === "name" && !this.#isCredible(entry.highest, "its name");
-    this.#name.take(isForged ? { ...entry, highest: 0 } : entry, offset);
-  }
-
-  /** No number that nothing could follow is believed, wherever it stands. */
-  #isCredible(version: number, where: string): boolean {
-    if (this.#brokerTime.isPlausible(version)) return true;
-    this.#warnings.warn(
-      "version",
-      `an entry of the ledger has the impossible version ${version} (${pathToDisplay(where)}): it is ignored`,
-    );
-    return false;
-  }
-
-  /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */
-  #noteNewer({ path, version, checksum }: DeliveredEntry): void {
-    const entry = this.file(path);
-    if (this.#isLoading || entry?.state !== "sent" || version <= entry.version) return;
-    if (checksum === entry.checksum || this.#name.canBeGiven(version)) return;
-    this.feedback.onNews?.({ kind: "newer", path, version });
+    this.#state.note(path, value, this.#name.nowMs);
   }
 
   /**
-   * The ledger was deleted and made anew: the name is claimed there, and what is known is written again, as far as it is still
-   * so. What nobody is known to have, and was sent to a log that is no more, is forgotten: the next look finds its file.
+   * The ledger was recreated: the name is claimed there, and what is known is written again, as far as it is still
+   * so. What nobody is known to have, and was sent to a log that was deleted, is forgotten: the next look finds its file.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
     const { id } = this.#ledger;
@@ -330,14 +230,13 @@ export class UploaderLedger {
     this.#log.warn(
       "the ledger is another one now: what is known is written to it, what may be lost is sent again",
     );
-    await Promise.allSettled(this.#writing);
+    await this.#writes.settled();
     await chunks.refresh();
     await checkLayout(this.#ledger);
-    await this.#reader.close();
-    this.#reader = await this.#ledger.open([this.#partition]);
-    this.feedback.beginAnew();
-    this.#name.beginAnew();
-    while (!this.#reader.caughtUp) await this.#readOn();
+    await this.#partition.open();
+    this.feedback.ledgerRecreated();
+    this.#name.ledgerRecreated();
+    await this.#partition.readWhole();
     await this.#name.claim();
     await this.#writeAgain(chunks.value.id);
     this.#ledgerId = id;
@@ -347,7 +246,7 @@ export class UploaderLedger {
 
   async #writeAgain(chunksId: string): Promise<void> {
     let forgotten = 0;
-    const paths = [...this.#files.keys()];
+    const paths = [...this.#state.files.paths()];
     await forEachConcurrent(paths, writtenAtATime, async (path) => {
       const entry = this.file(path);
       if (!entry) return;
@@ -357,7 +256,7 @@ export class UploaderLedger {
         this.#sayLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
       if (isThere || isOver) return this.#write(path, { ...entry, answered: undefined });
       forgotten++;
-      this.#know(path, undefined, 0);
+      this.#state.note(path, undefined, 0);
     });
     this.#log.info(
       `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,

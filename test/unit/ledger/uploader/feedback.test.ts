@@ -52,19 +52,19 @@ test("a version is delivered when each group has it, and settled when each has i
   const { feedback, put } = prepare();
   feedback.endLoading();
   put(sent(7));
-  feedback.take(receiptOf("delivered", 7), 0);
+  feedback.apply(receiptOf("delivered", 7), 0);
   expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
     false,
     false,
     false,
   ]);
-  feedback.take(receiptOf("failed", 7, "mirror"), 1);
+  feedback.apply(receiptOf("failed", 7, "mirror"), 1);
   expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
     false,
     true,
     true,
   ]);
-  feedback.take(receiptOf("delivered", 7, "mirror"), 2);
+  feedback.apply(receiptOf("delivered", 7, "mirror"), 2);
   expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
     true,
     true,
@@ -76,7 +76,7 @@ test("a receipt that comes before the entry it is about counts as soon as that i
   const { feedback, put, news } = prepare(["hub"]);
   feedback.endLoading();
   put(sent(6));
-  feedback.take(receiptOf("delivered", 7), 0);
+  feedback.apply(receiptOf("delivered", 7), 0);
   expect(feedback.isDelivered("a")).toBe(false);
   const { checksum: _, ...sending } = sent(7);
   put({ ...sending, state: "sending" });
@@ -89,14 +89,14 @@ test("a receipt that comes before the entry it is about counts as soon as that i
 test("of receipts without an entry the newest delivered one counts, until there is an entry of that version", () => {
   const { feedback, put } = prepare();
   put(sent(5));
-  feedback.take(receiptOf("delivered", 5), 0);
-  feedback.take(receiptOf("delivered", 7), 1);
-  feedback.take(receiptOf("delivered", 6), 2);
-  feedback.take(receiptOf("failed", 8), 3);
-  feedback.take(receiptOf("delivered", 9, "stranger"), 4);
+  feedback.apply(receiptOf("delivered", 5), 0);
+  feedback.apply(receiptOf("delivered", 7), 1);
+  feedback.apply(receiptOf("delivered", 6), 2);
+  feedback.apply(receiptOf("failed", 8), 3);
+  feedback.apply(receiptOf("delivered", 9, "stranger"), 4);
   feedback.endLoading();
   expect(feedback.deliveredUnnoted("a")).toMatchObject({ version: 7, size: 5, checksum });
-  feedback.take(tombstoneOf(receiptOf("delivered", 7)), 5);
+  feedback.apply(tombstoneOf(receiptOf("delivered", 7)), 5);
   expect(feedback.deliveredUnnoted("a")).toMatchObject({ version: 6 });
   put(sent(6));
   expect(feedback.deliveredUnnoted("a")).toBeUndefined();
@@ -106,12 +106,12 @@ test("another version of the path has not been delivered", () => {
   const { feedback, put } = prepare(["hub"]);
   feedback.endLoading();
   put(sent(7));
-  feedback.take(receiptOf("delivered", 7), 0);
+  feedback.apply(receiptOf("delivered", 7), 0);
   put({ ...sent(7), state: "gone" });
   expect(feedback.isDelivered("a")).toBe(true);
   put(sent(8));
   expect(feedback.isDelivered("a")).toBe(false);
-  feedback.take(receiptOf("delivered", 7), 1);
+  feedback.apply(receiptOf("delivered", 7), 1);
   expect(feedback.isDelivered("a")).toBe(false);
 });
 
@@ -119,11 +119,11 @@ test("a receipt that is taken back no longer counts, whether its entry was there
   const { feedback, put } = prepare(["hub"]);
   feedback.endLoading();
   put(sent(7));
-  feedback.take(receiptOf("delivered", 7), 0);
-  feedback.take(tombstoneOf(receiptOf("delivered", 7)), 1);
+  feedback.apply(receiptOf("delivered", 7), 0);
+  feedback.apply(tombstoneOf(receiptOf("delivered", 7)), 1);
   expect(feedback.isDelivered("a")).toBe(false);
-  feedback.take(receiptOf("delivered", 8), 2);
-  feedback.take(tombstoneOf(receiptOf("delivered", 8)), 3);
+  feedback.apply(receiptOf("delivered", 8), 2);
+  feedback.apply(tombstoneOf(receiptOf("delivered", 8)), 3);
   put(sent(8));
   expect(feedback.isDelivered("a")).toBe(false);
 });
@@ -131,11 +131,11 @@ test("a receipt that is taken back no longer counts, whether its entry was there
 test("a group that does not count says nothing; without a choice of groups, any one's word is enough", () => {
   const chosen = prepare(["hub"]);
   chosen.put(sent(7));
-  chosen.feedback.take(receiptOf("delivered", 7, "stranger"), 0);
+  chosen.feedback.apply(receiptOf("delivered", 7, "stranger"), 0);
   expect(chosen.feedback.isDelivered("a")).toBe(false);
   const any = prepare("any");
   any.put(sent(7));
-  any.feedback.take(receiptOf("failed", 7, "stranger"), 0);
+  any.feedback.apply(receiptOf("failed", 7, "stranger"), 0);
   expect(any.feedback.isSettled("a")).toBe(true);
 });
 
@@ -143,8 +143,8 @@ test("what was said before the start is known at its end, and failures are told 
   const { feedback, put } = prepare(["hub"]);
   // Nobody listens yet.
   feedback.onNews = undefined;
-  feedback.take(receiptOf("failed", 7), 0);
-  feedback.take(
+  feedback.apply(receiptOf("failed", 7), 0);
+  feedback.apply(
     {
       kind: "needs",
       group: "hub",
@@ -170,7 +170,7 @@ test("what is asked for at or past the end, of nothing, or backwards, is no requ
   const { feedback, put } = prepare(["hub"]);
   put(sent(7));
   const ask = (group: string, ranges: [number, number][]) =>
-    feedback.take(
+    feedback.apply(
       {
         kind: "needs",
         group,

@@ -18,7 +18,7 @@ class NameLog {
     });
     let at = 0;
     const readToEnd = async () => {
-      for (; at < this.entries.length; at++) claim.take(this.entries[at] as Entry, at);
+      for (; at < this.entries.length; at++) claim.apply(this.entries[at] as Entry, at);
     };
     const write = async (entry: Entry) => {
       this.entries.push(entry);
@@ -38,7 +38,7 @@ async function start(log: NameLog): Promise<NameClaim> {
   const agent = log.agent();
   for (const [at, entry] of log.entries.entries()) {
     // Of a process that has ended.
-    agent.take(entry.kind === "name" ? { ...entry, ...ended() } : entry, at);
+    agent.apply(entry.kind === "name" ? { ...entry, ...ended() } : entry, at);
   }
   await agent.claim();
   return agent;

@@ -9,7 +9,7 @@ function entry(instance: string, says: Partial<NameValue> = {}): NameValue {
 /** What each entry comes to, at the offsets 10, 11, and so on; and who holds the name then. */
 function play(...entries: NameValue[]): { news: NameNews[]; holder: string | undefined; epoch: number } {
   const records = new NameRecords();
-  const news = entries.map((value, at) => records.take(value, 10 + at));
+  const news = entries.map((value, at) => records.apply(value, 10 + at));
   const { holder } = records;
   return { news, holder: holder?.isReleased ? undefined : holder?.instance, epoch: holder?.epoch ?? -1 };
 }

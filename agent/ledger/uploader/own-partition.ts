@@ -1,0 +1,58 @@
+/** The ledger's partition that an uploader's entries are in, and what groups write about its files: reading it. */
+import type { Ledger, LedgerReader, LoggedEntry } from "../ledger.ts";
+
+export class OwnPartition {
+  readonly #ledger: Ledger;
+  readonly #number: number;
+  readonly #apply: (logged: LoggedEntry) => void;
+  #reader: LedgerReader | undefined;
+  #reading: Promise<void> | undefined;
+  /** Set once the uploader is the only writer of its files' entries: they cost nothing to read then. */
+  skipsFiles = false;
+
+  /** @param apply told of each entry as it is read */
+  constructor(ledger: Ledger, uploader: string, apply: (logged: LoggedEntry) => void) {
+    this.#ledger = ledger;
+    this.#number = ledger.partitionOf({ kind: "name", uploader });
+    this.#apply = apply;
+  }
+
+  /** From now on it is read from its beginning. Throws a `KafkaError`. */
+  async open(): Promise<void> {
+    await this.close();
+    this.#reader = await this.#ledger.open([this.#number]);
+  }
+
+  /** Reads on until it has been read to its end once since it was opened. Throws a `KafkaError`. */
+  async readWhole(): Promise<void> {
+    while (!this.#reader?.caughtUp) await this.readOn();
+  }
+
+  /** Reads on, waiting a moment; all who want to read share it. Throws a `KafkaError`. */
+  readOn(): Promise<void> {
+    this.#reading ??= this.#readSome().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** Reads all that is there now. Throws a `KafkaError`. */
+  async readToEnd(): Promise<void> {
+    const end = await this.#ledger.endOf(this.#number);
+    while (end > 0 && this.position < end) await this.readOn();
+  }
+
+  /** Up to this offset all was read. */
+  get position(): number {
+    return this.#reader?.position(this.#number) ?? 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close();
+  }
+
+  async #readSome(): Promise<void> {
+    const entries = (await this.#reader?.read(this.skipsFiles ? "file" : undefined)) ?? [];
+    for (const logged of entries) this.#apply(logged);
+  }
+}
