@@ -21,7 +21,11 @@ export const count: Shape<number> = (value) =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : refuse();
 
 export function textLike(pattern: RegExp): Shape<string> {
-  return (value) => (typeof value === "string" && pattern.test(value) ? value : refuse());
+  return textThat((value) => pattern.test(value));
+}
+
+export function textThat(isGood: (value: string) => boolean): Shape<string> {
+  return (value) => (typeof value === "string" && isGood(value) ? value : refuse());
 }
 
 export function oneOf<const Value extends string | number>(...values: readonly Value[]): Shape<Value> {

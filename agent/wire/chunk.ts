@@ -3,6 +3,7 @@
  * What decodes is valid by every rule of that page; nothing downstream checks a field again.
  */
 import { isUtf8 } from "node:buffer";
+import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
 import { cutTo, limits } from "./limits.ts";
 import { crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
 import { pathProblem, pathToBytes, pathToText } from "./path.ts";
@@ -50,8 +51,6 @@ export interface Chunk extends VersionId {
   checksum?: string;
 }
 
-export type Algorithm = "md5" | "sha256";
-
 /** The uploader's word that a version will never be completed. */
 export interface Abandoned extends VersionId {
   kind: "abandoned";
@@ -69,7 +68,6 @@ export type Decoded =
   | { kind: "newer"; what: string; id?: VersionId };
 
 const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-const checksumRule = /^(?:(md5)(:[0-9a-f]{32})?|(sha256)(:[0-9a-f]{64})?)$/;
 
 /** Whether a text may be an uploader's name. */
 export function isUploaderName(text: string): boolean {
@@ -156,7 +154,9 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
   const crc = fields.get("crc32");
   const fromText = fields.get("from");
   const from = fromText === undefined ? undefined : decodeFrom(fromText);
-  const checksum = checksumRule.exec(fields.get("checksum") ?? "");
+  const checksum = fields.get("checksum") ?? "";
+  const whole = parseChecksum(checksum);
+  const algorithm = whole?.algorithm ?? checksum;
   const [index, count] = (fields.get("chunk") ?? "").split("/").map((part) => parseCount(part));
   if (offset === undefined || size === undefined || mtime === undefined)
     return broken("offset, size or mtime");
@@ -169,13 +169,12 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
   const last = fields.get("last");
   const ends = offset + value.length === size;
   if ((last === "1") !== ends || (last !== undefined && last !== "1")) return broken("last");
-  if (!checksum || ends !== checksum[0].includes(":")) return broken("checksum");
+  if (!isAlgorithm(algorithm) || ends !== (whole !== undefined)) return broken("checksum");
   const optional = from === undefined ? {} : { from };
   if (crc32(value) !== crc)
     return { kind: "corrupt", ...id, offset, length: value.length, size, ...optional };
-  const algorithm = (checksum[1] ?? checksum[3]) as Algorithm;
-  const whole = ends ? { checksum: checksum[0] } : {};
-  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, algorithm, ...optional, ...whole };
+  const known = whole ? { ...optional, checksum } : optional;
+  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, algorithm, ...known };
 }
 
 function encodeId(id: VersionId): Record<string, string>[] {

@@ -12,8 +12,10 @@ import {
   pair,
   type Shaped,
   textLike,
+  textThat,
   textUpTo,
 } from "../lib/json-shape.ts";
+import { parseChecksum } from "./checksum.ts";
 import { formatVersion, isUploaderName, type VersionId } from "./chunk.ts";
 import { cutTo, limits } from "./limits.ts";
 import { parseCount, partitionOf } from "./numbers.ts";
@@ -21,7 +23,7 @@ import { pathProblem, pathToBytes, pathToText } from "./path.ts";
 
 const nanoseconds = textLike(/^-?\d{1,20}$/);
 const format = oneOf(formatVersion);
-const checksum = textLike(/^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/);
+const checksum = textThat((text) => parseChecksum(text) !== undefined);
 const topic = textUpTo(limits.topicId);
 const reason = textUpTo(limits.reason);
 const time = textUpTo(limits.time);

@@ -24,6 +24,7 @@ import type { Position } from "../../kafka/log-reader.ts";
 import { formatStamp } from "../../ledger/group/store-receipts.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
+import { parseChecksum } from "../../wire/checksum.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import { formatMetadata } from "../group/start-positions.ts";
 import type { Output, Reporting, SessionKafka } from "../parts.ts";
@@ -240,8 +241,8 @@ export class DurablePoint {
       by: formatStamp({ store: output.store.id, number: output.store.number }),
     };
     await ledger.writeDelivered(publication, content, ledger.newestDelivered(publication));
-    const [algorithm, digest] = publication.checksum.split(":");
-    log.info(`${name}: merge complete, ${algorithm} ok ${digest}`, {
+    const checksum = parseChecksum(publication.checksum);
+    log.info(`${name}: merge complete, ${checksum?.algorithm} ok ${checksum?.digest}`, {
       ...fields,
       bytes: publication.size,
       checksum: publication.checksum,

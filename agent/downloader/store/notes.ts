@@ -17,6 +17,7 @@ import {
   text,
   textLike,
 } from "../../lib/json-shape.ts";
+import { algorithms } from "../../wire/checksum.ts";
 import type { PartialNote } from "./partial.ts";
 
 const versionId = { uploader: text, path: text, version: count };
@@ -25,7 +26,7 @@ const note: Shape<PartialNote> = fields(
     ...versionId,
     size: count,
     mtime: textLike(/^-?\d+$/),
-    algorithm: oneOf("md5", "sha256"),
+    algorithm: oneOf(...algorithms),
     coverage: list(pair(count)),
   },
   {

@@ -5,7 +5,8 @@
  */
 import type { DiskFile } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
-import type { Algorithm, Chunk, From, VersionId } from "../../wire/chunk.ts";
+import { type Algorithm, RunningChecksum } from "../../wire/checksum.ts";
+import type { Chunk, From, VersionId } from "../../wire/chunk.ts";
 import { Coverage, type Interval } from "../place/coverage.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { runsOf } from "./zero-runs.ts";
@@ -48,14 +49,13 @@ export class Partial {
   readonly size: number;
   readonly mtime: bigint;
   readonly from: From | undefined;
-  readonly #algorithm: Algorithm;
   /** Where its bytes are. */
   readonly file: string;
   /** Known once the last chunk was seen. */
   checksum: string | undefined;
   readonly #files: OpenFiles;
   readonly #coverage: Coverage;
-  readonly #hasher: Bun.CryptoHasher;
+  readonly #running: RunningChecksum;
   #hashedTo = 0;
   #hashing: Promise<void> | undefined;
   #stopped = false;
@@ -70,8 +70,7 @@ export class Partial {
     this.size = note.size;
     this.mtime = BigInt(note.mtime);
     this.from = note.from;
-    this.#algorithm = note.algorithm;
-    this.#hasher = new Bun.CryptoHasher(note.algorithm);
+    this.#running = new RunningChecksum(note.algorithm);
     this.checksum = note.checksum;
     this.file = file;
     this.#files = files;
@@ -117,7 +116,7 @@ export class Partial {
       size: this.size,
       mtime: String(this.mtime),
       from: this.from,
-      algorithm: this.#algorithm,
+      algorithm: this.#running.algorithm,
       checksum: this.checksum,
       coverage: [...this.#coverage.intervals()],
     };
@@ -151,7 +150,7 @@ export class Partial {
     await this.#hashing;
     this.#followPrefix();
     await this.#hashing;
-    return `${this.#algorithm}:${this.#hasher.copy().digest("hex")}`;
+    return this.#running.value;
   }
 
   /**
@@ -209,7 +208,7 @@ export class Partial {
 
   #hashPassing(chunk: Chunk): void {
     if (chunk.offset !== this.#hashedTo || this.#hashing) return;
-    this.#hasher.update(chunk.value);
+    this.#running.update(chunk.value);
     this.#hashedTo += chunk.value.length;
   }
 
@@ -242,7 +241,7 @@ export class Partial {
       throw error;
     });
     if (bytesRead === 0) throw new UnreadableError(`${this.file} is shorter than what was written to it`);
-    this.#hasher.update(buffer.subarray(0, bytesRead));
+    this.#running.update(buffer.subarray(0, bytesRead));
     this.#hashedTo += bytesRead;
   }
 }

@@ -11,6 +11,7 @@
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import { pause } from "../../lib/retry.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
+import { algorithmOf } from "../../wire/checksum.ts";
 import type { FileValue } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint } from "../access/fingerprint.ts";
@@ -127,7 +128,7 @@ export class ContentRescan {
     const { files } = this.#options;
     const { checksum } = entry;
     if (checksum === undefined) return false;
-    const source = await SourceFile.open(files, file, checksum.startsWith("sha256:") ? "sha256" : "md5");
+    const source = await SourceFile.open(files, file, algorithmOf(checksum));
     if (!source) return false;
     try {
       if (!sameFingerprint(entry, source.fingerprint) || (await source.isOpenForWriting())) return false;

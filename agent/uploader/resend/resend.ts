@@ -6,7 +6,8 @@ import type { Request } from "../../ledger/uploader/requests.ts";
 import { AgentError } from "../../lib/errors.ts";
 import type { Moving } from "../../observe/status.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";
-import { type Algorithm, chunkKey, decodeFrom, encodeFrom } from "../../wire/chunk.ts";
+import { algorithmOf } from "../../wire/checksum.ts";
+import { chunkKey, decodeFrom, encodeFrom } from "../../wire/chunk.ts";
 import { type FileFacts, type WholeFile, wasSentWhole } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
@@ -171,8 +172,4 @@ function targetOf(
 async function checksumOf(source: SourceFile, entry: WholeFile, bytes: number): Promise<string> {
   if (bytes === entry.size && (await source.checksum()) !== entry.checksum) throw new ContentError();
   return entry.checksum;
-}
-
-function algorithmOf(checksum: string | undefined): Algorithm {
-  return checksum?.startsWith("sha256:") ? "sha256" : "md5";
 }

@@ -6,7 +6,8 @@
 import type { Acknowledgement } from "../../kafka/producer.ts";
 import type { Fields } from "../../observe/log.ts";
 import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";
-import { type Algorithm, type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
+import type { Algorithm } from "../../wire/checksum.ts";
+import { type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { TopicReplacedError } from "../errors.ts";
 import type { Place } from "../transport/in-flight-window.ts";

@@ -5,6 +5,7 @@
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import type { Fields } from "../../observe/log.ts";
 import type { Moving } from "../../observe/status.ts";
+import { parseChecksum } from "../../wire/checksum.ts";
 import { chunkKey, encodeAbandoned, encodeFrom } from "../../wire/chunk.ts";
 import type { FileFacts, FileValue, SentFile } from "../../wire/entry.ts";
 import { pathToDisplay } from "../../wire/path.ts";
@@ -182,8 +183,8 @@ class VersionUpload {
       offset: this.#sender.lastOffset,
     });
     log.info(`${this.#name}: finished ${this.#sender.chunks.count} chunk uploads`, this.#fields());
-    const [algorithm, digest] = checksum.split(":");
-    log.info(`${this.#name}: successfully processed, ${algorithm} checksum ${digest}`, {
+    const said = parseChecksum(checksum);
+    log.info(`${this.#name}: successfully processed, ${said?.algorithm} checksum ${said?.digest}`, {
       ...this.#fields(),
       bytes: this.#size,
       checksum,

@@ -8,7 +8,7 @@
  */
 import { type FileState, isRegularFile, type OpenedFile } from "../../lib/files-below.ts";
 import { leaveGarbage } from "../../lib/garbage.ts";
-import type { Algorithm } from "../../wire/chunk.ts";
+import { type Algorithm, algorithmOf, RunningChecksum } from "../../wire/checksum.ts";
 import { type Fingerprint, fingerprintOfState } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";
@@ -26,12 +26,10 @@ export class SourceFile {
   #fd: number | undefined;
   /** Calls that use the descriptor: its number must not become another file's under them. */
   readonly #uses = new Set<Promise<unknown>>();
-  readonly #algorithm: Algorithm;
-  readonly #hasher: Bun.CryptoHasher;
+  readonly #running: RunningChecksum;
   #hashedTo = 0;
   #hashing: Promise<void> | undefined;
   #closed = false;
-  #digest: string | undefined;
   /** Something but size and modification time was another one: the content is to be read once more. */
   #isInDoubt = false;
   #buffer = Buffer.alloc(0);
@@ -43,8 +41,7 @@ export class SourceFile {
     this.#opened = opened.state;
     this.#fingerprint = fingerprintOfState(opened.state);
     this.#fd = opened.fd;
-    this.#algorithm = algorithm;
-    this.#hasher = new Bun.CryptoHasher(algorithm);
+    this.#running = new RunningChecksum(algorithm);
   }
 
   /** `undefined`: there is no file that may be sent. Throws what the file system throws. */
@@ -117,7 +114,7 @@ export class SourceFile {
     const bytes = this.#buffer.subarray(0, length);
     await this.#fill(bytes, offset);
     if (!this.#hashing && offset <= this.#hashedTo && offset + length > this.#hashedTo) {
-      this.#hasher.update(bytes.subarray(this.#hashedTo - offset));
+      this.#running.update(bytes.subarray(this.#hashedTo - offset));
       this.#hashedTo = offset + length;
     }
     await this.compareState();
@@ -143,9 +140,9 @@ export class SourceFile {
   async checksum(): Promise<string> {
     if (this.#hashedTo < this.#fingerprint.size) this.hashBeside();
     await this.#hashing;
-    this.#digest ??= this.#hasher.digest("hex");
-    if (this.#isInDoubt) await this.#readOnceMore(this.#digest);
-    return `${this.#algorithm}:${this.#digest}`;
+    const checksum = this.#running.value;
+    if (this.#isInDoubt) await this.#readOnceMore(checksum);
+    return checksum;
   }
 
   /**
@@ -154,36 +151,35 @@ export class SourceFile {
    * @param between waited for between two reads
    */
   async hasChecksum(checksum: string, between?: () => Promise<void>): Promise<boolean> {
-    const algorithm = checksum.startsWith("sha256:") ? "sha256" : "md5";
-    return checksum === `${algorithm}:${await this.#hashAll(algorithm, between)}`;
+    return checksum === (await this.#checksumOfAll(algorithmOf(checksum), between));
   }
 
   /**
    * Two readings that are alike, one wholly after the other: the content was this one between them. What happens
    * meanwhile to anything but size and modification time does not matter, and is for the next look at the file to find.
    */
-  async #readOnceMore(digest: string): Promise<void> {
+  async #readOnceMore(checksum: string): Promise<void> {
     const before = fingerprintOfState(this.#opened);
-    if ((await this.#hashAll(this.#algorithm)) !== digest) {
+    if ((await this.#checksumOfAll(this.#running.algorithm)) !== checksum) {
       throw new ChangedError("its content changed while it was read, though not its size and time");
     }
     this.#fingerprint = before;
     this.#isInDoubt = false;
   }
 
-  async #hashAll(algorithm: Algorithm, between?: () => Promise<void>): Promise<string> {
-    const hasher = new Bun.CryptoHasher(algorithm);
+  async #checksumOfAll(algorithm: Algorithm, between?: () => Promise<void>): Promise<string> {
+    const running = new RunningChecksum(algorithm);
     const { size } = this.#fingerprint;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
     for (let offset = 0; offset < size; offset += buffer.length) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
       await this.#fill(bytes, offset);
-      hasher.update(bytes);
+      running.update(bytes);
       await between?.();
     }
     leaveGarbage(buffer.length);
     await this.compareState();
-    return hasher.digest("hex");
+    return running.value;
   }
 
   async #hashRest(): Promise<void> {
@@ -192,7 +188,7 @@ export class SourceFile {
     while (this.#hashedTo < size && !this.#closed) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - this.#hashedTo));
       await this.#fill(bytes, this.#hashedTo);
-      this.#hasher.update(bytes);
+      this.#running.update(bytes);
       this.#hashedTo += bytes.length;
     }
     leaveGarbage(buffer.length);
