@@ -1,4 +1,4 @@
-/** Ranges of bytes of a file, `[from, to)`, as groups ask for them. */
+/** Ranges of bytes of a file, `[from, to)`: what groups ask for, and what they have. */
 export type ByteRange = readonly [from: number, to: number];
 
 /** Bytes in all of them. */
@@ -35,4 +35,56 @@ export function within(ranges: readonly ByteRange[], size: number): ByteRange[] 
   return ranges
     .map(([from, to]): ByteRange => [Math.min(from, size), Math.min(to, size)])
     .filter(([from, to]) => to > from);
+}
+
+/** Which bytes of a file are there: sorted ranges that neither touch nor overlap. */
+export class Coverage {
+  #ranges: ByteRange[];
+
+  constructor(ranges: readonly ByteRange[] = []) {
+    this.#ranges = [];
+    for (const [from, to] of ranges) this.add(from, to);
+  }
+
+  /** Adds `[from, to)`; returns how many of its bytes were not there yet. */
+  add(from: number, to: number): number {
+    if (to <= from) return 0;
+    const before = this.#ranges.filter((range) => range[1] < from);
+    const after = this.#ranges.filter((range) => range[0] > to);
+    const touched = this.#ranges.slice(before.length, this.#ranges.length - after.length);
+    const start = Math.min(from, touched[0]?.[0] ?? from);
+    const end = Math.max(to, touched.at(-1)?.[1] ?? to);
+    const known = touched.reduce((sum, [a, b]) => sum + Math.max(0, Math.min(b, to) - Math.max(a, from)), 0);
+    this.#ranges = [...before, [start, end], ...after];
+    return to - from - known;
+  }
+
+  /** Bytes that are there from the file's beginning without a gap. */
+  get prefix(): number {
+    const first = this.#ranges[0];
+    return first?.[0] === 0 ? first[1] : 0;
+  }
+
+  /** Bytes that are there. */
+  get total(): number {
+    return lengthOf(this.#ranges);
+  }
+
+  /** What is there. */
+  ranges(): readonly ByteRange[] {
+    return this.#ranges;
+  }
+
+  /** What of `[from, to)` is missing. */
+  missing(from: number, to: number): ByteRange[] {
+    const gaps: ByteRange[] = [];
+    let at = from;
+    for (const [start, end] of this.#ranges) {
+      if (start >= to) break;
+      if (start > at) gaps.push([at, start]);
+      at = Math.max(at, end);
+    }
+    if (at < to) gaps.push([at, to]);
+    return gaps;
+  }
 }

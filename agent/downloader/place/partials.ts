@@ -3,6 +3,7 @@ import type { DownloaderConfig } from "../../config/config.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
+import type { ByteRange } from "../../wire/byte-ranges.ts";
 import { type Chunk, chunkKey, type VersionId } from "../../wire/chunk.ts";
 import type { Reporting } from "../parts.ts";
 import type { Partial } from "../store/partial.ts";
@@ -10,7 +11,6 @@ import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
-import type { Interval } from "./coverage.ts";
 import { UnfinishedVersions } from "./unfinished-versions.ts";
 
 /** What putting versions together needs to know. */
@@ -76,7 +76,7 @@ export class Partials {
   }
 
   /** What is missing of a version, `[from, to)` in bytes; never nothing. */
-  missingOf(sent: Sent): Interval[] {
+  missingOf(sent: Sent): ByteRange[] {
     const partial = this.find(sent);
     if (!partial) return [[0, sent.size]];
     const ranges = partial.missing;

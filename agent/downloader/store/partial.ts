@@ -5,9 +5,9 @@
  */
 import type { DiskFile } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
+import { type ByteRange, Coverage } from "../../wire/byte-ranges.ts";
 import { type Algorithm, RunningChecksum } from "../../wire/checksum.ts";
 import type { Chunk, From, VersionId } from "../../wire/chunk.ts";
-import { Coverage, type Interval } from "../place/coverage.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { runsOf } from "./zero-runs.ts";
 
@@ -19,7 +19,7 @@ export interface PartialNote extends VersionId {
   from?: From | undefined;
   algorithm: Algorithm;
   checksum?: string | undefined;
-  coverage: Interval[];
+  coverage: ByteRange[];
 }
 
 /** What a chunk did to the version. */
@@ -82,7 +82,7 @@ export class Partial {
   }
 
   /** What is missing; nothing also when it is only the mark on the last chunk. */
-  get missing(): Interval[] {
+  get missing(): ByteRange[] {
     return this.#coverage.missing(0, this.size);
   }
 
@@ -101,9 +101,7 @@ export class Partial {
   get memoryBytes(): number {
     const { uploader, path } = this.id;
     const places = this.from?.offsets.length ?? 0;
-    return (
-      baseBytes + 4 * (uploader.length + path.length) + 100 * (places + this.#coverage.intervals().length)
-    );
+    return baseBytes + 4 * (uploader.length + path.length) + 100 * (places + this.#coverage.ranges().length);
   }
 
   get bytesMissing(): number {
@@ -118,13 +116,13 @@ export class Partial {
       from: this.from,
       algorithm: this.#running.algorithm,
       checksum: this.checksum,
-      coverage: [...this.#coverage.intervals()],
+      coverage: [...this.#coverage.ranges()],
     };
   }
 
   /** Whether the chunk would change anything; not where it would leave too many gaps: read in order none is left. */
   wants(chunk: Chunk): boolean {
-    if (this.#coverage.intervals().length >= maxIntervals && this.#isApart(chunk)) return false;
+    if (this.#coverage.ranges().length >= maxIntervals && this.#isApart(chunk)) return false;
     const gaps = this.#coverage.missing(chunk.offset, chunk.offset + chunk.value.length);
     return gaps.length > 0 || (chunk.checksum !== undefined && this.checksum === undefined);
   }

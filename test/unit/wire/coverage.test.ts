@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { Coverage } from "../../../../agent/downloader/place/coverage.ts";
-import { Random } from "../../../support/random.ts";
+import { Coverage } from "../../../agent/wire/byte-ranges.ts";
+import { Random } from "../../support/random.ts";
 
 test("chunks in any order, twice and overlapping cover exactly their bytes", () => {
   const random = new Random(1);
@@ -30,12 +30,12 @@ test("intervals that touch become one", () => {
     [20, 30],
   ]);
   coverage.add(10, 20);
-  expect(coverage.intervals()).toEqual([[0, 30]]);
+  expect(coverage.ranges()).toEqual([[0, 30]]);
 });
 
 test("an empty range covers nothing, and nothing of an empty file is missing", () => {
   const coverage = new Coverage();
   expect(coverage.add(5, 5)).toBe(0);
-  expect(coverage.intervals()).toEqual([]);
+  expect(coverage.ranges()).toEqual([]);
   expect(coverage.missing(0, 0)).toEqual([]);
 });
