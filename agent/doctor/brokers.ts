@@ -109,7 +109,7 @@ function* describeSecurity(kafka: KafkaConfig): Generator<Finding> {
 }
 
 function explainFailure(error: KafkaError): Finding {
-  const reason = error.message.replace(/^connecting to Kafka: /, "");
+  const { reason } = error;
   if (error.code === codes.authentication) {
     const { what, fix } = withFix(reason, "set kafka.sasl.mechanism to one of theirs");
     return fail("login", what, fix);
@@ -118,7 +118,7 @@ function explainFailure(error: KafkaError): Finding {
     const { what, fix } = withFix(reason, "check kafka.brokers, kafka.tls and kafka.sasl");
     return fail("TLS", what, fix);
   }
-  if (/^(broker -?\d+ advertises|no broker can be reached: )/.test(reason)) return brokerFailure(reason);
+  if (error.code === codes.unreachable) return brokerFailure(reason);
   return fail(
     "brokers",
     "they can be reached, but answer nothing that this agent understands",

@@ -4,7 +4,7 @@
  * missing are only validated, positions are read without joining the group.
  */
 
-import type { Config } from "../config/config.ts";
+import type { Config, KafkaConfig } from "../config/config.ts";
 import type { Client } from "../kafka/connection/client.ts";
 import { watchOf } from "../kafka/connection/connect.ts";
 import { groupConsumerProperties } from "../kafka/connection/settings.ts";
@@ -158,7 +158,11 @@ async function findTopic({ config, patience }: Parts, client: Client, wanted: Ne
       const text = "is missing, and kafka.create_topics is false";
       return { findings: [fail(subject, text, makeTopic(kafka, wanted))] };
     }
-    await validateTopic(client, wanted, kafka);
+    try {
+      await validateTopic(client, wanted, kafka);
+    } catch (error) {
+      return { findings: [explainRefusal(kafka, subject, wanted, error)] };
+    }
     const text = `is missing; the agent will make it, with ${count(wanted.partitions, "partition")}: the brokers would accept that`;
     return { findings: [ok(subject, text)] };
   };
@@ -166,29 +170,33 @@ async function findTopic({ config, patience }: Parts, client: Client, wanted: Ne
     const found = await patience.wait(look());
     return found ?? { findings: [fail(subject, "the brokers do not answer", "see the lines on brokers")] };
   } catch (error) {
-    return { findings: [explain(config, subject, wanted, error)] };
+    return { findings: [explainLookUp(config, subject, wanted, error)] };
   }
 }
 
-function explain(config: Config, subject: string, wanted: NewTopic, error: unknown): Finding {
+/** The topic could not be looked up. */
+function explainLookUp(config: Config, subject: string, wanted: NewTopic, error: unknown): Finding {
   if (!(error instanceof KafkaError)) throw error;
-  const { kafka } = config;
-  const denied = error.code === codes.topicAuthorization || error.code === codes.clusterAuthorization;
-  const reason = error.message.replace(/^making topic [^:]*: /, "");
-  const isLookingUp = reason === error.message;
-  if (denied && isLookingUp) {
-    const needed = neededRights(config).find(({ name }) => name === wanted.name);
-    const rights = [...(needed?.operations ?? []), ...(needed?.better ?? [])];
-    const text = "denied to this user, be it there or not";
-    return fail(subject, text, giveRights(kafka, "topic", wanted.name, rights));
-  }
-  if (denied) {
+  if (!isDenied(error)) return fail(subject, error.message, "see the line on brokers");
+  const needed = neededRights(config).find(({ name }) => name === wanted.name);
+  const rights = [...(needed?.operations ?? []), ...(needed?.better ?? [])];
+  const text = "denied to this user, be it there or not";
+  return fail(subject, text, giveRights(config.kafka, "topic", wanted.name, rights));
+}
+
+/** The brokers would not make the topic. */
+function explainRefusal(kafka: KafkaConfig, subject: string, wanted: NewTopic, error: unknown): Finding {
+  if (!(error instanceof KafkaError)) throw error;
+  if (isDenied(error)) {
     const fix = `${giveRights(kafka, "topic", wanted.name, ["CREATE"])}; or ${makeTopic(kafka, wanted)}`;
     return fail(subject, "is missing, and this user may not make it", fix);
   }
-  if (isLookingUp) return fail(subject, reason, "see the line on brokers");
-  const text = `is missing, and the brokers would not make it: ${reason}`;
+  const text = `is missing, and the brokers would not make it: ${error.reason}`;
   return fail(subject, text, "correct kafka.replication, partitions and retention, or make it yourself");
+}
+
+function isDenied({ code }: KafkaError): boolean {
+  return code === codes.topicAuthorization || code === codes.clusterAuthorization;
 }
 
 function judgeTopicRights(config: Config, topics: readonly (TopicInspection | undefined)[]): Finding[] {

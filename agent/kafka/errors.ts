@@ -7,6 +7,8 @@ import { AgentError, type Severity } from "../lib/errors.ts";
 import { errorTexts, isGeneric } from "./error-texts.ts";
 
 export const codes = {
+  /** The agent's own: no connection to the address of a broker, which its message names, could be made from here. */
+  unreachable: -10_000,
   fatal: -150,
   fenced: -144,
   authentication: -169,
@@ -47,17 +49,25 @@ const permanent = new Set<number>([
   codes.saslAuthentication,
 ]);
 const fatal = new Set<number>([codes.fatal, codes.fenced, codes.fencedInstance]);
-const unanswered = new Set<number>([codes.transport, codes.resolve, codes.allBrokersDown, codes.timedOut]);
+const unanswered = new Set<number>([
+  codes.unreachable,
+  codes.transport,
+  codes.resolve,
+  codes.allBrokersDown,
+  codes.timedOut,
+]);
 const rebalancing = new Set<number>([codes.illegalGeneration, codes.rebalanceInProgress]);
 
 /** An error of the client or of a broker. */
 export class KafkaError extends AgentError {
-  readonly code: number;
+  declare readonly code: number;
+  /** The message without what was tried. */
+  readonly reason: string;
 
   constructor(what: string, code: number, reason: string, cause?: unknown) {
-    super(`${what}: ${reason}`, severityOf(code), cause);
+    super(`${what}: ${reason}`, severityOf(code), cause, code);
     this.name = "KafkaError";
-    this.code = code;
+    this.reason = reason;
   }
 
   /** No broker could be reached, or none answered in time. */

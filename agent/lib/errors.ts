@@ -1,6 +1,7 @@
 /**
  * The one error that the agent throws on purpose: what was tried, on what, why it failed, and what to do next,
- * in a message that stands alone in a log line. `severity` is what `retry` obeys.
+ * in a message that stands alone in a log line. `severity` is what `retry` obeys, and `code` what else is decided by: nobody
+ * looks into a message, which may be put in other words.
  */
 import { describeSystemError } from "./system-errors.ts";
 
@@ -8,19 +9,22 @@ export type Severity = "permanent" | "retryable" | "fatal";
 
 export class AgentError extends Error {
   readonly severity: Severity;
+  /** Which error it is, where that matters: a word of the agent's, or Kafka's number. */
+  readonly code: string | number | undefined;
 
   /** @param severity permanent: asking again changes nothing; retryable: it may; fatal: the client is to be made anew */
-  constructor(message: string, severity: Severity, cause?: unknown) {
+  constructor(message: string, severity: Severity, cause?: unknown, code?: string | number) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "AgentError";
     this.severity = severity;
+    this.code = code;
   }
 }
 
 /** What was configured can't work, whoever waits for it. Ends the agent with exit code 2. */
 export class ConfigurationError extends AgentError {
   constructor(message: string, cause?: unknown) {
-    super(message, "permanent", cause);
+    super(message, "permanent", cause, "configuration");
     this.name = "ConfigurationError";
   }
 }
@@ -32,5 +36,6 @@ export function messageOf(error: unknown): string {
 
 /** The system's code of a failed call (`ENOENT`, `ENOSPC`), if it has one. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  if (!(error instanceof Error) || error instanceof AgentError || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
 }

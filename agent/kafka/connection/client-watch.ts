@@ -8,7 +8,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { SharedTrouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
 import { explainSecurity } from "../errors.ts";
-import { knock } from "./knock.ts";
+import { knock, type Unreachable } from "./knock.ts";
 import { answersAtAll, offeredMechanisms } from "./protocol-look.ts";
 import type { Properties } from "./settings.ts";
 import type { BrokerStatistics } from "./statistics.ts";
@@ -232,10 +232,9 @@ export class ClientWatch {
 }
 
 /** Says what is wrong with an address that the brokers gave out. */
-export function advertised(id: number, address: string, problem: string): string {
-  const unknown = problem === "no such host" || problem.startsWith("the name server");
-  const which = unknown ? "can't be resolved" : "can't be reached";
-  return `broker ${id} advertises ${address}, which ${which} from here (${problem}): start that broker, or correct its advertised.listeners, name resolution or the firewall`;
+export function advertised(id: number, address: string, { says, isUnresolved }: Unreachable): string {
+  const which = isUnresolved ? "can't be resolved" : "can't be reached";
+  return `broker ${id} advertises ${address}, which ${which} from here (${says}): start that broker, or correct its advertised.listeners, name resolution or the firewall`;
 }
 
 /** The `host:port` and id that the client's line begins with, and what it says of them. */

@@ -123,10 +123,11 @@ async function refine(error: unknown, properties: Properties, watch: ClientWatch
   if (!error.unanswered) return error;
   const login = await watch.explainLogin(broker);
   if (login !== undefined) return new KafkaError(connecting, codes.authentication, login, error);
-  if (known) return new KafkaError(connecting, codes.resolve, known.reason, error);
+  if (known) return new KafkaError(connecting, codes.unreachable, known.reason, error);
   const problems = await knockAtAll([broker, ...others]);
   if (problems.size === 0) return error;
-  return new KafkaError(connecting, error.code, `no broker can be reached: ${listProblems(problems)}`, error);
+  const reason = `no broker can be reached: ${listProblems(problems)}`;
+  return new KafkaError(connecting, codes.unreachable, reason, error);
 }
 
 function construct<C extends Client>(make: (properties: Properties) => C, properties: Properties): C {

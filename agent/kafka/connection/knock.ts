@@ -14,25 +14,39 @@ const reasons: Readonly<Record<string, string>> = {
   ENETUNREACH: "no way to this network",
   ETIMEDOUT: "no answer",
 };
+const unresolved = new Set(["ENOTFOUND", "EAI_AGAIN"]);
+
+/** Why an address can't be reached. */
+export interface Unreachable {
+  says: string;
+  /** No address of the host could be found. */
+  isUnresolved: boolean;
+}
 
 /** Why `host:port` can't be reached; undefined: it can. */
-export function knock(address: string): Promise<string | undefined> {
+export function knock(address: string): Promise<Unreachable | undefined> {
   return new Promise((resolve) => {
     const socket = connect(hostAndPort(address));
-    const end = (problem?: string) => {
+    const end = (problem?: Unreachable) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(problem);
     };
     // The socket's own time-out would not count while the name is looked up.
-    const timer = setTimeout(end, knockMs, `no answer within ${knockMs / 1000} s`);
+    const timer = setTimeout(end, knockMs, {
+      says: `no answer within ${knockMs / 1000} s`,
+      isUnresolved: false,
+    });
     socket.once("connect", () => end());
-    socket.once("error", (error) => end(reasons[codeOf(error) ?? ""] ?? messageOf(error)));
+    socket.once("error", (error) => {
+      const code = codeOf(error) ?? "";
+      end({ says: reasons[code] ?? messageOf(error), isUnresolved: unresolved.has(code) });
+    });
   });
 }
 
 /** The addresses that do not answer, and why; all are tried at once. */
-export async function knockAtAll(addresses: readonly string[]): Promise<Map<string, string>> {
+export async function knockAtAll(addresses: readonly string[]): Promise<Map<string, Unreachable>> {
   const answers = await Promise.all(
     addresses.map(async (address) => [address, await knock(address)] as const),
   );
@@ -42,6 +56,6 @@ export async function knockAtAll(addresses: readonly string[]): Promise<Map<stri
 }
 
 /** `a:9092 (connection refused), b:9092 (no such host)` */
-export function listProblems(problems: ReadonlyMap<string, string>): string {
-  return [...problems].map(([address, problem]) => `${address} (${problem})`).join(", ");
+export function listProblems(problems: ReadonlyMap<string, Unreachable>): string {
+  return [...problems].map(([address, { says }]) => `${address} (${says})`).join(", ");
 }

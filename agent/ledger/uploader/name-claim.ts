@@ -23,7 +23,8 @@ const answersApartMs = 1000;
 /** Another agent has the name. */
 export class NameTakenError extends AgentError {
   constructor(uploader: string, host: string) {
-    super(`the name "${uploader}" is in use by an agent on ${host}: give this one another name`, "permanent");
+    const message = `the name "${uploader}" is in use by an agent on ${host}: give this one another name`;
+    super(message, "permanent", undefined, "name-taken");
     this.name = "NameTakenError";
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { errorTexts } from "../../../agent/kafka/error-texts.ts";
 import { codes, explainSecurity, KafkaError, kafkaError } from "../../../agent/kafka/errors.ts";
-import { AgentError } from "../../../agent/lib/errors.ts";
+import { AgentError, ConfigurationError, codeOf } from "../../../agent/lib/errors.ts";
 
 describe("an error of the client or a broker is", () => {
   test.each([
@@ -149,4 +149,18 @@ describe("a failed login or TLS handshake is explained from the client's log", (
   ])("and an outage or a missing right is none: %p", (line) => {
     expect(explainSecurity(line)).toBeUndefined();
   });
+});
+
+test("an error says what was tried and why it failed, together and apart, and what it is by its code", () => {
+  const error = new KafkaError(
+    "connecting to Kafka",
+    codes.unreachable,
+    "no broker can be reached: a:1 (no such host)",
+  );
+  expect(error.message).toBe("connecting to Kafka: no broker can be reached: a:1 (no such host)");
+  expect(error.reason).toBe("no broker can be reached: a:1 (no such host)");
+  expect([error.code, error.severity, error.unanswered]).toEqual([codes.unreachable, "retryable", true]);
+  // Only the system's codes are the system's.
+  expect([codeOf(error), codeOf(new ConfigurationError("wrong"))]).toEqual([undefined, undefined]);
+  expect(codeOf(Object.assign(new Error("gone"), { code: "ENOENT" }))).toBe("ENOENT");
 });

@@ -12,7 +12,7 @@ const passedOn = [
   "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.authentication, login",
   "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.ssl, tlsUnknown",
   "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.ssl, reason",
-  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.resolve, known.reason",
+  "agent/kafka/connection/connect.ts: new KafkaError(connecting, codes.unreachable, known.reason",
   'agent/kafka/connection/fresh-files.ts: new KafkaError("connecting to Kafka", codes.authentication, problems.join("; ")',
   "agent/downloader/recover/uploader-lines.ts: log[kind.level](message",
   "agent/observe/rare-warnings.ts: log.warn(line",
