@@ -121,15 +121,9 @@ async function connectTopics(
     chunks: new CurrentTopic(current, topics, "chunks"),
     ledger: new CurrentTopic(current, topics, "ledger"),
   };
-  const ledger = new Ledger({
-    kafka,
-    agentName,
-    producer,
-    topic: followed.ledger,
-    log,
-    signal: attempt.signal,
-    observer,
-    giveUp: role === "uploader" ? attempt.giveUp : isPermanent,
-  });
+  const ledger = new Ledger(
+    { kafka, agentName, producer, topic: followed.ledger, log, signal: attempt.signal, observer },
+    role === "uploader" ? attempt.giveUp : isPermanent,
+  );
   return { producer, topics, followed, ledger };
 }

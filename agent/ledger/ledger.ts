@@ -1,6 +1,14 @@
 /**
- * The ledger topic: what was sent and what arrived, a compacted topic that is all the state there is. This file
- * writes entries and reads partitions; `uploader-ledger.ts` and `group-ledger.ts` are the two roles' views of it.
+ * The ledger topic: what was sent and what arrived. It is compacted, and is all the state that agents share.
+ *
+ * `Ledger` writes entries (`wire/entry.ts`) and opens readers; `LedgerReader` reads partitions from their beginning and goes on
+ * from there. Nothing here knows what an entry means: `uploader/uploader-ledger.ts` and `group/group-ledger.ts` are the two
+ * roles' views. An uploader's entries and all that groups say of its files are in one partition, so whoever reads that one has
+ * them in the order in which they were written. A write waits as long as it takes, and `retry` decides what ends it.
+ *
+ * Not promised: that an entry is written once (a write that was not acknowledged is tried again), that a reader sees what was
+ * overwritten (compaction), or that all entries are an agent's own: whoever may write the topic can forge them. The decoder
+ * checks their form; what they say is for each role to doubt.
  */
 import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
@@ -37,7 +45,7 @@ const beginning = -2;
 
 /** The ledger, and reading it; `Ledger` and `LedgerReader` are the ones on Kafka. */
 export interface EntryLog {
-  /** Another one: the ledger was deleted and made anew, and nothing of what was in it is there. */
+  /** Changes when the ledger is recreated: nothing of what was in it is there then. */
   readonly id: string;
   readonly partitions: number;
   write(entry: Entry): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
@@ -61,20 +69,21 @@ export interface LedgerOptions {
   signal: AbortSignal;
   /** Told of records that are skipped. */
   observer?: Observer;
-  /** Which refusals end a write; the others are waited out. Without it: those that asking again can't change. */
-  giveUp?: (error: unknown) => boolean;
 }
 
 export class Ledger implements EntryLog {
   readonly #options: LedgerOptions;
+  readonly #isFinal: (error: unknown) => boolean;
   readonly #warnings: RareWarnings;
   readonly #trouble: SharedTrouble;
   readonly #otherTrouble: SharedTrouble;
   /** Of its topic: partitions that are added later are not used, as entries would not be where they were. */
   #layout: { id: string; partitions: number };
 
-  constructor(options: LedgerOptions) {
+  /** @param giveUp which refusals end a write; the others are waited out. Without it: those that asking again can't change */
+  constructor(options: LedgerOptions, giveUp: (error: unknown) => boolean = isPermanent) {
     this.#options = options;
+    this.#isFinal = giveUp;
     this.#warnings = new RareWarnings(options.log);
     this.#trouble = new SharedTrouble(options.log);
     this.#otherTrouble = new SharedTrouble(options.log);
@@ -128,7 +137,7 @@ export class Ledger implements EntryLog {
         return await producer.send(record);
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
-        // It may be gone, and be made again by looking at it.
+        // It may have been deleted, and looking at it creates it again.
         else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh?.();
         throw error;
       }
@@ -157,11 +166,11 @@ export class Ledger implements EntryLog {
   }
 
   #retry<T>(what: string, log: SharedTrouble, attempt: () => Promise<T>): Promise<T> {
-    const { signal, giveUp: isFinal = isPermanent } = this.#options;
+    const { signal } = this.#options;
     const giveUp = (error: unknown) =>
       !(error instanceof AgentError) ||
       (isPermanent(error) && !(error instanceof KafkaError)) ||
-      isFinal(error);
+      this.#isFinal(error);
     return retry({ what, log, signal, giveUp }, attempt);
   }
 }

@@ -6,8 +6,8 @@ import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 import { VersionIndex } from "./version-index.ts";
 
 /**
- * Beside what is delivered, in slots of 24 bytes: whoever may write the ledger can take back as many versions as he likes.
- * What is forgotten of it is not delivered again.
+ * In slots of 24 bytes. Bounded, as whoever may write the ledger can take back any number of versions. What is forgotten is not
+ * delivered again.
  */
 export const takenBackSlots = 1 << 19;
 

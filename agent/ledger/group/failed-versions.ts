@@ -6,12 +6,12 @@ import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 import { notAnswered, type Silence } from "./silence.ts";
 import { VersionIndex } from "./version-index.ts";
 
-/** At most so many silent uploaders are told apart; what others owe comes back when the ledger is read again after they have. */
+/** Silent uploaders that are told apart. What others owe is found by the next reading of the ledger after they have written. */
 const maxSilent = 10_000;
 
 /**
- * In slots of 24 bytes: whoever may write the ledger can have the group fail as many versions as he likes. What is forgotten of
- * it is tried once more.
+ * In slots of 24 bytes. Bounded, as whoever may write the ledger can have the group fail any number of versions. What is
+ * forgotten is tried once more.
  */
 const failedSlots = 1 << 18;
 

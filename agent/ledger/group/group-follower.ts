@@ -6,8 +6,9 @@ import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog, EntryReader } from "../ledger.ts";
 import type { GroupState } from "./group-state.ts";
 
-/** The whole ledger is read again this often at most, when something makes it necessary, and this often at least. */
+/** When something makes it necessary, the whole ledger is read again, but not sooner than this after the last time. */
 const leastRereadMs = 5000;
+/** It is read again after this time in any case. */
 const mostRereadMs = 6 * 3600_000;
 const longestPauseMs = 10 * 60_000;
 
@@ -20,11 +21,11 @@ export class GroupFollower {
   #reader: EntryReader | undefined;
   #readAtMs = 0;
   #readMs = 0;
-  /** Up to this version it was said that it is not known any more what was delivered. */
-  #saidFloor = 0;
-  /** Of these uploaders it was said that not all that is missing is worked on. */
-  #saidOverflow = "";
-  #saidOverflowAtMs = Number.NEGATIVE_INFINITY;
+  /** The floor that was warned of last. */
+  #warnedFloor = 0;
+  /** The uploaders that were warned of last: not all that is missing of them is worked on. */
+  #warnedOverflow = "";
+  #warnedOverflowAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param now the monotonic clock, milliseconds */
   constructor(state: GroupState, log: EntryLog, now: () => number) {
@@ -51,8 +52,8 @@ export class GroupFollower {
         if (this.#log.id !== this.#id) await this.#followRecreated(log);
         if (this.#isRereadDue()) await this.#readOnce();
         for (const logged of (await this.#reader?.read()) ?? []) this.#state.apply(logged);
-        this.#sayFloor(log);
-        this.#sayOverflow(log);
+        this.#warnOfFloor(log);
+        this.#warnOfOverflow(log);
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -102,7 +103,7 @@ export class GroupFollower {
     try {
       while (!reader.caughtUp) for (const logged of await reader.read()) this.#state.apply(logged);
     } catch (error) {
-      // The next try begins anew.
+      // The next try starts from the beginning.
       await this.close();
       throw error;
     }
@@ -119,10 +120,10 @@ export class GroupFollower {
     return sinceMs >= (this.#state.mayBeMore ? pauseMs : mostRereadMs);
   }
 
-  #sayFloor(log: Log): void {
+  #warnOfFloor(log: Log): void {
     const { floor } = this.#state.delivered;
-    if (floor <= this.#saidFloor) return;
-    this.#saidFloor = floor;
+    if (floor <= this.#warnedFloor) return;
+    this.#warnedFloor = floor;
     const since = new Date(floor / 1000).toISOString();
     log.warn(
       `more files are delivered than can be remembered: what was sent before ${since} and gets lost is not noticed, and can't be delivered again`,
@@ -130,14 +131,14 @@ export class GroupFollower {
     );
   }
 
-  /** Once for the same uploaders, and once a minute: strangers can have them change at any rate. */
-  #sayOverflow(log: Log): void {
-    if (this.#now() - this.#saidOverflowAtMs < overflowMs) return;
+  /** Once for the same uploaders, and once a minute: forged entries can change them at any rate. */
+  #warnOfOverflow(log: Log): void {
+    if (this.#now() - this.#warnedOverflowAtMs < overflowMs) return;
     const uploaders = [...this.#state.outstanding.overflowing()].sort();
     const all = uploaders.join(" ");
-    if (all === this.#saidOverflow) return;
-    this.#saidOverflow = all;
-    if (uploaders.length > 0) this.#saidOverflowAtMs = this.#now();
+    if (all === this.#warnedOverflow) return;
+    this.#warnedOverflow = all;
+    if (uploaders.length > 0) this.#warnedOverflowAtMs = this.#now();
     if (uploaders.length > 0)
       log.warn(
         `more files of ${nameSome(uploaders)} are missing than are worked on at a time: the others follow when these are settled`,

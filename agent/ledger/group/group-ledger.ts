@@ -31,7 +31,7 @@ import { findDelivered } from "./recall.ts";
 import { type LostReceipts, takeBackReceiptsOf } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
 
-/** At most so many obsolete receipts are dropped at a time. */
+/** Obsolete receipts that are dropped at a time. */
 const tidyCount = 500;
 
 export class GroupLedger {
@@ -73,7 +73,7 @@ export class GroupLedger {
     return this.#follower.close();
   }
 
-  /** Whether all of it was read; it is read anew now and then, and much is unknown until its end. */
+  /** Whether all of it was read. It is read again now and then, and much is unknown until its end. */
   get isComplete(): boolean {
     return this.#follower.isComplete;
   }

@@ -243,8 +243,8 @@ export class GroupState {
   }
 
   /**
-   * The uploader has forgotten the file. Forgotten here as well, its receipts' tombstones are nobody's request. Not so of
-   * later versions (both clocks are the brokers'): when the ledger is read again, what is known already comes behind this.
+   * The uploader has forgotten the file. It is forgotten here as well, so that the tombstones of its receipts ask for nothing.
+   * Later versions stay (both clocks are the brokers'): when the ledger is read again, this comes before what is known already.
    */
   #applyForgotten({ uploader, path }: FileId, offset: number, timestampMs: number): void {
     const file = { uploader, path };

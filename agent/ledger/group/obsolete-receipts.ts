@@ -5,7 +5,7 @@ import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../../wire/en
 
 type Receipt = ReceiptKey<ReceiptKind>;
 
-/** At most so many are kept; what does not fit is found when the ledger is read again. */
+/** Receipts that are kept. What does not fit is found when the ledger is read again. */
 const maxReceipts = 10_000;
 const maxBytes = 2 << 20;
 
@@ -24,7 +24,7 @@ export class ObsoleteReceipts {
     this.#byKey.set(encodeEntryKey(key), { key, offset });
   }
 
-  /** Something stands under the key at an offset: if that is a later one, it is dropped already, or was written anew. */
+  /** Something stands under the key at an offset: if that is a later one, it is dropped already, or was written again. */
   read(key: Receipt, offset: number): void {
     if (this.#byKey.size === 0) return;
     const name = encodeEntryKey(key);

@@ -8,7 +8,7 @@ interface OpenRequest extends VersionId {
   sinceMs: number;
 }
 
-/** At most so many are kept; what is forgotten may be asked for once more. */
+/** Requests that are kept. What is forgotten may be asked for once more. */
 const maxRequests = 20_000;
 const maxBytes = 6 << 20;
 

@@ -13,7 +13,7 @@ export interface OwedReceipt {
   content: Content;
 }
 
-/** At most so many are kept; what does not fit is found when the ledger is read again. */
+/** Receipts that are kept. What does not fit is found when the ledger is read again. */
 const maxOwed = 10_000;
 
 export class OwedReceipts {

@@ -37,7 +37,7 @@ export class Silence {
     this.#heardAt = new VersionIndex();
   }
 
-  /** An entry was read, or written. Returns the uploader whose word it is, if it is one's. */
+  /** An entry was read, or written. Returns the uploader that wrote it, if one did. */
   note({ entry, partition, offset, timestampMs }: LoggedEntry): string | undefined {
     this.stamp(partition, offset, timestampMs);
     if (entry.kind !== "file" && entry.kind !== "name") return undefined;

@@ -20,7 +20,7 @@ export function parseStamp(text: string | undefined): Stamp | undefined {
   return store === undefined ? undefined : { store, number: Number(number) };
 }
 
-/** At most so many stores are told apart; of the others it is unknown how often they have published. */
+/** Stores that are told apart. How often others have published is unknown. */
 const maxStores = 1000;
 
 /** The highest number that there is a receipt of, a store. */
@@ -55,7 +55,7 @@ interface StoreReceipts {
 /** About what is held of the receipts at a time. */
 const maxReceiptBytes = 16 << 20;
 
-/** Which of the receipts are found: those of one of so many shares. */
+/** One of several shares of the receipts, by their hash. */
 interface Share {
   of: number;
   at: number;
@@ -68,7 +68,7 @@ export interface LostReceipts {
   isLost: (key: string, number: number) => boolean;
 }
 
-/** At most so many are written at a time. */
+/** Tombstones that are written at a time. */
 const writtenAtATime = 500;
 
 /**

@@ -65,7 +65,7 @@ export class Feedback {
     for (const path of [...this.#requests.paths(), ...this.#early.paths()]) {
       const entry = this.#fileOf(path);
       this.#requests.settle(path, entry?.version ?? -1, entry?.answered ?? -1);
-      if (entry) this.#takeEarly(path, entry);
+      if (entry) this.#applyEarly(path, entry);
     }
     this.#failures = this.#failures.filter(({ path, version }) => this.#fileOf(path)?.version === version);
   }
@@ -79,7 +79,7 @@ export class Feedback {
   noteEntry(path: string, before: FileValue | undefined, now: FileValue | undefined): void {
     if (before?.version !== now?.version) this.#receipts.clear(path);
     this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
-    if (now) this.#takeEarly(path, now);
+    if (now) this.#applyEarly(path, now);
   }
 
   /** Paths of which something is asked for. */
@@ -184,16 +184,16 @@ export class Feedback {
     else if (this.#receipts.counts(group) && version >= (entry?.version ?? 0)) this.#early.put(receipt);
   }
 
-  #takeEarly(path: string, entry: FileValue): void {
+  #applyEarly(path: string, entry: FileValue): void {
     if (entry.checksum === undefined) return;
-    for (const receipt of this.#early.take(path, entry.version)) this.#note(receipt, entry);
+    for (const receipt of this.#early.drain(path, entry.version)) this.#note(receipt, entry);
   }
 
   /** A receipt of another content than was sent is ignored. */
   #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
     const isDelivered = receipt.verdict === "delivered";
     if (isDelivered && (receipt.size !== size || receipt.checksum !== checksum)) return;
-    if (isDelivered) this.#known.saw(receipt.group);
+    if (isDelivered) this.#known.add(receipt.group);
     if (!this.#receipts.counts(receipt.group)) return;
     if (!this.#receipts.put(receipt)) return;
     if (this.onNews) this.onNews({ kind: "receipt", receipt });

@@ -6,12 +6,12 @@ import type { Log } from "../../observe/log.ts";
 import type { UploaderLedger } from "./uploader-ledger.ts";
 
 const tidyMs = 3600_000;
-/** What is gone and may not have arrived everywhere is remembered for so many times the chunks' retention. */
+/** What is gone and may not have arrived everywhere is kept for this many times the chunks' retention. */
 const unsettledTimes = 4;
 /** Entries that are taken out of the ledger at a time. */
 const forgottenAtATime = 32;
 
-/** The first offset of a log's partition that is still there; infinity: the log is no more. Throws a `KafkaError`. */
+/** The first offset of a log's partition that is still there; infinity: the log was deleted. Throws a `KafkaError`. */
 export type LogStart = (topicId: string, partition: number) => Promise<number>;
 
 export interface ForgettingOptions {

@@ -15,11 +15,11 @@ export class KnownGroups {
 
   /** @param named by the settings */
   constructor(named: readonly string[]) {
-    for (const group of named) this.saw(group);
+    for (const group of named) this.add(group);
   }
 
   /** The group has a file as it was sent. */
-  saw(group: string): void {
+  add(group: string): void {
     if (this.#at.size < maxKnown && !this.#at.has(group)) this.#at.set(group, this.#at.size);
   }
 

@@ -91,7 +91,7 @@ export class NameClaim {
   }
 
   /** A version that was read elsewhere than in the name's entries: what is given from now on is higher. */
-  saw(version: number): void {
+  noteVersion(version: number): void {
     this.#highestSeen = Math.max(this.#highestSeen, version);
     this.#versions.raise(version);
   }
@@ -181,7 +181,7 @@ export class NameClaim {
 
   #applyClaim({ instance, host }: ClaimValue): void {
     if (instance === this.#instance || this.#epoch === undefined) return;
-    this.#beAsked(host);
+    this.#noteQuestion(host);
   }
 
   #applyName(value: NameValue, offset: number): void {
@@ -193,10 +193,10 @@ export class NameClaim {
     if (this.#epoch === undefined) return;
     if (news === "taken") this.#takenBy = value.host;
     // Ours has to be the last again, as only that is kept.
-    else if (news === "void" && value.state === "held") this.#beAsked(value.host);
+    else if (news === "ignored" && value.state === "held") this.#noteQuestion(value.host);
   }
 
-  #beAsked(host: string): void {
+  #noteQuestion(host: string): void {
     this.#isAsked = true;
     this.#warnings.warn(
       "claim",
@@ -207,7 +207,7 @@ export class NameClaim {
   async #answer(): Promise<void> {
     // Frozen since it was asked it may have lost the name: then it has no say.
     await this.#readToEnd();
-    if (this.#takenBy === undefined && this.#epoch !== undefined) await this.#writeWord(this.#leased);
+    if (this.#takenBy === undefined && this.#epoch !== undefined) await this.#writeHeld(this.#leased);
   }
 
   #isFree({ instance, isReleased, process }: Holder): boolean {
@@ -257,11 +257,11 @@ export class NameClaim {
 
   async #extendLease(): Promise<void> {
     const highest = this.#versions.nextLease(this.#leased);
-    await this.#writeWord(highest);
+    await this.#writeHeld(highest);
     this.#leased = highest;
   }
 
-  async #writeWord(highest: number): Promise<void> {
+  async #writeHeld(highest: number): Promise<void> {
     if (this.#epoch === undefined)
       throw new AgentError(`the name "${this.#uploader}" is being claimed`, "retryable");
     await this.#write({ state: "held", epoch: this.#epoch, highest });

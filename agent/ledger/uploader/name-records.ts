@@ -12,8 +12,8 @@ export interface Holder {
   readonly isReleased: boolean;
 }
 
-/** taken: the name has another holder now. word: its holder says that it is still there, or releases it. void: nobody's. */
-export type NameNews = "taken" | "word" | "void";
+/** taken: the name has another holder now. renewed: its holder is still there, or releases it. ignored: not a holder's. */
+export type NameNews = "taken" | "renewed" | "ignored";
 
 export class NameRecords {
   #holder: Holder | undefined;
@@ -28,18 +28,18 @@ export class NameRecords {
     const known = this.#holder;
     if (epoch === undefined) {
       // The first of several that take it from the same holder has it; the log's order decides.
-      if (known && !known.isReleased && after !== known.epoch) return "void";
+      if (known && !known.isReleased && after !== known.epoch) return "ignored";
       this.#holder = holderOf(value, offset);
       return "taken";
     }
-    // Nobody's: epochs are offsets of earlier entries.
-    if (epoch >= offset) return "void";
+    // Not a holder's: epochs are offsets of earlier entries.
+    if (epoch >= offset) return "ignored";
     // Of a holder that has lost the name, and does not know it yet.
-    if (known && epoch < known.epoch) return "void";
-    if (known?.epoch === epoch && known.instance !== value.instance) return "void";
+    if (known && epoch < known.epoch) return "ignored";
+    if (known?.epoch === epoch && known.instance !== value.instance) return "ignored";
     this.#holder = holderOf(value, epoch);
     // The entry that it was taken with may be compacted away.
-    return known && known.epoch !== epoch ? "taken" : "word";
+    return known && known.epoch !== epoch ? "taken" : "renewed";
   }
 }
 

@@ -148,7 +148,7 @@ export class UploaderLedger {
   }
 
   /**
-   * A group's word on a version that is newer than the path's entry: it was sent and stored, and this agent was killed before
+   * A group's receipt for a version that is newer than the path's entry: it was sent and stored, and this agent was killed before
    * it could note that. Not of one so old that its entry may be forgotten, nor of one that this agent can't have sent yet.
    */
   deliveredUnnoted(path: string, retentionMs: number): GroupReceipt | undefined {
@@ -178,7 +178,7 @@ export class UploaderLedger {
     return this.#inTurn(path, async () => {
       const before = this.file(path);
       if (!this.feedback.isSettled(path) && before?.checksum !== undefined)
-        this.#sayLost(path, before.version, "its file has been gone for long");
+        this.#logLost(path, before.version, "its file has been gone for long");
       await this.#ledger.write(tombstone({ kind: "file", uploader: this.uploader, path }));
       this.#state.note(path, undefined, this.#name.nowMs);
     });
@@ -253,7 +253,7 @@ export class UploaderLedger {
       const isThere = entry.topic === chunksId || this.feedback.isDeliveredToAll(path);
       const isOver = entry.state === "gone" || entry.state === "abandoned";
       if (entry.state === "gone" && !isThere && entry.checksum !== undefined)
-        this.#sayLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
+        this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
       if (isThere || isOver) return this.#write(path, { ...entry, answered: undefined });
       forgotten++;
       this.#state.note(path, undefined, 0);
@@ -263,7 +263,7 @@ export class UploaderLedger {
     );
   }
 
-  #sayLost(path: string, version: number, why: string): void {
+  #logLost(path: string, version: number, why: string): void {
     const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
     this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }

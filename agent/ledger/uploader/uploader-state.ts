@@ -32,7 +32,7 @@ export class UploaderState {
   /** The ledger has it: from now on it is so. */
   note(path: string, value: FileValue | undefined, nowMs: number): void {
     const before = this.files.set(path, value, nowMs);
-    if (value) this.#name.saw(value.version);
+    if (value) this.#name.noteVersion(value.version);
     this.#feedback.noteEntry(path, before, value);
   }
 
@@ -47,7 +47,7 @@ export class UploaderState {
     else if (this.#isCredible(key.version, `${key.kind} of ${key.path}`)) {
       this.#feedback.apply(entry, offset);
       if (entry.kind === "delivered") this.#noteNewer(entry);
-      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.saw(entry.version);
+      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.noteVersion(entry.version);
     }
   }
 

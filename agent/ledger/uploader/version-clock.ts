@@ -38,7 +38,7 @@ export class BrokerTime {
   }
 }
 
-/** So many numbers are leased at least, and as many more as the brokers' time goes through in a minute. */
+/** A lease reaches at least this many numbers, and this much of the brokers' time, past the last number that was given. */
 const leastLease = 1_000_000;
 const leaseMs = 60_000;
 

@@ -8,7 +8,7 @@ import type { KnownGroups } from "./known-groups.ts";
 
 export type Verdict = "delivered" | "failed";
 
-/** A group's word on a version. */
+/** What a group says of a version: that it has it, or can't store it. */
 export interface GroupReceipt {
   verdict: Verdict;
   path: string;
@@ -23,7 +23,7 @@ export interface GroupReceipt {
   reason?: string | undefined;
 }
 
-/** So many groups fit; a bit each for what they have and for what they can't store. */
+/** Groups that fit: a bit each for what they have and for what they can't store. */
 export const maxGroups = 16;
 const everyGroup = (1 << maxGroups) - 1;
 
@@ -34,13 +34,13 @@ export class VersionReceipts {
   /** Of all groups that have any file. */
   #seen = 0;
 
-  /** @param groups whose word counts, at most `maxGroups`; undefined: any group's does, and one is enough */
+  /** @param groups whose receipts count, at most `maxGroups`; undefined: any group's do, and one is enough */
   constructor(groups: readonly string[] | undefined, known: KnownGroups) {
     this.#groups = groups?.slice(0, maxGroups);
     this.#known = known;
   }
 
-  /** Whether the group's word counts. */
+  /** Whether the group's receipts count. */
   counts(group: string): boolean {
     return this.#groups === undefined || this.#groups.includes(group);
   }
@@ -105,7 +105,7 @@ export class VersionReceipts {
 
 /** Thirty thousand of short paths. */
 const maxEarlyBytes = 16 << 20;
-/** So many on one path are remembered. */
+/** Receipts that are kept of one path. */
 const maxOfPath = 100;
 
 /** Receipts that came before the entry that they are about. Bounded: the oldest is forgotten first, until the next start. */
@@ -124,7 +124,7 @@ export class EarlyReceipts {
   }
 
   /** The ones for this version, which is the path's present one; older ones are forgotten. */
-  take(path: string, version: number): GroupReceipt[] {
+  drain(path: string, version: number): GroupReceipt[] {
     const known = this.#byPath.get(path) ?? [];
     this.#keep(
       path,

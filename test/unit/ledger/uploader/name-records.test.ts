@@ -15,9 +15,9 @@ function play(...entries: NameValue[]): { news: NameNews[]; holder: string | und
 }
 
 test("a free name is its first taker's, and its epoch the offset of that entry", () => {
-  expect(play(entry("a"), entry("b"))).toEqual({ news: ["taken", "void"], holder: "a", epoch: 10 });
+  expect(play(entry("a"), entry("b"))).toEqual({ news: ["taken", "ignored"], holder: "a", epoch: 10 });
   expect(play(entry("a"), entry("a", { epoch: 10, state: "released" }), entry("b"))).toEqual({
-    news: ["taken", "word", "taken"],
+    news: ["taken", "renewed", "taken"],
     holder: "b",
     epoch: 12,
   });
@@ -25,28 +25,32 @@ test("a free name is its first taker's, and its epoch the offset of that entry",
 
 test("of two that take it from one that does not answer the first in the log has it", () => {
   const takers = [entry("b", { after: 10 }), entry("c", { after: 10 })];
-  expect(play(entry("a"), ...takers)).toEqual({ news: ["taken", "taken", "void"], holder: "b", epoch: 11 });
+  expect(play(entry("a"), ...takers)).toEqual({
+    news: ["taken", "taken", "ignored"],
+    holder: "b",
+    epoch: 11,
+  });
 });
 
 test("the word of a holder that has lost the name is nobody's", () => {
   const taken = [entry("a"), entry("b", { after: 10 })];
   const late = entry("a", { epoch: 10, state: "released" });
-  expect(play(...taken, late)).toEqual({ news: ["taken", "taken", "void"], holder: "b", epoch: 11 });
+  expect(play(...taken, late)).toEqual({ news: ["taken", "taken", "ignored"], holder: "b", epoch: 11 });
 });
 
 test("a stranger's entry with an epoch of its own choice is nobody's", () => {
   const forged = [entry("x", { epoch: Number.MAX_SAFE_INTEGER }), entry("x", { epoch: 10 }), entry("x")];
   expect(play(entry("a"), ...forged)).toEqual({
-    news: ["taken", "void", "void", "void"],
+    news: ["taken", "ignored", "ignored", "ignored"],
     holder: "a",
     epoch: 10,
   });
 });
 
 test("a holder is known by its word when the entry that it took the name with is compacted away", () => {
-  expect(play(entry("a", { epoch: 3 }))).toEqual({ news: ["word"], holder: "a", epoch: 3 });
+  expect(play(entry("a", { epoch: 3 }))).toEqual({ news: ["renewed"], holder: "a", epoch: 3 });
   expect(play(entry("a"), entry("b", { epoch: 10 }), entry("b", { epoch: 11 }))).toEqual({
-    news: ["taken", "void", "taken"],
+    news: ["taken", "ignored", "taken"],
     holder: "b",
     epoch: 11,
   });

@@ -29,8 +29,8 @@ test("of too many early receipts the oldest are forgotten", () => {
   const early = new EarlyReceipts();
   const receipt = (path: string): GroupReceipt => ({ verdict: "delivered", path, version: 1, group: "hub" });
   for (let path = 0; path <= 100_000; path++) early.put(receipt(String(path)));
-  expect(early.take("0", 1)).toEqual([]);
-  expect(early.take("90000", 1)).toEqual([receipt("90000")]);
+  expect(early.drain("0", 1)).toEqual([]);
+  expect(early.drain("90000", 1)).toEqual([receipt("90000")]);
 });
 
 test("early receipts are bounded in bytes, whatever others write into them", () => {
@@ -45,15 +45,15 @@ test("early receipts are bounded in bytes, whatever others write into them", () 
   for (let path = 0; path < 5000; path++) early.put(receipt(`${"p".repeat(3990)}${path}`, "hub"));
   expect([...early.paths()].length).toBeLessThan((16 << 20) / 2 / 4000);
   for (let group = 0; group < 5000; group++) early.put(receipt("one", `g${group}`));
-  expect(early.take("one", 1).length).toBe(100);
-  expect(early.take("1", 1)).toEqual([]);
+  expect(early.drain("one", 1).length).toBe(100);
+  expect(early.drain("1", 1)).toEqual([]);
 });
 
 test("where one group's word is enough, it is known all the same which groups have a file", () => {
   const known = new KnownGroups(["configured"]);
   const receipts = new VersionReceipts(undefined, known);
   const put = (path: string, group: string) => {
-    known.saw(group);
+    known.add(group);
     return receipts.put({ verdict: "delivered", path, version: 1, group });
   };
   expect(put("a", "hub")).toBe(true);
