@@ -109,9 +109,7 @@ export type FileValue = SendingFile | SentFile | AbandonedFile | GoneFile | Inco
 export type WholeFile = SentFile | (GoneFile & SentDetails);
 
 export function wasSentWhole(file: FileValue): file is WholeFile {
-  if (file.state !== "sent" && file.state !== "gone") return false;
-  const { topic, partition, checksum, offset } = file;
-  return topic !== undefined && partition !== undefined && checksum !== undefined && offset !== undefined;
+  return (file.state === "sent" || file.state === "gone") && hasSentDetails(file);
 }
 
 /** A group's word that a version is verified and stored. */
@@ -323,16 +321,26 @@ function decodeValue(key: EntryKey, parsed: unknown): ValueEntry {
 
 function readFile(parsed: unknown): FileValue {
   const said = fileFields(parsed);
-  const { state } = said;
-  if (state !== "sent") return Object.assign(said, { state });
-  const { topic, partition, checksum, offset } = said;
-  if (topic === undefined || partition === undefined || checksum === undefined || offset === undefined)
-    return Object.assign(said, { state: "incomplete" as const });
-  return Object.assign(said, { state, topic, partition, checksum, offset });
+  if (isWhole(said) || isNotSent(said)) return said;
+  return Object.assign(said, { state: "incomplete" } as const);
+}
+
+type ReadFile = Shaped<typeof fileFields>;
+
+function isNotSent(said: ReadFile): said is SendingFile | AbandonedFile | GoneFile {
+  return said.state !== "sent";
+}
+
+function isWhole(said: ReadFile): said is SentFile {
+  return said.state === "sent" && hasSentDetails(said);
+}
+
+function hasSentDetails({ topic, partition, checksum, offset }: FileDetails): boolean {
+  return topic !== undefined && partition !== undefined && checksum !== undefined && offset !== undefined;
 }
 
 /** As it was read: what is incomplete was said to be sent. */
-function writtenFile(value: FileValue): Shaped<typeof fileFields> {
+function writtenFile(value: FileValue): ReadFile {
   return value.state === "incomplete" ? { ...value, state: "sent" } : value;
 }
 
