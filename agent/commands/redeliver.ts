@@ -5,8 +5,8 @@
 import type { Config, DownloaderConfig } from "../config/config.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { describeTopic } from "../kafka/topics/topics.ts";
+import { findReceipts, type Receipt } from "../ledger/group/receipts.ts";
 import { Ledger } from "../ledger/ledger.ts";
-import { findReceipts, type Receipt } from "../ledger/uploader/receipts.ts";
 import { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";

@@ -1,8 +1,8 @@
 /** A group's receipts as they stand in the ledger, for asking for files again. */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
-import { VersionIndex } from "../group/version-index.ts";
 import type { EntryLog } from "../ledger.ts";
+import { VersionIndex } from "./version-index.ts";
 
 export interface Receipt {
   kind: "delivered" | "failed";
