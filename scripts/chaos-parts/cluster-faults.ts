@@ -1,21 +1,8 @@
 /** What somebody with the rights of an administrator does to the brokers: takes rights away, deletes the ledger, makes the cluster anew. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../../test/support/compare.ts";
-import type { Kafka } from "../../test/support/kafka.ts";
-import type { FaultDraw, FaultScene } from "./faults.ts";
-
-export const topic = "streamsend";
-export const ledger = `${topic}.ledger`;
-const script = join(import.meta.dir, "../kafka");
-const acls = "org.apache.kafka.tools.AclCommand";
-const everybody = "User:*";
-
-/** Makes rights count: from here on they are what is written down, and that is everything for everybody. */
-export async function giveRights(kafka: Kafka): Promise<void> {
-  const all = ["--allow-principal", everybody, "--operation", "All"];
-  await untilDone(kafka, acls, "--add", ...all, "--topic", topic, "--topic", ledger);
-}
+import type { FaultDraw, FaultScene } from "./fault.ts";
+import { acls, everybody, giveRights, ledger, topic, untilDone } from "./rights.ts";
 
 /** Reading or writing of one topic is denied to everybody, and allowed again. */
 export async function takeRights(
@@ -68,13 +55,4 @@ export async function renewCluster({
   await kafka.restart();
   ledgerLost();
   await giveRights(kafka);
-}
-
-/** The broker may be down or frozen by another fault. */
-async function untilDone(kafka: Kafka, tool: string, ...args: readonly string[]): Promise<void> {
-  for (;;) {
-    const { code } = await run([script, "run", tool, "--bootstrap-server", kafka.bootstrap, ...args]);
-    if (code === 0) return;
-    await Bun.sleep(500);
-  }
 }

@@ -1,6 +1,7 @@
 /** Which fault comes when, and to whom: as the seed says. Faults on different targets overlap, on one they do not. */
 import type { Random } from "../../test/support/random.ts";
-import { type Fault, type FaultDraw, type FaultScene, faults } from "./faults.ts";
+import type { Fault, FaultDraw, FaultScene } from "./fault.ts";
+import { faults } from "./faults.ts";
 
 /** The broker needs this long between two of its faults, or nothing would ever move. */
 const brokerRestMs = 15_000;

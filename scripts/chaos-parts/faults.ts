@@ -5,42 +5,8 @@ import { run } from "../../test/support/compare.ts";
 import { waitUntil } from "../../test/support/wait.ts";
 import type { ChaosAgent } from "./agent.ts";
 import { deleteLedger, renewCluster, takeRights } from "./cluster-faults.ts";
+import type { Fault, FaultDraw, FaultScene } from "./fault.ts";
 import type { Stage, StageDisk } from "./stage.ts";
-
-/** What the seed says of one fault; each kind takes of it what it needs. */
-export interface FaultDraw {
-  target: number;
-  /** 0 to 999. */
-  duration: number;
-  /** 0 to 999. */
-  extent: number;
-}
-
-export interface FaultScene {
-  stage: Stage;
-  /** Notes a kill; inFlight: chunks were under way. */
-  killed(what: string, inFlight: boolean): void;
-  storeDeleted(disk: string): void;
-  /** What the ledger knew is gone, or about to be. */
-  ledgerLost(): void;
-  /** Puts a folder into an uploader's source, and swaps it for a link and back. */
-  swapFolder(uploader: string, waitMs: number): Promise<void>;
-  /** Something that an agent does and must not, or does not and must. */
-  misbehaved(agent: string, why: string): void;
-  /** Whether each group has begun. What expires before that is none of its business. */
-  groupsHaveBegun(): boolean;
-  say(text: string): void;
-}
-
-export interface Fault {
-  name: string;
-  /** How often it comes, against the others. */
-  weight: number;
-  /** What it is done to: only one fault at a time is on each. Undefined: not possible here. */
-  target(stage: Stage, draw: FaultDraw): string | undefined;
-  /** Does it, and mends it. */
-  run(scene: FaultScene, target: string, draw: FaultDraw): Promise<void>;
-}
 
 const broker = "broker";
 /** Most that a kill waits for a moment with chunks under way. */

@@ -6,10 +6,11 @@ import { Faults } from "../../test/support/faults.ts";
 import { type Kafka, startKafkaBehind } from "../../test/support/kafka.ts";
 import { type Link, Toxiproxy } from "../../test/support/toxiproxy.ts";
 import { type AgentRole, ChaosAgent, type Settings } from "./agent.ts";
-import { giveRights, ledger, topic } from "./cluster-faults.ts";
+
 import type { Source } from "./generator.ts";
 import type { LogLine } from "./log-file.ts";
 import type { ChaosOptions } from "./options.ts";
+import { giveRights, ledger, topic } from "./rights.ts";
 import type { WatchedDisk } from "./watcher.ts";
 
 export interface StageDisk extends WatchedDisk {
