@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
 import type { Topics } from "../kafka/topics/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
-import { entryPartitionKey } from "../wire/entry.ts";
+import { entryPartitionKey } from "../wire/entry-key.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { about } from "./amounts.ts";
 import { type Finding, fail, ok, untried } from "./finding.ts";

@@ -4,7 +4,9 @@ import type { Config } from "../config/config.ts";
 import { LogReader } from "../kafka/log-reader.ts";
 import type { Topic } from "../kafka/topics/topics.ts";
 import type { Log } from "../observe/log.ts";
-import { decodeEntry, entryPartitionKey, type NameValue } from "../wire/entry.ts";
+import { decodeEntry } from "../wire/entry.ts";
+import { entryPartitionKey } from "../wire/entry-key.ts";
+import type { NameValue } from "../wire/entry-value.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 

@@ -1,5 +1,5 @@
 /** What the rooms of a session share, in small parts: each is given whole to whoever needs it. */
-import type { Group } from "../kafka/group-consumer.ts";
+import type { Group } from "../kafka/group.ts";
 import type { Position, RecordReader } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";

@@ -3,7 +3,7 @@
  * beside it gets back what is missing (`recover/`), for as long as the output and the membership of the group hold. Whatever
  * fails ends the session by an exception. The next one starts from what is on disk and committed.
  */
-import type { GroupEvent } from "../kafka/group-consumer.ts";
+import type { GroupEvent } from "../kafka/group.ts";
 import { bytesOf, type IncomingRecord, type Position } from "../kafka/log-reader.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";

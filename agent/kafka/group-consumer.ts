@@ -11,43 +11,10 @@ import { connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { agentOf, groupConsumerProperties } from "./connection/settings.ts";
 import { codes, KafkaError, kafkaError } from "./errors.ts";
-import { consume, type IncomingRecord, type Position, type ReaderOptions } from "./log-reader.ts";
+import type { Committed, Group, GroupEvent, GroupView } from "./group.ts";
+import { consume, type Position, type ReaderOptions } from "./log-reader.ts";
 import { describeGroup } from "./topics/inspect.ts";
 import { watermarks } from "./topics/topics.ts";
-
-/** Where a group stands in a partition, and what it noted there. */
-export interface Committed {
-  partition: number;
-  /** undefined: nothing was committed yet. */
-  offset: number | undefined;
-  metadata: string | undefined;
-}
-
-/** A group at a moment. */
-export interface GroupView {
-  /** No rebalance is under way. */
-  isSettled: boolean;
-  members: readonly MemberView[];
-}
-
-export interface MemberView {
-  /** Tells it from the others. */
-  id: string;
-  /** As people know it: `till-7 (10.0.0.7)`. */
-  name: string;
-  isSelf: boolean;
-  /** What the group holds it to have of the topic. */
-  partitions: readonly number[];
-}
-
-export type GroupEvent =
-  | { kind: "records"; records: IncomingRecord[] }
-  /** Answer with the positions to begin at: `begin`. */
-  | { kind: "gained"; partitions: number[]; begin(positions: Position[]): void }
-  /** Answer when the group may have them: `release`. `lost`: they are another's already. */
-  | { kind: "revoked"; partitions: number[]; lost: boolean; release(): void }
-  /** Nothing came for a moment. */
-  | { kind: "idle" };
 
 interface TopicPartition {
   topic: string;
@@ -61,31 +28,6 @@ const leavingLookMs = 250;
 /** Of `ConsumerGroupStates`. */
 const stable = 3;
 const committing = "committing the group's position";
-
-/** A member of a group; `GroupConsumer` is the one on Kafka. All of it throws a `KafkaError`. */
-export interface Group {
-  /** The next event: waits up to `waitMs` for up to `count` records. */
-  next(count: number, waitMs: number): Promise<GroupEvent>;
-  /** Where the group stands in these partitions. */
-  committed(partitions: readonly number[]): Promise<Committed[]>;
-  /** First offset that is still there, and the one after the last. */
-  bounds(partition: number): Promise<{ low: number; high: number }>;
-  /** The offset after the partition's last record, as of the last fetch; from memory. */
-  knownEnd(partition: number): number | undefined;
-  /**
-   * Where the partition's end was found last, once it was: everything before it was handed out. Behind the last record there may be
-   * more of the log than that: the end of a transaction, or what compaction has left nothing of.
-   */
-  reachedEnd(partition: number): number | undefined;
-  /** Commits and waits for the answer. */
-  commit(positions: readonly Position[], metadata: string): Promise<void>;
-  /** The group as the brokers tell of it; undefined: there is nobody to ask now, or nothing is known. */
-  look(): Promise<GroupView | undefined>;
-  /** Leaves the group for certain, also as a static member, so that its partitions are given out anew. Only `close` is of use then. */
-  leave(): Promise<void>;
-  /** Leaves the group and disconnects. What is owned should be durable and committed before. */
-  close(): Promise<void>;
-}
 
 export class GroupConsumer implements Group {
   readonly #consumer: Consumer;

@@ -6,7 +6,8 @@
  * takes none away, and fewer are believed only as long as every entry stands where they put it.
  */
 import { AgentError } from "../lib/errors.ts";
-import { keyOf, partitionOfEntry } from "../wire/entry.ts";
+import { keyOf } from "../wire/entry.ts";
+import { partitionOfEntry } from "../wire/entry-key.ts";
 import type { EntryLog } from "./ledger.ts";
 
 /** Throws a permanent `AgentError` when the ledger has another number of partitions than it was begun with. */

@@ -22,15 +22,8 @@ import { SharedTrouble } from "../lib/shared-trouble.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
-import {
-  decodeLedgerRecord,
-  type Entry,
-  type EntryKey,
-  encodeEntryKey,
-  encodeEntryValue,
-  keyOf,
-  partitionOfEntry,
-} from "../wire/entry.ts";
+import { decodeLedgerRecord, type Entry, encodeEntryValue, keyOf } from "../wire/entry.ts";
+import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../wire/entry-key.ts";
 
 /** An entry with its place in the log. */
 export interface LoggedEntry {

@@ -1,6 +1,7 @@
 /** Whatever comes as a record of the ledger is an entry by every rule, or none. */
 import { expect, test } from "bun:test";
-import { decodeEntry, encodeEntryKey, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
+import { decodeEntry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
+import { encodeEntryKey } from "../../agent/wire/entry-key.ts";
 import { limits } from "../../agent/wire/limits.ts";
 import type { Random } from "../support/random.ts";
 import { fuzz, isWhole } from "./inputs.ts";

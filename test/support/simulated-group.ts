@@ -2,7 +2,7 @@
  * A consumer group in memory: its members, whose partitions are given out anew now and then, and its position. A static
  * member that comes back has its partitions at once; one that is silent for too long loses them.
  */
-import type { Committed, Group, GroupEvent } from "../../agent/kafka/group-consumer.ts";
+import type { Committed, Group, GroupEvent } from "../../agent/kafka/group.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import type { Random } from "./random.ts";

@@ -2,14 +2,8 @@
 import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey } from "../../agent/wire/chunk.ts";
-import {
-  decodeEntry,
-  type Entry,
-  encodeEntryKey,
-  encodeEntryValue,
-  keyOf,
-  partitionOfEntry,
-} from "../../agent/wire/entry.ts";
+import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
+import { encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
 import type { Random } from "./random.ts";
 import type { Process, Turns } from "./simulated-turns.ts";
 

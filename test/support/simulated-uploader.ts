@@ -5,16 +5,13 @@
 
 import { BrokerTime, VersionClock } from "../../agent/ledger/uploader/version-clock.ts";
 import { chunkKey, encodeAbandoned, encodeChunk, encodeFrom, type From } from "../../agent/wire/chunk.ts";
+import { type Entry, fileValueOf, keyOf, tombstone } from "../../agent/wire/entry.ts";
 import {
-  type Entry,
   type FileFacts,
   type FileValue,
-  fileValueOf,
-  keyOf,
   type NeedsValue,
-  tombstone,
   wasSentWhole,
-} from "../../agent/wire/entry.ts";
+} from "../../agent/wire/entry-value.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedLedger } from "./simulated-ledger.ts";

@@ -10,7 +10,7 @@
  * says where to begin in one, `log-gaps.ts` names what is not in the log any more. The group's answers come late and may be
  * out of date: nothing here decides what is published. The durable point confirms the membership by a commit.
  */
-import type { Group, GroupView } from "../../kafka/group-consumer.ts";
+import type { Group, GroupView } from "../../kafka/group.ts";
 import { AgentError } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";
 import type { UnreadPartitions } from "./unread-partitions.ts";

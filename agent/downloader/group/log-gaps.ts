@@ -2,7 +2,7 @@
  * What is not in the log any more when it would be read next: it is named and counted, whenever it is noticed. At the start that
  * is where a position is resolved (`start-positions.ts`); later, when a record is not the next one, or when none comes at all.
  */
-import type { Group } from "../../kafka/group-consumer.ts";
+import type { Group } from "../../kafka/group.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Reporting } from "../parts.ts";
 import { inLog } from "./start-positions.ts";

@@ -5,7 +5,7 @@
  * the partition is nobody's for good. Neither the brokers nor the client notice. So the members check. The one that has least
  * to lose leaves the group and joins again, and all partitions are given out again.
  */
-import type { GroupView } from "../../kafka/group-consumer.ts";
+import type { GroupView } from "../../kafka/group.ts";
 import type { Log } from "../../observe/log.ts";
 
 /** A member that lets go of partitions makes durable what it has of them first: that takes a moment. */

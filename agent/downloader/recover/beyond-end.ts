@@ -2,7 +2,7 @@
  * What the ledger says was sent to an offset behind the end of the log: a broker that became leader without having all records
  * has cut off the log's tail, or the entry is a stranger's. It is ahead of what is read, and yet not on its way.
  */
-import type { Group } from "../../kafka/group-consumer.ts";
+import type { Group } from "../../kafka/group.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import { chunkKey } from "../../wire/chunk.ts";
 import type { ChunkTopic } from "../parts.ts";

@@ -3,7 +3,7 @@
  * not in it any more. Their receipts are taken back, as `redeliver` does, and repair fetches them again.
  */
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
-import { encodeEntryKey } from "../../wire/entry.ts";
+import { encodeEntryKey } from "../../wire/entry-key.ts";
 import type { Output, Reporting } from "../parts.ts";
 import { hasItsName } from "../publish/rename.ts";
 

@@ -13,15 +13,9 @@
 import { timeNow } from "../../lib/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { FileId, VersionId } from "../../wire/chunk.ts";
-import {
-  type DeliveredEntry,
-  type DeliveredValue,
-  type FailedEntry,
-  type NeedsEntry,
-  receiptKey,
-  type StartValue,
-  tombstone,
-} from "../../wire/entry.ts";
+import { type DeliveredEntry, type FailedEntry, type NeedsEntry, tombstone } from "../../wire/entry.ts";
+import { receiptKey } from "../../wire/entry-key.ts";
+import type { DeliveredValue, StartValue } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import { GroupFollower } from "./group-follower.ts";

@@ -1,5 +1,5 @@
 /** Where a group began, and so which versions it is to deliver. */
-import type { StartValue } from "../../wire/entry.ts";
+import type { StartValue } from "../../wire/entry-value.ts";
 import type { Sent } from "./outstanding.ts";
 
 export class GroupStart {

@@ -4,16 +4,15 @@
  * few hundred, of a bounded number. Entries may be applied again and in part out of order; their offsets decide.
  */
 import type { FileId, VersionId } from "../../wire/chunk.ts";
+import { type Entry, keyOf } from "../../wire/entry.ts";
 import {
-  type Entry,
   type EntryKey,
   encodeEntryKey,
-  type FileValue,
-  keyOf,
   type ReceiptKey,
   type ReceiptKind,
   receiptKey,
-} from "../../wire/entry.ts";
+} from "../../wire/entry-key.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { pathProblem } from "../../wire/path.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BrokerTime } from "../uploader/version-clock.ts";

@@ -1,7 +1,7 @@
 /** A group's receipts that nobody needs any more and that are to be dropped from the ledger. */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import type { VersionId } from "../../wire/chunk.ts";
-import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../../wire/entry.ts";
+import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../../wire/entry-key.ts";
 
 type Receipt = ReceiptKey<ReceiptKind>;
 

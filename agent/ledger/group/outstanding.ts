@@ -5,7 +5,7 @@
  */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { decodeFrom, type From, type VersionId } from "../../wire/chunk.ts";
-import { type FileValue, wasSentWhole } from "../../wire/entry.ts";
+import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 
 /** A version that was sent whole, and where. */
 export interface Sent extends VersionId {

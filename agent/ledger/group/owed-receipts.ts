@@ -3,7 +3,7 @@
  * written them yet, and an uploader that notes there that it has sent such a version waits for its receipt.
  */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
-import type { DeliveredValue } from "../../wire/entry.ts";
+import type { DeliveredValue } from "../../wire/entry-value.ts";
 import { VersionIndex } from "./version-index.ts";
 
 export type Content = Pick<DeliveredValue, "size" | "checksum" | "mtime">;

@@ -1,6 +1,7 @@
 /** Looking up in the ledger what a group has delivered, where that is not known any more. */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
-import { encodeEntryKey, keyOf } from "../../wire/entry.ts";
+import { keyOf } from "../../wire/entry.ts";
+import { encodeEntryKey } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
 
 /** Reads these partitions for the group's `delivered` receipts of these files that stand. Throws a `KafkaError`. */

@@ -1,7 +1,8 @@
 /** Which store a receipt is of, and finding a store's receipts: they are to be taken back when its disk was rolled back. */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { nameHash } from "../../lib/name-hash.ts";
-import { encodeEntryKey, keyOf, type ReceiptKey, tombstone } from "../../wire/entry.ts";
+import { keyOf, tombstone } from "../../wire/entry.ts";
+import { encodeEntryKey, type ReceiptKey } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
 
 /** A store, by a name for it without slashes, and how often it had published. */

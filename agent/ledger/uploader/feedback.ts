@@ -5,7 +5,9 @@
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { within } from "../../wire/byte-ranges.ts";
-import type { Entry, EntryKey, FileValue, NeedsEntry, ReceiptKey } from "../../wire/entry.ts";
+import type { Entry, NeedsEntry } from "../../wire/entry.ts";
+import type { EntryKey, ReceiptKey } from "../../wire/entry-key.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type Request, Requests } from "./requests.ts";
 import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";

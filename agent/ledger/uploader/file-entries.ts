@@ -1,5 +1,5 @@
 /** The entries of an uploader's files as the ledger has them, by path. There may be a million. */
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 
 export class FileEntries {
   /** As their JSON text: one string each, a tenth of the objects that they would be. */

@@ -9,7 +9,8 @@ import { AgentError } from "../../lib/errors.ts";
 import { hasEnded, machineUpMs, thisProcess } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import type { ClaimValue, Entry, NameValue } from "../../wire/entry.ts";
+import type { Entry } from "../../wire/entry.ts";
+import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
 import { VersionClock } from "./version-clock.ts";
 

@@ -1,5 +1,5 @@
 /** Who holds an uploader's name, as the `name` entries say it, one after the other: see docs/protocol.md. */
-import type { NameValue } from "../../wire/entry.ts";
+import type { NameValue } from "../../wire/entry-value.ts";
 
 export interface Holder {
   readonly instance: string;

@@ -4,7 +4,8 @@
  */
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import { type DeliveredEntry, type Entry, type FileValue, fileValueOf, keyOf } from "../../wire/entry.ts";
+import { type DeliveredEntry, type Entry, fileValueOf, keyOf } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import type { Feedback } from "./feedback.ts";

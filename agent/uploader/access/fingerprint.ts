@@ -5,7 +5,7 @@
  */
 import type { BigIntStats } from "node:fs";
 import type { FileState } from "../../lib/files-below.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 
 export interface Fingerprint {
   /** Bytes. */

@@ -9,7 +9,7 @@ import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import type { BoundedMap } from "../../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";

@@ -7,7 +7,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Place } from "../../lib/files-below.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay, pathToText } from "../../wire/path.ts";
 import { fingerprintOfState, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";

@@ -5,7 +5,7 @@
  */
 import { AgentError } from "../../lib/errors.ts";
 import type { Outcome, Place } from "../../lib/files-below.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToBytes, pathToText, versionedPath } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";

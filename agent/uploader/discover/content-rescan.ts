@@ -12,7 +12,7 @@ import { AgentError, messageOf } from "../../lib/errors.ts";
 import { pause } from "../../lib/retry.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { algorithmOf } from "../../wire/checksum.ts";
-import type { FileValue } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";

@@ -8,7 +8,7 @@ import type { Moving } from "../../observe/status.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";
 import { algorithmOf } from "../../wire/checksum.ts";
 import { chunkKey, decodeFrom, encodeFrom } from "../../wire/chunk.ts";
-import { type FileFacts, type WholeFile, wasSentWhole } from "../../wire/entry.ts";
+import { type FileFacts, type WholeFile, wasSentWhole } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";

@@ -2,7 +2,7 @@
 import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import { chunkKey, decodeFrom, type From } from "../../wire/chunk.ts";
-import { type WholeFile, wasSentWhole } from "../../wire/entry.ts";
+import { type WholeFile, wasSentWhole } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";

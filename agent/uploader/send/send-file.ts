@@ -7,7 +7,7 @@ import type { Fields } from "../../observe/log.ts";
 import type { Moving } from "../../observe/status.ts";
 import { parseChecksum } from "../../wire/checksum.ts";
 import { chunkKey, encodeAbandoned, encodeFrom } from "../../wire/chunk.ts";
-import type { FileFacts, FileValue, SentFile } from "../../wire/entry.ts";
+import type { FileFacts, FileValue, SentFile } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { Found } from "../discover/scan.ts";

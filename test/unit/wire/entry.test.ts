@@ -1,14 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  decodeEntry,
-  type Entry,
-  encodeEntryKey,
-  encodeEntryValue,
-  entryPartitionKey,
-  keyOf,
-  partitionOfEntry,
-  tombstone,
-} from "../../../agent/wire/entry.ts";
+import { decodeEntry, type Entry, encodeEntryValue, keyOf, tombstone } from "../../../agent/wire/entry.ts";
+import { encodeEntryKey, entryPartitionKey, partitionOfEntry } from "../../../agent/wire/entry-key.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 const time = "2025-04-15T18:30:49.202Z";

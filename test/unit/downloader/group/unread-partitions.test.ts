@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { UnreadPartitions } from "../../../../agent/downloader/group/unread-partitions.ts";
-import type { GroupView, MemberView } from "../../../../agent/kafka/group-consumer.ts";
+import type { GroupView, MemberView } from "../../../../agent/kafka/group.ts";
 
 let nowMs = 0;
 const count = 6;

@@ -6,7 +6,8 @@ import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { Troubles } from "../../../../agent/lib/troubles.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
-import { type Entry, type EntryKey, keyOf } from "../../../../agent/wire/entry.ts";
+import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
+import type { EntryKey } from "../../../../agent/wire/entry-key.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 function sent(path: string, offset = 7): Entry {

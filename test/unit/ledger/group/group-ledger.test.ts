@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { VersionIndex } from "../../../../agent/ledger/group/version-index.ts";
 import type { VersionId } from "../../../../agent/wire/chunk.ts";
-import { type Entry, type FileValue, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
+import { type Entry, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
+import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 const file = { uploader: "till", path: "a.txt" };

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { Feedback, type News } from "../../../../agent/ledger/uploader/feedback.ts";
 import { Log } from "../../../../agent/observe/log.ts";
-import { type Entry, type FileValue, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
+import { type Entry, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
+import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 

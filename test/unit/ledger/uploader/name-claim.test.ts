@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { NameClaim } from "../../../../agent/ledger/uploader/name-claim.ts";
 import { Log } from "../../../../agent/observe/log.ts";
-import type { Entry, NameValue } from "../../../../agent/wire/entry.ts";
+import type { Entry } from "../../../../agent/wire/entry.ts";
+import type { NameValue } from "../../../../agent/wire/entry-value.ts";
 
 const day = 24 * 3600_000;
 const nowMs = 1_744_741_849_202;

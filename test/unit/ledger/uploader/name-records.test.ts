@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type NameNews, NameRecords } from "../../../../agent/ledger/uploader/name-records.ts";
-import type { NameValue } from "../../../../agent/wire/entry.ts";
+import type { NameValue } from "../../../../agent/wire/entry-value.ts";
 
 function entry(instance: string, says: Partial<NameValue> = {}): NameValue {
   return { format: 1, instance, host: `host of ${instance}`, state: "held", highest: 0, ...says };

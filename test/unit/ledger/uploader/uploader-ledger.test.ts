@@ -3,7 +3,9 @@ import type { Ledger, LoggedEntry } from "../../../../agent/ledger/ledger.ts";
 import { forgetGone, type LogStart } from "../../../../agent/ledger/uploader/forget-gone.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
 import { Log } from "../../../../agent/observe/log.ts";
-import { decodeEntry, type Entry, encodeEntryKey, type FileValue } from "../../../../agent/wire/entry.ts";
+import { decodeEntry, type Entry } from "../../../../agent/wire/entry.ts";
+import { encodeEntryKey } from "../../../../agent/wire/entry-key.ts";
+import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 
 /** As it is read from the log. */
 function goneFile(path: string, says: Partial<FileValue> = {}): Entry {

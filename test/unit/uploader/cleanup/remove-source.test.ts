@@ -22,7 +22,7 @@ import { FileSystemGate } from "../../../../agent/uploader/access/file-system-ga
 import { fingerprintOf } from "../../../../agent/uploader/access/fingerprint.ts";
 import { Watch } from "../../../../agent/uploader/access/watch.ts";
 import { deleteSource, moveSource } from "../../../../agent/uploader/cleanup/remove-source.ts";
-import type { FileValue } from "../../../../agent/wire/entry.ts";
+import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 import { makeGate } from "../../../support/gate.ts";
 
 const gate = makeGate();

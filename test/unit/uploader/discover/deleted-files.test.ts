@@ -6,7 +6,7 @@ import { Log } from "../../../../agent/observe/log.ts";
 import { FileSystemGate } from "../../../../agent/uploader/access/file-system-gate.ts";
 import { Watch } from "../../../../agent/uploader/access/watch.ts";
 import { DeletedFiles } from "../../../../agent/uploader/discover/deleted-files.ts";
-import type { FileValue } from "../../../../agent/wire/entry.ts";
+import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 
 const folders: string[] = [];
 afterEach(() => {

@@ -1,0 +1,123 @@
+/** What an entry of the ledger stands under: encode and decode together, as docs/protocol.md specifies it. */
+import { isUploaderName, type VersionId } from "./chunk.ts";
+import { limits } from "./limits.ts";
+import { parseCount, partitionOf } from "./numbers.ts";
+import { pathProblem, pathToBytes, pathToText } from "./path.ts";
+
+/** What a key names. The kinds with a group are receipts. */
+export type EntryKey =
+  | { kind: "name"; uploader: string }
+  | { kind: "claim"; uploader: string }
+  | { kind: "layout" }
+  | { kind: "file"; uploader: string; path: string }
+  | { kind: "start"; group: string }
+  | ReceiptKey<"delivered">
+  | ReceiptKey<"failed">
+  | ReceiptKey<"needs">;
+
+export type ReceiptKind = "delivered" | "failed" | "needs";
+
+export type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
+
+export function receiptKey<const K extends ReceiptKind>(
+  kind: K,
+  group: string,
+  id: VersionId,
+): ReceiptKey<K> {
+  const { uploader, path, version } = id;
+  return { kind, group, uploader, path, version };
+}
+
+/** `needs/GROUP/UPLOADER/VERSION/PATH` with each at its longest, and some more. */
+export const longestKeyBytes = limits.pathText + limits.groupText + limits.uploader + 64;
+
+const kinds: ReadonlySet<string> = new Set<EntryKey["kind"]>([
+  "name",
+  "claim",
+  "layout",
+  "file",
+  "delivered",
+  "failed",
+  "needs",
+  "start",
+]);
+
+export function isEntryKind(text: string): text is EntryKey["kind"] {
+  return kinds.has(text);
+}
+
+export function encodeEntryKey(key: EntryKey): string {
+  switch (key.kind) {
+    case "name":
+    case "claim":
+      return `${key.kind}/${key.uploader}`;
+    case "layout":
+      return key.kind;
+    case "file":
+      return `file/${key.uploader}/${key.path}`;
+    case "start":
+      return `start/${escapeGroup(key.group)}`;
+    default:
+      return [key.kind, escapeGroup(key.group), key.uploader, key.version, key.path].join("/");
+  }
+}
+
+/** The text whose hash chooses the entry's partition: the uploader's name, or the group's for `start`. */
+export function entryPartitionKey(key: Exclude<EntryKey, { kind: "layout" }>): string {
+  return key.kind === "start" ? key.group : key.uploader;
+}
+
+/** The partition of an entry in a ledger of so many. */
+export function partitionOfEntry(key: EntryKey, partitions: number): number {
+  // Where everybody looks for it.
+  return key.kind === "layout" ? 0 : partitionOf(entryPartitionKey(key), partitions);
+}
+
+/** Throws for a path or a group that there can't be; undefined: it is no key of this kind. */
+export function decodeEntryKey(kind: EntryKey["kind"], rest: string[]): EntryKey | undefined {
+  switch (kind) {
+    case "layout":
+      return rest.length === 0 ? { kind } : undefined;
+    case "name":
+    case "claim":
+      return rest.length === 1 && isUploaderName(rest[0] ?? "")
+        ? { kind, uploader: rest[0] as string }
+        : undefined;
+    case "start":
+      return rest.length === 1 ? { kind, group: unescapeGroup(rest[0] as string) } : undefined;
+    case "file": {
+      const [uploader = "", ...path] = rest;
+      return isUploaderName(uploader) && path.length > 0
+        ? { kind, uploader, path: canonical(path) }
+        : undefined;
+    }
+    case "delivered":
+    case "failed":
+    case "needs": {
+      const [group = "", uploader = "", versionText, ...path] = rest;
+      const version = parseCount(versionText);
+      if (!isUploaderName(uploader) || version === undefined || path.length === 0) return undefined;
+      return { kind, group: unescapeGroup(group), uploader, version, path: canonical(path) };
+    }
+  }
+}
+
+/** Throws for a path that no file may have: nothing is to be kept of it. */
+function canonical(segments: string[]): string {
+  const text = segments.join("/");
+  if (text.length > limits.pathText) throw new RangeError("too long for a path");
+  const path = pathToText(pathToBytes(text));
+  if (pathProblem(path) !== undefined) throw new RangeError("no path of a file");
+  return path;
+}
+
+function unescapeGroup(text: string): string {
+  if (text.length > limits.groupText) throw new RangeError("too long for a group's name");
+  const group = decodeURIComponent(text);
+  if (group.length < 1 || group.length > limits.group) throw new RangeError("no group's name");
+  return group;
+}
+
+function escapeGroup(group: string): string {
+  return group.replace(/[%/]/g, (c) => (c === "/" ? "%2F" : "%25"));
+}

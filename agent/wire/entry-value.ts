@@ -1,0 +1,151 @@
+/** What an entry of the ledger says, by its kind: the shapes that docs/protocol.md specifies, and their types. */
+import {
+  count,
+  countUpTo,
+  fields,
+  list,
+  mapOf,
+  oneOf,
+  pair,
+  type Shaped,
+  textLike,
+  textThat,
+  textUpTo,
+} from "../lib/json-shape.ts";
+import { parseChecksum } from "./checksum.ts";
+import { formatVersion } from "./chunk.ts";
+import { limits } from "./limits.ts";
+import { parseCount } from "./numbers.ts";
+
+const nanoseconds = textLike(/^-?\d{1,20}$/);
+const format = oneOf(formatVersion);
+const checksum = textThat((text) => parseChecksum(text) !== undefined);
+const topic = textUpTo(limits.topicId);
+const reason = textUpTo(limits.reason);
+const time = textUpTo(limits.time);
+const partition = countUpTo(limits.partition);
+const isPartition = (text: string) => (parseCount(text) ?? Number.POSITIVE_INFINITY) <= limits.partition;
+
+export const nameValue = fields(
+  {
+    format,
+    instance: textUpTo(limits.instance),
+    host: textUpTo(limits.host),
+    state: oneOf("held", "released"),
+    highest: count,
+  },
+  { epoch: count, after: count, process: textUpTo(limits.process) },
+);
+export const claimValue = fields({
+  format,
+  instance: textUpTo(limits.instance),
+  host: textUpTo(limits.host),
+});
+export const layoutValue = fields({ format, partitions: countUpTo(limits.partition) });
+
+const fileFacts = {
+  format,
+  version: count,
+  state: oneOf("sending", "sent", "abandoned", "gone"),
+  size: count,
+  mtime: nanoseconds,
+  ctime: nanoseconds,
+  inode: textUpTo(limits.inode),
+};
+const fileDetails = {
+  topic,
+  partition,
+  from: textUpTo(limits.fromText),
+  acknowledged: count,
+  checksum,
+  offset: count,
+  answered: count,
+  reason,
+  epoch: count,
+};
+const fileFields = fields(fileFacts, fileDetails);
+
+export const deliveredValue = fields(
+  { format, size: count, checksum, time },
+  { mtime: nanoseconds, by: textUpTo(limits.by) },
+);
+export const failedValue = fields({ format, reason, time });
+export const needsValue = fields(
+  { format, ranges: list(pair(count), limits.ranges), time },
+  { since: count },
+);
+const offsets = mapOf(count, isPartition, limits.startPartitions);
+export const startValue = fields({ format, topic, offsets, time });
+
+/** Who holds an uploader's name. */
+export type NameValue = Shaped<typeof nameValue>;
+/** An agent's question whether somebody works under the uploader's name. */
+export type ClaimValue = Shaped<typeof claimValue>;
+/** How the ledger's entries are spread over its partitions. */
+export type LayoutValue = Shaped<typeof layoutValue>;
+/** What an entry of a file says in every state. */
+export type FileFacts = Omit<Shaped<typeof fileFields>, "state" | keyof FileDetails>;
+type FileDetails = { [Key in keyof typeof fileDetails]?: Shaped<(typeof fileDetails)[Key]> | undefined };
+/** What an entry of a file has once all of the version was sent: its content, and where it is. */
+type SentDetails = {
+  [Key in "topic" | "partition" | "checksum" | "offset"]-?: NonNullable<FileDetails[Key]>;
+};
+
+interface FileOf<State extends string> extends FileFacts, FileDetails {
+  state: State;
+}
+
+/** The version is being sent. `acknowledged` says how far. */
+export type SendingFile = FileOf<"sending">;
+/** All of the version was sent. */
+export type SentFile = FileOf<"sent"> & SentDetails;
+/** The version will never be whole. */
+export type AbandonedFile = FileOf<"abandoned">;
+/** The file is no longer there. It may have been sent before that. */
+export type GoneFile = FileOf<"gone">;
+/** It is said to be sent, but not what or where: nothing can be done with that. No agent writes it. */
+export type IncompleteFile = FileOf<"incomplete">;
+/** The newest version of a path, as its uploader knows it. */
+export type FileValue = SendingFile | SentFile | AbandonedFile | GoneFile | IncompleteFile;
+
+/** A version that was sent whole; its file may be gone since. */
+export type WholeFile = SentFile | (GoneFile & SentDetails);
+
+export function wasSentWhole(file: FileValue): file is WholeFile {
+  return (file.state === "sent" || file.state === "gone") && hasSentDetails(file);
+}
+
+/** A group's word that a version is verified and stored. */
+export type DeliveredValue = Shaped<typeof deliveredValue>;
+/** A group's word that a version can't be stored. */
+export type FailedValue = Shaped<typeof failedValue>;
+/** A group's request for ranges, `[from, to)` in bytes, of a version. */
+export type NeedsValue = Shaped<typeof needsValue>;
+/** The offsets at which a group began. */
+export type StartValue = Shaped<typeof startValue>;
+
+/** A file's value; throws a `ShapeError` when it is none. */
+export function fileValue(parsed: unknown): FileValue {
+  const said = fileFields(parsed);
+  if (isWhole(said) || isNotSent(said)) return said;
+  return Object.assign(said, { state: "incomplete" } as const);
+}
+
+type ReadFile = Shaped<typeof fileFields>;
+
+function isNotSent(said: ReadFile): said is SendingFile | AbandonedFile | GoneFile {
+  return said.state !== "sent";
+}
+
+function isWhole(said: ReadFile): said is SentFile {
+  return said.state === "sent" && hasSentDetails(said);
+}
+
+function hasSentDetails({ topic, partition, checksum, offset }: FileDetails): boolean {
+  return topic !== undefined && partition !== undefined && checksum !== undefined && offset !== undefined;
+}
+
+/** As it was read: what is incomplete was said to be sent. */
+export function writtenFile(value: FileValue): ReadFile {
+  return value.state === "incomplete" ? { ...value, state: "sent" } : value;
+}
