@@ -4,8 +4,9 @@ import { merge } from "../../lib/merge.ts";
 import { callsPerWatch, FileSystemGate } from "../access/file-system-gate.ts";
 import { Watch, type WatchedFile } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
+import type { Discovered } from "./discovered.ts";
 import type { Found } from "./scan.ts";
-import { type Discovered, type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
+import { type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
 
 export class Discovery {
   readonly #options: ScannerOptions;

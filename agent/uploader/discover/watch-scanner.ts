@@ -3,13 +3,14 @@
  * queued: a full look goes on only as fast as files are taken, and what was not looked at is found by the next one.
  */
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
-import { pause } from "../../lib/retry.ts";
+import { Waker } from "../../lib/waker.ts";
 import { fingerprintOf } from "../access/fingerprint.ts";
 import type { Watch, WatchedFile } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
 import { DeletedFiles } from "./deleted-files.ts";
+import type { Discovered } from "./discovered.ts";
 import { FolderEvents } from "./folder-events.ts";
-import { PendingLooks } from "./pending-looks.ts";
+import { type Happened, PendingLooks } from "./pending-looks.ts";
 import { type Circumstances, Readiness, type ReadinessOptions } from "./readiness.ts";
 import { type Found, lookAt, type ScanListener, type Sighting, scan } from "./scan.ts";
 import { UnreadablePaths } from "./unreadable-paths.ts";
@@ -21,13 +22,6 @@ export interface ScannerOptions extends ReadinessOptions {
   /** With `once` the files end when all that was there at the start has been yielded, nothing is left to settle, and this says so. */
   isDone(): boolean;
 }
-
-/** What a scan comes to: see `Verdict`; looked: a full look is over. */
-export type Discovered =
-  | { kind: "ready"; found: Found }
-  | { kind: "sent" | "doubted"; file: WatchedFile }
-  | { kind: "refused"; file: WatchedFile; reason: string }
-  | { kind: "looked" };
 
 /** After events were lost. */
 const soonMs = 500;
@@ -47,7 +41,7 @@ export class WatchScanner {
   /** How many of its files a job has. */
   #activeCount = 0;
   readonly #pending = new PendingLooks();
-  #wake: (() => void) | undefined;
+  readonly #waker = new Waker();
   #rescanAtMs = 0;
   /** Until a look has been complete: what it sees was there before anybody looked. */
   #firstLook = true;
@@ -79,8 +73,9 @@ export class WatchScanner {
       while (!signal.aborted) {
         if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
         yield* this.#lookAtFolders();
-        yield* this.#lookAtHappened();
-        yield* this.#lookAtSettled();
+        yield* this.#lookAtFiles(this.#pending.takeFiles());
+        const settled = Array.from(this.#readiness.settling.due(), (file) => ({ file, touched: false }));
+        yield* this.#lookAtFiles(settled);
         if (once && this.knownCount + this.#pending.folderCount === 0 && this.#options.isDone()) return;
         await this.#waitForNext();
       }
@@ -148,7 +143,7 @@ export class WatchScanner {
 
   /** Something may be over that `isDone` waits for. */
   wake(): void {
-    this.#wake?.();
+    this.#waker.wake();
   }
 
   #rescanSoon(): void {
@@ -199,7 +194,7 @@ export class WatchScanner {
       const isNew = !wasSettling && (discovered?.kind === "ready" || settling.has(path));
       if (isNew && !this.#firstLook) observer.metrics.recovery("rescan");
       if (discovered) yield discovered;
-      if (this.#pending.fileCount > 0) yield* this.#lookAtHappened();
+      if (this.#pending.fileCount > 0) yield* this.#lookAtFiles(this.#pending.takeFiles());
     }
     if (signal.aborted) return;
     await this.#endLook(complete);
@@ -252,36 +247,21 @@ export class WatchScanner {
     }
   }
 
-  async *#lookAtHappened(): AsyncGenerator<Discovered> {
-    const happened = this.#pending.takeFiles();
-    for (let at = 0; at < happened.length; at += filesAtATime) {
-      const some = happened.slice(at, at + filesAtATime);
-      yield* this.#lookAtFiles(
+  async *#lookAtFiles(all: readonly Happened[]): AsyncGenerator<Discovered> {
+    for (let at = 0; at < all.length; at += filesAtATime) {
+      const some = all.slice(at, at + filesAtATime);
+      const seen = await lookAt(
+        this.#watch,
         some.map(({ file }) => file),
-        (index) => some[index]?.touched === true,
       );
-    }
-  }
-
-  async *#lookAtSettled(): AsyncGenerator<Discovered> {
-    const due = [...this.#readiness.settling.due()];
-    for (let at = 0; at < due.length; at += filesAtATime)
-      yield* this.#lookAtFiles(due.slice(at, at + filesAtATime), () => false);
-  }
-
-  async *#lookAtFiles(
-    files: readonly WatchedFile[],
-    isTouched: (index: number) => boolean,
-  ): AsyncGenerator<Discovered> {
-    const seen = await lookAt(this.#watch, files);
-    for (const [index, file] of files.entries()) {
-      if (this.#options.run.signal.aborted) return;
-      const state = seen[index];
-      if (state?.kind !== "file") this.#readiness.settling.forget(file.path);
-      else {
-        const circumstances = { wasThere: false, touched: isTouched(index) };
-        const discovered = await this.#judge({ file, ...state }, circumstances);
-        if (discovered) yield discovered;
+      for (const [index, { file, touched }] of some.entries()) {
+        if (this.#options.run.signal.aborted) return;
+        const state = seen[index];
+        if (state?.kind !== "file") this.#readiness.settling.forget(file.path);
+        else {
+          const discovered = await this.#judge({ file, ...state }, { wasThere: false, touched });
+          if (discovered) yield discovered;
+        }
       }
     }
   }
@@ -313,12 +293,6 @@ export class WatchScanner {
   async #waitForNext(): Promise<void> {
     const waitMs = Math.min(this.#rescanAtMs, this.#readiness.settling.nextMs) - performance.now();
     if (this.#pending.fileCount + this.#pending.folderCount > 0 || waitMs <= 0) return;
-    const woken = new AbortController();
-    const stop = () => woken.abort();
-    this.#wake = stop;
-    this.#options.run.signal.addEventListener("abort", stop);
-    await pause(waitMs, woken.signal);
-    this.#options.run.signal.removeEventListener("abort", stop);
-    this.#wake = undefined;
+    await this.#waker.wait(waitMs, this.#options.run.signal);
   }
 }
