@@ -91,12 +91,13 @@ export class ChaosAgent {
   }
 
   /** What it says of itself when it is asked. */
-  async status(): Promise<string> {
-    const signal = AbortSignal.timeout(statusMs);
-    return fetch(`http://127.0.0.1:${this.#httpPort}/api/status`, { signal }).then(
-      (response) => response.text(),
-      (error: unknown) => `no answer: ${error}`,
-    );
+  status(): Promise<string> {
+    return statusAt(this.#httpPort);
+  }
+
+  /** What the two of its name say of themselves. */
+  statuses(): Promise<string[]> {
+    return Promise.all(this.#options.httpPorts.map(statusAt));
   }
 
   get #httpPort(): number {
@@ -226,4 +227,12 @@ export class ChaosAgent {
       // It has ended since; what it had a moment ago is known.
     }
   }
+}
+
+async function statusAt(port: number): Promise<string> {
+  const signal = AbortSignal.timeout(statusMs);
+  return fetch(`http://127.0.0.1:${port}/api/status`, { signal }).then(
+    (response) => response.text(),
+    (error: unknown) => `no answer: ${error}`,
+  );
 }

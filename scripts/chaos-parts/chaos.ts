@@ -273,8 +273,8 @@ class Run {
 
   /** What is known of the files that went wrong. */
   #sayMore(): void {
-    for (const { kind, what, why } of this.#findings.all.slice(0, maxExcerpts))
-      this.#say(`\n${kind}: ${what}: ${why}\n${this.#journal.excerpt(what)}`);
+    for (const { kind, what, why, atMs } of this.#findings.all.slice(0, maxExcerpts))
+      this.#say(`\n${kind}: ${what}: ${why}\n${this.#journal.excerpt(what, atMs)}`);
   }
 
   #readLogs(): void {

@@ -257,7 +257,8 @@ async function usurpName(
   await waitUntil("one of them ends", isOver, { timeoutMs: usurpedMs }).catch(() => undefined);
   const left = [first, second].filter(runs);
   if (left.length === 2) {
-    misbehaved(target, "two agents of its name go on side by side");
+    const said = (await agent.statuses()).map((status) => status.slice(0, 2000));
+    misbehaved(target, `two agents of its name go on side by side: ${said.join(" | ")}`);
     first.kill("SIGKILL");
   }
   for (const { exitCode } of [first, second])

@@ -21,7 +21,7 @@ export const findingTitles: Readonly<Record<FindingKind, string>> = {
   duplicated: "duplicated (published twice on one disk for no reason)",
   outside: "outside (taken from where nothing is watched)",
   stuck: "stuck (under way, and nothing moves any more)",
-  agent: "agents that ended by themselves",
+  agent: "agents that ended by themselves, or did not where they had to",
 };
 
 export interface Finding {

@@ -7,6 +7,9 @@ interface Entry {
 
 const linesOfFile = 40;
 const generalLines = 20_000;
+/** What is told of an agent that went wrong. */
+const beforeMs = 120_000;
+const linesBefore = 200;
 
 export class Journal {
   readonly #files = new Map<string, Entry[]>();
@@ -27,15 +30,23 @@ export class Journal {
     if (this.#general.length > generalLines) this.#general.shift();
   }
 
-  /** The lines about a file, and what else happened around them. */
-  excerpt(key: string): string {
-    const own = this.#files.get(key) ?? [];
-    const from = (own[0]?.atMs ?? 0) - 1000;
-    const to = (own.at(-1)?.atMs ?? 0) + 5000;
-    const around = this.#general.filter(({ atMs }) => atMs >= from && atMs <= to).slice(0, linesOfFile);
-    return [...own, ...around]
+  /** The lines about a file, and what else happened around them; of what is no file, what happened before that moment. */
+  excerpt(key: string, atMs: number): string {
+    const own = this.#files.get(key);
+    const lines = own ? [...own, ...this.#around(own)] : this.#before(atMs);
+    return lines
       .sort((a, b) => a.atMs - b.atMs)
       .map(({ atMs, text }) => `    ${new Date(atMs).toISOString().slice(11, 23)} ${text}`)
       .join("\n");
+  }
+
+  #around(own: readonly Entry[]): Entry[] {
+    const from = (own[0]?.atMs ?? 0) - 1000;
+    const to = (own.at(-1)?.atMs ?? 0) + 5000;
+    return this.#general.filter(({ atMs }) => atMs >= from && atMs <= to).slice(0, linesOfFile);
+  }
+
+  #before(endMs: number): Entry[] {
+    return this.#general.filter(({ atMs }) => atMs > endMs - beforeMs && atMs <= endMs).slice(-linesBefore);
   }
 }

@@ -111,7 +111,7 @@ test("a writer that keeps a file open notices that it is taken away, and adds to
   const over = new AbortController();
   const running = generator.run(over.signal);
   const held = () =>
-    [...truth.records].map(({ key }) => key).filter((key) => journal.excerpt(key).includes("has it open"));
+    [...truth.records].map(({ key }) => key).filter((key) => journal.excerpt(key, 0).includes("has it open"));
   const openNow = () =>
     readdirSync("/proc/self/fd")
       .map((fd) => readlinkOrNothing(`/proc/self/fd/${fd}`))
