@@ -160,11 +160,11 @@ export class RangeSender {
     if (transport.topic.id !== this.#target.topicId) throw new TopicReplacedError(transport.topic.name);
     const { offset, rest } = placeIn(this.#ranges, at);
     const length = Math.min(this.#nextChunkBytes(), rest);
+    const place = transport.place(length);
     // Also a file that was to be one chunk can come to several, when the chunks have become smaller meanwhile.
     if (length < this.#size) this.#target.from ??= await this.#askFrom();
     // What takes long is done without a place in the window.
     if (offset + length === this.#size) await this.#source.hashed();
-    const place = transport.place(length);
     try {
       await place.enter(signal);
       // The window can have been full for as long as it took to find out that the link does not carry so much.
@@ -208,7 +208,7 @@ export class RangeSender {
     this.#anythingSent = true;
     const ended = this.#prefix.sent(at, value.length);
     const record = { partition, key: chunkKey(chunk), value, headers: encodeChunk(chunk) };
-    await transport.send(record, (error, acknowledgement) => {
+    await transport.send(record, place, (error, acknowledgement) => {
       if (error || this.#size > value.length) place.leave();
       else this.#place = place;
       if (error) observer.metrics.chunk("failed");

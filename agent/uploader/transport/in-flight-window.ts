@@ -7,13 +7,16 @@ import { StoppedError } from "../errors.ts";
 
 /** Room for one record: entered and left any number of times. */
 export class Place {
+  /** What the topic took at most when the record's size was chosen: it may take less by the time there is room. */
+  readonly topicBytes: number;
   readonly #window: InFlightWindow;
   readonly #bytes: number;
   #isHeld = false;
 
-  constructor(window: InFlightWindow, bytes: number) {
+  constructor(window: InFlightWindow, bytes: number, topicBytes: number) {
     this.#window = window;
     this.#bytes = bytes;
+    this.topicBytes = topicBytes;
   }
 
   /** Resolves when there is room. Throws a `StoppedError` when the signal fires before. */

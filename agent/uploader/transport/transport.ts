@@ -46,7 +46,7 @@ const recordCostBytes = 64 << 10;
 export class Transport {
   readonly #options: TransportOptions;
   readonly #topicLimit: TopicLimit;
-  /** Of records that were refused as too large: the topic's limit, as it was known when they were made. */
+  /** Of records that were refused as too large: see `Place.topicBytes`. */
   readonly #refusedAt = new WeakMap<Error, number>();
 
   constructor(options: TransportOptions) {
@@ -95,9 +95,10 @@ export class Transport {
     return bytes <= this.#options.chunkSize.link.bytes;
   }
 
-  /** Room for a record with a value of so many bytes; it is not entered yet. */
+  /** Room for a record whose value has just been chosen to be of so many bytes; it is not entered yet. */
   place(bytes: number): Place {
-    return new Place(this.#options.window, bytes + recordCostBytes);
+    const { window, chunkSize } = this.#options;
+    return new Place(window, bytes + recordCostBytes, chunkSize.topicBytes);
   }
 
   /** Where a partition ends now. Throws a `KafkaError`. */
@@ -111,15 +112,14 @@ export class Transport {
   }
 
   /**
-   * Resolves when the record is handed over; `onEnd` is called when it is acknowledged or has failed. Throws when the client
+   * Resolves when the record, which has its place, is handed over; `onEnd` is called when it is acknowledged or has failed. Throws when the client
    * refuses it; then `onEnd` is not called.
    */
-  async send(record: ChunkRecord, onEnd: OnDelivered): Promise<void> {
+  async send(record: ChunkRecord, { topicBytes }: Place, onEnd: OnDelivered): Promise<void> {
     const { producer, chunkSize } = this.#options;
     const { partition, value } = record;
-    const limitBytes = chunkSize.topicBytes;
     const noteRefusal = (error: unknown) => {
-      if (error instanceof KafkaError && error.tooLarge) this.#refusedAt.set(error, limitBytes);
+      if (error instanceof KafkaError && error.tooLarge) this.#refusedAt.set(error, topicBytes);
     };
     chunkSize.sent(partition, value.length);
     try {

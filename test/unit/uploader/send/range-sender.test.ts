@@ -99,6 +99,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
       () => undefined,
       () => undefined,
     );
+    sender.close();
     await source.close();
   });
   return { chunkSize, underWay, sent: Promise.all(sendings) };
@@ -171,4 +172,28 @@ test("what the client refuses at once as too large is known by the limit that it
   }
   await ended;
   expect(tried).toEqual([1_048_588, 524_294, 262_147]);
+});
+
+test("what was made before the topic's limit was lowered, and is refused after that, does not lower it again", async () => {
+  const { chunkSize, underWay, sent } = await prepare({ names: ["a", "b", "c", "d"], bytes: 400_000 });
+  while (underWay.length < 2) await Bun.sleep(1);
+  const refused = () => new KafkaError("producing", codes.messageTooLarge, "message size too large");
+  // Two fit: the third is sent when the first is refused, the fourth only after the limit was lowered.
+  const [first, second] = underWay.splice(0);
+  first?.end(refused(), undefined);
+  while (underWay.length === 0 || chunkSize.topicBytes > 524_294) await Bun.sleep(1);
+  const [third] = underWay.splice(0);
+  third?.end(refused(), undefined);
+  while (underWay.length === 0) await Bun.sleep(1);
+  for (const { end } of underWay.splice(0)) end(refused(), undefined);
+  second?.end(undefined, { partition: 0, offset: 0, timestampMs: 0 });
+  let isSent = false;
+  const ended = sent.then(() => {
+    isSent = true;
+  });
+  for (let offset = 1; !isSent; await Bun.sleep(1))
+    for (const { end } of underWay.splice(0))
+      end(undefined, { partition: 0, offset: offset++, timestampMs: 0 });
+  await ended;
+  expect(chunkSize.topicBytes).toBe(524_294);
 });
