@@ -110,7 +110,8 @@ export class NameClaim {
   async claim(): Promise<void> {
     const { holder } = this.#records;
     if (holder && !this.#isFree(holder)) await this.#ask();
-    if (this.#records.holder?.instance !== this.#instance) await this.#takeOver();
+    // Also where an entry of ours is there already: of a try that was cut short, or one that was meant for a ledger that is no more.
+    await this.#takeOver();
   }
 
   /** The ledger was recreated, and is empty: the name is to be claimed again, with the numbers as they are. */
@@ -118,6 +119,7 @@ export class NameClaim {
     this.#records = new NameRecords();
     this.#epoch = undefined;
     this.#askedAt = Number.POSITIVE_INFINITY;
+    this.#answeredBy = undefined;
     this.#leased = 0;
   }
 

@@ -7,11 +7,14 @@ import type { NameValue } from "../../../../agent/wire/entry-value.ts";
 
 const day = 24 * 3600_000;
 const nowMs = 1_744_741_849_202;
+const strange: Entry = { kind: "layout", format: 1, partitions: 4 };
 
 /** A log of one name, whose brokers' time the test sets; each agent reads all of it. */
 class NameLog {
   readonly entries: Entry[] = [];
   timeMs = nowMs;
+  /** Whether nothing can be read. */
+  isCut = false;
 
   agent(): NameClaim {
     const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -19,6 +22,7 @@ class NameLog {
     });
     let at = 0;
     const readToEnd = async () => {
+      if (this.isCut) throw new Error("cut");
       for (; at < this.entries.length; at++) claim.apply(this.entries[at] as Entry, at);
     };
     const write = async (entry: Entry) => {
@@ -73,4 +77,33 @@ test("a name that was given back goes on from the last version that was given, n
   const version = await first.nextVersion();
   await first.release();
   expect(log.words.at(-1)).toMatchObject({ state: "released", highest: version });
+});
+
+test("a recreated ledger into which a late word of ours has come is claimed all the same", async () => {
+  const before = new NameLog();
+  before.entries.push(...Array.from({ length: 2 }, () => strange));
+  const agent = await start(before);
+  const version = await agent.nextVersion();
+  const [word] = before.words.slice(-1);
+  if (word?.epoch === undefined) throw new Error("it has leased nothing");
+  agent.ledgerRecreated();
+  // The brokers got it only when the ledger was there again, behind others' entries.
+  before.entries.splice(0, before.entries.length, ...Array.from({ length: 9 }, () => strange));
+  before.entries.push({ kind: "name", uploader: "till", ...word });
+  agent.apply(before.entries.at(-1) as Entry, before.entries.length - 1);
+  await agent.claim();
+  expect(agent.epoch).toBe(before.entries.length - 1);
+  expect(await agent.nextVersion()).toBeGreaterThan(version);
+});
+
+test("a claim whose reading was cut short is made once more", async () => {
+  const log = new NameLog();
+  const agent = log.agent();
+  log.isCut = true;
+  await expect(agent.claim()).rejects.toThrow("cut");
+  log.isCut = false;
+  for (const [at, entry] of log.entries.entries()) agent.apply(entry, at);
+  await agent.claim();
+  expect(agent.epoch).toBeDefined();
+  expect(await agent.nextVersion()).toBeGreaterThan(0);
 });
