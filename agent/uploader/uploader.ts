@@ -99,7 +99,7 @@ class Uploader {
     ledger.feedback.onNews = (news) => this.#hear(news);
     const rescanning = this.#contents.run();
     this.#resends.begin();
-    for await (const discovered of this.#discovery.discover()) await this.#take(discovered);
+    await this.#discovery.handOn((discovered) => this.#deal(discovered));
     ledger.feedback.onNews = undefined;
     await Promise.all(this.#running);
     await Promise.all([this.#resends.end(), this.#cleanup.end(), rescanning, this.#contents.end()]);
@@ -115,8 +115,8 @@ class Uploader {
     else this.#sayNewer(news);
   }
 
-  /** What discovery has found; the next one comes when this resolves. */
-  async #take(discovered: Discovered): Promise<void> {
+  /** What discovery has found; the next one of its watch comes when this resolves. */
+  async #deal(discovered: Discovered): Promise<void> {
     if (discovered.kind === "ready") return this.#queue(discovered.found);
     if (discovered.kind === "looked") return this.#cleanup.looked();
     const { file } = discovered;

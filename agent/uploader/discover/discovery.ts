@@ -1,6 +1,5 @@
 /** The files of all watches that are ready to be sent. Each watch is looked at by itself: one that hangs holds up no other. */
 
-import { merge } from "../../lib/merge.ts";
 import { callsPerWatch, FileSystemGate } from "../access/file-system-gate.ts";
 import { Watch, type WatchedFile } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
@@ -25,10 +24,18 @@ export class Discovery {
     );
   }
 
-  /** What is found, until the signal fires (or with `once`: until there is no more). */
-  discover(): AsyncGenerator<Discovered> {
-    const sources = [...this.#watches.values()].map((scanner) => scanner.discover());
-    return merge(sources, this.#options.run.signal);
+  /**
+   * Hands on what is found, each watch's in its order: the next comes when the one before was dealt with. Ends when the signal
+   * fires, without waiting for a watch that hangs, or with `once` when there is no more. Throws what a watch throws.
+   */
+  async handOn(deal: (discovered: Discovered) => Promise<void>): Promise<void> {
+    const { signal } = this.#options.run;
+    const all = Promise.all(Array.from(this.#watches.values(), (scanner) => handOnOf(scanner, deal, signal)));
+    const stopped = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([all, stopped]);
   }
 
   /** The jobs of all watches. */
@@ -104,5 +111,16 @@ export class Discovery {
 
   #of(file: WatchedFile): WatchScanner | undefined {
     return this.#watches.get(file.watch);
+  }
+}
+
+async function handOnOf(
+  scanner: WatchScanner,
+  deal: (discovered: Discovered) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const discovered of scanner.discover()) {
+    if (signal.aborted) return;
+    await deal(discovered);
   }
 }
