@@ -17,19 +17,16 @@ import type { RoleRun } from "./role-run.ts";
 
 /** Runs until it is done or stopped. Returns the exit code. */
 export async function runAsUploader(run: RoleRun<UploaderConfig>): Promise<number> {
-  const { config, role, once, connected, report, attempt } = run;
+  const { config, once, connected, report, attempt } = run;
   const { log } = report;
   const { topics, followed } = connected;
-  const entries = await retry({ ...attempt, what: "reading the ledger" }, () =>
-    UploaderLedger.open(config.name, connected.ledger, countingGroups(role), log, role.afterGroups),
-  );
+  // A missing right is waited for, another holder of the name is not.
+  const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
+  const entries = await retry({ ...attempt, what: "claiming the name", giveUp }, () => claimName(run));
   // Losing the name stops the work as a signal does.
   const evicted = new AbortController();
   const signal = AbortSignal.any([attempt.signal, evicted.signal]);
   let eviction: unknown;
-  // A missing right is waited for, another holder of the name is not.
-  const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
-  await retry({ ...attempt, what: "claiming the name", giveUp }, () => entries.claim());
   const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
   const topic = followed.chunks;
   const logStart = topic.logStart.bind(topic);
@@ -54,6 +51,29 @@ export async function runAsUploader(run: RoleRun<UploaderConfig>): Promise<numbe
     evicted.abort();
     await following;
     await entries.close();
+  }
+}
+
+/** Also a name that can't be claimed is read for anew: the ledger may have been recreated meanwhile. */
+async function claimName({
+  config,
+  role,
+  connected,
+  report,
+}: RoleRun<UploaderConfig>): Promise<UploaderLedger> {
+  const entries = await UploaderLedger.open(
+    config.name,
+    connected.ledger,
+    countingGroups(role),
+    report.log,
+    role.afterGroups,
+  );
+  try {
+    await entries.claim();
+    return entries;
+  } catch (error) {
+    await entries.close();
+    throw error;
   }
 }
 

@@ -5,8 +5,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { codes, KafkaError } from "../../kafka/errors.ts";
 import { AgentError } from "../../lib/errors.ts";
-import { hasEnded, machineUpMs, thisProcess } from "../../lib/this-process.ts";
+import { Moment } from "../../lib/moment.ts";
+import { hasEnded, thisProcess } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Entry } from "../../wire/entry.ts";
@@ -60,6 +62,8 @@ export class NameClaim {
   #answering: Promise<void> | undefined;
   #confirming: Promise<void> | undefined;
   #confirmedAt: Moment | undefined;
+  /** Of the last entry that was read: what is written later is behind it, as long as the log is the same one. */
+  #lastOffset = -1;
   #extending: Promise<void> | undefined;
   /** Versions up to this one may be given. */
   #leased = 0;
@@ -99,6 +103,7 @@ export class NameClaim {
 
   /** Applies a `name` or `claim` entry as it is read. */
   apply(entry: Entry, offset: number): void {
+    this.#lastOffset = Math.max(this.#lastOffset, offset);
     if (entry.kind === "claim") this.#applyClaim(entry);
     if (entry.kind === "name") this.#applyName(entry, offset);
   }
@@ -120,6 +125,7 @@ export class NameClaim {
     this.#epoch = undefined;
     this.#askedAt = Number.POSITIVE_INFINITY;
     this.#answeredBy = undefined;
+    this.#lastOffset = -1;
     this.#leased = 0;
   }
 
@@ -239,11 +245,13 @@ export class NameClaim {
   async #takeOver(): Promise<void> {
     const after = this.#records.holder?.epoch;
     this.#leased = this.#highest();
-    const { timestampMs } = await this.#write({
+    const { offset, timestampMs } = await this.#write({
       state: "held",
       highest: this.#leased,
       ...(after === undefined ? {} : { after }),
     });
+    if (offset <= this.#lastOffset)
+      throw new KafkaError("claiming the name", codes.unknownTopic, "the ledger is another one now");
     this.#versions = new VersionClock(this.#leased, timestampMs);
     await this.#readToEnd();
     const { holder } = this.#records;
@@ -288,16 +296,5 @@ export class NameClaim {
     // What was leased to another holder may have been given; what was leased to us and was not is free.
     const ofOthers = holder && holder.instance !== this.#instance ? holder.highest : 0;
     return Math.max(this.#versions.highest, this.#highestSeen, ofOthers);
-  }
-}
-
-/** A moment by two clocks: the monotonic one stands still while the machine sleeps, the other one tells only seconds. */
-class Moment {
-  readonly #atMs = performance.now();
-  readonly #upMs = machineUpMs();
-
-  elapsedMs(): number {
-    // A second that has just begun may be no time at all.
-    return Math.max(performance.now() - this.#atMs, machineUpMs() - this.#upMs - 1000);
   }
 }

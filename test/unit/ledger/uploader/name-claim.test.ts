@@ -107,3 +107,15 @@ test("a claim whose reading was cut short is made once more", async () => {
   expect(agent.epoch).toBeDefined();
   expect(await agent.nextVersion()).toBeGreaterThan(0);
 });
+
+test("a ledger that was recreated while the name was asked for is told, not taken for the one that was read", async () => {
+  const log = new NameLog();
+  log.entries.push(...Array.from({ length: 9 }, () => strange));
+  const agent = log.agent();
+  await start(log);
+  for (const [at, entry] of log.entries.entries())
+    agent.apply(entry.kind === "name" ? { ...entry, ...ended() } : entry, at);
+  log.entries.length = 0;
+  await expect(agent.claim()).rejects.toThrow("the ledger is another one now");
+  expect(agent.epoch).toBeUndefined();
+});
