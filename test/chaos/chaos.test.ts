@@ -8,7 +8,12 @@ test("three minutes of kills, freezes, spoilt links, deleted partials, full disk
   // Always the same choices: other seeds are for runs by hand.
   // Without a cluster that is made anew: one that meets an uploader's restart can leave a file standing, see docs/reliability.md.
   const { code, output, errors } = await runChaos(
-    ...["--minutes", "3", "--seed", "77", "--without", "renew-cluster"],
+    "--minutes",
+    "3",
+    "--seed",
+    "77",
+    "--without",
+    "renew-cluster",
   );
   if (code !== 0) console.error(output, errors);
   expect(code).toBe(0);
