@@ -14,7 +14,7 @@ import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Entry } from "../../wire/entry.ts";
 import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
-import { VersionClock } from "./version-clock.ts";
+import { firstVersion, VersionClock } from "./version-clock.ts";
 
 /** How long a holder has for its answer, once our question can be read. */
 const answerMs = 10_000;
@@ -252,7 +252,9 @@ export class NameClaim {
     });
     if (offset <= this.#lastOffset)
       throw new KafkaError("claiming the name", codes.unknownTopic, "the ledger is another one now");
-    this.#versions = new VersionClock(this.#leased, timestampMs);
+    // Who is not known here may have been known in a ledger that is no more.
+    const highest = after === undefined ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;
+    this.#versions = new VersionClock(highest, timestampMs);
     await this.#readToEnd();
     const { holder } = this.#records;
     if (holder?.instance !== this.#instance)

@@ -41,6 +41,17 @@ export class BrokerTime {
 /** A lease reaches at least this many numbers, and this much of the brokers' time, past the last number that was given. */
 const leastLease = 1_000_000;
 const leaseMs = 60_000;
+/** How far ahead of the brokers' time a name begins that a ledger does not know: beyond what may have been leased in one that is no more. */
+const leadMs = 2 * leaseMs;
+
+/**
+ * Above the numbers that an agent of the name may have given by a ledger that was deleted since, as long as the brokers' clock is as it was.
+ *
+ * @param brokerTimeMs the log append time of the name's first claim, milliseconds since 1970
+ */
+export function firstVersion(brokerTimeMs: number): number {
+  return (brokerTimeMs + leadMs) * 1000;
+}
 
 /** Gives numbers that only grow: the brokers' time in microseconds, or the next one, whichever is larger. */
 export class VersionClock {

@@ -96,6 +96,22 @@ test("a recreated ledger into which a late word of ours has come is claimed all 
   expect(await agent.nextVersion()).toBeGreaterThan(version);
 });
 
+test("versions do not go back when the ledger is made anew and the agent is started again, however often it was before", async () => {
+  let highest = 0;
+  const log = new NameLog();
+  for (let renewals = 0; renewals < 20; renewals++) {
+    log.entries.length = 0;
+    for (let starts = 0; starts < 10; starts++) {
+      const agent = await start(log);
+      const version = await agent.nextVersion();
+      expect(version).toBeGreaterThan(highest);
+      highest = version;
+      // No faster than an agent starts.
+      log.timeMs += 1000;
+    }
+  }
+});
+
 test("a claim whose reading was cut short is made once more", async () => {
   const log = new NameLog();
   const agent = log.agent();
