@@ -6,16 +6,16 @@ import { chunkKey, decodeRecord, encodeChunk } from "../../agent/wire/chunk.ts";
 import type { Entry } from "../../agent/wire/entry.ts";
 import type { FileValue } from "../../agent/wire/entry-value.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
-import { Random } from "./random.ts";
-import { Checks, Violation } from "./simulated-checks.ts";
-import { type DiskLies, SimulatedDisk } from "./simulated-disk.ts";
-import { SimulatedDownloader } from "./simulated-downloader.ts";
-import { type GroupLies, SimulatedGroup } from "./simulated-group.ts";
-import { SimulatedLedger } from "./simulated-ledger.ts";
-import { SimulatedTopic } from "./simulated-topic.ts";
-import { md5, output, type TrueVersion, Truth, versionName } from "./simulated-truth.ts";
-import { Process, Turns } from "./simulated-turns.ts";
-import { SimulatedUploader } from "./simulated-uploader.ts";
+import { Random } from "../support/random.ts";
+import { Checks, Violation } from "./checks.ts";
+import { type DiskFaults, SimulatedDisk } from "./disk.ts";
+import { SimulatedDownloader } from "./downloader.ts";
+import { type GroupFaults, SimulatedGroup } from "./group.ts";
+import { SimulatedLedger } from "./ledger.ts";
+import { SimulatedTopic } from "./topic.ts";
+import { md5, output, type TrueVersion, Truth, versionName } from "./truth.ts";
+import { Process, Turns } from "./turns.ts";
+import { SimulatedUploader } from "./uploader.ts";
 
 /** What a world begins with. */
 export interface Beginning {
@@ -26,9 +26,9 @@ export interface Beginning {
 }
 
 /** How a world is broken on purpose; nothing: it is not. */
-export interface Lies {
-  disk?: DiskLies;
-  group?: GroupLies;
+export interface Faults {
+  disk?: DiskFaults;
+  group?: GroupFaults;
   /** Replays are told that there is nothing in the log. */
   hidesLog?: boolean;
   /** The downloaders' clock stands still. */
@@ -75,7 +75,7 @@ export class World {
   losses = 0;
 
   /** @param lines gets a line for whatever happens */
-  constructor({ seed, partitions, machines, keepsBoth }: Beginning, lies: Lies = {}, lines?: string[]) {
+  constructor({ seed, partitions, machines, keepsBoth }: Beginning, faults: Faults = {}, lines?: string[]) {
     this.#lines = lines;
     this.random = new Random(seed);
     this.turns = new Turns(this.random);
@@ -98,7 +98,7 @@ export class World {
         this.trace(`${process.name}: commits ${position.partition}@${position.offset}, before ${before}`);
         checks.commit(process, before, position, note);
       },
-      lies.group ?? {},
+      faults.group ?? {},
     );
     this.ledger = new SimulatedLedger(
       2,
@@ -110,10 +110,10 @@ export class World {
       },
       (process) => checks.isMachines(process),
     );
-    this.hidesLog = lies.hidesLog ?? false;
-    this.stopsClock = lies.stopsClock ?? false;
-    this.leasesNothing = lies.leasesNothing ?? false;
-    this.#forgesCredibly = lies.forgesCredibly ?? false;
+    this.hidesLog = faults.hidesLog ?? false;
+    this.stopsClock = faults.stopsClock ?? false;
+    this.leasesNothing = faults.leasesNothing ?? false;
+    this.#forgesCredibly = faults.forgesCredibly ?? false;
     this.config = {
       output,
       group: "group",
@@ -132,7 +132,7 @@ export class World {
       const name = `machine-${at + 1}`;
       return new SimulatedDownloader(
         name,
-        new SimulatedDisk(name, turns, random, checks, lies.disk ?? {}),
+        new SimulatedDisk(name, turns, random, checks, faults.disk ?? {}),
         this,
       );
     });

@@ -4,8 +4,8 @@ import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey } from "../../agent/wire/chunk.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
-import type { Random } from "./random.ts";
-import type { Process, Turns } from "./simulated-turns.ts";
+import type { Random } from "../support/random.ts";
+import type { Process, Turns } from "./turns.ts";
 
 interface Stored {
   offset: number;

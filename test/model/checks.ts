@@ -5,9 +5,9 @@
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
 import { type Entry, keyOf } from "../../agent/wire/entry.ts";
-import type { DiskWatcher, SimulatedDisk } from "./simulated-disk.ts";
-import type { SimulatedFile } from "./simulated-inode.ts";
-import type { SimulatedTopic } from "./simulated-topic.ts";
+import type { DiskWatcher, SimulatedDisk } from "./disk.ts";
+import type { SimulatedFile } from "./inode.ts";
+import type { SimulatedTopic } from "./topic.ts";
 import {
   durableNote,
   output,
@@ -17,8 +17,8 @@ import {
   type TrueVersion,
   type Truth,
   versionName,
-} from "./simulated-truth.ts";
-import type { Process } from "./simulated-turns.ts";
+} from "./truth.ts";
+import type { Process } from "./turns.ts";
 
 /** A machine with a downloader, as the checks see it. */
 export interface Machine {

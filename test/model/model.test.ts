@@ -1,13 +1,13 @@
 /**
  * The downloader's sessions, the very code that the executable runs, in simulated worlds where anything may happen: see
- * test/support/simulated-happenings.ts. Each step is held against the truth (simulated-checks.ts).
+ * events.ts. Each step is held against the truth (checks.ts).
  *
- *     MODEL_RUNS=20000 MODEL_SEED=7 scripts/test unit/downloader/model     other stories, and more of them
- *     MODEL_SEED=7 MODEL_PATH=12 scripts/test unit/downloader/model        the one that went wrong, as reported
+ *     MODEL_RUNS=20000 MODEL_SEED=7 scripts/test model     other stories, and more of them
+ *     MODEL_SEED=7 MODEL_PATH=12 scripts/test model        the one that went wrong, as reported
  */
 import { expect, test } from "bun:test";
-import { type Telling, type Told, tellStories } from "../../support/simulated-run.ts";
-import type { Lies } from "../../support/simulated-world.ts";
+import { type Telling, type Told, tellStories } from "./run.ts";
+import type { Faults } from "./world.ts";
 
 const {
   MODEL_RUNS: runs = "100",
@@ -96,54 +96,54 @@ const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
 
 interface Broken {
   what: string;
-  lies: Lies;
+  faults: Faults;
   noticed: RegExp;
   /** The stories that it takes. */
   of?: Telling["of"];
 }
 
 const broken: Broken[] = [
-  { what: "a sync does nothing", lies: { disk: { skipsSync: () => true } }, noticed: /a power cut could/ },
+  { what: "a sync does nothing", faults: { disk: { skipsSync: () => true } }, noticed: /a power cut could/ },
   {
     what: "a position is committed before the bytes are synced",
-    lies: { disk: { skipsSync: (path) => /\/partial\/[0-9a-f-]+$/.test(path) } },
+    faults: { disk: { skipsSync: (path) => /\/partial\/[0-9a-f-]+$/.test(path) } },
     noticed: /a power cut could/,
   },
   {
     what: "a position is committed before the notes are synced",
-    lies: { disk: { skipsSync: (path) => path.endsWith(".json.new") || path.endsWith("/partial") } },
+    faults: { disk: { skipsSync: (path) => path.endsWith(".json.new") || path.endsWith("/partial") } },
     noticed: /which a power cut could take/,
   },
   {
     what: "a receipt is written before the name is durable",
-    lies: { disk: { skipsSync: inInbox } },
+    faults: { disk: { skipsSync: inInbox } },
     noticed: /has a receipt, and a power cut could take it/,
   },
   {
     what: "a receipt is written before the rename",
-    lies: { disk: { skipsRename: inInbox } },
+    faults: { disk: { skipsRename: inInbox } },
     noticed: /has a receipt/,
   },
   {
     what: "a position is committed ahead of what was read",
-    lies: { group: { commitsAhead: 1 } },
+    faults: { group: { commitsAhead: 1 } },
     noticed: /committed|past the log/,
   },
   {
     what: "the membership is not confirmed",
-    lies: { stopsClock: true },
+    faults: { stopsClock: true },
     noticed: /without having asked/,
     of: { only: ["put", "timePasses", "expel"] },
   },
   {
     what: "versions are given without a lease, by a brokers' clock that is set back",
-    lies: { leasesNothing: true },
+    faults: { leasesNothing: true },
     noticed: /and not numbered so/,
     of: { only: ["put", "setBrokersClock", "uploaderCrashes"] },
   },
   {
     what: "a stranger's version that is newer than all of an uploader's is believed",
-    lies: { forgesCredibly: true },
+    faults: { forgesCredibly: true },
     // Its uploader's own version counts as older: neither kept nor ever delivered.
     noticed: /which a power cut could take|neither delivered nor failed/,
     of: {
@@ -155,7 +155,7 @@ const broken: Broken[] = [
   },
   {
     what: "what the log still has is not read again",
-    lies: { hidesLog: true },
+    faults: { hidesLog: true },
     noticed: /failed, though it can be had/,
     // A version goes from one machine to another in the middle, and is nowhere else but in the log then.
     of: {
@@ -170,8 +170,8 @@ const broken: Broken[] = [
 
 test.each(broken)(
   "it is noticed when $what",
-  async ({ lies, noticed, of }) => {
-    const wrong = await tellStories({ runs: 1000, seed: 1, lies, of });
+  async ({ faults, noticed, of }) => {
+    const wrong = await tellStories({ runs: 1000, seed: 1, faults, of });
     expect(wrong?.split("\n").at(-1)).toMatch(noticed);
   },
   patienceMs,

@@ -12,14 +12,14 @@ import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
-import type { Random } from "./random.ts";
-import type { Checks, Machine } from "./simulated-checks.ts";
-import type { SimulatedDisk } from "./simulated-disk.ts";
-import type { Member, SimulatedGroup } from "./simulated-group.ts";
-import type { Luck, SimulatedFolder } from "./simulated-inode.ts";
-import { RefusedError, type SimulatedLedger } from "./simulated-ledger.ts";
-import { output, storeFolder } from "./simulated-truth.ts";
-import { Process, type Turns } from "./simulated-turns.ts";
+import type { Random } from "../support/random.ts";
+import type { Checks, Machine } from "./checks.ts";
+import type { SimulatedDisk } from "./disk.ts";
+import type { Member, SimulatedGroup } from "./group.ts";
+import type { Luck, SimulatedFolder } from "./inode.ts";
+import { RefusedError, type SimulatedLedger } from "./ledger.ts";
+import { output, storeFolder } from "./truth.ts";
+import { Process, type Turns } from "./turns.ts";
 
 export interface DownloaderWorld {
   turns: Turns;

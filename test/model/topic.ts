@@ -1,8 +1,8 @@
 /** A topic in memory: records by partition, of which the oldest may expire; it may be deleted and made again. */
 import type { IncomingRecord, LogEvent, Position, RecordReader } from "../../agent/kafka/log-reader.ts";
 import type { Headers } from "../../agent/wire/chunk.ts";
-import type { Random } from "./random.ts";
-import type { Process, Turns } from "./simulated-turns.ts";
+import type { Random } from "../support/random.ts";
+import type { Process, Turns } from "./turns.ts";
 
 export interface SimulatedRecord {
   key: string;

@@ -1,5 +1,5 @@
 /** A file or a folder of a simulated disk: what everybody sees, and what of it would be there after a power cut. */
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 interface FileState {
   bytes: Buffer;

@@ -5,9 +5,9 @@
 import type { Committed, Group, GroupEvent } from "../../agent/kafka/group.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
-import type { Random } from "./random.ts";
-import type { SimulatedTopic } from "./simulated-topic.ts";
-import type { Process, Turns } from "./simulated-turns.ts";
+import type { Random } from "../support/random.ts";
+import type { SimulatedTopic } from "./topic.ts";
+import type { Process, Turns } from "./turns.ts";
 
 /** Told of a commit before it counts. `before`: where the group stood, as far as it had committed anything. */
 export type CommitWatcher = (
@@ -18,7 +18,7 @@ export type CommitWatcher = (
 ) => void;
 
 /** A group that is broken on purpose, so that the checks can be seen to notice. */
-export interface GroupLies {
+export interface GroupFaults {
   /** Commits so many offsets more than it is told. */
   commitsAhead?: number;
 }
@@ -29,19 +29,25 @@ export class SimulatedGroup {
   readonly topic: SimulatedTopic;
   readonly turns: Turns;
   readonly random: Random;
-  readonly lies: GroupLies;
+  readonly faults: GroupFaults;
   readonly #watcher: CommitWatcher;
   readonly #members = new Set<Member>();
   readonly committed = new Map<number, { offset: number; metadata: string }>();
   /** So many of the next commits fail, before or after they count. */
   failingCommits = 0;
 
-  constructor(topic: SimulatedTopic, turns: Turns, random: Random, watcher: CommitWatcher, lies: GroupLies) {
+  constructor(
+    topic: SimulatedTopic,
+    turns: Turns,
+    random: Random,
+    watcher: CommitWatcher,
+    faults: GroupFaults,
+  ) {
     this.topic = topic;
     this.turns = turns;
     this.random = random;
     this.#watcher = watcher;
-    this.lies = lies;
+    this.faults = faults;
   }
 
   join(process: Process, instance: string): Promise<Member> {
@@ -74,7 +80,7 @@ export class SimulatedGroup {
   }
 
   commit(process: Process, position: Position, metadata: string): void {
-    const offset = position.offset + (this.lies.commitsAhead ?? 0);
+    const offset = position.offset + (this.faults.commitsAhead ?? 0);
     const before = this.committed.get(position.partition)?.offset;
     this.#watcher(process, before, { ...position, offset }, metadata);
     this.committed.set(position.partition, { offset, metadata });

@@ -3,10 +3,10 @@
  * to. A machine has one; each process on it gets its own access, whose calls wait for their turns.
  */
 import type { Disk, DiskFile, FileLock, FilePath, Found } from "../../agent/lib/disk.ts";
-import type { Random } from "./random.ts";
-import { SimulatedFileSystem, systemError } from "./simulated-file-system.ts";
-import type { Luck, SimulatedFile, SimulatedNode } from "./simulated-inode.ts";
-import type { Process, Turns } from "./simulated-turns.ts";
+import type { Random } from "../support/random.ts";
+import { SimulatedFileSystem, systemError } from "./file-system.ts";
+import type { Luck, SimulatedFile, SimulatedNode } from "./inode.ts";
+import type { Process, Turns } from "./turns.ts";
 
 /** Told of what the checks are about, before it happens. */
 export interface DiskWatcher {
@@ -21,7 +21,7 @@ export interface DiskWatcher {
 }
 
 /** A disk that is broken on purpose, so that the checks can be seen to notice. */
-export interface DiskLies {
+export interface DiskFaults {
   /** A sync of these paths does nothing. */
   skipsSync?: (path: string) => boolean;
   /** A rename to these paths is said to be done and never is. */
@@ -37,7 +37,7 @@ export class SimulatedDisk {
   readonly #turns: Turns;
   readonly #random: Random;
   readonly #watcher: DiskWatcher;
-  readonly #lies: DiskLies;
+  readonly #faults: DiskFaults;
   readonly #locks = new Map<SimulatedFile, Process>();
   /** How many bytes there is room for. */
   capacity = Number.MAX_SAFE_INTEGER;
@@ -46,12 +46,12 @@ export class SimulatedDisk {
   /** So many of the next calls fail. */
   failingCalls = 0;
 
-  constructor(name: string, turns: Turns, random: Random, watcher: DiskWatcher, lies: DiskLies) {
+  constructor(name: string, turns: Turns, random: Random, watcher: DiskWatcher, faults: DiskFaults) {
     this.name = name;
     this.#turns = turns;
     this.#random = random;
     this.#watcher = watcher;
-    this.#lies = lies;
+    this.#faults = faults;
   }
 
   get usedBytes(): number {
@@ -162,7 +162,7 @@ export class SimulatedDisk {
 
   #rename(process: Process, from: string, to: string): void {
     const node = this.files.at(from);
-    if (this.#lies.skipsRename?.(to)) return;
+    if (this.#faults.skipsRename?.(to)) return;
     if (this.files.at(to)?.kind === "folder") throw systemError("EISDIR", to);
     if (node?.kind === "file") this.#watcher.naming(this, process, from, to, node);
     this.files.rename(from, to);
@@ -183,7 +183,7 @@ export class SimulatedDisk {
   #sync(path: string): void {
     const node = this.files.at(path);
     if (!node) throw systemError("ENOENT", path);
-    if (this.#lies.skipsSync?.(path)) return;
+    if (this.#faults.skipsSync?.(path)) return;
     if (this.failingSyncs > 0) {
       this.failingSyncs--;
       if (node.kind === "file") node.failSync();
@@ -195,7 +195,7 @@ export class SimulatedDisk {
 
   #syncAll(path: string, paths: readonly FilePath[]): void {
     if (!this.files.at(path)) throw systemError("ENOENT", path);
-    if (this.#lies.skipsSync && paths.some((one) => this.#lies.skipsSync?.(one.toString()))) return;
+    if (this.#faults.skipsSync && paths.some((one) => this.#faults.skipsSync?.(one.toString()))) return;
     if (this.failingSyncs > 0) {
       this.failingSyncs--;
       for (const file of this.files.files().values()) file.failSync();

@@ -2,8 +2,8 @@
  * The file system of a simulated disk: names, a journal of their changes, and what a power cut leaves of it. A rename is
  * atomic; a change of a folder is there for good when the folder, or the other one of a rename, was synced.
  */
-import type { Random } from "./random.ts";
-import { type Luck, SimulatedFile, SimulatedFolder, type SimulatedNode } from "./simulated-inode.ts";
+import type { Random } from "../support/random.ts";
+import { type Luck, SimulatedFile, SimulatedFolder, type SimulatedNode } from "./inode.ts";
 
 /** One entry of a folder that was set, or taken away. */
 interface EntryChange {

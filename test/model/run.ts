@@ -1,15 +1,15 @@
 /** Telling stories in simulated worlds until one goes wrong; a seed and a path tell it again. */
 import { setSystemTime } from "bun:test";
 import fc from "fast-check";
-import { happen, type Story, stories } from "./simulated-happenings.ts";
-import { type Lies, World } from "./simulated-world.ts";
+import { happen, type Story, stories } from "./events.ts";
+import { type Faults, World } from "./world.ts";
 
 export interface Telling {
   runs: number;
   seed: number;
   /** Of a story that went wrong, as it was reported. */
   path?: string | undefined;
-  lies?: Lies;
+  faults?: Faults;
   /** What they are about. */
   of?: Parameters<typeof stories>[0] | undefined;
   /** Look for the shortest story that goes wrong the same way, which takes a while. */
@@ -34,9 +34,9 @@ export interface Told {
 
 /** Returns what happened in the first story that goes wrong, `undefined` when none does. */
 export async function tellStories(telling: Telling, told?: Told): Promise<string | undefined> {
-  const { runs, seed, path, lies = {}, of = {}, shrinks = false } = telling;
+  const { runs, seed, path, faults = {}, of = {}, shrinks = false } = telling;
   const property = fc.asyncProperty(stories(of), async (story) => {
-    const world = await tell(story, lies);
+    const world = await tell(story, faults);
     if (told) count(told, world);
   });
   const details = await fc.check(property, {
@@ -49,7 +49,7 @@ export async function tellStories(telling: Telling, told?: Told): Promise<string
   const [story] = details.counterexample ?? [];
   if (!details.failed || !story) return undefined;
   const lines: string[] = [];
-  await tell(story, lies, lines).catch((error: unknown) => lines.push(String(error)));
+  await tell(story, faults, lines).catch((error: unknown) => lines.push(String(error)));
   const again = `MODEL_SEED=${details.seed} MODEL_PATH=${details.counterexamplePath}`;
   return [
     again,
@@ -58,10 +58,10 @@ export async function tellStories(telling: Telling, told?: Told): Promise<string
   ].join("\n");
 }
 
-async function tell(story: Story, lies: Lies, lines?: string[]): Promise<World> {
+async function tell(story: Story, faults: Faults, lines?: string[]): Promise<World> {
   try {
-    const world = new World(story.beginning, lies, lines);
-    for (const happening of story.happenings) await happen(world, happening);
+    const world = new World(story.beginning, faults, lines);
+    for (const event of story.events) await happen(world, event);
     await world.end();
     return world;
   } finally {

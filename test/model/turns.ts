@@ -3,7 +3,7 @@
  * for its turn, and a seed decides whose is next: one seed is one interleaving. Nobody sleeps: when everyone waits for
  * a time, it has come.
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 /** Whoever takes turns. What a killed one waited for never comes. */
 export class Process {

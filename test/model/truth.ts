@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { partialName } from "../../agent/downloader/store/store.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
-import type { SimulatedDisk } from "./simulated-disk.ts";
+import type { SimulatedDisk } from "./disk.ts";
 
 export interface TrueVersion extends VersionId {
   content: Buffer;

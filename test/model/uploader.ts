@@ -13,11 +13,11 @@ import {
   wasSentWhole,
 } from "../../agent/wire/entry-value.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
-import type { Random } from "./random.ts";
-import type { SimulatedLedger } from "./simulated-ledger.ts";
-import type { SimulatedTopic } from "./simulated-topic.ts";
-import { md5, type TrueVersion, type Truth } from "./simulated-truth.ts";
-import { Process, type Turns } from "./simulated-turns.ts";
+import type { Random } from "../support/random.ts";
+import type { SimulatedLedger } from "./ledger.ts";
+import type { SimulatedTopic } from "./topic.ts";
+import { md5, type TrueVersion, type Truth } from "./truth.ts";
+import { Process, type Turns } from "./turns.ts";
 
 export interface UploaderWorld {
   turns: Turns;

@@ -1,14 +1,14 @@
 /** What may happen in a simulated world, as fast-check makes and shrinks it. */
 import fc from "fast-check";
 import { keyOf, tombstone } from "../../agent/wire/entry.ts";
-import { output } from "./simulated-truth.ts";
-import { Process } from "./simulated-turns.ts";
-import type { Beginning, World } from "./simulated-world.ts";
+import { output } from "./truth.ts";
+import { Process } from "./turns.ts";
+import type { Beginning, World } from "./world.ts";
 
 /** Something that happens after so many turns. What `a` and `b` choose depends on its kind. */
-export type Kind = keyof typeof happenings;
+export type Kind = keyof typeof events;
 
-export interface Happening {
+export interface Event {
   kind: Kind;
   after: number;
   a: number;
@@ -17,7 +17,7 @@ export interface Happening {
 
 export interface Story {
   beginning: Beginning;
-  happenings: Happening[];
+  events: Event[];
 }
 
 /** The last can't stand beside the third. */
@@ -26,7 +26,7 @@ const sizes = [0, 1, 40, 200, 350, 1000];
 
 type Deed = (world: World, a: number, b: number) => void;
 
-const happenings = {
+const events = {
   put: (world, a, b) => uploader(world, a).put(path(a), pick(sizes, b), 1 + ((b * 31) % 150)),
   putMany: (world, a, b) => {
     for (let at = 0; at < 12; at++) uploader(world, a).put(`many/${at}`, (b + at * 13) % 90, 1 + (b % 50));
@@ -185,7 +185,7 @@ const weights: Partial<Record<Kind, number>> = {
   storeDeleted: 1,
 };
 
-const happening = (only: readonly Kind[]): fc.Arbitrary<Happening> =>
+const event = (only: readonly Kind[]): fc.Arbitrary<Event> =>
   fc.record({
     kind: fc.oneof(...only.map((kind) => ({ arbitrary: fc.constant(kind), weight: weights[kind] ?? 2 }))),
     after: fc.oneof(fc.nat(5), fc.nat(60), fc.nat(400)),
@@ -193,13 +193,13 @@ const happening = (only: readonly Kind[]): fc.Arbitrary<Happening> =>
     b: fc.nat(999),
   });
 
-/** Stories of anything, of these kinds of happenings, or of these very happenings in another order of turns. */
+/** Stories of anything, of these kinds of events, or of these very events in another order of turns. */
 export function stories({
   only,
   told,
 }: {
   only?: readonly Kind[];
-  told?: readonly Happening[];
+  told?: readonly Event[];
 }): fc.Arbitrary<Story> {
   return fc.record({
     beginning: fc.record({
@@ -208,20 +208,20 @@ export function stories({
       machines: fc.integer({ min: 1, max: 3 }),
       keepsBoth: fc.boolean(),
     }),
-    happenings: told
+    events: told
       ? fc.constant([...told])
-      : fc.array(happening(only ?? kinds()), { minLength: 1, maxLength: 40, size: "max" }),
+      : fc.array(event(only ?? kinds()), { minLength: 1, maxLength: 40, size: "max" }),
   });
 }
 
-export async function happen(world: World, { kind, after, a, b }: Happening): Promise<void> {
+export async function happen(world: World, { kind, after, a, b }: Event): Promise<void> {
   await world.run(after);
   world.trace(`--- ${kind} ${a} ${b}`);
-  happenings[kind](world, a, b);
+  events[kind](world, a, b);
 }
 
 function kinds(): Kind[] {
-  return Object.keys(happenings) as Kind[];
+  return Object.keys(events) as Kind[];
 }
 
 function uploader(world: World, a: number) {
