@@ -160,8 +160,9 @@ const securityProblems: readonly (readonly [RegExp, SecurityProblem["setting"], 
 export function explainSecurity(line: string): SecurityProblem | undefined {
   // Without the broker's address: in `sasl_ssl://…: SSL handshake failed` only the latter is the reason.
   const logLine = line.replace(/\bsasl_(ssl|plaintext):\/\/\S+/gi, "");
-  // A missing right: who lacks it has logged in.
-  if (/authorization failed/i.test(logLine)) return undefined;
+  // A missing right: who lacks it has logged in. And a connection that ended, or was ended, before the brokers had answered.
+  if (/authorization failed|(SaslAuthenticateRequest|handshake) failed: Local: /i.test(logLine))
+    return undefined;
   const found = securityProblems.find(([pattern]) => pattern.test(logLine));
   if (!found) return undefined;
   const [, setting, reason] = found;

@@ -142,6 +142,9 @@ describe("a failed login or TLS handshake is explained from the client's log", (
   test.each([
     "sasl_ssl://localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
     "localhost:9092/1: Disconnected (after 3000ms in state UP)",
+    "GroupCoordinator: SASL authentication error: SaslAuthenticateRequest failed: Local: Broker transport failure (after 0ms in state DOWN)",
+    "sasl_ssl://localhost:9092/1: SASL authentication error: SaslAuthenticateRequest failed: Local: Timed out (after 9000ms in state AUTH_REQ)",
+    "sasl_ssl://localhost:9092/1: SASL PLAIN mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: ",
     "GroupCoordinator: Timed out FindCoordinatorRequest in flight",
     "sasl_ssl://localhost:9092/1: Fetch of sasl.files [0] failed: Broker: Topic authorization failed",
     "Fatal error: Broker: Cluster authorization failed: Failed to acquire idempotence PID from broker sasl_ssl://localhost:9092/1: Broker: Cluster authorization failed",
