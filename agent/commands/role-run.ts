@@ -6,8 +6,7 @@ import type { Topics } from "../kafka/topics/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Effects } from "../lib/effects.ts";
 import type { RetryOptions } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
-import type { Observer } from "../observe/observer.ts";
+import type { Reporting } from "../observe/reporting.ts";
 
 export interface Connected {
   producer: RecordProducer;
@@ -24,7 +23,7 @@ export interface RoleRun<Role> {
   once: boolean;
   connected: Connected;
   effects: Effects;
-  report: { log: Log; observer: Observer };
+  reporting: Reporting;
   /** Of the start: what is waited for until it works, and what ends that. */
   attempt: RetryOptions & { giveUp: (error: unknown) => boolean };
 }

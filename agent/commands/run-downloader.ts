@@ -11,8 +11,8 @@ import type { RoleRun } from "./role-run.ts";
 
 /** Runs until it is done or stopped. Returns the exit code. */
 export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<number> {
-  const { config, role, once, connected, effects, report, attempt } = run;
-  const { log, observer } = report;
+  const { config, role, once, connected, effects, reporting, attempt } = run;
+  const { log, observer } = reporting;
   const { followed } = connected;
   const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
     GroupLedger.open(role.group, connected.ledger),
@@ -31,7 +31,7 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
     const result = await runDownloader({
       ...{ common: config, config: role, topic, ledger },
       system: { disk, effects },
-      reporting: { log, observer, logChunks: config.log.chunks },
+      reporting,
       run: { signal: attempt.signal, once },
     });
     return result.lostCount > 0 && once ? exitCode.failed : exitCode.done;

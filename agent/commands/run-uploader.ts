@@ -17,8 +17,8 @@ import type { RoleRun } from "./role-run.ts";
 
 /** Runs until it is done or stopped. Returns the exit code. */
 export async function runAsUploader(run: RoleRun<UploaderConfig>): Promise<number> {
-  const { config, once, connected, report, attempt } = run;
-  const { log } = report;
+  const { config, once, connected, reporting, attempt } = run;
+  const { log } = reporting;
   const { topics, followed } = connected;
   // A missing right is waited for, another holder of the name is not.
   const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
@@ -59,13 +59,13 @@ async function claimName({
   config,
   role,
   connected,
-  report,
+  reporting,
 }: RoleRun<UploaderConfig>): Promise<UploaderLedger> {
   const entries = await UploaderLedger.open(
     config.name,
     connected.ledger,
     countingGroups(role),
-    report.log,
+    reporting.log,
     role.afterGroups,
   );
   try {
@@ -78,13 +78,13 @@ async function claimName({
 }
 
 async function send(
-  { config, role, once, connected, effects, report }: RoleRun<UploaderConfig>,
+  { config, role, once, connected, effects, reporting }: RoleRun<UploaderConfig>,
   ledger: UploaderLedger,
   retentionMs: number,
   signal: AbortSignal,
 ): Promise<UploadResult> {
   const { producer, topics, followed } = connected;
-  const { log, observer } = report;
+  const { log, observer } = reporting;
   const chunkBytes = topics.chunks.maxMessageBytes;
   const ledgerBytes = topics.ledger.maxMessageBytes;
   await producer.limitBatches(Math.min(chunkBytes, ledgerBytes));
@@ -102,7 +102,7 @@ async function send(
       log,
     }),
     files: new WatchFiles(new FilesBelow(native, effects)),
-    report: { log, observer, logChunks: config.log.chunks },
+    reporting,
     run: { signal, once, drainMs: config.shutdownTimeoutMs / 2 },
   });
 }

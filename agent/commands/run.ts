@@ -15,6 +15,7 @@ import { watchMemory } from "../lib/memory-watch.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
+import type { Reporting } from "../observe/reporting.ts";
 import { dryRun } from "./dry-run.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Connected, RoleRun } from "./role-run.ts";
@@ -49,7 +50,8 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
       return exitCode.done;
     }
     http = startHttp(config.http, observer, log);
-    return await runRole(config, options.once, { log, observer }, stop.signal);
+    const reporting = { log, observer, logChunks: config.log.chunks };
+    return await runRole(config, options.once, reporting, stop.signal);
   } catch (error) {
     // Whatever was being waited for when the stop came.
     if (stop.signal.aborted && error instanceof AgentError) return exitCode.done;
@@ -66,10 +68,10 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
 async function runRole(
   config: Config,
   once: boolean,
-  report: { log: Log; observer: Observer },
+  reporting: Reporting,
   signal: AbortSignal,
 ): Promise<number> {
-  const { log, observer } = report;
+  const { log, observer } = reporting;
   // A mistake in the set-up ends --once; otherwise it is waited for, as somebody may be about to mend it.
   const giveUp = once ? isPermanent : () => false;
   const attempt = { what: "starting", log, signal, giveUp };
@@ -79,10 +81,10 @@ async function runRole(
   const producer = await retry(attempt, () => openProducer(config, effects, log, signal));
   observer.kafkaConnected = () => producer.isConnected;
   try {
-    const connected = await connectTopics(config, producer, report, attempt);
+    const connected = await connectTopics(config, producer, reporting, attempt);
     observer.phase = "reading the ledger";
     await retry({ ...attempt, what: "reading the ledger" }, () => checkLayout(connected.ledger));
-    const run = { config, once, connected, effects, report, attempt };
+    const run = { config, once, connected, effects, reporting, attempt };
     return config.role === "uploader"
       ? await runAsUploader({ ...run, role: config.uploader })
       : await runAsDownloader({ ...run, role: config.downloader });
@@ -112,7 +114,7 @@ function openProducer(
 async function connectTopics(
   { role, kafka, name: agentName }: Config,
   producer: RecordProducer,
-  { log, observer }: { log: Log; observer: Observer },
+  { log, observer }: Reporting,
   attempt: RoleRun<unknown>["attempt"],
 ): Promise<Connected> {
   const topics = await retry(attempt, async () => prepareTopics(await producer.client(), kafka, log));

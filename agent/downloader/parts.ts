@@ -3,19 +3,9 @@ import type { Group } from "../kafka/group.ts";
 import type { Position, RecordReader } from "../kafka/log-reader.ts";
 import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
-import type { Log } from "../observe/log.ts";
-import type { Observer } from "../observe/observer.ts";
 import type { UnreadPartitions } from "./group/unread-partitions.ts";
 import type { OutputPaths } from "./publish/output-path.ts";
 import type { Store } from "./store/store.ts";
-
-/** Where a part reports what it does: the log for people, the observer for metrics and the status. */
-export interface Reporting {
-  readonly log: Log;
-  readonly observer: Observer;
-  /** Whether each chunk gets a line in the log. */
-  readonly logChunks: boolean;
-}
 
 /** The output, and what is unfinished in it. */
 export interface Output {

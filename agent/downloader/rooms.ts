@@ -1,9 +1,10 @@
 /** The rooms of one session, connected: each knows of the others only what it is given here. */
 import type { DownloaderConfig } from "../config/config.ts";
+import type { Reporting } from "../observe/reporting.ts";
 import { Assignment } from "./group/assignment.ts";
 import { GroupWait } from "./group/group-wait.ts";
 import { LogGaps } from "./group/log-gaps.ts";
-import type { FirstFailure, Output, ProcessMemory, Reporting, SessionKafka, SessionRun } from "./parts.ts";
+import type { FirstFailure, Output, ProcessMemory, SessionKafka, SessionRun } from "./parts.ts";
 import { Assembly } from "./place/assembly.ts";
 import { RejectedRecords } from "./place/rejected-records.ts";
 import { DurablePoint } from "./publish/durable-point.ts";

@@ -1,8 +1,10 @@
 /** What sending a version needs. */
 import type { UploaderConfig } from "../config/config.ts";
 import type { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
+import type { Reporting } from "../observe/reporting.ts";
+import type { Moving } from "../observe/status.ts";
 import type { WatchFiles } from "./access/watch-files.ts";
-import type { Report, Run } from "./parts.ts";
+import type { Run } from "./parts.ts";
 import type { Transport } from "./transport/transport.ts";
 
 export interface UploadOptions {
@@ -10,6 +12,8 @@ export interface UploadOptions {
   ledger: UploaderLedger;
   transport: Transport;
   files: WatchFiles;
-  report: Report;
+  reporting: Reporting;
   run: Run;
+  /** The versions under way; each adds itself when it is taken up. */
+  moving: Set<{ progress: Moving }>;
 }

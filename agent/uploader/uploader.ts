@@ -21,7 +21,6 @@ import { Discovery } from "./discover/discovery.ts";
 import type { Found } from "./discover/scan.ts";
 import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
 import { isFatal } from "./errors.ts";
-import type { Report } from "./parts.ts";
 import { ActivePaths } from "./queue/active-paths.ts";
 import { ReadSlots } from "./queue/read-slots.ts";
 import { ResendRequests } from "./resend/resend-requests.ts";
@@ -34,7 +33,7 @@ export interface UploadResult {
   failedCount: number;
 }
 
-type RunOptions = Omit<UploadOptions, "report"> & { report: Omit<Report, "moving"> };
+type RunOptions = Omit<UploadOptions, "moving">;
 
 /** Large files that wait for a place; more are found again by the next full look. */
 const maxWaitingLarge = 1000;
@@ -64,11 +63,11 @@ class Uploader {
   readonly #running = new Set<Promise<void>>();
 
   constructor(given: RunOptions) {
-    const { report, run, config } = given;
+    const { reporting, run, config } = given;
     const options: UploadOptions = {
       ...given,
-      report: { ...report, moving: new Set() },
       run: { ...run, signal: AbortSignal.any([run.signal, this.#fatal.signal]) },
+      moving: new Set(),
     };
     const isDone = () => !this.#cleanup.isBusy && !this.#contents.isBusy;
     const discovery = new Discovery({ ...options, paths: new ActivePaths(), isDone });
@@ -76,7 +75,7 @@ class Uploader {
     this.#options = options;
     this.#discovery = discovery;
     this.#slots = new ReadSlots(config.parallel);
-    this.#unfinished = new UnfinishedFiles(report.log, run.once);
+    this.#unfinished = new UnfinishedFiles(reporting.log, run.once);
     this.#contents = new ContentRescan({ ...options, discovery });
     this.#cleanup = new Cleanup({ ...options, discovery, failed });
     // What is asked for again holds up no new file, and is held up by none.
@@ -88,8 +87,8 @@ class Uploader {
         for (const each of [this.#slots, slots]) answers ? each.resume(watch) : each.suspend(watch);
       };
     }
-    const { moving } = options.report;
-    report.observer.source = new UploadStatus(report.observer.metrics, { ...options, moving, discovery });
+    const { observer } = reporting;
+    observer.source = new UploadStatus(observer.metrics, { ...options, discovery });
   }
 
   async run(): Promise<UploadResult> {
@@ -149,7 +148,7 @@ class Uploader {
 
   async #send(found: Found, slot: Promise<() => void>): Promise<void> {
     const { signal, once } = this.#options.run;
-    const { observer } = this.#options.report;
+    const { observer } = this.#options.reporting;
     const { file } = found;
     const leave = await slot;
     try {
@@ -176,7 +175,7 @@ class Uploader {
 
   #sayFailed(file: WatchedFile, error: unknown): void {
     const { signal } = this.#options.run;
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     const reason = messageOf(error);
     this.#failed.set(file.path, reason);
     this.#discovery.release(file);
@@ -187,7 +186,7 @@ class Uploader {
   }
 
   #sayNewer({ path, version }: Extract<News, { kind: "newer" }>): void {
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     const reason = `a group has version ${version}, which is newer than what was sent and not of this agent: what was sent does not take its place`;
     this.#failed.set(path, reason);
     log.error(`${pathToDisplay(path)}: ${reason}`, { path, version });

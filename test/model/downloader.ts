@@ -1,7 +1,7 @@
 /** A machine with a disk and a downloader: the sessions that the executable runs, one after the other, until it is killed. */
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { UnreadPartitions } from "../../agent/downloader/group/unread-partitions.ts";
-import type { ProcessMemory, Reporting, SessionRun } from "../../agent/downloader/parts.ts";
+import type { ProcessMemory, SessionRun } from "../../agent/downloader/parts.ts";
 import { OutputPaths } from "../../agent/downloader/publish/output-path.ts";
 import { Session } from "../../agent/downloader/session.ts";
 import { OpenFiles } from "../../agent/downloader/store/open-files.ts";
@@ -12,6 +12,7 @@ import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
+import type { Reporting } from "../../agent/observe/reporting.ts";
 import type { Random } from "../support/random.ts";
 import type { Checks, Machine } from "./checks.ts";
 import type { SimulatedDisk } from "./disk.ts";

@@ -4,7 +4,7 @@
  */
 import type { Group } from "../../kafka/group.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import type { Reporting } from "../parts.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import { inLog } from "./start-positions.ts";
 
 export interface LogGapOptions {

@@ -3,7 +3,8 @@
  * never decides: what was committed does, then where the group began, then `start`.
  */
 import type { Position } from "../../kafka/log-reader.ts";
-import type { Reporting, SessionKafka } from "../parts.ts";
+import type { Reporting } from "../../observe/reporting.ts";
+import type { SessionKafka } from "../parts.ts";
 
 /** What is committed with a position: from which store, and of which topic it is. */
 export interface CommitMetadata {

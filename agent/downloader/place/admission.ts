@@ -5,8 +5,8 @@
 import type { DownloaderConfig } from "../../config/config.ts";
 import { maxOutstanding } from "../../ledger/group/outstanding.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import { type Chunk, chunkKey, type VersionId } from "../../wire/chunk.ts";
-import type { Reporting } from "../parts.ts";
 import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { DiskSpace, type Occupant } from "./disk-space.ts";

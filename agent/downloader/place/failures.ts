@@ -4,8 +4,8 @@
  */
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
-import type { Reporting } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 

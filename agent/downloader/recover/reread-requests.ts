@@ -6,8 +6,8 @@
  * not fit among those is read once the ledger says that it was sent.
  */
 import type { Sent } from "../../ledger/group/outstanding.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
-import type { Reporting } from "../parts.ts";
 import type { Partial } from "../store/partial.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import type { LogReplay, Reason, Wanted } from "./log-replay.ts";

@@ -3,8 +3,9 @@
  * not in it any more. Their receipts are taken back, as `redeliver` does, and repair fetches them again.
  */
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import { encodeEntryKey } from "../../wire/entry-key.ts";
-import type { Output, Reporting } from "../parts.ts";
+import type { Output } from "../parts.ts";
 import { hasItsName } from "../publish/rename.ts";
 
 /** Before anything is published. Throws what the file system or Kafka throws. */

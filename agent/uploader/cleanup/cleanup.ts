@@ -9,12 +9,13 @@ import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import type { BoundedMap } from "../../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { WatchFiles } from "../access/watch-files.ts";
 import type { Discovery } from "../discover/discovery.ts";
-import type { Report, Run } from "../parts.ts";
+import type { Run } from "../parts.ts";
 import { MovedFiles } from "./moved-files.ts";
 import { deleteSource, moveSource, type Taken } from "./remove-source.ts";
 
@@ -23,7 +24,7 @@ export interface CleanupOptions {
   ledger: UploaderLedger;
   discovery: Discovery;
   files: WatchFiles;
-  report: Pick<Report, "log" | "observer">;
+  reporting: Pick<Reporting, "log" | "observer">;
   run: Pick<Run, "signal">;
   /** Files that could not be sent or dealt with, and why. */
   failed: BoundedMap<string, unknown>;
@@ -45,8 +46,8 @@ export class Cleanup {
 
   constructor(options: CleanupOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.report.log);
-    this.#moved = new MovedFiles(options.files, options.report.log);
+    this.#warnings = new RareWarnings(options.reporting.log);
+    this.#moved = new MovedFiles(options.files, options.reporting.log);
     const { feedback } = options.ledger;
     for (const failure of feedback.takeFailures()) this.#sayFailed(failure);
   }
@@ -70,7 +71,7 @@ export class Cleanup {
   /** Something was said of the path's present version. */
   receipt(receipt: GroupReceipt): void {
     const { config, ledger } = this.#options;
-    const { observer } = this.#options.report;
+    const { observer } = this.#options.reporting;
     const { path } = receipt;
     if (receipt.verdict === "failed") {
       this.#sayFailed(receipt);
@@ -133,7 +134,7 @@ export class Cleanup {
 
   async #act(file: WatchedFile): Promise<void> {
     const { config, ledger, failed } = this.#options;
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     const { signal } = this.#options.run;
     const { path } = file;
     const name = pathToDisplay(path);
@@ -180,7 +181,7 @@ export class Cleanup {
 
   /** Another program was in between: what was moved is not what was sent, or not any more. */
   #sayReplaced(path: string, taken: Extract<Taken, { state: "putBack" | "misplaced" }>): void {
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     const { failed } = this.#options;
     const name = pathToDisplay(path);
     const what = "it was changed or replaced as it was being moved away";
@@ -202,7 +203,7 @@ export class Cleanup {
   }
 
   #sayFailed({ path, group, version, reason = "no reason given" }: GroupReceipt): void {
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     const message = `group ${group} could not store version ${version}: ${reason}`;
     log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
     observer.failed("failed", pathToDisplay(path), message);

@@ -21,7 +21,7 @@ import { SourceFile } from "../send/source-file.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovery } from "./discovery.ts";
 
-type ContentRescanOptions = Pick<UploadOptions, "config" | "ledger" | "files" | "report" | "run"> & {
+type ContentRescanOptions = Pick<UploadOptions, "config" | "ledger" | "files" | "reporting" | "run"> & {
   discovery: Discovery;
 };
 
@@ -39,7 +39,7 @@ export class ContentRescan {
 
   constructor(options: ContentRescanOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.report.log);
+    this.#warnings = new RareWarnings(options.reporting.log);
   }
 
   /** Whether `--once` has to wait for it. */
@@ -156,7 +156,7 @@ export class ContentRescan {
 
   async #giveUp({ path }: WatchedFile, entry: FileValue): Promise<void> {
     const { ledger } = this.#options;
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     const { version, size, mtime, ctime, inode } = entry;
     const reason = "its content changed, though not its size and time";
     await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });

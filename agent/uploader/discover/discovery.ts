@@ -13,7 +13,7 @@ export class Discovery {
 
   constructor(options: ScannerOptions) {
     const { config } = options;
-    const { log } = options.report;
+    const { log } = options.reporting;
     this.#options = options;
     const calls = callsPerWatch(config.watch.length, process.env);
     this.#watches = new Map(

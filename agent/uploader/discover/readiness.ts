@@ -6,6 +6,7 @@
 import type { UploaderConfig } from "../../config/config.ts";
 import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
+import type { Reporting } from "../../observe/reporting.ts";
 import { pathProblem, pathToDisplay } from "../../wire/path.ts";
 import {
   type Fingerprint,
@@ -15,7 +16,7 @@ import {
   sameSizeAndTime,
 } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
-import type { Report, Run } from "../parts.ts";
+import type { Run } from "../parts.ts";
 import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";
@@ -25,7 +26,7 @@ import { Settling } from "./settling.ts";
 export interface ReadinessOptions {
   config: UploaderConfig;
   ledger: UploaderLedger;
-  report: Pick<Report, "log" | "observer">;
+  reporting: Pick<Reporting, "log" | "observer">;
   run: Pick<Run, "signal" | "once">;
 }
 
@@ -193,8 +194,8 @@ export class Readiness {
     if (this.#refused.get(path) === reason) return nothing;
     this.#refused.set(path, reason);
     const name = pathToDisplay(path);
-    this.#options.report.log.error(`${name}: can't be sent: ${reason}`);
-    this.#options.report.observer.failed("refused", name, reason);
+    this.#options.reporting.log.error(`${name}: can't be sent: ${reason}`);
+    this.#options.reporting.observer.failed("refused", name, reason);
     return { kind: "refused", reason };
   }
 }

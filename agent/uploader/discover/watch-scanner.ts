@@ -47,11 +47,11 @@ export class WatchScanner {
   #firstLook = true;
 
   constructor(watch: Watch, options: ScannerOptions) {
-    const { log } = options.report;
+    const { log } = options.reporting;
     this.#watch = watch;
     this.#options = options;
     this.#readiness = new Readiness(options);
-    this.#gone = new DeletedFiles(watch, { ...options, ...options.report, ...options.run });
+    this.#gone = new DeletedFiles(watch, { ...options, ...options.reporting, ...options.run });
     this.#unread = new UnreadablePaths(watch, log);
     this.#limit = new WatchLimit(watch.config.path, log);
     this.#events = new FolderEvents({
@@ -68,7 +68,7 @@ export class WatchScanner {
   /** What is found, until the signal fires (or with `once`: until there is no more). */
   async *discover(): AsyncGenerator<Discovered> {
     const { signal, once } = this.#options.run;
-    const { log } = this.#options.report;
+    const { log } = this.#options.reporting;
     try {
       while (!signal.aborted) {
         if (performance.now() >= this.#rescanAtMs) yield* this.#lookAtAll();
@@ -163,7 +163,7 @@ export class WatchScanner {
 
   async *#lookAtAll(): AsyncGenerator<Discovered> {
     const { config } = this.#options;
-    const { observer } = this.#options.report;
+    const { observer } = this.#options.reporting;
     const { signal, once } = this.#options.run;
     // First, so that what happens meanwhile can ask for the next one.
     this.#rescanAtMs = performance.now() + config.rescanMs;

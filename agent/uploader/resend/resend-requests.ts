@@ -80,7 +80,7 @@ export class ResendRequests {
   constructor(options: ResendRequestsOptions) {
     this.#options = options;
     this.#upload = options.upload;
-    this.#warnings = new RareWarnings(options.upload.report.log);
+    this.#warnings = new RareWarnings(options.upload.reporting.log);
     options.upload.run.signal.addEventListener("abort", () => {
       for (const resume of this.#paused) resume();
     });
@@ -167,7 +167,7 @@ export class ResendRequests {
 
   #begin(request: Request, shares: ReadonlySet<string>, file: WatchedFile | undefined, lane: Lane): void {
     const { discovery } = this.#options;
-    const { observer } = this.#upload.report;
+    const { observer } = this.#upload.reporting;
     observer.metrics.needs();
     this.#pace.note(request.path, request.version, shares);
     lane.underWay++;
@@ -189,7 +189,7 @@ export class ResendRequests {
     const { ledger } = this.#upload;
     const { discovery, slots, failed, onFatal } = this.#options;
     const { signal, once } = this.#upload.run;
-    const { log } = this.#upload.report;
+    const { log } = this.#upload.reporting;
     const { path } = request;
     const leave = await slots.enter(lane.small, lane.holder);
     const turn = { countedBytes: 0, turnAtBytes: 0, turnAtMs: performance.now() };
@@ -277,7 +277,7 @@ export class ResendRequests {
   #noteGone(request: Request): void {
     const { ledger } = this.#upload;
     const { failed } = this.#options;
-    const { log, observer } = this.#upload.report;
+    const { log, observer } = this.#upload.reporting;
     const { path, version, groups } = request;
     ledger.feedback.dropRequest(request);
     const by = groups.length === 1 ? `group ${groups[0]}` : `${groups.length} groups`;

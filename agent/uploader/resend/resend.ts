@@ -80,12 +80,12 @@ async function throwIfElsewhere({ watch: { device, config } }: WatchedFile): Pro
 
 /** The version can't be had any more, though nothing but the content shows it: the file is a new version. */
 async function noteOtherContent(
-  { ledger, report }: UploadOptions,
+  { ledger, reporting }: UploadOptions,
   path: string,
   { version, size, mtime, ctime, inode }: FileFacts,
   { message: reason }: ContentError,
 ): Promise<void> {
-  report.log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
+  reporting.log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
   await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
 }
 
@@ -103,8 +103,8 @@ async function sendRanges(
   source: SourceFile,
   between: Between,
 ): Promise<boolean> {
-  const { ledger } = options;
-  const { observer, moving, log } = options.report;
+  const { ledger, moving } = options;
+  const { observer, log } = options.reporting;
   const { path, version, ranges } = request;
   const name = pathToDisplay(path);
   const bytes = lengthOf(ranges);

@@ -202,7 +202,7 @@ export class RangeSender {
 
   async #handOver(chunk: Chunk, place: Place, at: number, onAcknowledged: () => void): Promise<void> {
     const { transport } = this.#options;
-    const { observer } = this.#options.report;
+    const { observer } = this.#options.reporting;
     const { value } = chunk;
     const { partition } = this.#target;
     this.#anythingSent = true;
@@ -220,7 +220,7 @@ export class RangeSender {
   }
 
   #noteAcknowledged({ index, count }: Chunk, { offset }: Acknowledgement): void {
-    const { log, logChunks } = this.#options.report;
+    const { log, logChunks } = this.#options.reporting;
     this.#lastOffset = Math.max(this.#lastOffset, offset);
     if (!logChunks) return;
     log.info(`${this.#name}: (${padded(index)} of ${padded(count)}) chunk uploaded`, {

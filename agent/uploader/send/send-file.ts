@@ -56,8 +56,8 @@ async function sendAsVersion(
   onRead: () => void,
 ): Promise<Outcome | "replaced"> {
   const { signal } = options.run;
-  const { moving, observer } = options.report;
-  const { ledger, transport } = options;
+  const { observer } = options.reporting;
+  const { ledger, transport, moving } = options;
   const upload = new VersionUpload(options, source, await chooseVersion(source, ledger, transport.topic));
   moving.add(upload);
   try {
@@ -112,7 +112,7 @@ class VersionUpload {
   }
 
   async send(onRead: () => void): Promise<void> {
-    const { log, observer } = this.#options.report;
+    const { log, observer } = this.#options.reporting;
     if (this.#resumedAt === undefined) {
       await this.#sender.prepare();
       await this.#checkpoints.begin();
@@ -135,7 +135,7 @@ class VersionUpload {
   /** Tells both sides that this version will never be whole. */
   async giveUp(reason: string): Promise<void> {
     const { ledger, transport, run } = this.#options;
-    const { log } = this.#options.report;
+    const { log } = this.#options.reporting;
     const { version, partition } = this.#target;
     log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
     await this.#checkpoints.settled();
@@ -155,7 +155,7 @@ class VersionUpload {
   /** What was acknowledged so far is noted, so that the next start goes on from there. */
   async stop(): Promise<void> {
     const { drainMs } = this.#options.run;
-    const { log } = this.#options.report;
+    const { log } = this.#options.reporting;
     // A file of one chunk has nothing to go on from.
     if (!this.#target.from) return;
     try {
@@ -173,7 +173,7 @@ class VersionUpload {
 
   async #noteSent(): Promise<void> {
     const { ledger } = this.#options;
-    const { log } = this.#options.report;
+    const { log } = this.#options.reporting;
     await this.#checkpoints.settled();
     const checksum = await this.#source.checksum();
     await ledger.put(this.#path, {
@@ -193,7 +193,7 @@ class VersionUpload {
 
   #newCheckpoints(notedBytes: number): Checkpoints {
     const { ledger } = this.#options;
-    const { log } = this.#options.report;
+    const { log } = this.#options.reporting;
     const write = (acknowledged: number) =>
       ledger.put(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
     // Without it more is sent again; what keeps it from being written, the chunks meet too.

@@ -79,7 +79,7 @@ function prepare(paths: readonly string[], parallel = 4) {
       },
     },
     files: makeGate(),
-    report: { log: silent, observer: { metrics: { needs: () => undefined }, failed: () => undefined } },
+    reporting: { log: silent, observer: { metrics: { needs: () => undefined }, failed: () => undefined } },
     run: { signal: new AbortController().signal, once: false },
   };
   const answers = new ResendRequests({

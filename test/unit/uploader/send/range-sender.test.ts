@@ -70,7 +70,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
   const options = {
     transport,
     ledger: { uploader: "till", ready: async () => undefined },
-    report: {
+    reporting: {
       log,
       observer: new Observer({
         role: "uploader",
