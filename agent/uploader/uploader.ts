@@ -1,7 +1,9 @@
 /**
- * The uploader: files come from the watches (`discover/`), are read in as many slots as `parallel` allows (`queue/`), and go to the
- * brokers as chunks of a version (`send/`, `transport/`). Beside that, what groups ask for is sent again (`resend/`), and sources
- * that are delivered are taken away (`cleanup/`). No two of these have one path at a time: `ActivePaths` sees to that.
+ * The uploader. Files come from the watches (`discover/`), are read in as many slots as `parallel` allows (`queue/`), and go to the
+ * brokers as chunks of a version (`send/`, `transport/`). What groups say of them comes as news: what they ask for is sent again
+ * (`resend/`), and sources that are delivered are taken away (`cleanup/`). No two of these have one path at a time: `ActivePaths`
+ * sees to that. Each source is pulled: the next file of a watch when the one before has its slot, the next news when the one
+ * before was dealt with.
  *
  * Nothing is kept on disk. What a stop or a crash has interrupted is found again by the next look at the watches, and by the ledger.
  * It is not promised that a file that changes while it is sent arrives as it was; what stands there in the end does.
@@ -92,26 +94,30 @@ class Uploader {
   }
 
   async run(): Promise<UploadResult> {
-    const { ledger, transport } = this.#options;
+    const { transport } = this.#options;
     const { signal } = this.#options.run;
+    const allFound = new AbortController();
     const endTransport = transport.begin(signal);
-    ledger.feedback.onNews = (news) => this.#hear(news);
-    const rescanning = this.#contents.run();
-    this.#resends.begin();
-    await this.#discovery.handOn((discovered) => this.#deal(discovered));
-    ledger.feedback.onNews = undefined;
+    const files = this.#discovery.handOn((discovered) => this.#deal(discovered));
+    await Promise.all([
+      files.finally(() => allFound.abort()),
+      this.#hear(allFound.signal),
+      this.#contents.run(),
+    ]);
     await Promise.all(this.#running);
-    await Promise.all([this.#resends.end(), this.#cleanup.end(), rescanning, this.#contents.end()]);
+    await Promise.all([this.#resends.end(), this.#cleanup.end()]);
     endTransport();
     this.#fatal.signal.throwIfAborted();
     return { failedCount: this.#failed.count + this.#discovery.unreadCount };
   }
 
-  /** What groups have said. */
-  #hear(news: News): void {
-    if (news.kind === "needs") this.#resends.add(news.path);
-    else if (news.kind === "receipt") this.#cleanup.receipt(news.receipt);
-    else this.#sayNewer(news);
+  /** What groups have said, and say until the signal fires. */
+  async #hear(signal: AbortSignal): Promise<void> {
+    for await (const news of this.#options.ledger.feedback.news(signal)) {
+      if (news.kind === "needs") this.#resends.add(news.path);
+      else if (news.kind === "receipt") this.#cleanup.receipt(news.receipt);
+      else this.#sayNewer(news);
+    }
   }
 
   /** What discovery has found; the next one of its watch comes when this resolves. */

@@ -2,6 +2,7 @@
  * What groups say of an uploader's files: that they have them, that they can't store them, or what they need once more.
  * Only what is said of a path's present version counts.
  */
+import { Mailbox } from "../../lib/mailbox.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { within } from "../../wire/byte-ranges.ts";
@@ -29,8 +30,8 @@ export class Feedback {
   /** What can't be stored, of before the role began. */
   #failures: GroupReceipt[] = [];
   #loaded = false;
-  /** Set while the role works; what comes before is known when it begins. */
-  onNews: ((news: News) => void) | undefined;
+  /** While somebody listens; what was said before is known when that begins. */
+  #news: Mailbox<News> | undefined;
 
   /**
    * @param groups whose receipts count; undefined: any group's
@@ -84,9 +85,27 @@ export class Feedback {
     if (now) this.#applyEarly(path, now);
   }
 
-  /** Paths of which something is asked for. */
-  requested(): IterableIterator<string> {
-    return this.#requests.paths();
+  /**
+   * What is new, for one listener, until the signal fires: first what was asked for and could not be stored before. News of the
+   * same that nobody has heard yet are one, so there are no more than paths, and groups that count.
+   */
+  async *news(signal: AbortSignal): AsyncGenerator<News> {
+    const news = new Mailbox<News>();
+    this.#news = news;
+    const failures = this.#failures.filter(({ path }) => this.#receipts.isFailed(path));
+    this.#failures = [];
+    try {
+      for (const path of [...this.#requests.paths()]) yield { kind: "needs", path };
+      for (const receipt of failures) yield { kind: "receipt", receipt };
+      yield* news.takeAll(signal);
+    } finally {
+      this.#news = undefined;
+    }
+  }
+
+  /** A group has a version that is newer than the one that was sent, and is another content. */
+  noteNewer(path: string, version: number): void {
+    this.#news?.put(`newer ${path}`, { kind: "newer", path, version });
   }
 
   /** How many requests there are. */
@@ -154,20 +173,13 @@ export class Feedback {
     return this.#early.newestDelivered(path);
   }
 
-  /** What groups could not store, of before the role began. Asked for once. */
-  takeFailures(): readonly GroupReceipt[] {
-    const failures = this.#failures.filter(({ path }) => this.#receipts.isFailed(path));
-    this.#failures = [];
-    return failures;
-  }
-
   #applyRequest({ path, group, version, ranges }: NeedsEntry, offset: number): void {
     // While loading, the file's entry may come later than the request.
     if (this.#loaded && this.#fileOf(path)?.version !== version) return;
     const asked = { version, ranges, offset, heardMs: performance.now() };
     if (!this.#requests.put(path, group, asked))
       this.#warnings.warn("requests", "more is asked for than can be remembered; the next start finds it");
-    this.onNews?.({ kind: "needs", path });
+    this.#news?.put(`needs ${path}`, { kind: "needs", path });
   }
 
   /** A group has taken back what it said. */
@@ -198,8 +210,10 @@ export class Feedback {
     if (isDelivered) this.#known.add(receipt.group);
     if (!this.#receipts.counts(receipt.group)) return;
     if (!this.#receipts.put(receipt)) return;
-    if (this.onNews) this.onNews({ kind: "receipt", receipt });
-    else if (receipt.verdict === "failed") this.#failures.push(receipt);
+    // Whoever hears of a delivery asks whether that is enough; of each group that can't store it people are to know.
+    const name = isDelivered ? `delivered ${receipt.path}` : `failed ${receipt.path}\0${receipt.group}`;
+    if (this.#news) this.#news.put(name, { kind: "receipt", receipt });
+    else if (!isDelivered) this.#failures.push(receipt);
   }
 }
 

@@ -82,6 +82,6 @@ export class UploaderState {
     const entry = this.files.get(path);
     if (this.isLoading || entry?.state !== "sent" || version <= entry.version) return;
     if (checksum === entry.checksum || this.#name.canBeGiven(version)) return;
-    this.#feedback.onNews?.({ kind: "newer", path, version });
+    this.#feedback.noteNewer(path, version);
   }
 }

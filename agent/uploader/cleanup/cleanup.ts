@@ -48,8 +48,6 @@ export class Cleanup {
     this.#options = options;
     this.#warnings = new RareWarnings(options.reporting.log);
     this.#moved = new MovedFiles(options.files, options.reporting.log);
-    const { feedback } = options.ledger;
-    for (const failure of feedback.takeFailures()) this.#sayFailed(failure);
   }
 
   /** Whether files are to be dealt with that nobody has delivered yet, or that are being dealt with. */

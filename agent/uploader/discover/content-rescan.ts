@@ -81,11 +81,6 @@ export class ContentRescan {
     return compared;
   }
 
-  /** Resolves when nothing is being compared. */
-  async end(): Promise<void> {
-    await this.#comparing;
-  }
-
   /** Of a busy file: same: it is what was sent. other: it was given up as that. unknown: neither is known. */
   async #compare(file: WatchedFile): Promise<"same" | "other" | "unknown"> {
     const { ledger } = this.#options;

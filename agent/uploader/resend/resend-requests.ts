@@ -86,11 +86,6 @@ export class ResendRequests {
     });
   }
 
-  /** Begins with what was asked for before. */
-  begin(): void {
-    for (const path of [...this.#upload.ledger.feedback.requested()]) this.add(path);
-  }
-
   /** Something is asked for of the path. */
   add(path: string): void {
     const waits = this.#waiting.get(path);

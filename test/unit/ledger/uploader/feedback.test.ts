@@ -33,20 +33,23 @@ function tombstoneOf(entry: Entry): Entry {
   return tombstone(keyOf(entry));
 }
 
+/** What is new by now; what comes then nobody listens to. */
+async function newsOf(feedback: Feedback): Promise<News[]> {
+  return await Array.fromAsync(feedback.news(AbortSignal.abort()));
+}
+
 /** Of an uploader of the path "a"; `put` gives it an entry. */
 function prepare(groups: readonly string[] | "any" = ["hub", "mirror"]) {
   const files = new Map<string, FileValue>();
   const log = new Log({ level: "error", format: "text", agent: "test" });
   const feedback = new Feedback(groups === "any" ? undefined : groups, (path) => files.get(path), log);
-  const news: News[] = [];
-  feedback.onNews = (one) => news.push(one);
   const put = (value: FileValue | undefined) => {
     const before = files.get("a");
     if (value) files.set("a", value);
     else files.delete("a");
     feedback.noteEntry("a", before, value);
   };
-  return { feedback, put, news };
+  return { feedback, put };
 }
 
 test("a version is delivered when each group has it, and settled when each has it or can't store it", () => {
@@ -73,9 +76,11 @@ test("a version is delivered when each group has it, and settled when each has i
   ]);
 });
 
-test("a receipt that comes before the entry it is about counts as soon as that is there", () => {
-  const { feedback, put, news } = prepare(["hub"]);
+test("a receipt that comes before the entry it is about counts as soon as that is there", async () => {
+  const { feedback, put } = prepare(["hub"]);
   feedback.endLoading();
+  const over = new AbortController();
+  const news = Array.fromAsync(feedback.news(over.signal));
   put(sent(6));
   feedback.apply(receiptOf("delivered", 7), 0);
   expect(feedback.isDelivered("a")).toBe(false);
@@ -84,7 +89,10 @@ test("a receipt that comes before the entry it is about counts as soon as that i
   expect(feedback.isDelivered("a")).toBe(false);
   put(sent(7));
   expect(feedback.isDelivered("a")).toBe(true);
-  expect(news).toMatchObject([{ kind: "receipt", receipt: { verdict: "delivered", path: "a", version: 7 } }]);
+  over.abort();
+  expect(await news).toMatchObject([
+    { kind: "receipt", receipt: { verdict: "delivered", path: "a", version: 7 } },
+  ]);
 });
 
 test("of receipts without an entry the newest delivered one counts, until there is an entry of that version", () => {
@@ -140,10 +148,8 @@ test("a group that does not count says nothing; without a choice of groups, any 
   expect(any.feedback.isSettled("a")).toBe(true);
 });
 
-test("what was said before the start is known at its end, and failures are told once", () => {
+test("what was said before the start is known at its end, and failures are told once", async () => {
   const { feedback, put } = prepare(["hub"]);
-  // Nobody listens yet.
-  feedback.onNews = undefined;
   feedback.apply(receiptOf("failed", 7), 0);
   feedback.apply(
     {
@@ -160,14 +166,16 @@ test("what was said before the start is known at its end, and failures are told 
   );
   put({ ...sent(7), answered: 2 });
   feedback.endLoading();
-  expect(feedback.takeFailures()).toMatchObject([{ group: "hub", version: 7, reason: "too long" }]);
-  expect(feedback.takeFailures()).toEqual([]);
+  const asked = { kind: "needs", path: "a" };
+  const failure = { group: "hub", version: 7, reason: "too long" };
+  expect(await newsOf(feedback)).toMatchObject([asked, { kind: "receipt", receipt: failure }]);
+  expect(await newsOf(feedback)).toMatchObject([asked]);
   expect(feedback.request("a")).toMatchObject({ ranges: [[0, 5]], offset: 3 });
   put({ ...sent(7), answered: 3 });
   expect(feedback.request("a")).toBeUndefined();
 });
 
-test("what is asked for at or past the end, of nothing, or backwards, is no request; of the rest what is in the file", () => {
+test("what is asked for at or past the end, of nothing, or backwards, is no request; of the rest what is in the file", async () => {
   const { feedback, put } = prepare(["hub"]);
   put(sent(7));
   const ask = (group: string, ranges: [number, number][]) =>
@@ -188,7 +196,7 @@ test("what is asked for at or past the end, of nothing, or backwards, is no requ
   for (const nothing of [[[5, 9]], [[7, 9]], [[3, 3]], [[4, 2]], []] as [number, number][][]) {
     ask("hub", nothing);
     expect(feedback.request("a")).toBeUndefined();
-    expect([...feedback.requested()]).toEqual([]);
+    expect(await newsOf(feedback)).toEqual([]);
   }
   ask("hub", [[5, 9]]);
   ask("mirror", [
@@ -196,4 +204,52 @@ test("what is asked for at or past the end, of nothing, or backwards, is no requ
     [4, 9],
   ]);
   expect(feedback.request("a")).toMatchObject({ ranges: [[4, 5]] });
+});
+
+test("news of the same that nobody has heard yet are one; of each group that can't store it there are some", async () => {
+  const { feedback, put } = prepare(["hub", "mirror"]);
+  feedback.endLoading();
+  put(sent(7));
+  const over = new AbortController();
+  const heard = feedback.news(over.signal);
+  const first = heard.next();
+  const needs = { kind: "needs", uploader: "till", path: "a", version: 7, format: 1, time: "" } as const;
+  for (let offset = 0; offset < 1000; offset++)
+    feedback.apply({ ...needs, group: `group-${offset % 3}`, ranges: [[0, 5]] }, offset);
+  for (const group of ["hub", "mirror"]) {
+    feedback.apply(receiptOf("failed", 7, group), 1000);
+    feedback.apply(receiptOf("delivered", 7, group), 1001);
+  }
+  feedback.noteNewer("a", 9);
+  over.abort();
+  const news = [(await first).value, ...(await Array.fromAsync(heard))];
+  expect(news).toMatchObject([
+    { kind: "needs", path: "a" },
+    { kind: "receipt", receipt: { verdict: "failed", group: "hub" } },
+    { kind: "receipt", receipt: { verdict: "delivered", group: "mirror" } },
+    { kind: "receipt", receipt: { verdict: "failed", group: "mirror" } },
+    { kind: "newer", version: 9 },
+  ]);
+});
+
+test("what comes while its listener is at work is heard after that", async () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  put(sent(7));
+  const over = new AbortController();
+  const heard: string[] = [];
+  const listening = (async () => {
+    for await (const { kind } of feedback.news(over.signal)) {
+      heard.push(kind);
+      await Bun.sleep(1);
+    }
+  })();
+  feedback.noteNewer("a", 8);
+  await Bun.sleep(0);
+  expect(heard).toEqual(["newer"]);
+  feedback.apply(receiptOf("delivered", 7), 0);
+  feedback.noteNewer("a", 9);
+  over.abort();
+  await listening;
+  expect(heard).toEqual(["newer", "receipt", "newer"]);
 });

@@ -68,7 +68,6 @@ function prepare(paths: readonly string[], parallel = 4) {
         return new Promise<void>((resolve) => writes.set(path, resolve));
       },
       feedback: {
-        requested: () => asked.keys(),
         requestCount: 10_000,
         askers: (path: string) => (asked.has(path) ? groupsOf(path) : []),
         shareOf: (group: string) => (group === "hub" || group === "mirror" ? group : ""),
@@ -116,6 +115,10 @@ function prepare(paths: readonly string[], parallel = 4) {
     states,
     answer,
     under: writes,
+    /** What is asked for at the start. */
+    addAll: () => {
+      for (const path of [...asked.keys()]) answers.add(path);
+    },
     calls: () => calls,
     most: () => most,
     errors,
@@ -131,8 +134,8 @@ afterEach(() => {
 const many = (count: number) => Array.from({ length: count }, (_, at) => `file-${at}`);
 
 test("each of thousands of requests costs the same, and few are under way at a time", async () => {
-  const { answers, answer, calls, most } = prepare(many(2000));
-  answers.begin();
+  const { answers, addAll, answer, calls, most } = prepare(many(2000));
+  addAll();
   const order: string[] = [];
   for (let count = 0; count < 2000; count++) order.push(await answer());
   await answers.end();
@@ -143,9 +146,9 @@ test("each of thousands of requests costs the same, and few are under way at a t
 
 test("thousands that wait for files which are busy are not looked at for each other", async () => {
   const paths = many(2000);
-  const { answers, answer, active, calls } = prepare(paths);
+  const { answers, addAll, answer, active, calls } = prepare(paths);
   for (const path of paths) active.tryBegin(path);
-  answers.begin();
+  addAll();
   const before = calls();
   for (const path of paths) {
     active.end(path);
@@ -157,8 +160,8 @@ test("thousands that wait for files which are busy are not looked at for each ot
 });
 
 test("what is asked for again too soon waits for its pace, unless it is another version", async () => {
-  const { answers, answer, asked, versions, calls, under } = prepare(["a", "b"]);
-  answers.begin();
+  const { answers, addAll, answer, asked, versions, calls, under } = prepare(["a", "b"]);
+  addAll();
   for (const path of ["a", "b"]) await answer(path);
   while (asked.size > 0) await Bun.sleep(1);
   for (const path of ["a", "b"]) {
@@ -177,8 +180,8 @@ test("what is asked for again too soon waits for its pace, unless it is another 
 });
 
 test("what is asked for of a path while it is answered is answered after that", async () => {
-  const { answers, answer, asked, versions } = prepare(["a"]);
-  answers.begin();
+  const { answers, addAll, answer, asked, versions } = prepare(["a"]);
+  addAll();
   for (const known of [versions, asked]) known.set("a", 2);
   answers.add("a");
   answers.add("a");
@@ -205,9 +208,9 @@ test("that a version is gone is said once, however often it is asked for", async
 });
 
 test("a group's requests do not wait behind all that another one, or any number of made-up ones, has asked for before", async () => {
-  const { answers, answer, groups, asked, versions } = prepare(many(3000));
+  const { answers, addAll, answer, groups, asked, versions } = prepare(many(3000));
   for (const [at, path] of many(3000).entries()) groups.set(path, at % 3 === 0 ? ["hub"] : [`made-up-${at}`]);
-  answers.begin();
+  addAll();
   for (const path of ["new-1", "new-2"]) {
     for (const known of [versions, asked]) known.set(path, 1);
     groups.set(path, ["mirror"]);
@@ -223,9 +226,9 @@ test("a group's requests do not wait behind all that another one, or any number 
 });
 
 test("what a group is to wait for, as it was sent again to another one just now, waits only for that one", async () => {
-  const { answers, answer, asked, groups } = prepare(["a"]);
+  const { answers, addAll, answer, asked, groups } = prepare(["a"]);
   groups.set("a", ["stranger"]);
-  answers.begin();
+  addAll();
   await answer("a");
   while (asked.size > 0) await Bun.sleep(1);
   asked.set("a", 1);
