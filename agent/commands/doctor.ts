@@ -22,7 +22,7 @@ export async function doctor(config: Config, print: (text: string) => Promise<un
   };
   await print(`${role} ${name}, brokers ${config.kafka.brokers.join(", ")}\n`);
   try {
-    for await (const finding of examine(config, log, new AbortController().signal)) await say(finding);
+    for await (const finding of examine(config, log)) await say(finding);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     await say(fail("configuration", messageOf(error), "correct kafka.options or kafka.tls"));

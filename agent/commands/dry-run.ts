@@ -1,11 +1,11 @@
 /** `run --dry-run`: connects and looks, claims and makes nothing, and says what a run would do. */
 import type { Config } from "../config/config.ts";
-import { RecordProducer } from "../kafka/producer.ts";
+import { connectAdmin, readOnly } from "../kafka/admin.ts";
+import { disconnect } from "../kafka/connection/client.ts";
 import { groupLag } from "../kafka/topics/group-lag.ts";
 import { describeTopic } from "../kafka/topics/topics.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
-import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
 import { previewUpload } from "../uploader/discover/preview.ts";
 
@@ -20,22 +20,15 @@ export async function dryRun(config: Config, log: Log, signal: AbortSignal): Pro
     }
     return;
   }
-  const producer = await RecordProducer.open({
-    kafka,
-    agentName,
-    queueBytes: config.uploader.inFlightBytes,
-    compression: config.uploader.compression,
-    effects: new Effects(),
-    log,
-    signal,
-  });
+  const client = await connectAdmin({ kafka, agentName, log });
   try {
-    const topic = await describeTopic(await producer.client(), kafka.ledger);
-    const ledger = topic && new Ledger({ kafka, agentName, producer, topic: { value: topic }, log, signal });
+    const topic = await describeTopic(client, kafka.ledger);
+    const options = { kafka, agentName, producer: readOnly(client), log, signal };
+    const ledger = topic && new Ledger({ ...options, topic: { value: topic } });
     const entries = ledger && (await UploaderLedger.open(config.name, ledger, undefined, log));
     await previewUpload(config.uploader, entries, log);
     await entries?.close();
   } finally {
-    await producer.close(0);
+    await disconnect(client);
   }
 }

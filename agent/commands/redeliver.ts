@@ -38,15 +38,7 @@ export async function redeliver(
   // Standard output is for the result; what the client logs is of no interest unless it fails.
   const log = new Log({ level: "error", format: config.log.format, agent: agentName });
   const { signal } = new AbortController();
-  const producer = await RecordProducer.open({
-    kafka,
-    agentName,
-    queueBytes: 1 << 20,
-    compression: "none",
-    effects: new Effects(),
-    log,
-    signal,
-  });
+  const producer = await RecordProducer.open({ kafka, agentName, effects: new Effects(), log, signal });
   try {
     const topic = await describeTopic(await producer.client(), kafka.ledger);
     if (!topic)

@@ -99,16 +99,11 @@ function openProducer(
   log: Log,
   signal: AbortSignal,
 ): Promise<RecordProducer> {
-  const uploader = config.role === "uploader" ? config.uploader : undefined;
-  return RecordProducer.open({
-    kafka: config.kafka,
-    agentName: config.name,
-    queueBytes: uploader?.inFlightBytes ?? 1 << 20,
-    compression: uploader?.compression ?? "none",
-    effects,
-    log,
-    signal,
-  });
+  const { kafka, name: agentName } = config;
+  const options = { kafka, agentName, effects, log, signal };
+  if (config.role === "downloader") return RecordProducer.open(options);
+  const { inFlightBytes: queueBytes, compression } = config.uploader;
+  return RecordProducer.open({ ...options, queueBytes, compression });
 }
 
 async function connectTopics(

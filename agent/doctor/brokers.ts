@@ -1,11 +1,11 @@
 /** Can the brokers be reached, over TLS and with the login that are configured? */
 import type { Config, KafkaConfig } from "../config/config.ts";
+import { connectAdmin } from "../kafka/admin.ts";
+import type { Client } from "../kafka/connection/client.ts";
 import { advertised } from "../kafka/connection/client-watch.ts";
 import { knockAtAll, listProblems } from "../kafka/connection/knock.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
-import { RecordProducer } from "../kafka/producer.ts";
 import type { BrokerAddress } from "../kafka/topics/inspect.ts";
-import { Effects } from "../lib/effects.ts";
 import type { Log } from "../observe/log.ts";
 import { examineCertificates } from "./certificates.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
@@ -14,14 +14,13 @@ import type { Patience } from "./patience.ts";
 /** For the handshakes and the login. */
 const loginMs = 6000;
 
-/** Findings on the way, and the connected producer, unless that failed. */
+/** Findings on the way, and the connected client, unless that failed. */
 export async function* reachBrokers(
   config: Config,
   log: Log,
-  signal: AbortSignal,
   patience: Patience,
-): AsyncGenerator<Finding, RecordProducer | undefined> {
-  const { kafka } = config;
+): AsyncGenerator<Finding, Client | undefined> {
+  const { kafka, name: agentName } = config;
   const problems = await knockAtAll(kafka.brokers);
   const said = listProblems(problems);
   if (problems.size === kafka.brokers.length) {
@@ -36,11 +35,11 @@ export async function* reachBrokers(
     yield warn("brokers", `not all of kafka.brokers can be reached: ${said}`, "start them, or take them out");
   }
   try {
-    const producer = await patience.wait(openProducer(config, log, signal), loginMs);
-    if (!producer) throw new KafkaError("connecting to Kafka", codes.timedOut, "no answer");
+    const client = await patience.wait(connectAdmin({ kafka, agentName, log }), loginMs);
+    if (!client) throw new KafkaError("connecting to Kafka", codes.timedOut, "no answer");
     yield* describeSecurity(kafka);
     if (kafka.tls) yield* (await patience.wait(examineCertificates(kafka.brokers[0] ?? "", kafka.tls))) ?? [];
-    return producer;
+    return client;
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     yield explainFailure(error);
@@ -69,19 +68,6 @@ export async function knockAtCluster(
 export function brokerFailure(reason: string): Finding {
   const { what, fix } = withFix(reason, "check kafka.brokers, that they run, and the firewall");
   return fail("brokers", what, fix);
-}
-
-function openProducer(config: Config, log: Log, signal: AbortSignal): Promise<RecordProducer> {
-  const { kafka, name: agentName } = config;
-  return RecordProducer.open({
-    kafka,
-    agentName,
-    queueBytes: 1 << 20,
-    compression: "none",
-    effects: new Effects(),
-    log,
-    signal,
-  });
 }
 
 function* describeSecurity(kafka: KafkaConfig): Generator<Finding> {

@@ -1,9 +1,11 @@
 /** Is this machine's clock right, where that matters? */
 
 import type { Config } from "../config/config.ts";
-import type { RecordProducer } from "../kafka/producer.ts";
-import type { Topics } from "../kafka/topics/topics.ts";
+import { RecordProducer } from "../kafka/producer.ts";
+import type { Topic, Topics } from "../kafka/topics/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
+import { Effects } from "../lib/effects.ts";
+import type { Log } from "../observe/log.ts";
 import { entryPartitionKey } from "../wire/entry-key.ts";
 import { partitionOf } from "../wire/numbers.ts";
 import { about } from "./amounts.ts";
@@ -17,11 +19,7 @@ const tolerableMs = 300_000;
  * in one way: with the acknowledgement of a record. So one is written, in that case alone: a deletion on the ledger of a
  * key that nobody has, which every reader passes over and compaction removes.
  */
-export async function examineClock(
-  config: Config,
-  topics: Topics,
-  producer: RecordProducer,
-): Promise<Finding[]> {
+export async function examineClock(config: Config, topics: Topics, log: Log): Promise<Finding[]> {
   const subject = "clock";
   const typeOf = ({ settings }: Topics["chunks"]) => settings.get("message.timestamp.type");
   if (config.role === "downloader") return [ok(subject, "nothing depends on a downloader's")];
@@ -39,17 +37,26 @@ export async function examineClock(
       ),
     ];
   }
-  const before = deviceNowMs();
-  const { timestampMs } = await producer.send({
-    topic: topics.ledger.name,
-    partition: partitionOf(
-      entryPartitionKey({ kind: "name", uploader: config.name }),
-      topics.ledger.partitions,
-    ),
-    key: `doctor/${config.name}`,
-    value: null,
-  });
-  return [judgeClock(config, (before + deviceNowMs()) / 2 - timestampMs)];
+  const aheadMs = await measureAhead(config, topics.ledger, log);
+  return [judgeClock(config, aheadMs)];
+}
+
+/** How far this clock is ahead of the brokers'. */
+async function measureAhead({ kafka, name }: Config, ledger: Topic, log: Log): Promise<number> {
+  const { signal } = new AbortController();
+  const producer = await RecordProducer.open({ kafka, agentName: name, effects: new Effects(), log, signal });
+  try {
+    const before = deviceNowMs();
+    const { timestampMs } = await producer.send({
+      topic: ledger.name,
+      partition: partitionOf(entryPartitionKey({ kind: "name", uploader: name }), ledger.partitions),
+      key: `doctor/${name}`,
+      value: null,
+    });
+    return (before + deviceNowMs()) / 2 - timestampMs;
+  } finally {
+    await producer.close(0);
+  }
 }
 
 /** @param aheadMs how far this clock is ahead of the brokers' */

@@ -5,11 +5,10 @@
  */
 
 import type { Config, KafkaConfig } from "../config/config.ts";
-import type { Client } from "../kafka/connection/client.ts";
+import { type Client, disconnect } from "../kafka/connection/client.ts";
 import { watchOf } from "../kafka/connection/connect.ts";
 import { groupConsumerProperties } from "../kafka/connection/settings.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
-import type { RecordProducer } from "../kafka/producer.ts";
 import {
   brokerAddresses,
   brokerSettings,
@@ -42,7 +41,7 @@ const closeMs = 1000;
 const askMs = 4000;
 
 /** Gives findings as they are made. Throws a `ConfigurationError` where the client refuses `kafka.options`. */
-export async function* examine(config: Config, log: Log, signal: AbortSignal): AsyncGenerator<Finding> {
+export async function* examine(config: Config, log: Log): AsyncGenerator<Finding> {
   const patience = new Patience();
   // Beside the brokers: the one may take its time while the others do.
   const files = collect(
@@ -51,12 +50,12 @@ export async function* examine(config: Config, log: Log, signal: AbortSignal): A
       : examineOutput(config.downloader, config.name, patience),
   );
   files.catch(() => undefined);
-  const producer = yield* reachBrokers(config, log, signal, patience);
-  if (producer === undefined) {
+  const client = yield* reachBrokers(config, log, patience);
+  if (client === undefined) {
     yield untried("topics, rights, limits, retention, clock", "there is no connection");
   } else {
-    yield* examineCluster({ config, producer, log, patience });
-    await patience.wait(producer.close(0), closeMs);
+    yield* examineCluster({ config, client, log, patience });
+    await patience.wait(disconnect(client), closeMs);
   }
   yield* await files;
   yield* (await patience.wait(examineHttp(config.http, config.name))) ?? [];
@@ -68,15 +67,14 @@ async function collect(findings: AsyncGenerator<Finding>): Promise<Finding[]> {
 
 interface Parts {
   config: Config;
-  producer: RecordProducer;
+  client: Client;
   log: Log;
   patience: Patience;
 }
 
 async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
-  const { config, producer, patience } = parts;
+  const { config, client, patience } = parts;
   const { kafka } = config;
-  const client = await producer.client();
   const addresses = await patience.wait(
     brokerAddresses(client, kafka.topic).catch(() => undefined),
     askMs,
@@ -95,10 +93,10 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
     return;
   }
   const wanted = newTopics(kafka);
-  const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, client, topic));
-  const rights = examineGroupRights(config, client, patience);
+  const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, topic));
+  const rights = examineGroupRights(parts);
   rights.catch(() => undefined);
-  const session = examineSession(parts, client, addresses[0]?.id ?? 0);
+  const session = examineSession(parts, addresses[0]?.id ?? 0);
   session.catch(() => undefined);
   const [chunks, ledger] = await Promise.all(looks);
   const circumstances = { kafka, brokers: addresses.length, ...chunkBytesOf(config) };
@@ -125,8 +123,8 @@ function chunkBytesOf(config: Config): { chunkBytes?: number } {
 
 /** What stands in the topics, as far as the role depends on it. */
 async function* examineContents(parts: Parts, topics: Topics): AsyncGenerator<Finding> {
-  const { config, producer, log, patience } = parts;
-  const looks = [attempt("clock", patience, () => examineClock(config, topics, producer))];
+  const { config, log, patience } = parts;
+  const looks = [attempt("clock", patience, () => examineClock(config, topics, log))];
   if (config.role === "uploader") {
     const look = async () => [await examineName(config, topics.ledger, log)];
     looks.unshift(attempt(`name ${config.name}`, patience, look));
@@ -148,7 +146,7 @@ interface FoundTopic {
 }
 
 /** What the brokers tell of the topic. */
-async function findTopic({ config, patience }: Parts, client: Client, wanted: NewTopic): Promise<FoundTopic> {
+async function findTopic({ config, client, patience }: Parts, wanted: NewTopic): Promise<FoundTopic> {
   const { kafka } = config;
   const subject = wanted.name === kafka.ledger ? `ledger ${wanted.name}` : `topic ${wanted.name}`;
   const look = async (): Promise<FoundTopic> => {
@@ -206,7 +204,7 @@ function judgeTopicRights(config: Config, topics: readonly (TopicInspection | un
   });
 }
 
-async function examineGroupRights(config: Config, client: Client, patience: Patience): Promise<Finding[]> {
+async function examineGroupRights({ config, client, patience }: Parts): Promise<Finding[]> {
   const looks = neededRights(config)
     .filter(({ resource }) => resource === "group")
     .map((needed) => {
@@ -223,11 +221,7 @@ async function examineGroupRights(config: Config, client: Client, patience: Pati
 }
 
 /** Whether the brokers allow a member's session.timeout.ms; says nothing where that can't be known. */
-async function examineSession(
-  { config, patience }: Parts,
-  client: Client,
-  broker: number,
-): Promise<Finding[]> {
+async function examineSession({ config, client, patience }: Parts, broker: number): Promise<Finding[]> {
   if (config.role !== "downloader") return [];
   const { kafka, name, downloader } = config;
   const properties = groupConsumerProperties(kafka, name, downloader.group, undefined);

@@ -9,7 +9,7 @@ import { defaultMessageBytes } from "../lib/limits.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Trouble } from "../lib/troubles.ts";
 import type { Headers } from "../wire/chunk.ts";
-import { disconnect, makeProducer, type Producer } from "./connection/client.ts";
+import { type Client, disconnect, makeProducer, type Producer } from "./connection/client.ts";
 import { type ClientOptions, connect, watchOf } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { LossCounter, type LostConnections } from "./connection/lost-connections.ts";
@@ -42,12 +42,15 @@ export type OnDelivered = (
 ) => void;
 
 export interface ProducerOptions extends ClientOptions {
-  /** Most bytes that wait for their acknowledgement. */
-  queueBytes: number;
-  compression: string;
+  /** Most bytes that wait for their acknowledgement; enough for entries of the ledger if not given. */
+  queueBytes?: number;
+  compression?: string;
   effects: Effects;
   signal: AbortSignal;
 }
+
+/** What the ledger needs of a producer. */
+export type LedgerProducer = Pick<RecordProducer, "send" | "renew"> & { client(): Promise<Client> };
 
 /** What was acknowledged leaves the client's queue a moment later. */
 const mostTriesAlone = 50;
@@ -280,7 +283,7 @@ export class RecordProducer {
 }
 
 function connectProducer(options: ProducerOptions, batchBytes: number): Promise<Producer> {
-  const { agentName, queueBytes, compression } = options;
+  const { agentName, queueBytes = 1 << 20, compression = "none" } = options;
   // Twice the window, and room for ledger entries: the window bounds the memory, a full queue would only stutter.
   const limits = {
     batchBytes,

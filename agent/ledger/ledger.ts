@@ -13,7 +13,7 @@
 import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
-import type { Acknowledgement, RecordProducer } from "../kafka/producer.ts";
+import type { Acknowledgement, LedgerProducer } from "../kafka/producer.ts";
 import { endOffset, type Topic } from "../kafka/topics/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
@@ -55,7 +55,7 @@ export interface EntryReader {
 export interface LedgerOptions {
   kafka: KafkaConfig;
   agentName: string;
-  producer: RecordProducer;
+  producer: LedgerProducer;
   /** As it is now; a `CurrentTopic` where it is followed. */
   topic: { readonly value: Topic; refresh?(): Promise<void> };
   log: Log;
