@@ -4,7 +4,7 @@
  * Codes: librdkafka's rd_kafka_resp_err_t, negative ones are local, others the Kafka protocol's.
  */
 import { AgentError, type Severity } from "../lib/errors.ts";
-import { errorTexts, isGeneric } from "./error-texts.ts";
+import { errorTexts, isGeneric, isPermanentCode } from "./error-texts.ts";
 
 export const codes = {
   /** The agent's own: no connection to the address of a broker, which its message names, could be made from here. */
@@ -21,7 +21,6 @@ export const codes = {
   assignPartitions: -175,
   revokePartitions: -174,
   state: -172,
-  partitionEof: -191,
   badCompression: -198,
   badMessage: -199,
   unknownTopicLocal: -188,
@@ -170,7 +169,7 @@ export function explainSecurity(line: string): SecurityProblem | undefined {
 }
 
 function severityOf(code: number): Severity {
-  if (permanent.has(code) || errorTexts.get(code)?.permanent) return "permanent";
+  if (permanent.has(code) || isPermanentCode(code)) return "permanent";
   return fatal.has(code) ? "fatal" : "retryable";
 }
 
@@ -193,7 +192,7 @@ function explain(code: number, error: unknown): string {
     case codes.timedOut:
       return "no broker can be reached";
     default: {
-      const known = errorTexts.get(code)?.says;
+      const known = errorTexts[code];
       const words = wordsOf(error);
       if (known === undefined) return words ?? `error ${code}`;
       return words === undefined || isGeneric(words) ? known : `${known} (${words})`;

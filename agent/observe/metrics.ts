@@ -57,66 +57,67 @@ export interface Gauges {
   failedFiles(): number;
 }
 
+const gaugeTexts: Readonly<Record<keyof Gauges, readonly [name: string, help: string]>> = {
+  inFlightBytes: ["streamsend_in_flight_bytes", "Bytes in memory, on their way."],
+  incompleteFiles: ["streamsend_incomplete_files", "Files that are begun and not finished."],
+  waitingFiles: ["streamsend_waiting_files", "Files that are known and not begun."],
+  kafkaConnected: ["streamsend_kafka_connected", "1: the brokers can be reached."],
+  ready: ["streamsend_ready", "1: the agent does its work, see /readyz."],
+  consumerLagChunks: [
+    "streamsend_consumer_lag_chunks",
+    "Chunks between the position and the topic's end (downloader).",
+  ],
+  parkedFiles: [
+    "streamsend_parked_files",
+    "Files that there is no room for, or that only a newer agent understands.",
+  ],
+  failedFiles: ["streamsend_failed_files", "Files that failed at their last try."],
+};
+
 export class Metrics {
   readonly #role: Role;
   readonly #registry = new Registry();
   readonly #gauges: Partial<Gauges> = {};
-  readonly #files: Counter<"role" | "result">;
-  readonly #bytes: Counter<"role">;
-  readonly #chunks: Counter<"role" | "result">;
-  readonly #ledgerRecords: Counter<"result">;
-  readonly #recoveries: Counter<"way">;
-  readonly #gaps: Counter;
-  readonly #needs: Counter;
+  readonly #files = this.#counter(
+    "streamsend_files_total",
+    "Files, by what became of them.",
+    "role",
+    "result",
+  );
+  readonly #bytes = this.#counter(
+    "streamsend_bytes_total",
+    "Bytes of files that were acknowledged by the brokers (uploader) or written (downloader).",
+    "role",
+  );
+  readonly #chunks = this.#counter(
+    "streamsend_chunks_total",
+    "Chunks, by what became of them.",
+    "role",
+    "result",
+  );
+  readonly #ledgerRecords = this.#counter(
+    "streamsend_ledger_skipped_total",
+    "Records of the ledger, or batches of them, that were skipped, by why.",
+    "result",
+  );
+  readonly #recoveries = this.#counter(
+    "streamsend_recoveries_total",
+    "Versions that went on after an interruption, by the way they took.",
+    "way",
+  );
+  readonly #gaps = this.#counter("streamsend_gaps_total", "Offsets that expired before they were read.");
+  readonly #needs = this.#counter(
+    "streamsend_needs_total",
+    "Requests for what is missing, to uploaders (downloader) or of downloaders (uploader).",
+  );
   readonly #lastSuccess: Gauge;
 
   constructor(role: Role, version: string) {
     this.#role = role;
-    const registers = [this.#registry];
-    this.#files = new Counter({
-      name: "streamsend_files_total",
-      help: "Files, by what became of them.",
-      labelNames: ["role", "result"],
-      registers,
-    });
-    this.#bytes = new Counter({
-      name: "streamsend_bytes_total",
-      help: "Bytes of files that were acknowledged by the brokers (uploader) or written (downloader).",
-      labelNames: ["role"],
-      registers,
-    });
-    this.#chunks = new Counter({
-      name: "streamsend_chunks_total",
-      help: "Chunks, by what became of them.",
-      labelNames: ["role", "result"],
-      registers,
-    });
-    this.#ledgerRecords = new Counter({
-      name: "streamsend_ledger_skipped_total",
-      help: "Records of the ledger, or batches of them, that were skipped, by why.",
-      labelNames: ["result"],
-      registers,
-    });
-    this.#recoveries = new Counter({
-      name: "streamsend_recoveries_total",
-      help: "Versions that went on after an interruption, by the way they took.",
-      labelNames: ["way"],
-      registers,
-    });
-    this.#gaps = new Counter({
-      name: "streamsend_gaps_total",
-      help: "Offsets that expired before they were read.",
-      registers,
-    });
-    this.#needs = new Counter({
-      name: "streamsend_needs_total",
-      help: "Requests for what is missing, to uploaders (downloader) or of downloaders (uploader).",
-      registers,
-    });
     this.#lastSuccess = new Gauge({
       name: "streamsend_last_success_timestamp_seconds",
       help: "When a file was last sent (uploader) or stored (downloader); 0: not since the start.",
-      registers,
+      registers: [this.#registry],
     });
     // From the start, so that a first failure is an increase.
     for (const result of fileResults[role]) this.#files.inc({ role, result }, 0);
@@ -124,7 +125,8 @@ export class Metrics {
     for (const result of ledgerResults) this.#ledgerRecords.inc({ result }, 0);
     for (const way of ways) this.#recoveries.inc({ way }, 0);
     this.#bytes.inc({ role }, 0);
-    this.#addRoleGauges();
+    for (const [key, [name, help]] of Object.entries(gaugeTexts))
+      this.#gauge(name, help, () => Number(this.#gauges[key as keyof Gauges]?.() ?? 0));
     this.#addProcess(version);
   }
 
@@ -171,38 +173,6 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  #addRoleGauges(): void {
-    const gauges = this.#gauges;
-    this.#gauge("streamsend_in_flight_bytes", "Bytes in memory, on their way.", () =>
-      gauges.inFlightBytes?.(),
-    );
-    this.#gauge("streamsend_incomplete_files", "Files that are begun and not finished.", () =>
-      gauges.incompleteFiles?.(),
-    );
-    this.#gauge("streamsend_waiting_files", "Files that are known and not begun.", () =>
-      gauges.waitingFiles?.(),
-    );
-    this.#gauge("streamsend_kafka_connected", "1: the brokers can be reached.", () =>
-      Number(gauges.kafkaConnected?.() ?? false),
-    );
-    this.#gauge("streamsend_ready", "1: the agent does its work, see /readyz.", () =>
-      Number(gauges.ready?.() ?? false),
-    );
-    this.#gauge(
-      "streamsend_consumer_lag_chunks",
-      "Chunks between the position and the topic's end (downloader).",
-      () => gauges.consumerLagChunks?.(),
-    );
-    this.#gauge(
-      "streamsend_parked_files",
-      "Files that there is no room for, or that only a newer agent understands.",
-      () => gauges.parkedFiles?.(),
-    );
-    this.#gauge("streamsend_failed_files", "Files that failed at their last try.", () =>
-      gauges.failedFiles?.(),
-    );
-  }
-
   #addProcess(version: string): void {
     const build = new Gauge({
       name: "streamsend_build_info",
@@ -227,13 +197,17 @@ export class Metrics {
     });
   }
 
-  #gauge(name: string, help: string, value: () => number | undefined): void {
+  #counter<Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
     new Gauge({
       name,
       help,
       registers: [this.#registry],
       collect() {
-        this.set(value() ?? 0);
+        this.set(value());
       },
     });
   }
