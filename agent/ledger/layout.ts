@@ -9,6 +9,7 @@ import { AgentError } from "../lib/errors.ts";
 import { keyOf } from "../wire/entry.ts";
 import { partitionOfEntry } from "../wire/entry-key.ts";
 import type { EntryLog } from "./ledger.ts";
+import { allPartitions, readWhole } from "./read-whole.ts";
 
 /** Throws a permanent `AgentError` when the ledger has another number of partitions than it was begun with. */
 export async function checkLayout(ledger: EntryLog & { readonly name: string }): Promise<void> {
@@ -28,38 +29,28 @@ export async function checkLayout(ledger: EntryLog & { readonly name: string }):
  * older than this rule, or somebody else has written one.
  */
 async function readLayout(ledger: EntryLog): Promise<number | undefined> {
-  const reader = await ledger.open([0]);
   let smaller: number | undefined;
-  try {
-    while (!reader.caughtUp) {
-      for (const { entry } of await reader.read("file")) {
-        if (entry.kind !== "layout") continue;
-        const { partitions } = entry;
-        if (partitions === ledger.partitions) return partitions;
-        if (partitions > 0 && partitions < ledger.partitions) smaller = partitions;
-      }
+  for await (const entries of readWhole(ledger, [0], "file")) {
+    for (const { entry } of entries) {
+      if (entry.kind !== "layout") continue;
+      const { partitions } = entry;
+      if (partitions === ledger.partitions) return partitions;
+      if (partitions > 0 && partitions < ledger.partitions) smaller = partitions;
     }
-    return smaller;
-  } finally {
-    await reader.close();
   }
+  return smaller;
 }
 
 /** Whether there are entries, each where that number of partitions puts it. */
 async function isSpreadOver(ledger: EntryLog, recorded: number): Promise<boolean> {
-  const reader = await ledger.open(Array.from({ length: ledger.partitions }, (_, partition) => partition));
   let found = false;
-  try {
-    while (!reader.caughtUp) {
-      for (const { entry, partition } of await reader.read()) {
-        const key = keyOf(entry);
-        if (key.kind === "layout") continue;
-        if (partitionOfEntry(key, recorded) === partition) found = true;
-        else if (partitionOfEntry(key, ledger.partitions) === partition) return false;
-      }
+  for await (const entries of readWhole(ledger, allPartitions(ledger))) {
+    for (const { entry, partition } of entries) {
+      const key = keyOf(entry);
+      if (key.kind === "layout") continue;
+      if (partitionOfEntry(key, recorded) === partition) found = true;
+      else if (partitionOfEntry(key, ledger.partitions) === partition) return false;
     }
-    return found;
-  } finally {
-    await reader.close();
   }
+  return found;
 }

@@ -4,6 +4,7 @@ import type { Log } from "../../observe/log.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog, EntryReader } from "../ledger.ts";
+import { allPartitions, readWhole } from "../read-whole.ts";
 import type { GroupState } from "./group-state.ts";
 
 /** When something makes it necessary, the whole ledger is read again, but not sooner than this after the last time. */
@@ -83,22 +84,16 @@ export class GroupFollower {
   }
 
   async #readStart(): Promise<void> {
-    const reader = await this.#log.open([partitionOf(this.#state.group, this.#log.partitions)]);
-    try {
-      while (!reader.caughtUp)
-        for (const logged of await reader.read())
-          if (keyOf(logged.entry).kind === "start") this.#state.apply(logged);
-    } finally {
-      await reader.close();
-    }
+    const partition = partitionOf(this.#state.group, this.#log.partitions);
+    for await (const entries of readWhole(this.#log, [partition]))
+      for (const logged of entries) if (keyOf(logged.entry).kind === "start") this.#state.apply(logged);
   }
 
   async #readOnce(): Promise<void> {
     const beganMs = this.#now();
     await this.close();
     this.#state.beginReading();
-    const all = Array.from({ length: this.#log.partitions }, (_, partition) => partition);
-    const reader = await this.#log.open(all);
+    const reader = await this.#log.open(allPartitions(this.#log));
     this.#reader = reader;
     try {
       while (!reader.caughtUp) for (const logged of await reader.read()) this.#state.apply(logged);

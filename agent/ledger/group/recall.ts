@@ -3,6 +3,7 @@ import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { encodeEntryKey } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
+import { readWhole } from "../read-whole.ts";
 
 /** Reads these partitions for the group's `delivered` receipts of these files that stand. Throws a `KafkaError`. */
 export async function findDelivered(
@@ -13,18 +14,13 @@ export async function findDelivered(
 ): Promise<VersionId[]> {
   const files = new Set(wanted.map((id) => chunkKey(id)));
   const found = new Map<string, VersionId>();
-  const reader = await log.open(partitions);
-  try {
-    while (!reader.caughtUp) {
-      for (const { entry } of await reader.read()) {
-        const key = keyOf(entry);
-        if (key.kind !== "delivered" || key.group !== group || !files.has(chunkKey(key))) continue;
-        if (entry.kind === "delivered") found.set(encodeEntryKey(key), key);
-        else found.delete(encodeEntryKey(key));
-      }
+  for await (const entries of readWhole(log, partitions)) {
+    for (const { entry } of entries) {
+      const key = keyOf(entry);
+      if (key.kind !== "delivered" || key.group !== group || !files.has(chunkKey(key))) continue;
+      if (entry.kind === "delivered") found.set(encodeEntryKey(key), key);
+      else found.delete(encodeEntryKey(key));
     }
-  } finally {
-    await reader.close();
   }
   return [...found.values()];
 }

@@ -2,6 +2,7 @@
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
 import type { EntryLog } from "../ledger.ts";
+import { allPartitions, readWhole } from "../read-whole.ts";
 import { VersionIndex } from "./version-index.ts";
 
 export interface Receipt {
@@ -22,27 +23,21 @@ export async function findReceipts(
 ): Promise<{ found: Receipt[]; forgotten: Receipt[] }> {
   const newest = new VersionIndex();
   const wanted = new Map<string, Receipt>();
-  const all = Array.from({ length: ledger.partitions }, (_, partition) => partition);
-  const reader = await ledger.open(all);
-  try {
-    while (!reader.caughtUp) {
-      for (const { entry, timestampMs: timeMs } of await reader.read()) {
-        const key = keyOf(entry);
-        if (key.kind === "file") {
-          const file = chunkKey(key);
-          if (entry.kind === "file") newest.set(file, entry.version);
-          else newest.forget(file);
-        } else if ((key.kind === "delivered" || key.kind === "failed") && key.group === group) {
-          const name = `${key.kind} ${key.version} ${chunkKey(key)}`;
-          const { kind, uploader, path, version } = key;
-          const receipt: Receipt = { kind, id: { uploader, path, version }, timeMs };
-          if (entry.kind !== "tombstone" && isWanted(receipt)) wanted.set(name, receipt);
-          else wanted.delete(name);
-        }
+  for await (const entries of readWhole(ledger, allPartitions(ledger))) {
+    for (const { entry, timestampMs: timeMs } of entries) {
+      const key = keyOf(entry);
+      if (key.kind === "file") {
+        const file = chunkKey(key);
+        if (entry.kind === "file") newest.set(file, entry.version);
+        else newest.forget(file);
+      } else if ((key.kind === "delivered" || key.kind === "failed") && key.group === group) {
+        const name = `${key.kind} ${key.version} ${chunkKey(key)}`;
+        const { kind, uploader, path, version } = key;
+        const receipt: Receipt = { kind, id: { uploader, path, version }, timeMs };
+        if (entry.kind !== "tombstone" && isWanted(receipt)) wanted.set(name, receipt);
+        else wanted.delete(name);
       }
     }
-  } finally {
-    await reader.close();
   }
   const versionOf = (receipt: Receipt) => newest.get(chunkKey(receipt.id));
   const receipts = [...wanted.values()];

@@ -4,6 +4,7 @@ import { nameHash } from "../../lib/name-hash.ts";
 import { keyOf, tombstone } from "../../wire/entry.ts";
 import { encodeEntryKey, type ReceiptKey } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
+import { allPartitions, readWhole } from "../read-whole.ts";
 
 /** A store, by a name for it without slashes, and how often it had published. */
 export interface Stamp {
@@ -112,26 +113,21 @@ async function findReceiptsOf(
 ): Promise<StoreReceipts> {
   const found = new Map<string, ReceiptKey<"delivered">>();
   let [bytes, highest] = [0, 0];
-  const reader = await log.open(Array.from({ length: log.partitions }, (_, partition) => partition));
-  try {
-    while (!reader.caughtUp) {
-      for (const { entry } of await reader.read()) {
-        const key = keyOf(entry);
-        if (key.kind !== "delivered" || key.group !== group) continue;
-        const stamp = entry.kind === "delivered" ? parseStamp(entry.by) : undefined;
-        const name = encodeEntryKey(key);
-        // The last one counts: it may have been taken back, or be another store's since.
-        found.delete(name);
-        if (stamp?.store !== store) continue;
-        highest = Math.max(highest, stamp.number);
-        if (!isLost(name, stamp.number)) continue;
-        bytes += 300 + 2 * textBytes(name);
-        if (share.of > 1 ? nameHash(name)[0] % share.of === share.at : bytes <= maxReceiptBytes)
-          found.set(name, key);
-      }
+  for await (const entries of readWhole(log, allPartitions(log))) {
+    for (const { entry } of entries) {
+      const key = keyOf(entry);
+      if (key.kind !== "delivered" || key.group !== group) continue;
+      const stamp = entry.kind === "delivered" ? parseStamp(entry.by) : undefined;
+      const name = encodeEntryKey(key);
+      // The last one counts: it may have been taken back, or be another store's since.
+      found.delete(name);
+      if (stamp?.store !== store) continue;
+      highest = Math.max(highest, stamp.number);
+      if (!isLost(name, stamp.number)) continue;
+      bytes += 300 + 2 * textBytes(name);
+      if (share.of > 1 ? nameHash(name)[0] % share.of === share.at : bytes <= maxReceiptBytes)
+        found.set(name, key);
     }
-  } finally {
-    await reader.close();
   }
   const isTooMuch = share.of === 1 && bytes > maxReceiptBytes;
   return { keys: isTooMuch ? [] : [...found.values()], bytes, highest };
