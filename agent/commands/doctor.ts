@@ -4,10 +4,7 @@ import { examine } from "../doctor/examine.ts";
 import { type Finding, fail, formatFinding, summary } from "../doctor/finding.ts";
 import { ConfigurationError, messageOf } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";
-
-const fine = 0;
-const bad = 1;
-const misconfigured = 2;
+import { exitCode } from "./exit-code.ts";
 
 /** Returns the exit code. @param print is called with each line as soon as it is known */
 export async function doctor(config: Config, print: (text: string) => Promise<unknown>): Promise<number> {
@@ -26,8 +23,8 @@ export async function doctor(config: Config, print: (text: string) => Promise<un
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     await say(fail("configuration", messageOf(error), "correct kafka.options or kafka.tls"));
-    return misconfigured;
+    return exitCode.misconfigured;
   }
   await print(`${summary(findings)}\n`);
-  return findings.some((finding) => finding.level === "fail") ? bad : fine;
+  return findings.some((finding) => finding.level === "fail") ? exitCode.failed : exitCode.done;
 }

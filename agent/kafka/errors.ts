@@ -110,6 +110,24 @@ export function kafkaError(what: string, error: unknown, groupRight = "a right t
   return new KafkaError(what, code, reason, error);
 }
 
+/**
+ * What a call to the client answers by its callback. Throws a `KafkaError`.
+ *
+ * @param what see `kafkaError`, as `groupRight`
+ */
+export function ask<Answer>(
+  what: string,
+  call: (answer: (error: unknown, answer?: Answer) => void) => void,
+  groupRight?: string,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // Without an error there is an answer, where there is to be one.
+    call((error, answer) =>
+      error ? reject(kafkaError(what, error, groupRight)) : resolve(answer as Answer),
+    );
+  });
+}
+
 export const tlsWanted = "the brokers speak TLS on this port: check kafka.tls.enabled and kafka.brokers";
 export const tlsUnknown =
   "the brokers do not speak TLS on this port: check kafka.brokers and kafka.tls.enabled";

@@ -2,7 +2,10 @@
  * A member of a consumer group, as one stream of events: records, partitions gained, partitions to give up. The
  * group waits for the answer to the latter two, so a role can make what it has durable before it lets go.
  */
-import type { GroupDescription } from "@confluentinc/kafka-javascript/types/rdkafka.js";
+import type {
+  GroupDescription,
+  TopicPartitionOffsetAndMetadata,
+} from "@confluentinc/kafka-javascript/types/rdkafka.js";
 import type { KafkaConfig } from "../config/config.ts";
 import type { Effects } from "../lib/effects.ts";
 import { pause } from "../lib/retry.ts";
@@ -10,7 +13,7 @@ import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts"
 import { connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { agentOf, groupConsumerProperties } from "./connection/settings.ts";
-import { codes, KafkaError, kafkaError } from "./errors.ts";
+import { ask, codes, KafkaError } from "./errors.ts";
 import type { Committed, Group, GroupEvent, GroupView } from "./group.ts";
 import { consume, type Position, type ReaderOptions } from "./log-reader.ts";
 import { describeGroup } from "./topics/inspect.ts";
@@ -154,13 +157,15 @@ export class GroupConsumer implements Group {
     return this.#rebalances.some((event) => event.kind === "revoked" && event.lost);
   }
 
-  #commitOnce(positions: readonly Position[], metadata: string): Promise<void> {
+  async #commitOnce(positions: readonly Position[], metadata: string): Promise<void> {
     const offsets = positions.map((position) => ({ topic: this.#topic, ...position, metadata }));
-    return new Promise<void>((resolve, reject) => {
-      this.#consumer.getClient().commitAndWait(offsets, requestTimeoutMs, (error) => {
-        if (error) reject(explainReplaced(committing, kafkaError(committing, error, this.#right)));
-        else resolve();
-      });
+    const client = this.#consumer.getClient();
+    await ask<void>(
+      committing,
+      (answer) => client.commitAndWait(offsets, requestTimeoutMs, answer),
+      this.#right,
+    ).catch((error: unknown) => {
+      throw explainReplaced(committing, error);
     });
   }
 
@@ -261,21 +266,19 @@ export function memberRight(group: string): string {
 }
 
 /** Where the consumer's group stands. Throws a `KafkaError`; for `groupRight` see `kafkaError`. */
-export function committedOffsets(
+export async function committedOffsets(
   consumer: Consumer,
   partitions: TopicPartition[],
   groupRight: string,
 ): Promise<Committed[]> {
-  return new Promise((resolve, reject) => {
-    consumer.committed(partitions, requestTimeoutMs, (error, positions) => {
-      if (error) return reject(kafkaError("asking for the group's position", error, groupRight));
-      resolve(
-        positions.map(({ partition, offset, metadata }) => ({
-          partition,
-          offset: typeof offset === "number" && offset >= 0 ? offset : undefined,
-          metadata: metadata ?? undefined,
-        })),
-      );
-    });
-  });
+  const positions = await ask<TopicPartitionOffsetAndMetadata[]>(
+    "asking for the group's position",
+    (answer) => consumer.committed(partitions, requestTimeoutMs, answer),
+    groupRight,
+  );
+  return positions.map(({ partition, offset, metadata }) => ({
+    partition,
+    offset: typeof offset === "number" && offset >= 0 ? offset : undefined,
+    metadata: metadata ?? undefined,
+  }));
 }

@@ -4,7 +4,7 @@ import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts"
 import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { readerGroup, readerProperties } from "./connection/settings.ts";
-import { codes, KafkaError, kafkaError } from "./errors.ts";
+import { ask, codes, KafkaError } from "./errors.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {
@@ -160,21 +160,18 @@ export class LogReader implements RecordReader {
  *
  * @param groupRight see `kafkaError`
  */
-export function consume(
+export async function consume(
   consumer: Consumer,
   count: number,
   what: string,
   groupRight: string,
 ): Promise<IncomingRecord[]> {
-  return new Promise((resolve, reject) => {
-    consumer.consume(count, (error, messages) => {
-      if (error) reject(kafkaError(what, error, groupRight));
-      else resolve(messages.map(toIncoming));
-    });
-  });
+  const take = (answer: (error: unknown, messages?: ClientMessage[]) => void) =>
+    consumer.consume(count, answer);
+  return (await ask(what, take, groupRight)).map(toIncoming);
 }
 
-function toIncoming(message: {
+interface ClientMessage {
   topic: string;
   partition: number;
   offset: number;
@@ -183,7 +180,9 @@ function toIncoming(message: {
   headers?: Headers;
   timestamp?: number;
   skipped?: number;
-}): IncomingRecord {
+}
+
+function toIncoming(message: ClientMessage): IncomingRecord {
   const { topic, partition, offset, key, value, headers, skipped } = message;
   const keyBytes = Buffer.isBuffer(key) ? key : typeof key === "string" ? Buffer.from(key) : null;
   const record = {

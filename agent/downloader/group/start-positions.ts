@@ -66,17 +66,19 @@ async function beginGroup(
   committed: ReadonlyMap<number, { offset: number | undefined }>,
 ): Promise<void> {
   const { group, ledger, topic } = kafka;
-  if (ledger.start !== undefined) return;
-  const { startBefore, renewals } = ledger;
+  if (ledger.start.value !== undefined) return;
+  const { renewals } = ledger;
+  const { before } = ledger.start;
   // The ledger was recreated: the group began long ago, and of a topic that is as new it wants everything.
-  if (startBefore?.topic === topic.id) {
-    const began = Object.entries(startBefore.offsets);
+  if (before?.topic === topic.id) {
+    const began = Object.entries(before.offsets);
     return ledger.writeStart(
       topic.id,
       new Map(began.map(([partition, offset]) => [Number(partition), offset])),
     );
   }
-  const hasBegun = ledger.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
+  const hasBegun =
+    ledger.delivered.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
   if (hasBegun && renewals === 0) return;
   const { partitions } = topic;
   const offsets = new Map<number, number>();
@@ -89,7 +91,8 @@ async function beginGroup(
 
 /** `undefined`: the log's beginning; for partitions that came later, and for a topic that was recreated. */
 function firstOffset({ ledger, topic }: SessionKafka, partition: number): number | undefined {
-  return ledger.start?.topic === topic.id ? ledger.start.offsets[String(partition)] : undefined;
+  const began = ledger.start.value;
+  return began?.topic === topic.id ? began.offsets[String(partition)] : undefined;
 }
 
 /** Where to go on when `wanted` is next; what has expired before that is named in the log. */

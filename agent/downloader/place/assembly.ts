@@ -141,7 +141,7 @@ export class Assembly {
   async #acceptChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
     const { ledger, reporting, now } = this.#options;
     // A version whose receipt says failed may come all the same, and is welcome then.
-    const isDelivered = ledger.isDelivered(chunk);
+    const isDelivered = ledger.delivered.has(chunk);
     if (!isDelivered && this.failures.has(chunk)) return false;
     const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);
     if (isDelivered || (partial && !partial.wants(chunk))) reporting.observer.metrics.chunk("duplicate");

@@ -164,7 +164,7 @@ export class Partials {
   dropStale(): void {
     const { ledger, retentionMs, now } = this.#options;
     for (const { id, placedAtMs } of this.#unfinished)
-      if (ledger.isDelivered(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
+      if (ledger.delivered.has(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
     for (const id of this.room.parked()) if (ledger.isSettled(id)) this.room.remove(id);
     this.room.removeSilent();
   }

@@ -132,7 +132,7 @@ export class DurablePoint {
     const { output } = this.#options;
     const { store } = output;
     const all = await store.publishing();
-    const open = all.filter((publication) => !ledger.isDelivered(publication));
+    const open = all.filter((publication) => !ledger.delivered.has(publication));
     // What is written now is not of the snapshot that this list may come from.
     if (open.length > 0) await store.raiseNumber(store.number + 1);
     const unnamed = open.filter(({ named }) => named === undefined);
@@ -151,7 +151,7 @@ export class DurablePoint {
     const { output } = this.#options;
     const { store } = output;
     await this.#recallForgotten(finished);
-    const timely = finished.filter(({ partial }) => !ledger.isDelivered(partial.id));
+    const timely = finished.filter(({ partial }) => !ledger.delivered.has(partial.id));
     if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications: Publication[] = [];
     for (const version of timely) publications.push(await this.#publication(version));
@@ -182,7 +182,7 @@ export class DurablePoint {
     const { ledger } = kafka;
     const replacing: VersionId[] = [];
     for (const { partial } of finished) {
-      if (partial.id.version > ledger.floor) continue;
+      if (partial.id.version > ledger.delivered.floor) continue;
       const target = output.paths.native(layoutPath(config.layout, partial.id));
       if (await output.disk.look(target).catch(() => undefined)) replacing.push(partial.id);
     }
@@ -192,7 +192,8 @@ export class DurablePoint {
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
     const { config, output, kafka } = this.#options;
     const target = layoutPath(config.layout, partial.id);
-    const keeps = config.onChange === "keep-both" ? (kafka.ledger.newestStored(partial.id) ?? 0) : undefined;
+    const keeps =
+      config.onChange === "keep-both" ? (kafka.ledger.delivered.newestStored(partial.id) ?? 0) : undefined;
     const inode = (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,
@@ -241,7 +242,7 @@ export class DurablePoint {
       ...publication,
       by: formatStamp({ store: output.store.id, number: output.store.number }),
     };
-    await ledger.writeDelivered(publication, content, ledger.newestDelivered(publication));
+    await ledger.writeDelivered(publication, content, ledger.delivered.newest(publication));
     const checksum = parseChecksum(publication.checksum);
     log.info(`${name}: merge complete, ${checksum?.algorithm} ok ${checksum?.digest}`, {
       ...fields,

@@ -180,7 +180,7 @@ export class Repair {
     for (const [key, { id, step }] of this.#attempts) {
       if (alive.has(key)) continue;
       this.#attempts.delete(key);
-      if (step === "asked" && (ledger.newestDelivered(id) ?? 0) >= id.version)
+      if (step === "asked" && (ledger.delivered.newest(id) ?? 0) >= id.version)
         reporting.observer.metrics.recovery("needs");
     }
   }

@@ -35,7 +35,7 @@ async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Set<s
   const found = new Set<string>();
   for (const publication of await store.publishing()) {
     const { uploader, path, version, named } = publication;
-    if (named !== undefined || ledger.newestDelivered(publication) !== version) continue;
+    if (named !== undefined || ledger.delivered.newest(publication) !== version) continue;
     if (!(await disk.look(store.partialPath(publication))) || (await hasItsName(output, publication)))
       continue;
     found.add(encodeEntryKey({ kind: "delivered", group: ledger.group, uploader, path, version }));

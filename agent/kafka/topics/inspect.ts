@@ -2,7 +2,7 @@
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import { pause } from "../../lib/retry.ts";
 import type { Client } from "../connection/client.ts";
-import { codes, kafkaError } from "../errors.ts";
+import { ask, codes, kafkaError } from "../errors.ts";
 import { describeSettings, describeTopic, lookUpTopic, type Topic } from "./topics.ts";
 
 const requestTimeoutMs = 10_000;
@@ -99,23 +99,22 @@ function toMember({ clientId, clientHost, assignment }: RdKafka.MemberDescriptio
 }
 
 /** `undefined`: the brokers know no such group. Throws a `KafkaError`. */
-export function describeGroup(
+export async function describeGroup(
   client: Client,
   group: string,
   what: string,
 ): Promise<RdKafka.GroupDescription | undefined> {
   const admin = RdKafka.AdminClient.createFrom(client);
   const options = { includeAuthorizedOperations: true, timeout: requestTimeoutMs };
-  return new Promise((resolve, reject) => {
-    admin.describeGroups([group], options, (error, result) =>
-      error ? reject(kafkaError(what, error)) : resolve(result.groups[0]),
-    );
-  });
+  const { groups } = await ask<RdKafka.GroupDescriptions>(what, (answer) =>
+    admin.describeGroups([group], options, answer),
+  );
+  return groups[0];
 }
 
 /** A broker's own settings; empty where the right to read them (DESCRIBE_CONFIGS on the cluster) is missing. Throws a `KafkaError`. */
 export function brokerSettings(client: Client, id: number): Promise<Map<string, string>> {
-  return describeSettings(RdKafka.AdminClient.createFrom(client), { type: 4, name: String(id) });
+  return describeSettings(client, { type: 4, name: String(id) });
 }
 
 /** A broker as clients are told to find it. */
@@ -126,17 +125,14 @@ export interface BrokerAddress {
 }
 
 /** Every broker of the cluster. Throws a `KafkaError`. */
-export function brokerAddresses(client: Client, topic: string): Promise<BrokerAddress[]> {
-  return new Promise((resolve, reject) => {
-    client.getMetadata({ allTopics: false, topic, timeout: requestTimeoutMs }, (error, metadata) => {
-      if (error) return reject(kafkaError("asking for the brokers", error));
-      const toAddress = ({ id, host, port }: RdKafka.BrokerMetadata) => ({
-        id,
-        address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
-      });
-      resolve(metadata.brokers.map(toAddress));
-    });
-  });
+export async function brokerAddresses(client: Client, topic: string): Promise<BrokerAddress[]> {
+  const { brokers } = await ask<RdKafka.Metadata>("asking for the brokers", (answer) =>
+    client.getMetadata({ allTopics: false, topic, timeout: requestTimeoutMs }, answer),
+  );
+  return brokers.map(({ id, host, port }) => ({
+    id,
+    address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
+  }));
 }
 
 function toRights(found: readonly number[] | undefined): ReadonlySet<Operation> | undefined {

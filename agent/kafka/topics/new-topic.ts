@@ -2,7 +2,7 @@
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../../config/config.ts";
 import type { Client } from "../connection/client.ts";
-import { codes, kafkaError } from "../errors.ts";
+import { ask, codes, KafkaError } from "../errors.ts";
 
 const requestTimeoutMs = 30_000;
 
@@ -41,27 +41,24 @@ export function newTopics(kafka: KafkaConfig): { chunks: NewTopic; ledger: NewTo
 }
 
 /** Makes the topic, unless it is there. Throws a `KafkaError`. */
-export function createTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
+export async function createTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
   const admin = RdKafka.AdminClient.createFrom(client);
-  return new Promise((resolve, reject) => {
-    admin.createTopic(asked(topic, kafka), requestTimeoutMs, (error) => {
-      if (!error) return resolve();
-      const reason = kafkaError(`making topic ${topic.name}`, error);
-      // Another agent was faster: as good.
-      if (reason.code === codes.topicAlreadyExists) resolve();
-      else reject(reason);
-    });
-  });
+  try {
+    await ask<void>(`making topic ${topic.name}`, (answer) =>
+      admin.createTopic(asked(topic, kafka), requestTimeoutMs, answer),
+    );
+  } catch (error) {
+    // Another agent was faster: as good.
+    if (!(error instanceof KafkaError) || error.code !== codes.topicAlreadyExists) throw error;
+  }
 }
 
 /** Whether the brokers would make the topic, without making it. Throws a `KafkaError` with their reason if not. */
 export function validateTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
   const admin = RdKafka.AdminClient.createFrom(client);
-  return new Promise((resolve, reject) => {
-    admin._client.validateTopic(asked(topic, kafka), requestTimeoutMs, (error) =>
-      error ? reject(kafkaError(`making topic ${topic.name}`, error)) : resolve(),
-    );
-  });
+  return ask<void>(`making topic ${topic.name}`, (answer) =>
+    admin._client.validateTopic(asked(topic, kafka), requestTimeoutMs, answer),
+  );
 }
 
 function asked({ name, partitions, settings }: NewTopic, kafka: KafkaConfig): RdKafka.NewTopic {

@@ -6,7 +6,7 @@ import { defaultMessageBytes, leastMessageBytes } from "../../lib/limits.ts";
 import { pause } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Client } from "../connection/client.ts";
-import { kafkaError } from "../errors.ts";
+import { ask, kafkaError } from "../errors.ts";
 import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
 
 /** A topic as the brokers have it now. */
@@ -45,7 +45,7 @@ export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log
 export async function describeTopic(client: Client, name: string): Promise<Topic | undefined> {
   const found = await lookUpTopic(client, name);
   if (!found) return undefined;
-  const settings = await describeSettings(RdKafka.AdminClient.createFrom(client), { type: 2, name });
+  const settings = await describeSettings(client, { type: 2, name });
   return {
     name,
     id: topicId(found),
@@ -63,11 +63,9 @@ export async function lookUpTopic(
 ): Promise<RdKafka.TopicDescription | undefined> {
   const what = `looking up topic ${name}`;
   const admin = RdKafka.AdminClient.createFrom(client);
-  const [found] = await new Promise<RdKafka.TopicDescription[]>((resolve, reject) => {
-    admin.describeTopics([name], { ...options, timeout: requestTimeoutMs }, (error, result) =>
-      error ? reject(kafkaError(what, error)) : resolve(result),
-    );
-  });
+  const [found] = await ask<RdKafka.TopicDescription[]>(what, (answer) =>
+    admin.describeTopics([name], { ...options, timeout: requestTimeoutMs }, answer),
+  );
   if (!found?.error) return found;
   const reason = kafkaError(what, found.error);
   if (reason.unknownTopic) return undefined;
@@ -86,18 +84,16 @@ export async function endOffset(client: Client, topic: string, partition: number
 }
 
 /** First offset that is still there, and the one after the last. Throws a `KafkaError`. */
-export function watermarks(
+export async function watermarks(
   client: Client,
   topic: string,
   partition: number,
 ): Promise<{ low: number; high: number }> {
-  return new Promise((resolve, reject) => {
-    client.queryWatermarkOffsets(topic, partition, requestTimeoutMs, (error, offsets) =>
-      error
-        ? reject(kafkaError(`asking for the offsets of ${topic} [${partition}]`, error))
-        : resolve({ low: offsets.lowOffset, high: offsets.highOffset }),
-    );
-  });
+  const what = `asking for the offsets of ${topic} [${partition}]`;
+  const { lowOffset, highOffset } = await ask<RdKafka.WatermarkOffsets>(what, (answer) =>
+    client.queryWatermarkOffsets(topic, partition, requestTimeoutMs, answer),
+  );
+  return { low: lowOffset, high: highOffset };
 }
 
 async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: NewTopic): Promise<Topic> {
@@ -122,18 +118,18 @@ async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted
 }
 
 /** The settings of a topic (2) or a broker (4). Throws a `KafkaError`. */
-export function describeSettings(
-  admin: RdKafka.IAdminClient,
+export async function describeSettings(
+  client: Client,
   resource: { type: 2 | 4; name: string },
 ): Promise<Map<string, string>> {
-  return new Promise((resolve, reject) => {
-    admin._client.describeConfigs([resource], requestTimeoutMs, (error, resources) => {
-      if (error) return reject(kafkaError(`reading the settings of ${resource.name}`, error));
-      const entries = Object.entries(resources?.[0]?.entries ?? {});
-      // A resource with an error of its own has no entries: the right to read settings is missing.
-      resolve(new Map(entries.flatMap(([key, entry]) => (entry.value === null ? [] : [[key, entry.value]]))));
-    });
-  });
+  const admin = RdKafka.AdminClient.createFrom(client);
+  const what = `reading the settings of ${resource.name}`;
+  const resources = await ask<RdKafka.DescribedResource[] | undefined>(what, (answer) =>
+    admin._client.describeConfigs([resource], requestTimeoutMs, answer),
+  );
+  const entries = Object.entries(resources?.[0]?.entries ?? {});
+  // A resource with an error of its own has no entries: the right to read settings is missing.
+  return new Map(entries.flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])));
 }
 
 /** The topic's id. The package's types say `base64str`; what comes is `base64`. */

@@ -12,13 +12,15 @@
  */
 import { timeNow } from "../../lib/clock.ts";
 import type { Log } from "../../observe/log.ts";
-import type { FileId, VersionId } from "../../wire/chunk.ts";
+import type { VersionId } from "../../wire/chunk.ts";
 import { type DeliveredEntry, type FailedEntry, type NeedsEntry, tombstone } from "../../wire/entry.ts";
 import { receiptKey } from "../../wire/entry-key.ts";
 import type { DeliveredValue, StartValue } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
+import type { DeliveredVersions } from "./delivered-versions.ts";
 import { GroupFollower } from "./group-follower.ts";
+import type { GroupStart } from "./group-start.ts";
 import { GroupState } from "./group-state.ts";
 import type { Sent } from "./outstanding.ts";
 import { findDelivered } from "./recall.ts";
@@ -30,6 +32,10 @@ const tidyCount = 500;
 
 export class GroupLedger {
   readonly group: string;
+  /** What the group has delivered. */
+  readonly delivered: Pick<DeliveredVersions, "has" | "newest" | "newestStored" | "hasReceipts" | "floor">;
+  /** Where the group began. */
+  readonly start: Pick<GroupStart, "value" | "before">;
   readonly #log: EntryLog;
   readonly #state: GroupState;
   readonly #follower: GroupFollower;
@@ -38,6 +44,8 @@ export class GroupLedger {
     this.group = group;
     this.#log = log;
     this.#state = new GroupState(group, delivered, now);
+    this.delivered = this.#state.delivered;
+    this.start = this.#state.start;
     this.#follower = new GroupFollower(this.#state, log, now);
   }
 
@@ -72,16 +80,6 @@ export class GroupLedger {
     return this.#follower.isComplete;
   }
 
-  /** The offsets that the group began at, if it has begun. */
-  get start(): StartValue | undefined {
-    return this.#state.start.value;
-  }
-
-  /** Where the group began by the ledger before this one. */
-  get startBefore(): StartValue | undefined {
-    return this.#state.start.before;
-  }
-
   /** How often the ledger was deleted and created again since this was opened. */
   get renewals(): number {
     return this.#state.recreations;
@@ -97,19 +95,9 @@ export class GroupLedger {
     return this.#state.isLoading;
   }
 
-  /** Whether the group has ever delivered anything. */
-  get hasReceipts(): boolean {
-    return this.#state.delivered.hasReceipts;
-  }
-
   /** Whether there may be something to `tidy`. */
   get hasMoot(): boolean {
     return this.#state.hasObsolete;
-  }
-
-  /** Nothing is known for sure of versions up to this one: more are delivered than can be remembered. */
-  get floor(): number {
-    return this.#state.delivered.floor;
   }
 
   /** What was sent and is neither delivered nor failed, as far as the group is to deliver it. */
@@ -125,21 +113,6 @@ export class GroupLedger {
   /** Uploaders of which more is unsettled than is worked on at a time. */
   overflowing(): Iterable<string> {
     return this.#state.outstanding.overflowing();
-  }
-
-  /** The newest version of the file that the group has delivered. */
-  newestDelivered(file: FileId): number | undefined {
-    return this.#state.delivered.newest(file);
-  }
-
-  /** The newest version of the file that the group has ever stored, also if it is to be delivered again. */
-  newestStored(file: FileId): number | undefined {
-    return this.#state.delivered.newestStored(file);
-  }
-
-  /** Whether the version, or a newer one, is delivered. */
-  isDelivered(id: VersionId): boolean {
-    return this.#state.delivered.has(id);
   }
 
   /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */

@@ -21,6 +21,8 @@ export type News =
   | { kind: "newer"; path: string; version: number };
 
 export class Feedback {
+  /** What groups have, or can't store, of the paths' present versions. */
+  readonly receipts: Pick<VersionReceipts, "isDelivered" | "isDeliveredToAll" | "isFailed" | "isSettled">;
   readonly #fileOf: (path: string) => FileValue | undefined;
   readonly #warnings: RareWarnings;
   readonly #known: KnownGroups;
@@ -48,6 +50,7 @@ export class Feedback {
     this.#warnings = new RareWarnings(log);
     this.#known = new KnownGroups(named);
     this.#receipts = new VersionReceipts(groups, this.#known);
+    this.receipts = this.#receipts;
     this.#requests = new Requests(this.#known);
   }
 
@@ -146,26 +149,6 @@ export class Feedback {
   /** There is nothing to answer to it. */
   dropRequest({ path, version, offset }: Request): void {
     this.#requests.settle(path, version, offset);
-  }
-
-  /** Whether every group that counts has the path's present version. */
-  isDelivered(path: string): boolean {
-    return this.#receipts.isDelivered(path);
-  }
-
-  /** Whether every group that counts, and every one that was ever seen to have a file, has the path's present version. */
-  isDeliveredToAll(path: string): boolean {
-    return this.#receipts.isDeliveredToAll(path);
-  }
-
-  /** Whether a group that counts can't store the path's present version. */
-  isFailed(path: string): boolean {
-    return this.#receipts.isFailed(path);
-  }
-
-  /** Whether no group that counts still waits for the path's present version. */
-  isSettled(path: string): boolean {
-    return this.#receipts.isSettled(path);
   }
 
   /** The newest version of the path that a group that counts has, and that has no entry: this is newer than the entry's. */

@@ -55,7 +55,7 @@ export async function keepForgetting(options: ForgettingOptions, signal: AbortSi
 
 function* goneFor({ ledger, retentionMs }: ForgettingOptions): Generator<string> {
   for (const [path, goneMs] of ledger.gone()) {
-    const times = ledger.feedback.isSettled(path) ? 1 : unsettledTimes;
+    const times = ledger.feedback.receipts.isSettled(path) ? 1 : unsettledTimes;
     if (goneMs >= retentionMs * times) yield path;
   }
 }

@@ -178,7 +178,7 @@ export class UploaderLedger {
   forget(path: string): Promise<void> {
     return this.#inTurn(path, async () => {
       const before = this.file(path);
-      if (!this.feedback.isSettled(path) && before?.checksum !== undefined)
+      if (!this.feedback.receipts.isSettled(path) && before?.checksum !== undefined)
         this.#logLost(path, before.version, "its file has been gone for long");
       await this.#ledger.write(tombstone({ kind: "file", uploader: this.uploader, path }));
       this.#state.note(path, undefined, this.#name.nowMs);
@@ -251,7 +251,7 @@ export class UploaderLedger {
     await forEachConcurrent(paths, writtenAtATime, async (path) => {
       const entry = this.file(path);
       if (!entry) return;
-      const isThere = entry.topic === chunksId || this.feedback.isDeliveredToAll(path);
+      const isThere = entry.topic === chunksId || this.feedback.receipts.isDeliveredToAll(path);
       const isOver = entry.state === "gone" || entry.state === "abandoned";
       if (entry.state === "gone" && !isThere && entry.checksum !== undefined)
         this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");

@@ -59,10 +59,10 @@ export class Cleanup {
   sent(path: string): void {
     const { config, ledger } = this.#options;
     if (config.after === "keep") return;
-    if (config.afterWhen === "acknowledged" || ledger.feedback.isDelivered(path)) this.#add(path);
+    if (config.afterWhen === "acknowledged" || ledger.feedback.receipts.isDelivered(path)) this.#add(path);
     else {
       this.#waiting.add(path);
-      if (ledger.feedback.isFailed(path)) this.#giveUpWaiting(path);
+      if (ledger.feedback.receipts.isFailed(path)) this.#giveUpWaiting(path);
     }
   }
 
@@ -73,8 +73,8 @@ export class Cleanup {
     const { path } = receipt;
     if (receipt.verdict === "failed") {
       this.#sayFailed(receipt);
-      if (ledger.feedback.isFailed(path)) this.#giveUpWaiting(path);
-    } else if (ledger.feedback.isDelivered(path)) {
+      if (ledger.feedback.receipts.isFailed(path)) this.#giveUpWaiting(path);
+    } else if (ledger.feedback.receipts.isDelivered(path)) {
       observer.done("delivered", pathToDisplay(path));
       this.#waiting.delete(path);
       if (config.after !== "keep" && config.afterWhen === "delivered") this.#add(path);
@@ -139,7 +139,7 @@ export class Cleanup {
     const entry = ledger.file(path);
     if (entry?.state !== "sent") return;
     // A newer version may have been sent since: what was delivered is not what stands there.
-    if (config.afterWhen === "delivered" && !ledger.feedback.isDelivered(path)) {
+    if (config.afterWhen === "delivered" && !ledger.feedback.receipts.isDelivered(path)) {
       this.#waiting.add(path);
       return;
     }

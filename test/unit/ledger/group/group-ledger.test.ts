@@ -143,11 +143,11 @@ test("the receipt of a failure that was lifted is dropped when the version is de
 test("what is to be delivered again is known as stored, and what is older stays settled", async () => {
   const log = new MemoryLedger([noted(second), delivered(second), without(delivered(second))]);
   const ledger = await GroupLedger.open("group", log);
-  expect(ledger.isDelivered(second)).toBe(false);
-  expect(ledger.isDelivered(first)).toBe(true);
-  expect(ledger.isDelivered({ ...second, version: 199 })).toBe(true);
-  expect(ledger.newestDelivered(second)).toBeUndefined();
-  expect(ledger.newestStored(second)).toBe(200);
+  expect(ledger.delivered.has(second)).toBe(false);
+  expect(ledger.delivered.has(first)).toBe(true);
+  expect(ledger.delivered.has({ ...second, version: 199 })).toBe(true);
+  expect(ledger.delivered.newest(second)).toBeUndefined();
+  expect(ledger.delivered.newestStored(second)).toBe(200);
 });
 
 test("what is known as missing stays so when more is delivered than can be remembered", async () => {
@@ -184,7 +184,7 @@ test("reading the ledger again forgets nothing of what came after the file was f
   ledger.noteDelivered(later);
   nowMs = 24 * 3600_000;
   await log.readAgain();
-  expect(ledger.isDelivered(later)).toBe(true);
+  expect(ledger.delivered.has(later)).toBe(true);
   expect([...ledger.unsettled()]).toEqual([]);
   await ledger.tidy(all);
   expect(log.written).toEqual([without(delivered(first))]);
@@ -203,8 +203,8 @@ test("reading the ledger again keeps in mind what is to be delivered again, also
   nowMs = 3600_000;
   await log.readAgain();
   expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([latest.version]);
-  expect(ledger.isDelivered(later)).toBe(true);
-  expect(ledger.newestStored(file)).toBe(latest.version);
+  expect(ledger.delivered.has(later)).toBe(true);
+  expect(ledger.delivered.newestStored(file)).toBe(latest.version);
 });
 
 test("a request stays for what may be missing and is too old to be known", async () => {
@@ -301,7 +301,7 @@ test("in a ledger that was made anew what is delivered stays so, and has its rec
   await log.remake(noted(first), noted({ ...other, version: 500 }));
   await log.allRead();
   expect(ledger.renewals).toBe(1);
-  expect(ledger.isDelivered(first)).toBe(true);
+  expect(ledger.delivered.has(first)).toBe(true);
   expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([500]);
   await ledger.tidy(() => false);
   expect(log.written).toEqual([]);
@@ -349,12 +349,12 @@ test("what was forgotten as too much is delivered is looked up before an older v
   const ledger = await GroupLedger.open("group", log, undefined, new VersionIndex(4096));
   for (let version = 1000; version < 5000; version++)
     ledger.noteDelivered({ uploader: "till", path: `many/${version}`, version });
-  expect(ledger.floor).toBeGreaterThan(second.version);
-  expect(ledger.isDelivered(first)).toBe(false);
+  expect(ledger.delivered.floor).toBeGreaterThan(second.version);
+  expect(ledger.delivered.has(first)).toBe(false);
   await ledger.recall([other]);
-  expect(ledger.isDelivered(other)).toBe(false);
+  expect(ledger.delivered.has(other)).toBe(false);
   await ledger.recall([first]);
-  expect([ledger.isDelivered(first), ledger.newestDelivered(first)]).toEqual([true, 200]);
+  expect([ledger.delivered.has(first), ledger.delivered.newest(first)]).toEqual([true, 200]);
   const opened = log.opened;
   await ledger.recall([first, { ...other, version: 1_000_000 }]);
   expect(log.opened).toBe(opened);

@@ -57,7 +57,7 @@ test("only what a store has published since its number, and what still stands, i
   expect(ledger.mayHavePublished("ours", 3)).toBe(true);
   expect(await ledger.takeBackOf("ours", (_, number) => number > 3)).toEqual({ count: 1, highest: 6 });
   expect(log.written).toEqual([without(delivered("since", undefined))]);
-  const isDelivered = (path: string) => ledger.isDelivered({ uploader: "till", path, version: 100 });
+  const isDelivered = (path: string) => ledger.delivered.has({ uploader: "till", path, version: 100 });
   expect(["before", "since", "of-another", "of-nobody", "elsewhere"].filter(isDelivered)).toEqual([
     "before",
     "of-another",

@@ -57,23 +57,23 @@ test("a version is delivered when each group has it, and settled when each has i
   feedback.endLoading();
   put(sent(7));
   feedback.apply(receiptOf("delivered", 7), 0);
-  expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
-    false,
-    false,
-    false,
-  ]);
+  expect([
+    feedback.receipts.isDelivered("a"),
+    feedback.receipts.isSettled("a"),
+    feedback.receipts.isFailed("a"),
+  ]).toEqual([false, false, false]);
   feedback.apply(receiptOf("failed", 7, "mirror"), 1);
-  expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
-    false,
-    true,
-    true,
-  ]);
+  expect([
+    feedback.receipts.isDelivered("a"),
+    feedback.receipts.isSettled("a"),
+    feedback.receipts.isFailed("a"),
+  ]).toEqual([false, true, true]);
   feedback.apply(receiptOf("delivered", 7, "mirror"), 2);
-  expect([feedback.isDelivered("a"), feedback.isSettled("a"), feedback.isFailed("a")]).toEqual([
-    true,
-    true,
-    false,
-  ]);
+  expect([
+    feedback.receipts.isDelivered("a"),
+    feedback.receipts.isSettled("a"),
+    feedback.receipts.isFailed("a"),
+  ]).toEqual([true, true, false]);
 });
 
 test("a receipt that comes before the entry it is about counts as soon as that is there", async () => {
@@ -83,12 +83,12 @@ test("a receipt that comes before the entry it is about counts as soon as that i
   const news = Array.fromAsync(feedback.news(over.signal));
   put(sent(6));
   feedback.apply(receiptOf("delivered", 7), 0);
-  expect(feedback.isDelivered("a")).toBe(false);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
   const { checksum: _, ...sending } = sent(7);
   put({ ...sending, state: "sending" });
-  expect(feedback.isDelivered("a")).toBe(false);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
   put(sent(7));
-  expect(feedback.isDelivered("a")).toBe(true);
+  expect(feedback.receipts.isDelivered("a")).toBe(true);
   over.abort();
   expect(await news).toMatchObject([
     { kind: "receipt", receipt: { verdict: "delivered", path: "a", version: 7 } },
@@ -117,11 +117,11 @@ test("another version of the path has not been delivered", () => {
   put(sent(7));
   feedback.apply(receiptOf("delivered", 7), 0);
   put({ ...sent(7), state: "gone" });
-  expect(feedback.isDelivered("a")).toBe(true);
+  expect(feedback.receipts.isDelivered("a")).toBe(true);
   put(sent(8));
-  expect(feedback.isDelivered("a")).toBe(false);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
   feedback.apply(receiptOf("delivered", 7), 1);
-  expect(feedback.isDelivered("a")).toBe(false);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
 });
 
 test("a receipt that is taken back no longer counts, whether its entry was there or not", () => {
@@ -130,22 +130,22 @@ test("a receipt that is taken back no longer counts, whether its entry was there
   put(sent(7));
   feedback.apply(receiptOf("delivered", 7), 0);
   feedback.apply(tombstoneOf(receiptOf("delivered", 7)), 1);
-  expect(feedback.isDelivered("a")).toBe(false);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
   feedback.apply(receiptOf("delivered", 8), 2);
   feedback.apply(tombstoneOf(receiptOf("delivered", 8)), 3);
   put(sent(8));
-  expect(feedback.isDelivered("a")).toBe(false);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
 });
 
 test("a group that does not count says nothing; without a choice of groups, any one's word is enough", () => {
   const chosen = prepare(["hub"]);
   chosen.put(sent(7));
   chosen.feedback.apply(receiptOf("delivered", 7, "stranger"), 0);
-  expect(chosen.feedback.isDelivered("a")).toBe(false);
+  expect(chosen.feedback.receipts.isDelivered("a")).toBe(false);
   const any = prepare("any");
   any.put(sent(7));
   any.feedback.apply(receiptOf("failed", 7, "stranger"), 0);
-  expect(any.feedback.isSettled("a")).toBe(true);
+  expect(any.feedback.receipts.isSettled("a")).toBe(true);
 });
 
 test("what was said before the start is known at its end, and failures are told once", async () => {
