@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import { inTime, isSystemDirectory, isWithin, resolveLinks } from "./paths.ts";
+import { inTime } from "../lib/in-time.ts";
+import { isSystemDirectory, isWithin, PATIENCE_MS, resolveLinks } from "./paths.ts";
 import type { Problems } from "./problems.ts";
 import type { Settings } from "./schema.ts";
 import type { Path } from "./tree.ts";
@@ -103,7 +104,7 @@ function deviceOf(path: string): Promise<number | undefined> {
     ({ dev }) => dev,
     () => undefined,
   );
-  return inTime(device, undefined);
+  return inTime(device, PATIENCE_MS);
 }
 
 function leadsTo({ path, resolved }: Watch): string {

@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
+import { inTime } from "../lib/in-time.ts";
 
 /** Refused as a watch, themselves or as what they link to (`/bin` is `/usr/bin` on most systems). */
 const SYSTEM_DIRECTORIES = [
@@ -22,27 +23,14 @@ const SYSTEM_DIRECTORIES = [
 ];
 
 /** A file server that does not answer must not keep the agent from starting: its watch is checked as it is written. */
-const PATIENCE_MS = 2000;
+export const PATIENCE_MS = 2000;
 
 /**
  * Where an absolute path really leads. What does not exist yet is taken as it is written, below the part that
  * does; so is everything on a file system that does not answer.
  */
-export function resolveLinks(path: string): Promise<string> {
-  return inTime(resolveExisting(path), path);
-}
-
-/** What a file system says, or `otherwise` where it does not answer. */
-export async function inTime<Answer>(answer: Promise<Answer>, otherwise: Answer): Promise<Answer> {
-  let timer: Timer | undefined;
-  const patience = new Promise<Answer>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS, otherwise);
-  });
-  try {
-    return await Promise.race([answer, patience]);
-  } finally {
-    clearTimeout(timer);
-  }
+export async function resolveLinks(path: string): Promise<string> {
+  return (await inTime(resolveExisting(path), PATIENCE_MS)) ?? path;
 }
 
 /** Whether a directory belongs to the system; both the path as it is written and where it leads are looked at. */

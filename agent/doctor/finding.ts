@@ -9,7 +9,6 @@ export interface Finding {
   /** What was looked at: "topic streamsend". */
   subject: string;
   text: string;
-  /** What to do about it. */
   fix?: string;
 }
 

@@ -1,4 +1,5 @@
 /** A file system or a broker that does not answer must not keep the doctor from the rest, nor whoever asked it waiting. */
+import { inTime } from "../lib/in-time.ts";
 
 /** For all of it. */
 const allMs = 13_000;
@@ -16,17 +17,7 @@ export class Patience {
   }
 
   /** What the look gives, or undefined when it takes too long. Throws what the look throws. */
-  async wait<T>(look: Promise<T>, mostMs = Number.POSITIVE_INFINITY): Promise<T | undefined> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, Math.min(this.leftMs, mostMs), undefined);
-    });
-    // When it is late, nobody hears how it ends.
-    look.catch(() => undefined);
-    try {
-      return await Promise.race([look, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  wait<T>(look: Promise<T>, mostMs = Number.POSITIVE_INFINITY): Promise<T | undefined> {
+    return inTime(look, Math.min(this.leftMs, mostMs));
   }
 }

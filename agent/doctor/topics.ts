@@ -1,6 +1,7 @@
 /** Is a topic made so that nothing gets lost in it? Judges what `inspectTopic` gave, asks nothing. */
 import type { KafkaConfig } from "../config/config.ts";
 import type { TopicInspection } from "../kafka/topics/inspect.ts";
+import { isByDevices, type Topic } from "../kafka/topics/topics.ts";
 import { leastMessageBytes } from "../lib/limits.ts";
 import { about, aboutBytes, count } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
@@ -9,7 +10,6 @@ import { setTopic } from "./fixes.ts";
 /** What a topic is judged by. */
 export interface Circumstances {
   kafka: KafkaConfig;
-  /** Brokers in the cluster. */
   brokers: number;
   /** The configured chunk size; undefined: as large as the topic takes. */
   chunkBytes?: number;
@@ -26,11 +26,9 @@ export function judgeChunks(found: TopicInspection, circumstances: Circumstances
     const text = `cleanup.policy is ${policy}: all chunks of a file but one would be lost`;
     wrong.push(fail(subject, text, setTopic(kafka, topic.name, "cleanup.policy=delete")));
   }
-  if (topic.settings.get("message.timestamp.type") === "CreateTime") {
-    const text =
-      "message.timestamp.type is CreateTime: chunks from a device with a wrong clock may expire at once";
-    wrong.push(warn(subject, text, setTopic(kafka, topic.name, "message.timestamp.type=LogAppendTime")));
-  }
+  wrong.push(
+    ...judgeTimes(topic, kafka, subject, "chunks from a device with a wrong clock may expire at once"),
+  );
   if (chunkBytes !== undefined && chunkBytes > topic.maxMessageBytes) {
     const text = `takes records of at most ${topic.maxMessageBytes} bytes, so chunks will be smaller than uploader.chunk (${chunkBytes})`;
     wrong.push(
@@ -52,10 +50,7 @@ export function judgeLedger(found: TopicInspection, circumstances: Circumstances
     const text = `cleanup.policy is ${policy}: what was sent and what arrived would be forgotten`;
     wrong.push(fail(subject, text, setTopic(kafka, topic.name, "cleanup.policy=compact")));
   }
-  if (topic.settings.get("message.timestamp.type") === "CreateTime") {
-    const text = "message.timestamp.type is CreateTime: versions are numbered by the uploaders' own clocks";
-    wrong.push(warn(subject, text, setTopic(kafka, topic.name, "message.timestamp.type=LogAppendTime")));
-  }
+  wrong.push(...judgeTimes(topic, kafka, subject, "versions are numbered by the uploaders' own clocks"));
   if (topic.partitions !== kafka.ledgerPartitions) {
     const text = `has ${topic.partitions} partitions, not ${kafka.ledgerPartitions} as kafka.ledger_partitions says; what it has counts`;
     wrong.push(
@@ -63,6 +58,13 @@ export function judgeLedger(found: TopicInspection, circumstances: Circumstances
     );
   }
   return orFine(wrong, subject, [describe(found), ...(policy === undefined ? [] : ["compacted"])]);
+}
+
+/** @param what comes of times that devices give */
+function judgeTimes(topic: Topic, kafka: KafkaConfig, subject: string, what: string): Finding[] {
+  if (!isByDevices(topic)) return [];
+  const fix = setTopic(kafka, topic.name, "message.timestamp.type=LogAppendTime");
+  return [warn(subject, `message.timestamp.type is CreateTime: ${what}`, fix)];
 }
 
 function judgeBoth(found: TopicInspection, { kafka, brokers }: Circumstances, subject: string): Finding[] {

@@ -40,7 +40,6 @@ export interface SessionRun {
   signal: AbortSignal;
   /** Read to the ends of the partitions as they are at the start, then end. */
   once: boolean;
-  /** The monotonic clock, milliseconds. */
   now(): number;
   /** Called when a durable point, or time, has shown that the output and the group work. */
   reportSuccess(): void;

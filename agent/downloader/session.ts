@@ -116,7 +116,7 @@ export class Session {
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
     const partials = await output.store.partials(run.now());
     durablePoint.restored(partials.map((partial) => partialName(partial.id)));
-    rejected.restore(await output.store.parked());
+    rejected.restore(await output.store.notes.parked());
     assembly.restore(partials);
     // Of a start only: what ends a session later is a trouble until it works again.
     if (observer.phase !== undefined) observer.phase = "joining the group";

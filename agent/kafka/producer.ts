@@ -67,7 +67,6 @@ export class RecordProducer {
   /** The largest batch that the client was made for. */
   #clientBatchBytes = defaultMessageBytes;
   #nextId = 1;
-  /** Records that wait for their acknowledgement. */
   #waiting = new Map<number, WaitingRecord & { onDelivered: OnDelivered }>();
   readonly #unacknowledged: Unacknowledged;
   #renewing: Promise<void> | undefined;

@@ -22,7 +22,6 @@ export class BoundedMap<Key, Value> {
     return this.#entries.size + this.#droppedCount;
   }
 
-  /** What is there. */
   get size(): number {
     return this.#entries.size;
   }

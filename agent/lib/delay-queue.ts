@@ -7,10 +7,7 @@ export class DelayQueue {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerSecond = Number.POSITIVE_INFINITY;
 
-  /**
-   * @param onDue called for each when its time has come; it may be added again
-   * @param nowMs a monotonic clock
-   */
+  /** @param onDue called for each when its time has come; it may be added again */
   constructor(onDue: (key: string) => void, nowMs: () => number = () => performance.now()) {
     this.#onDue = onDue;
     this.#nowMs = nowMs;
@@ -20,9 +17,7 @@ export class DelayQueue {
   add(key: string, waitMs: number): void {
     this.delete(key);
     const second = Math.ceil((this.#nowMs() + waitMs) / 1000);
-    const others = this.#bySecond.get(second);
-    if (others) others.add(key);
-    else this.#bySecond.set(second, new Set([key]));
+    this.#bySecond.getOrInsertComputed(second, () => new Set()).add(key);
     this.#secondOf.set(key, second);
     if (second < this.#timerSecond) this.#setTimer(second);
   }
@@ -36,7 +31,6 @@ export class DelayQueue {
     if (others?.size === 0) this.#bySecond.delete(second);
   }
 
-  /** Nothing is due any more. */
   close(): void {
     clearTimeout(this.#timer);
   }

@@ -8,7 +8,6 @@ export type FilePath = string | Buffer;
 export interface DiskFile {
   /** Returns how many bytes there were, 0 at the end. */
   read(buffer: Buffer, length: number, position: number): Promise<number>;
-  /** Writes all of the bytes. */
   write(bytes: Buffer, position: number): Promise<void>;
   /**
    * Puts zeros from there to there, without space for them where the file system has holes. Returns whether it did: not when

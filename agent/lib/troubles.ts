@@ -32,7 +32,6 @@ export class Troubles {
   readonly #endedMs = new BoundedMap<string, number>(maxEnded);
   readonly #nowMs: () => number;
 
-  /** @param nowMs a monotonic clock */
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
   }

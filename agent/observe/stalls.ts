@@ -15,7 +15,6 @@ export class Stalls {
   readonly #underWay = new Set<Call>();
   readonly #nowMs: () => number;
 
-  /** @param nowMs a monotonic clock */
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
   }

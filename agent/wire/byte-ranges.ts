@@ -65,12 +65,10 @@ export class Coverage {
     return first?.[0] === 0 ? first[1] : 0;
   }
 
-  /** Bytes that are there. */
   get total(): number {
     return lengthOf(this.#ranges);
   }
 
-  /** What is there. */
   ranges(): readonly ByteRange[] {
     return this.#ranges;
   }

@@ -2,7 +2,6 @@
 import { resolveStarts, type Start, type StartOptions } from "./start-positions.ts";
 
 export interface AssignmentOptions extends StartOptions {
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 

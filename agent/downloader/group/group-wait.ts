@@ -23,7 +23,6 @@ export interface GroupWaitOptions {
   positions: ReadonlyMap<number, number>;
   unread: UnreadPartitions;
   log: Log;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 

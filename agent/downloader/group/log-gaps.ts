@@ -12,7 +12,6 @@ export interface LogGapOptions {
   /** The next offset to read, a partition; set on where nothing is left to be read. */
   positions: Map<number, number>;
   reporting: Reporting;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 

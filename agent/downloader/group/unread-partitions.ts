@@ -32,7 +32,6 @@ export class UnreadPartitions {
   #rejoins = 0;
   #isReported = false;
 
-  /** @param now the monotonic clock, milliseconds */
   constructor(group: string, log: Pick<Log, "info" | "warn">, now: () => number) {
     this.#group = group;
     this.#log = log;

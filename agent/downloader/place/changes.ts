@@ -71,7 +71,6 @@ export class Changes {
     return this.#dropping.has(file);
   }
 
-  /** They are removed. */
   removed(partials: readonly Partial[]): void {
     for (const { file } of partials) this.#dropping.delete(file);
   }

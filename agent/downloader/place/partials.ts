@@ -21,7 +21,6 @@ export interface PlacingOptions {
   /** How long the topic keeps chunks. */
   retentionMs: number;
   reporting: Reporting;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 
@@ -131,7 +130,6 @@ export class Partials {
     return partial;
   }
 
-  /** Something of the partial was placed. */
   placed(partial: Partial): void {
     this.#changes.placed(partial);
     this.#unfinished.changed(partial);

@@ -13,7 +13,6 @@ export interface ScheduleOptions {
   positions: ReadonlyMap<number, number>;
   /** Of the session. */
   failure: FirstFailure;
-  /** The monotonic clock, milliseconds. */
   now(): number;
   /** A durable point was made: the output and the group work. */
   reportSuccess(): void;

@@ -42,7 +42,6 @@ export interface Snapshot {
   finished: Finished[];
   /** Of the unfinished versions that have changed. */
   notes: PartialNote[];
-  /** Files whose bytes have changed. */
   changedFiles: string[];
   /** Versions that were given up. */
   dropped: Partial[];
@@ -56,7 +55,6 @@ export interface DurablePointOptions {
   kafka: SessionKafka;
   output: Output;
   reporting: Reporting;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 
@@ -114,7 +112,7 @@ export class DurablePoint {
     for (const note of snapshot.notes) this.#noted.add(partialName(note));
     const { leftOver, failedCount } = await this.#publish(snapshot.finished);
     // Not sooner: what was parked until now may have been published just before.
-    if (snapshot.parked) await store.writeParked(snapshot.parked);
+    if (snapshot.parked) await store.notes.writeParked(snapshot.parked);
     await this.#remove(snapshot.dropped);
     const moved = snapshot.positions.filter((p) => this.#committed.get(p.partition) !== p.offset);
     await this.commitPositions(moved);
@@ -131,7 +129,7 @@ export class DurablePoint {
     const { ledger } = this.#options.kafka;
     const { output } = this.#options;
     const { store } = output;
-    const all = await store.publishing();
+    const all = await store.notes.publishing();
     const open = all.filter((publication) => !ledger.delivered.has(publication));
     // What is written now is not of the snapshot that this list may come from.
     if (open.length > 0) await store.raiseNumber(store.number + 1);

@@ -29,7 +29,6 @@ export class BeyondEnd {
   /** The offset that was found beyond the end, by file, and that end. */
   #found: Found = new Map();
 
-  /** @param now the monotonic clock, milliseconds */
   constructor(reading: Reading, now: () => number) {
     this.#reading = reading;
     this.#now = now;

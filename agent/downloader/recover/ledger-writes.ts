@@ -11,7 +11,6 @@ export interface LedgerWriteOptions {
   log: Log;
   /** What is refused ends the session then. */
   once: boolean;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 

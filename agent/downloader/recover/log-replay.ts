@@ -48,7 +48,6 @@ export interface ReplayOptions {
   target: ReplayTarget;
   listener: ReplayListener;
   signal: AbortSignal;
-  /** The monotonic clock, milliseconds. */
   now(): number;
   /** Told what went wrong; the session ends then. */
   fail(error: unknown): void;
@@ -99,7 +98,6 @@ export class LogReplay {
     if (parts.length > 0) this.#run(new Map(), parts, undefined, whenRead);
   }
 
-  /** Whether none is running or waiting. */
   get idle(): boolean {
     return this.#running.size + this.#waiting.size === 0;
   }
@@ -187,8 +185,7 @@ export class LogReplay {
 function merge(parts: readonly Part[]): Part[][] {
   const byPartition = new Map<number, Part[]>();
   for (const part of [...parts].sort((a, b) => a.from - b.from)) {
-    const merged = byPartition.get(part.partition) ?? [];
-    byPartition.set(part.partition, merged);
+    const merged = byPartition.getOrInsert(part.partition, []);
     const last = merged.at(-1);
     if (last && part.from <= last.until + smallGap) last.until = Math.max(last.until, part.until);
     else merged.push({ ...part });

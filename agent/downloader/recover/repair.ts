@@ -49,7 +49,6 @@ export interface RepairOptions {
   reporting: Reporting;
   /** An uploader that has not answered for so long: what it owes has failed, until it writes something. */
   giveUpMs: number;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 

@@ -40,7 +40,6 @@ export class ReplayPace {
   readonly #running = new Map<string, number>();
   #all: Pause = { vain: 0, untilMs: 0 };
 
-  /** @param now the monotonic clock, milliseconds */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -52,7 +51,6 @@ export class ReplayPace {
     return nowMs >= untilMs && !this.#running.has(uploader);
   }
 
-  /** A reading begins. */
   began(uploaders: Iterable<string>): void {
     for (const one of uploaders) this.#running.set(one, (this.#running.get(one) ?? 0) + 1);
   }

@@ -16,10 +16,8 @@ import { type Kind, UploaderLines } from "./uploader-lines.ts";
 
 export interface RereadRequestsOptions {
   replay: Pick<LogReplay, "request" | "isReading">;
-  /** Of the chunks' topic. */
   topicId: string;
   reporting: Reporting;
-  /** The monotonic clock, milliseconds. */
   now(): number;
 }
 
@@ -127,8 +125,7 @@ function byReason(
 ): Map<Reason, Map<string, boolean>> {
   const reasons = new Map<Reason, Map<string, boolean>>();
   for (const wanted of batch) {
-    const uploaders = reasons.get(wanted.reason) ?? new Map<string, boolean>();
-    reasons.set(wanted.reason, uploaders);
+    const uploaders = reasons.getOrInsertComputed(wanted.reason, () => new Map());
     const { uploader } = wanted.id;
     uploaders.set(uploader, uploaders.get(uploader) === true || isOne(wanted));
   }

@@ -33,7 +33,7 @@ export async function noticeRollback(
 async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Set<string>> {
   const { store, disk } = output;
   const found = new Set<string>();
-  for (const publication of await store.publishing()) {
+  for (const publication of await store.notes.publishing()) {
     const { uploader, path, version, named } = publication;
     if (named !== undefined || ledger.delivered.newest(publication) !== version) continue;
     if (!(await disk.look(store.partialPath(publication))) || (await hasItsName(output, publication)))

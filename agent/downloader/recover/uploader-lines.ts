@@ -33,7 +33,6 @@ export class UploaderLines {
   #written = 0;
   #writtenSinceMs = Number.NEGATIVE_INFINITY;
 
-  /** @param now the monotonic clock, milliseconds */
   constructor(log: Log, now: () => number) {
     this.#log = log;
     this.#now = now;

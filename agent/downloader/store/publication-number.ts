@@ -13,7 +13,6 @@ export class PublicationNumber {
   readonly #disk: Disk;
   #value = 0;
 
-  /** @param folder where it is kept */
   constructor(folder: string, disk: Disk) {
     this.#folder = folder;
     this.#disk = disk;

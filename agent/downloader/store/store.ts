@@ -22,7 +22,7 @@ import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
-import { Notes, type ParkedRange, type Publication } from "./notes.ts";
+import { Notes, type Publication } from "./notes.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { OutputFolder } from "./output-folder.ts";
 import { type Holder, OutputLock } from "./output-lock.ts";
@@ -36,7 +36,7 @@ export class Store {
   readonly #disk: Disk;
   readonly #files: OpenFiles;
   readonly #partials: string;
-  readonly #notes: Notes;
+  readonly notes: Notes;
   readonly #quarantine: Quarantine;
   readonly #outputFolder: OutputFolder;
   readonly #lock: OutputLock;
@@ -51,7 +51,7 @@ export class Store {
     this.#disk = files.disk;
     this.#files = files;
     this.#partials = join(this.folder, "partial");
-    this.#notes = new Notes(this.folder, this.#disk);
+    this.notes = new Notes(this.folder, this.#disk);
     this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
     this.#number = new PublicationNumber(this.folder, this.#disk);
     this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);
@@ -98,7 +98,7 @@ export class Store {
       for (const folder of [this.folder, this.#partials, this.#quarantine.folder])
         await this.#makeFolder(folder);
       await this.#outputFolder.requireWritable();
-      this.#name = await this.#notes.storeName();
+      this.#name = await this.notes.storeName();
       await this.#lock.acquire();
       await this.#number.read();
       // Half-written when a crash came.
@@ -147,7 +147,7 @@ export class Store {
     for (const name of names) {
       if (name.endsWith(".json")) continue;
       const file = join(this.#partials, name);
-      const note = names.has(`${name}.json`) ? await this.#notes.partial(name) : undefined;
+      const note = names.has(`${name}.json`) ? await this.notes.partial(name) : undefined;
       const size = (await this.#disk.look(file))?.size ?? 0;
       const claimed = note?.coverage.at(-1)?.[1] ?? 0;
       // A note that claims more than is there is none: a file system was repaired, or restored.
@@ -202,13 +202,9 @@ export class Store {
     return join(this.#partials, publication.partial);
   }
 
-  publishing(): Promise<Publication[]> {
-    return this.#notes.publishing();
-  }
-
   /** What is published from now on has a number of its own: see `number`. */
   writePublishing(publications: readonly Publication[]): Promise<void> {
-    return this.#notes.writePublishing(publications, async () => {
+    return this.notes.writePublishing(publications, async () => {
       // Not sooner: a snapshot with the number has the list, too. The sync of the folder is for both.
       if (publications.length > 0) await this.#number.raise(this.number + 1);
     });
@@ -218,14 +214,6 @@ export class Store {
   async raiseNumber(number: number): Promise<void> {
     await this.#number.raise(number);
     await this.#disk.sync([this.folder]);
-  }
-
-  parked(): Promise<ParkedRange[]> {
-    return this.#notes.parked();
-  }
-
-  writeParked(ranges: readonly ParkedRange[]): Promise<void> {
-    return this.#notes.writeParked(ranges);
   }
 
   /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */

@@ -141,7 +141,6 @@ export class ClientWatch {
     return undefined;
   }
 
-  /** The client is no more. */
   end(): void {
     this.lookAtLeaders([]);
     this.#isOver = true;

@@ -28,7 +28,6 @@ export class GroupFollower {
   #warnedOverflow = "";
   #warnedOverflowAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param now the monotonic clock, milliseconds */
   constructor(state: GroupState, log: EntryLog, now: () => number) {
     this.#state = state;
     this.#log = log;

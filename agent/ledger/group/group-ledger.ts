@@ -52,7 +52,6 @@ export class GroupLedger {
   /**
    * Reads the whole ledger. Throws a `KafkaError` when it can't be read.
    *
-   * @param now the monotonic clock, milliseconds
    * @param delivered what it remembers with, empty
    */
   static async open(

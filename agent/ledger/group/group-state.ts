@@ -48,10 +48,7 @@ export class GroupState {
   /** Once the ledger was recreated. */
   #owed: OwedReceipts | undefined;
 
-  /**
-   * @param delivered what it remembers with, empty
-   * @param now the monotonic clock, milliseconds
-   */
+  /** @param delivered what it remembers with, empty */
   constructor(group: string, delivered: VersionIndex, now: () => number) {
     this.group = group;
     this.delivered = new DeliveredVersions(delivered);

@@ -199,11 +199,8 @@ export class Outstanding {
   }
 
   #bucket(size: number): Set<Share> {
-    const known = this.#bySize[size];
-    if (known) return known;
-    const made = new Set<Share>();
-    this.#bySize[size] = made;
-    return made;
+    this.#bySize[size] ??= new Set();
+    return this.#bySize[size];
   }
 }
 

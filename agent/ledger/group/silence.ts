@@ -25,7 +25,6 @@ export class Silence {
   #heardMs = new VersionIndex();
   #heardAt = new VersionIndex();
 
-  /** @param now the monotonic clock, milliseconds */
   constructor(now: () => number) {
     this.#now = now;
   }

@@ -111,7 +111,6 @@ export class Feedback {
     this.#news?.put(`newer ${path}`, { kind: "newer", path, version });
   }
 
-  /** How many requests there are. */
   get requestCount(): number {
     return this.#requests.count;
   }

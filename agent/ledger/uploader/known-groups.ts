@@ -13,7 +13,6 @@ const maxKnown = 15;
 export class KnownGroups {
   readonly #at = new Map<string, number>();
 
-  /** @param named by the settings */
   constructor(named: readonly string[]) {
     for (const group of named) this.add(group);
   }

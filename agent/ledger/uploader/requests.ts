@@ -103,7 +103,6 @@ export class Requests {
     return this.#byPath.keys();
   }
 
-  /** How many there are. */
   get count(): number {
     let count = 0;
     for (const share of this.#shares.values()) count += share.count;
@@ -159,14 +158,11 @@ export class Requests {
 
   #keep(kept: Kept): void {
     const bytes = bytesOf(kept);
-    const share = this.#shares.get(kept.share) ?? { bytes: 0, count: 0, requests: [] };
-    this.#shares.set(kept.share, share);
+    const share = this.#shares.getOrInsert(kept.share, { bytes: 0, count: 0, requests: [] });
     share.bytes += bytes;
     share.count++;
     this.#bytes += bytes;
-    const groups = this.#byPath.get(kept.path) ?? new Map<string, Kept>();
-    this.#byPath.set(kept.path, groups);
-    groups.set(kept.group, kept);
+    this.#byPath.getOrInsertComputed(kept.path, () => new Map()).set(kept.group, kept);
     share.requests.push(kept);
     // What was answered since is let go now and then.
     if (share.requests.length > share.count + share.count / 2 + 100)

@@ -63,7 +63,6 @@ export class VersionClock {
   /**
    * @param highest every number that was ever given is at most this
    * @param brokerTimeMs the log append time of the name's claim, just acknowledged
-   * @param now the monotonic clock, milliseconds
    */
   constructor(highest: number, brokerTimeMs: number, now = () => performance.now()) {
     this.#highest = highest;

@@ -40,7 +40,6 @@ export class VersionReceipts {
     this.#known = known;
   }
 
-  /** Whether the group's receipts count. */
   counts(group: string): boolean {
     return this.#groups === undefined || this.#groups.includes(group);
   }

@@ -39,12 +39,10 @@ export class MovedFiles {
     this.#moved.set(file.path, { file, entry, at, looks: 0 });
   }
 
-  /** A full look is over. */
   looked(): void {
     this.#looking = this.#looking.then(() => this.#lookAtAll());
   }
 
-  /** Resolves when nothing is under way. */
   end(): Promise<void> {
     return this.#looking;
   }

@@ -41,14 +41,12 @@ export class DeletedFiles {
     this.#options = options;
   }
 
-  /** A full look begins. */
   async begin(): Promise<void> {
     this.#seen = 0;
     this.#recognized = false;
     this.#device = await this.#watch.device.now();
   }
 
-  /** It has found a file. */
   found({ file: { path }, stats }: Pick<Found, "file" | "stats">): void {
     const { ledger } = this.#options;
     if (!ledger.isPresent(path)) return;

@@ -1,7 +1,11 @@
 import type { WatchedFile } from "../access/watch.ts";
 import type { Found } from "./scan.ts";
 
-/** What a scan comes to: see `Verdict`; looked: a full look is over. */
+/**
+ * What a scan comes to. ready: the file is to be sent. sent: it stands there as the version that the ledger has as sent. doubted: so
+ * it looks, but something happened to its content, and its size and times need not tell where they are coarse. refused: it can't be
+ * sent as it is; said once. looked: a full look is over.
+ */
 export type Discovered =
   | { kind: "ready"; found: Found }
   | { kind: "sent" | "doubted"; file: WatchedFile }

@@ -66,7 +66,6 @@ export class FolderEvents {
     return this.#open?.fd ?? -1;
   }
 
-  /** A full look begins. */
   beginLook(): void {
     this.#found = new Map();
   }
@@ -131,9 +130,7 @@ export class FolderEvents {
     if (mask & (IN_IGNORED | IN_Q_OVERFLOW)) return;
     if (this.#earlyCount++ === mostEarly) this.#options.onLost();
     if (this.#earlyCount > mostEarly) return;
-    const others = this.#early.get(descriptor);
-    if (others) others.push({ mask, name });
-    else this.#early.set(descriptor, [{ mask, name }]);
+    this.#early.getOrInsert(descriptor, []).push({ mask, name });
   }
 
   /** A folder is no longer there, nor what is below it. */

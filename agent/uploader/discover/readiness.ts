@@ -17,6 +17,7 @@ import {
 } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { Run } from "../parts.ts";
+import type { Discovered } from "./discovered.ts";
 import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";
@@ -29,17 +30,6 @@ export interface ReadinessOptions {
   reporting: Pick<Reporting, "log" | "observer">;
   run: Pick<Run, "signal" | "once">;
 }
-
-/**
- * What is to be done with a file that was seen. ready: it is to be sent. sent: it stands there as the version that the ledger has
- * as sent. doubted: so it looks, but something happened to its content, and its size and times need not tell where they are coarse.
- * refused: it can't be sent as it is; said once. nothing: it is to be left alone, or to be looked at again later.
- */
-export type Verdict =
-  | { readonly kind: "ready" | "sent" | "doubted" | "nothing" }
-  | { readonly kind: "refused"; readonly reason: string };
-
-const nothing: Verdict = { kind: "nothing" };
 
 /** How a file was found. */
 export interface Circumstances {
@@ -78,7 +68,6 @@ export class Readiness {
     return { count: this.#later, atMs: this.#laterMs };
   }
 
-  /** A full look begins. */
   beginLook(): void {
     this.#seen.beginLook();
     this.#later = 0;
@@ -107,15 +96,18 @@ export class Readiness {
     this.#seen.set(all, "passed");
   }
 
-  /** What to do with it now; if it is to be sent and not yet, it is noted as settling. */
-  judge(found: Sighting, circumstances: Circumstances): Verdict {
+  /**
+   * What to do with it now; undefined: it is to be left alone, or to be looked at again later. If it is to be sent and not yet, it
+   * is noted as settling.
+   */
+  judge(found: Sighting, circumstances: Circumstances): Discovered | undefined {
     const { file, stats, all, content } = found;
     const problem = pathProblem(file.path);
     const reason = problem === undefined ? numbersProblem(stats) : `its path ${problem}`;
     if (reason !== undefined) {
       this.settling.forget(file.path);
       this.#seen.set(all, "passed");
-      return this.#refuse(file.path, reason);
+      return this.#refuse(file, reason);
     }
     this.#refused.delete(file.path);
     const fingerprint = fingerprintOf(stats);
@@ -126,20 +118,21 @@ export class Readiness {
     const isSent = this.#isSent(found, fingerprint);
     if (isSent || this.#isLeftAlone(found, fingerprint, circumstances.wasThere)) {
       this.settling.forget(file.path);
-      if (!isSent) return nothing;
-      return { kind: circumstances.touched ? "doubted" : "sent" };
+      if (!isSent) return undefined;
+      return { kind: circumstances.touched ? "doubted" : "sent", file };
     }
-    return this.#judgeUnsent(file, fingerprint, content);
+    return this.#judgeUnsent(found, fingerprint);
   }
 
-  #judgeUnsent(file: WatchedFile, fingerprint: Fingerprint, content: Mark): Verdict {
+  #judgeUnsent(found: Sighting, fingerprint: Fingerprint): Discovered | undefined {
+    const { file, content } = found;
     const { path } = file;
     if (this.settling.size >= mostSettling && !this.settling.has(path))
-      return this.#isStillByMark(content) ? { kind: "ready" } : nothing;
-    if (this.settling.isStill(file, fingerprint)) return { kind: "ready" };
-    if (!this.#options.run.once || this.settling.changes(path) < mostChangesOnce) return nothing;
+      return this.#isStillByMark(content) ? { kind: "ready", found } : undefined;
+    if (this.settling.isStill(file, fingerprint)) return { kind: "ready", found };
+    if (!this.#options.run.once || this.settling.changes(path) < mostChangesOnce) return undefined;
     this.settling.forget(path);
-    return this.#refuse(path, "it was written to again and again, and did not stand still");
+    return this.#refuse(file, "it was written to again and again, and did not stand still");
   }
 
   #isSent({ file, all }: Sighting, fingerprint: Fingerprint): boolean {
@@ -190,12 +183,13 @@ export class Readiness {
     return false;
   }
 
-  #refuse(path: string, reason: string): Verdict {
-    if (this.#refused.get(path) === reason) return nothing;
+  #refuse(file: WatchedFile, reason: string): Discovered | undefined {
+    const { path } = file;
+    if (this.#refused.get(path) === reason) return undefined;
     this.#refused.set(path, reason);
     const name = pathToDisplay(path);
     this.#options.reporting.log.error(`${name}: can't be sent: ${reason}`);
     this.#options.reporting.observer.failed("refused", name, reason);
-    return { kind: "refused", reason };
+    return { kind: "refused", file, reason };
   }
 }

@@ -40,11 +40,9 @@ export class Settling {
   readonly #nowMs: () => number;
   /** By how long they wait, each in the order in which they began: whatever may have settled is in front. */
   readonly #waiting = new Map<number, Map<string, Waiting>>();
-  /** How long each waits. */
   readonly #waitOf = new Map<string, number>();
   readonly #restless = new BoundedMap<string, Restless>(maxRestless);
 
-  /** @param nowMs a monotonic clock */
   constructor(settleMs: number, nowMs: () => number = () => performance.now()) {
     this.#settleMs = settleMs;
     this.#nowMs = nowMs;
@@ -144,9 +142,7 @@ export class Settling {
   #put(waiting: Waiting): void {
     const { file, waitMs } = waiting;
     this.forget(file.path);
-    const others = this.#waiting.get(waitMs);
-    if (others) others.set(file.path, waiting);
-    else this.#waiting.set(waitMs, new Map([[file.path, waiting]]));
+    this.#waiting.getOrInsertComputed(waitMs, () => new Map()).set(file.path, waiting);
     this.#waitOf.set(file.path, waitMs);
   }
 }

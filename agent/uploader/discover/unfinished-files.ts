@@ -1,4 +1,5 @@
 /** Files that stood still for long enough while somebody still has them open for writing: each is said once. */
+import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Log } from "../../observe/log.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
@@ -13,7 +14,7 @@ const maxKept = 10_000;
 export class UnfinishedFiles {
   readonly #log: Log;
   readonly #mostAsks: number;
-  readonly #asks = new Map<string, number>();
+  readonly #asks = new BoundedMap<string, number>(maxKept);
 
   constructor(log: Log, once: boolean) {
     this.#log = log;
@@ -25,10 +26,7 @@ export class UnfinishedFiles {
     const asks = 1 + (this.#asks.get(path) ?? 0);
     if (asks >= this.#mostAsks) return false;
     if (asks === 1) this.#log.info(`${pathToDisplay(path)}: waits, as ${unfinishedReason}`);
-    this.#asks.delete(path);
     this.#asks.set(path, asks);
-    const [oldest] = this.#asks.keys();
-    if (this.#asks.size > maxKept && oldest !== undefined) this.#asks.delete(oldest);
     return true;
   }
 

@@ -17,7 +17,6 @@ import { UnreadablePaths } from "./unreadable-paths.ts";
 import { WatchLimit } from "./watch-limit.ts";
 
 export interface ScannerOptions extends ReadinessOptions {
-  /** The jobs of all watches. */
   paths: ActivePaths;
   /** With `once` the files end when all that was there at the start has been yielded, nothing is left to settle, and this says so. */
   isDone(): boolean;
@@ -280,13 +279,9 @@ export class WatchScanner {
   #judgeSeen(found: Sighting, circumstances: Circumstances): Discovered | undefined {
     const { file } = found;
     if (this.#options.paths.happened(file.path, circumstances.touched)) return undefined;
-    const verdict = this.#readiness.judge(found, circumstances);
-    if (verdict.kind === "nothing") return undefined;
-    if (verdict.kind === "ready") return { kind: "ready", found };
-    if (verdict.kind === "refused") return { ...verdict, file };
+    const discovered = this.#readiness.judge(found, circumstances);
     // Nothing is done with it before it was compared, whenever that is asked for.
-    if (verdict.kind === "doubted" && !this.begin(file.path)) return undefined;
-    return { kind: verdict.kind, file };
+    return discovered?.kind === "doubted" && !this.begin(file.path) ? undefined : discovered;
   }
 
   /** Until an event comes, something may have settled, or the next full look is due. */

@@ -15,7 +15,6 @@ interface Active {
 export class ActivePaths {
   readonly #active = new Map<string, Active>();
 
-  /** Whether a job has the path. */
   has(path: string): boolean {
     return this.#active.has(path);
   }
@@ -51,7 +50,6 @@ export class ActivePaths {
     else goOn();
   }
 
-  /** The job is over. */
   end(path: string): void {
     const active = this.#active.get(path);
     this.#active.delete(path);

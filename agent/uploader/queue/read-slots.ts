@@ -33,7 +33,6 @@ export class ReadSlots {
     this.#small.resume(holder);
   }
 
-  /** Files that wait for a place. */
   waiting(small: boolean): number {
     return (small ? this.#small : this.#large).waiting;
   }

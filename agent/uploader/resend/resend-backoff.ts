@@ -17,12 +17,10 @@ const rememberedMs = 24 * 3600_000;
 const tidyMs = 3600_000;
 
 export class ResendBackoff {
-  /** By share and path. */
   readonly #sent = new Map<string, Map<string, Sent>>();
   readonly #nowMs: () => number;
   #tidiedAtMs: number;
 
-  /** @param nowMs a monotonic clock */
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
     this.#tidiedAtMs = nowMs();
@@ -37,8 +35,7 @@ export class ResendBackoff {
   note(path: string, version: number, shares: Iterable<string>): void {
     const nowMs = this.#nowMs();
     for (const share of shares) {
-      const sent = this.#sent.get(share) ?? new Map<string, Sent>();
-      this.#sent.set(share, sent);
+      const sent = this.#sent.getOrInsertComputed(share, () => new Map());
       const known = sent.get(path);
       const times = known?.version === version ? known.times : 0;
       sent.set(path, { version, times: times + 1, atMs: nowMs });

@@ -261,12 +261,8 @@ export class ResendRequests {
   }
 
   #lanesOf(holder: object): readonly [small: Lane, large: Lane] {
-    const known = this.#lanes.get(holder);
-    if (known) return known;
     const lane = (small: boolean): Lane => ({ small, holder, turns: new Turns(), underWay: 0 });
-    const made = [lane(true), lane(false)] as const;
-    this.#lanes.set(holder, made);
-    return made;
+    return this.#lanes.getOrInsertComputed(holder, () => [lane(true), lane(false)]);
   }
 
   #noteGone(request: Request): void {

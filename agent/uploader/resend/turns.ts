@@ -41,8 +41,7 @@ export class Turns {
   /** The path waits for this group's turn; where it waits for that already, it keeps its place. */
   add(share: string, group: string, path: string): void {
     const { groups, pathsOf } = this.#shareOf(share);
-    const paths = pathsOf.get(group) ?? new UniqueQueue();
-    pathsOf.set(group, paths);
+    const paths = pathsOf.getOrInsertComputed(group, () => new UniqueQueue());
     groups.push(group);
     const before = paths.size;
     paths.push(path);
@@ -83,7 +82,6 @@ export class Turns {
     return taken;
   }
 
-  /** An answer for these shares begins. */
   began(shares: Iterable<string>): void {
     this.sent(shares, answerBytes);
   }
@@ -102,18 +100,11 @@ export class Turns {
   }
 
   #shareOf(name: string): Share {
-    const known = this.#shares.get(name);
-    if (known) return known;
-    const made = {
-      groups: new UniqueQueue<string>(),
-      pathsOf: new Map(),
-      paused: new UniqueQueue<Paused>(),
-      wentOn: false,
-    };
-    this.#shares.set(name, made);
-    // Whoever asked for nothing for a while has not saved that up.
-    this.#had.set(name, this.#hadBy(name));
-    return made;
+    return this.#shares.getOrInsertComputed(name, () => {
+      // Whoever asked for nothing for a while has not saved that up.
+      this.#had.set(name, this.#hadBy(name));
+      return { groups: new UniqueQueue(), pathsOf: new Map(), paused: new UniqueQueue(), wentOn: false };
+    });
   }
 
   #next(): string | undefined {

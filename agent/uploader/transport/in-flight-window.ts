@@ -46,7 +46,6 @@ export class InFlightWindow {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Bytes that are in flight. */
   get usedBytes(): number {
     return this.#usedBytes;
   }

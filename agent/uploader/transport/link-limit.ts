@@ -35,9 +35,8 @@ export class LinkLimit {
 
   /** A chunk was handed to the client. */
   sent(partition: number, bytes: number): void {
-    const underWay = this.#underWay.get(partition);
-    if (underWay) underWay.sizes.push(bytes);
-    else this.#underWay.set(partition, { sizes: [bytes], losses: new Map(), moved: true });
+    const begin = () => ({ sizes: [], losses: new Map(), moved: true });
+    this.#underWay.getOrInsertComputed(partition, begin).sizes.push(bytes);
   }
 
   /** A chunk's end: acknowledged, or not delivered. */

@@ -23,7 +23,6 @@ import { TopicLimit } from "./topic-limit.ts";
 export interface TransportOptions {
   producer: RecordProducer;
   topic: CurrentTopic;
-  /** How long the topic keeps chunks. */
   retentionMs: number;
   /** The ledger's `max.message.bytes`: its entries go through the same producer. */
   ledgerBytes: number;
@@ -59,7 +58,6 @@ export class Transport {
     return this.#options.topic.value;
   }
 
-  /** How long the topic keeps chunks. */
   get retentionMs(): number {
     return this.#options.retentionMs;
   }
