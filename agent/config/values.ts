@@ -101,18 +101,6 @@ export function sizeOrAuto(min: number, max: number) {
   });
 }
 
-/** Bytes; null is "off". */
-export function sizeOrOff(min: number, max = Number.MAX_SAFE_INTEGER) {
-  const given = z.union([z.literal("off"), z.int(), z.string().meta({ pattern: SIZE_PATTERN })]);
-  return z.codec(given, z.number().nullable(), {
-    decode: (value, context) =>
-      value === "off"
-        ? null
-        : attempt(value, context, () => within(parseSize(String(value)), min, max, formatSize), "off, or "),
-    encode: (value) => (value === null ? "off" : formatSize(value)),
-  });
-}
-
 /** Milliseconds. */
 export function duration(minMs: number, maxMs = LONGEST_TIMER_MS) {
   return z.codec(
@@ -126,32 +114,35 @@ export function duration(minMs: number, maxMs = LONGEST_TIMER_MS) {
   );
 }
 
+/** Bytes; null is "off". */
+export function sizeOrOff(min: number, max = Number.MAX_SAFE_INTEGER) {
+  const given = [z.int(), z.string().meta({ pattern: SIZE_PATTERN })];
+  return orOff(given, (text) => within(parseSize(text), min, max, formatSize), formatSize);
+}
+
 /** Milliseconds; null is "off". */
 export function durationOrOff(minMs: number, maxMs = LONGEST_TIMER_MS) {
-  const given = z.union([z.literal("off"), z.string().meta({ pattern: DURATION_PATTERN })]);
-  return z.codec(given, z.number().nullable(), {
-    decode: (value, context) =>
-      value === "off"
-        ? null
-        : attempt(
-            value,
-            context,
-            () => within(parseDuration(value), minMs, maxMs, formatDuration),
-            "off, or ",
-          ),
-    encode: (value) => (value === null ? "off" : formatDuration(value)),
-  });
+  const given = [z.string().meta({ pattern: DURATION_PATTERN })];
+  return orOff(given, (text) => within(parseDuration(text), minMs, maxMs, formatDuration), formatDuration);
 }
 
 /** Bytes per second; null is "off". */
 export function rateOrOff(min: number) {
-  const given = z.union([z.literal("off"), z.string().meta({ pattern: RATE_PATTERN })]);
-  return z.codec(given, z.number().nullable(), {
+  const given = [z.string().meta({ pattern: RATE_PATTERN })];
+  const parse = (text: string) => within(parseRate(text), min, Number.MAX_SAFE_INTEGER, formatRate);
+  return orOff(given, parse, formatRate, "");
+}
+
+function orOff(
+  given: readonly z.ZodType<string | number>[],
+  parse: (text: string) => number,
+  format: (value: number) => string,
+  alternative = "off, or ",
+) {
+  return z.codec(z.union([z.literal("off"), ...given]), z.number().nullable(), {
     decode: (value, context) =>
-      value === "off"
-        ? null
-        : attempt(value, context, () => within(parseRate(value), min, Number.MAX_SAFE_INTEGER, formatRate)),
-    encode: (value) => (value === null ? "off" : formatRate(value)),
+      value === "off" ? null : attempt(value, context, () => parse(String(value)), alternative),
+    encode: (value) => (value === null ? "off" : format(value)),
   });
 }
 

@@ -7,6 +7,7 @@ import type { DownloaderConfig } from "../config/config.ts";
 import { readHolder } from "../downloader/store/output-lock.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { lockFile } from "../lib/file-lock.ts";
+import { succeeds } from "../lib/succeeds.ts";
 import { aboutBytes } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import type { Patience } from "./patience.ts";
@@ -81,10 +82,7 @@ export function judgeSpace(freeBytes: number, minFreeBytes: number): Finding {
 /** In `.streamsend` where that is there: nobody looks in it. */
 async function tryWriting(output: string, subject: string): Promise<Finding[]> {
   const store = join(output, ".streamsend");
-  const hasStore = await stat(store).then(
-    () => true,
-    () => false,
-  );
+  const hasStore = await succeeds(stat(store));
   await access(output, constants.R_OK | constants.W_OK | constants.X_OK);
   const trial = await mkdtemp(join(hasStore ? store : output, ".doctor-"));
   try {
@@ -109,18 +107,11 @@ async function writeAndSync(file: string): Promise<void> {
 async function tryNames(folder: string): Promise<Finding[]> {
   const cannot: string[] = [];
   const takes = (name: string | Buffer) =>
-    writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name)]), "").then(
-      () => true,
-      () => false,
-    );
+    succeeds(writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name)]), ""));
   if (!(await takes("n".repeat(255)))) cannot.push("names of 255 bytes");
   if (!(await takes('q:"*?<>|'))) cannot.push('names with any of : " * ? < > |');
   if (!(await takes(Buffer.from([0x6e, 0xff])))) cannot.push("names that are no UTF-8");
-  const sameName = await stat(join(folder, "A")).then(
-    () => true,
-    () => false,
-  );
-  if (sameName) cannot.push("two names that differ only in case");
+  if (await succeeds(stat(join(folder, "A")))) cannot.push("two names that differ only in case");
   if (cannot.length === 0) return [];
   const text = `this file system can't hold ${cannot.join(", ")}: such files would end as failed`;
   return [warn("file names", text, "use ext4, XFS or another of Linux's own, if such names occur")];

@@ -4,6 +4,7 @@ import { access, open, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { UploaderConfig, WatchConfig } from "../config/config.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
+import { succeeds } from "../lib/succeeds.ts";
 import { WatchGlobs } from "../uploader/discover/watch-globs.ts";
 import { count } from "./amounts.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
@@ -95,11 +96,7 @@ async function survey(watch: WatchConfig): Promise<Survey> {
 /** The downloader's output that the folder lies in. */
 async function outputAround(path: string): Promise<string | undefined> {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const isOutput = await access(join(folder, store)).then(
-      () => true,
-      () => false,
-    );
-    if (isOutput) return folder;
+    if (await succeeds(access(join(folder, store)))) return folder;
     if (folder === dirname(folder)) return undefined;
   }
 }
@@ -157,10 +154,7 @@ async function* examineRemoving(uploader: UploaderConfig, watch: WatchConfig): A
 }
 
 function isWritable(path: string): Promise<boolean> {
-  return access(path, constants.W_OK | constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  return succeeds(access(path, constants.W_OK | constants.X_OK));
 }
 
 async function* examineInotify(folders: number, isAll: boolean): AsyncGenerator<Finding> {

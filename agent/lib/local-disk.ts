@@ -21,6 +21,7 @@ import type { Effects } from "./effects.ts";
 import { codeOf } from "./errors.ts";
 import { type LockState, lockFile } from "./file-lock.ts";
 import { setModificationTime } from "./file-times.ts";
+import { succeeds } from "./succeeds.ts";
 
 export type SyncFileSystem = (fd: number) => Promise<void>;
 
@@ -82,10 +83,7 @@ export class LocalDisk implements Disk {
   }
 
   mayChange(folder: FilePath): Promise<boolean> {
-    return access(folder, constants.W_OK | constants.X_OK).then(
-      () => true,
-      () => false,
-    );
+    return succeeds(access(folder, constants.W_OK | constants.X_OK));
   }
 
   async lock(path: FilePath, holders: string, self: string): Promise<FileLock> {

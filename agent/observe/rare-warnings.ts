@@ -33,8 +33,7 @@ export class RareWarnings {
   #lineOf(kind: string, message: string): string | undefined {
     const nowMs = performance.now();
     const atOnce = this.#atOnce[kind] ?? 1;
-    const known = this.#kinds.get(kind) ?? { lastMs: nowMs, left: atOnce, held: 0 };
-    this.#kinds.set(kind, known);
+    const known = this.#kinds.getOrInsert(kind, { lastMs: nowMs, left: atOnce, held: 0 });
     const intervals = Math.floor((nowMs - known.lastMs) / intervalMs);
     if (intervals > 0) {
       known.left = Math.min(known.left + intervals, atOnce);

@@ -56,7 +56,7 @@ const isWithoutRows =
   /^agent\/(?:config|doctor|wire|kafka\/error-texts|commands\/(?:arguments|since)|lib\/crash-points)\b/;
 /** Where every text of four words and more is a message, or its reason. */
 const isAllMessages =
-  /^agent\/kafka\/(?:errors|connection\/tls-look|connection\/client-watch|unacknowledged)\.ts$/;
+  /^agent\/(?:kafka\/(?:errors|connection\/tls-look|connection\/client-watch|unacknowledged)|downloader\/publish\/output-path)\.ts$/;
 const root = new URL("../..", import.meta.url).pathname;
 
 export async function findMessages(): Promise<Found> {

@@ -4,6 +4,7 @@
  */
 import type { DownloaderConfig } from "../../config/config.ts";
 import { maxOutstanding } from "../../ledger/group/outstanding.ts";
+import { BoundedMap } from "../../lib/bounded-map.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { type Chunk, chunkKey, type VersionId } from "../../wire/chunk.ts";
@@ -41,8 +42,10 @@ export class Admission {
   readonly #space: DiskSpace;
   readonly #warnings: RareWarnings;
   /** By file. */
-  readonly #parked = new Map<string, Waiting>();
-  #nameBytes = 0;
+  readonly #parked = new BoundedMap<string, Waiting>(maxParked, {
+    most: maxNameBytes,
+    of: (key) => key.length,
+  });
 
   /** @param occupants what is being put together, and needs its own room */
   constructor(options: AdmissionOptions, occupants: () => Iterable<Occupant>) {
@@ -80,7 +83,7 @@ export class Admission {
 
   /** The version has begun. */
   begun({ uploader, path, size }: Chunk): void {
-    this.#remove(chunkKey({ uploader, path }));
+    this.#parked.delete(chunkKey({ uploader, path }));
     this.#space.reserve(size);
   }
 
@@ -92,39 +95,29 @@ export class Admission {
    */
   async hasRoomFor(id: VersionId, bytes: number, promisedBytes: number): Promise<boolean> {
     const fits = await this.#space.fitted(promisedBytes + bytes);
-    if (fits) this.#remove(chunkKey(id));
+    if (fits) this.#parked.delete(chunkKey(id));
     else if (bytes > 0) this.#park(id, bytes, true);
     return fits;
   }
 
   /** Nobody waits for the version any more. */
   remove(id: VersionId): void {
-    if (this.isParked(id)) this.#remove(chunkKey(id));
+    if (this.isParked(id)) this.#parked.delete(chunkKey(id));
   }
 
   /** Removes what nothing was heard of for long: its uploader has given it up, or it is another member's. */
   removeSilent(): void {
     const nowMs = this.#options.now();
     for (const [key, { heardAtMs, isSent }] of this.#parked)
-      if (nowMs - heardAtMs > (isSent ? sentMs : beingSentMs)) this.#remove(key);
+      if (nowMs - heardAtMs > (isSent ? sentMs : beingSentMs)) this.#parked.delete(key);
   }
 
   #park({ uploader, path, version }: VersionId, bytes: number, isSent: boolean): void {
     const id = { uploader, path, version };
     const key = chunkKey(id);
     const isNew = !this.isParked(id);
-    this.#remove(key);
     this.#parked.set(key, { parked: { ...id, bytes }, heardAtMs: this.#options.now(), isSent });
-    this.#nameBytes += key.length;
-    for (const oldest of this.#parked.keys()) {
-      if (this.#parked.size <= maxParked && this.#nameBytes <= maxNameBytes) break;
-      this.#remove(oldest);
-    }
     if (isNew) this.#report(id, bytes);
-  }
-
-  #remove(key: string): void {
-    if (this.#parked.delete(key)) this.#nameBytes -= key.length;
   }
 
   #report(id: VersionId, bytes: number): void {

@@ -88,50 +88,39 @@ export class OutputPaths {
   }
 }
 
+const badCharacter = "the destination can't hold this name: it has a character that is not allowed there";
+const hasFolder = "a folder has this name at the destination";
+const isBusy = "something is mounted at its name, or uses it";
+/** By the system's code. */
+const reasons: Readonly<Record<string, string>> = {
+  ENAMETOOLONG: "the destination can't hold this name: it is too long",
+  EILSEQ: badCharacter,
+  EINVAL: badCharacter,
+  EISDIR: hasFolder,
+  ENOTEMPTY: hasFolder,
+  EEXIST: hasFolder,
+  ENOTDIR: "a file stands where one of its folders must be",
+  ELOOP: "a symbolic link stands where one of its folders must be",
+  EACCES: "the agent has no right to write to its folder: see `namei -l` on it",
+  EPERM:
+    "the system forbids to make or replace it: what has the name, or its folder, is immutable (`lsattr`, `chattr -i`), or in the folder only owners may replace things",
+  EXDEV: "its folder is on another file system than the output",
+  EBUSY: isBusy,
+  ETXTBSY: isBusy,
+  EMLINK: "its folder has as many entries as the file system allows",
+};
+
 /**
  * What a failed call says about the file's name here: this version fails. `undefined` when it is about the output as a
  * whole, which is waited out: no room, a quota, a dead mount or disk.
  */
 export function unstorable(error: unknown): UnstorableError | undefined {
   if (error instanceof UnstorableError) return error;
-  switch (codeOf(error)) {
-    case "ENAMETOOLONG":
-      return new UnstorableError("the destination can't hold this name: it is too long", error);
-    case "EILSEQ":
-    case "EINVAL":
-      return invalidName(error);
-    case "EISDIR":
-    case "ENOTEMPTY":
-    case "EEXIST":
-      return new UnstorableError("a folder has this name at the destination", error);
-    case "ENOTDIR":
-      return new UnstorableError("a file stands where one of its folders must be", error);
-    case "ELOOP":
-      return new UnstorableError("a symbolic link stands where one of its folders must be", error);
-    case "EACCES":
-      return new UnstorableError(
-        "the agent has no right to write to its folder: see `namei -l` on it",
-        error,
-      );
-    case "EPERM":
-      return new UnstorableError(
-        "the system forbids to make or replace it: what has the name, or its folder, is immutable (`lsattr`, `chattr -i`), or in the folder only owners may replace things",
-        error,
-      );
-    case "EXDEV":
-      return new UnstorableError("its folder is on another file system than the output", error);
-    case "EBUSY":
-    case "ETXTBSY":
-      return new UnstorableError("something is mounted at its name, or uses it", error);
-    case "EMLINK":
-      return new UnstorableError("its folder has as many entries as the file system allows", error);
-    default:
-      return undefined;
-  }
+  const reason = reasons[codeOf(error) ?? ""];
+  return reason === undefined ? undefined : new UnstorableError(reason, error);
 }
 
 /** A character of the name is what the call failed for, whatever the file system calls that. */
 export function invalidName(error: unknown): UnstorableError {
-  const what = "the destination can't hold this name: it has a character that is not allowed there";
-  return new UnstorableError(what, error);
+  return new UnstorableError(badCharacter, error);
 }

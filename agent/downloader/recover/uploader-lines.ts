@@ -69,14 +69,7 @@ export class UploaderLines {
     const key = (name: string) => `${kind.others} ${name}`;
     const isKept = this.#said.has(key(uploader)) || this.#said.size < maxKept;
     const name = isKept ? uploader : "other uploaders";
-    const said = this.#said.get(key(name)) ?? {
-      kind,
-      uploader: name,
-      count: 0,
-      written: 0,
-      sinceMs: this.#now(),
-    };
-    this.#said.set(key(name), said);
-    return said;
+    const begin = () => ({ kind, uploader: name, count: 0, written: 0, sinceMs: this.#now() });
+    return this.#said.getOrInsertComputed(key(name), begin);
   }
 }
