@@ -83,7 +83,7 @@ function* describeSecurity(kafka: KafkaConfig): Generator<Finding> {
           "use the names in the certificates, and set it to true",
         );
   }
-  if (!sasl || !("username" in sasl)) return;
+  if (!sasl) return;
   const said = `${sasl.mechanism} as ${sasl.username}`;
   yield sasl.mechanism === "plain" && !tls
     ? warn(

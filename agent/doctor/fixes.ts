@@ -28,7 +28,7 @@ export function giveRights(
   name: string,
   operations: readonly Operation[],
 ): string {
-  const user = kafka.sasl && "username" in kafka.sasl ? kafka.sasl.username : "USER";
+  const user = kafka.sasl?.username ?? "USER";
   const wanted = operations.map((operation) => `--operation ${inTool(operation)}`).join(" ");
   return `kafka-acls.sh ${server(kafka)} --add --allow-principal User:${user} ${wanted} --${resource} ${name}`;
 }

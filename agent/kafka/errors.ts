@@ -97,7 +97,6 @@ export class KafkaError extends AgentError {
 /**
  * What the client gave to a callback, threw or reported, as the agent's error.
  *
- * @param what what was tried
  * @param groupRight the right that it needs on a group, and on which: "READ on group streamsend"
  */
 export function kafkaError(what: string, error: unknown, groupRight = "a right there"): KafkaError {

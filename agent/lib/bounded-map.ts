@@ -11,7 +11,6 @@ export class BoundedMap<Key, Value> {
   #bytes = 0;
   #droppedCount = 0;
 
-  /** @param most how many entries there may be */
   constructor(most: number, size?: Size<Key, Value>) {
     this.#most = most;
     this.#size = size;

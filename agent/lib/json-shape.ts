@@ -36,7 +36,6 @@ export function countUpTo(most: number): Shape<number> {
   return (value) => (count(value) <= most ? (value as number) : refuse());
 }
 
-/** @param most items */
 export function list<Value>(item: Shape<Value>, most = Number.POSITIVE_INFINITY): Shape<Value[]> {
   return (value) =>
     Array.isArray(value) && value.length <= most ? value.map((inner) => item(inner)) : refuse();
@@ -47,11 +46,7 @@ export function pair<Value>(item: Shape<Value>): Shape<[Value, Value]> {
     Array.isArray(value) && value.length === 2 ? [item(value[0]), item(value[1])] : refuse();
 }
 
-/**
- * An object whose keys are free, as far as `isKey` allows.
- *
- * @param most keys
- */
+/** An object whose keys are free, as far as `isKey` allows. */
 export function mapOf<Value>(
   item: Shape<Value>,
   isKey: (key: string) => boolean = () => true,

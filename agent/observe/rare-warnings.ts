@@ -23,7 +23,6 @@ export class RareWarnings {
     if (line !== undefined) this.#log.warn(line, fields);
   }
 
-  /** @param kind see `warn` */
   error(kind: string, message: string, fields?: Fields): void {
     const line = this.#lineOf(kind, message);
     if (line !== undefined) this.#log.error(line, fields);

@@ -84,8 +84,6 @@ const maxExtensionBytes = 64;
 /**
  * The name that a version has beside another file of its path: `folder/name.~VERSION~.ext`. Where that is too long for a
  * name, the stem ends sooner, never inside a character.
- *
- * @param maxBytes how long a name may be
  */
 export function versionedPath(path: string, version: number, maxBytes: number = limits.segment): string {
   const { dir, name, ext } = posix.parse(path);

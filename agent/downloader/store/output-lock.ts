@@ -22,10 +22,7 @@ export class OutputLock {
   readonly #self: string;
   #lock: FileLock | undefined;
 
-  /**
-   * @param file what is locked
-   * @param holders the folder that says who has it, see `Disk`
-   */
+  /** @param holders the folder that says who has it, see `Disk` */
   constructor(disk: Disk, output: string, file: string, holders: string, self: Holder) {
     this.#disk = disk;
     this.#output = output;

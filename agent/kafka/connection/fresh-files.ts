@@ -35,8 +35,7 @@ export function fingerprintOfFiles({ tls, sasl, options }: KafkaConfig): string 
     tls?.cert,
     tls?.key,
     tls?.keyPasswordFile,
-    ...(sasl && "passwordFile" in sasl ? [sasl.passwordFile] : []),
-    ...(sasl && "clientSecretFile" in sasl ? [sasl.clientSecretFile] : []),
+    sasl?.passwordFile,
     ...Object.entries(options).flatMap(([name, value]) => (name.endsWith(".location") ? [value] : [])),
   ];
   const hash = createHash("sha256");
@@ -54,18 +53,7 @@ function freshTls(tls: TlsConfig | undefined, secret: Secret): TlsConfig | undef
 
 function freshSasl(sasl: SaslConfig | undefined, secret: Secret): SaslConfig | undefined {
   if (sasl === undefined) return undefined;
-  if ("username" in sasl) {
-    const { passwordFile, password } = sasl;
-    return { ...sasl, password: secret("kafka.sasl.password_file", passwordFile, password) };
-  }
-  if ("clientSecret" in sasl) {
-    const { clientSecretFile, clientSecret } = sasl;
-    return {
-      ...sasl,
-      clientSecret: secret("kafka.sasl.client_secret_file", clientSecretFile, clientSecret),
-    };
-  }
-  return sasl;
+  return { ...sasl, password: secret("kafka.sasl.password_file", sasl.passwordFile, sasl.password) };
 }
 
 function contentOf(file: string): Buffer | string {

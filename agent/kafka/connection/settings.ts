@@ -3,7 +3,6 @@
  * each is changed, stand at the property. `kafka.options` of the configuration wins over all of it.
  */
 import type { KafkaConfig, SaslConfig, TlsConfig } from "../../config/config.ts";
-import { AgentError } from "../../lib/errors.ts";
 
 /** How often a client says how it is: see statistics.ts. */
 const statisticsEveryMs = 10_000;
@@ -174,8 +173,6 @@ function tlsProperties(tls: TlsConfig): Properties {
 }
 
 function saslProperties(sasl: SaslConfig): Properties {
-  if (!("username" in sasl))
-    throw new AgentError(`kafka.sasl.mechanism: ${sasl.mechanism}: not in this version`, "permanent");
   return {
     "sasl.mechanisms": sasl.mechanism.toUpperCase(),
     "sasl.username": sasl.username,

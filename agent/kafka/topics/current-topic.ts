@@ -41,7 +41,6 @@ export class CurrentTopic {
   /** A setting that loses data, for as long as it is so. */
   #trouble: Trouble | undefined;
 
-  /** @param topics as they were found or made at the start */
   constructor(options: CurrentTopicOptions, topics: Topics, which: keyof Topics) {
     this.#options = options;
     this.#which = which;

@@ -17,7 +17,6 @@ export class DeliveredVersions {
   readonly #again = new VersionIndex(takenBackSlots);
   #hasReceipts = false;
 
-  /** @param newest what it remembers with, empty */
   constructor(newest: VersionIndex) {
     this.#newest = newest;
   }

@@ -48,7 +48,6 @@ export class GroupState {
   /** Once the ledger was recreated. */
   #owed: OwedReceipts | undefined;
 
-  /** @param delivered what it remembers with, empty */
   constructor(group: string, delivered: VersionIndex, now: () => number) {
     this.group = group;
     this.delivered = new DeliveredVersions(delivered);

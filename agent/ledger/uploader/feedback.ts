@@ -37,7 +37,6 @@ export class Feedback {
 
   /**
    * @param groups whose receipts count; undefined: any group's
-   * @param fileOf the entry of a path
    * @param named groups that the settings name, whether they count or not
    */
   constructor(

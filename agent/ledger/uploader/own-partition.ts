@@ -10,7 +10,6 @@ export class OwnPartition {
   /** Set once the uploader is the only writer of its files' entries: they cost nothing to read then. */
   skipsFiles = false;
 
-  /** @param apply told of each entry as it is read */
   constructor(ledger: Ledger, uploader: string, apply: (logged: LoggedEntry) => void) {
     this.#ledger = ledger;
     this.#number = ledger.partitionOf({ kind: "name", uploader });

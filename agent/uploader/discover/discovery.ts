@@ -75,36 +75,27 @@ export class Discovery {
     return undefined;
   }
 
-  /** There is no place for it now; it is looked at again a little later. */
+  /** See `WatchScanner`, as with all that follow. */
   postpone(file: WatchedFile): void {
     this.#of(file)?.postpone(file);
   }
 
-  /** A job begins, see `ActivePaths.tryBegin`; `done`, `settleAgain` or `release` ends it. */
   begin(file: WatchedFile): boolean {
     return this.#of(file)?.begin(file.path) ?? false;
   }
 
-  /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
   settleAgain(found: Found): void {
     this.#of(found.file)?.settleAgain(found);
   }
 
-  /**
-   * Returns whether something happened to its content meanwhile: then it is looked at before anything is done with it.
-   *
-   * @param changed it changed while it was read, and is to stand still for longer this time
-   */
   done(file: WatchedFile, changed: boolean): boolean {
     return this.#of(file)?.done(file, changed) ?? false;
   }
 
-  /** It could not be sent; if it is there, the next full look finds it again. */
   release(file: WatchedFile): void {
     this.#of(file)?.release(file.path);
   }
 
-  /** Something may be over that `isDone` waits for. */
   wake(): void {
     for (const scanner of this.#watches.values()) scanner.wake();
   }

@@ -16,7 +16,6 @@ export class Checkpoints {
 
   /**
    * @param notedBytes the acknowledged prefix that the ledger has already
-   * @param write writes the prefix to the ledger
    * @param onTrouble told why it was not written; the next one makes up for it
    */
   constructor(

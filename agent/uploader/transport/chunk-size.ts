@@ -18,10 +18,6 @@ export class ChunkSize {
   #acknowledgedBytes = 0;
   #inFlightBytes = 0;
 
-  /**
-   * @param wanted the configured size in bytes, or `auto`
-   * @param topicBytes the topic's `max.message.bytes`
-   */
   constructor(wanted: number | "auto", topicBytes: number) {
     this.#wanted = wanted;
     this.#topicBytes = topicBytes;
