@@ -29,7 +29,7 @@ export class DownloadStatus implements StatusSource {
     metrics.observe({
       inFlightBytes: () => assembly.placingBytes,
       incompleteFiles: () => assembly.partials.unfinishedCount,
-      waitingFiles: () => ledger.unsettledCount,
+      waitingFiles: () => ledger.state.outstanding.size,
       consumerLagChunks: () => this.#lag,
       parkedFiles: () => assembly.partials.room.parkedCount + rejected.newerCount,
     });
@@ -49,7 +49,7 @@ export class DownloadStatus implements StatusSource {
     }));
     const needed = [...repair.needed()];
     return {
-      waiting: ledger.unsettledCount,
+      waiting: ledger.state.outstanding.size,
       moving: listed(partials.unfinished, partials.unfinishedCount, ({ id, size, bytesMissing }) => ({
         path: nameOf(id),
         version: id.version,

@@ -31,7 +31,7 @@ const shortWaitMs = 10;
 export class Session {
   readonly #options: SessionOptions;
   /** Of the ledger, as the session began with it. */
-  readonly #renewals: number;
+  readonly #recreations: number;
   readonly #abort = new AbortController();
   readonly #failure = new FirstFailure();
   readonly #rooms: Rooms;
@@ -40,7 +40,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#renewals = options.kafka.ledger.renewals;
+    this.#recreations = options.kafka.ledger.state.recreations;
     this.#lastRepairMs = options.run.now();
     this.#rooms = new Rooms(options, this.#failure, this.#abort.signal);
   }
@@ -182,7 +182,7 @@ export class Session {
         "retryable",
       );
     }
-    if (ledger.renewals !== this.#renewals && ledger.isComplete)
+    if (ledger.state.recreations !== this.#recreations && ledger.isComplete)
       throw new AgentError(
         "the ledger was deleted and made again: where the group began is noted in it",
         "retryable",
@@ -200,7 +200,7 @@ export class Session {
     if (assignment.isAwaited) return false;
     if (!groupWait.isWhole || !replay.idle || !assembly.idle) return false;
     // What was taken back is only known as missing once the ledger was read again.
-    if (ledger.isIncomplete || ledger.isLoading) return false;
+    if (ledger.state.isIncomplete || ledger.state.isLoading) return false;
     return assignment.isRead && !repair.isTrying;
   }
 

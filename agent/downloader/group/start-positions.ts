@@ -66,9 +66,9 @@ async function beginGroup(
   committed: ReadonlyMap<number, { offset: number | undefined }>,
 ): Promise<void> {
   const { group, ledger, topic } = kafka;
-  if (ledger.start.value !== undefined) return;
-  const { renewals } = ledger;
-  const { before } = ledger.start;
+  const { value, before } = ledger.state.start;
+  if (value !== undefined) return;
+  const isRecreated = ledger.state.recreations > 0;
   // The ledger was recreated: the group began long ago, and of a topic that is as new it wants everything.
   if (before?.topic === topic.id) {
     const began = Object.entries(before.offsets);
@@ -78,20 +78,20 @@ async function beginGroup(
     );
   }
   const hasBegun =
-    ledger.delivered.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
-  if (hasBegun && renewals === 0) return;
+    ledger.state.delivered.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
+  if (hasBegun && !isRecreated) return;
   const { partitions } = topic;
   const offsets = new Map<number, number>();
   for (let partition = 0; partition < partitions; partition++) {
     const { low, high } = await group.bounds(partition);
-    offsets.set(partition, start === "latest" && renewals === 0 ? high : low);
+    offsets.set(partition, start === "latest" && !isRecreated ? high : low);
   }
   await ledger.writeStart(topic.id, offsets);
 }
 
 /** `undefined`: the log's beginning; for partitions that came later, and for a topic that was recreated. */
 function firstOffset({ ledger, topic }: SessionKafka, partition: number): number | undefined {
-  const began = ledger.start.value;
+  const began = ledger.state.start.value;
   return began?.topic === topic.id ? began.offsets[String(partition)] : undefined;
 }
 

@@ -133,7 +133,8 @@ export class Assembly {
   #decode(record: IncomingRecord): Decoded {
     const decoded = decodeRecord(record.headers, record.value);
     const hasVersion = decoded.kind === "chunk" || decoded.kind === "abandoned" || decoded.kind === "corrupt";
-    if (!hasVersion || this.#options.ledger.canBeGiven(decoded.version, record.timestampMs)) return decoded;
+    if (!hasVersion || this.#options.ledger.state.canBeGiven(decoded.version, record.timestampMs))
+      return decoded;
     return { kind: "broken", reason: "its version is further ahead of the brokers' time than a day" };
   }
 
@@ -141,7 +142,7 @@ export class Assembly {
   async #acceptChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
     const { ledger, reporting, now } = this.#options;
     // A version whose receipt says failed may come all the same, and is welcome then.
-    const isDelivered = ledger.delivered.has(chunk);
+    const isDelivered = ledger.state.delivered.has(chunk);
     if (!isDelivered && this.failures.has(chunk)) return false;
     const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);
     if (isDelivered || (partial && !partial.wants(chunk))) reporting.observer.metrics.chunk("duplicate");

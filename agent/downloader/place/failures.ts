@@ -69,7 +69,7 @@ export class Failures {
   async #writeOwed(): Promise<void> {
     for (const [key, owed] of this.#owed) {
       const { id, reason } = owed;
-      const isMoot = this.#ledger.delivered.has(id);
+      const isMoot = this.#ledger.state.delivered.has(id);
       if (!isMoot && !(await this.#writes.attempt(() => this.#ledger.writeFailed(id, reason)))) return;
       if (this.#owed.get(key) === owed) this.#owed.delete(key);
     }

@@ -93,7 +93,10 @@ export class Partials {
   /** Takes over a partial of the session before. Returns whether it goes on: not if it is settled, or a newer one is here. */
   restore(partial: Partial): boolean {
     const other = this.newestOf(partial.id);
-    if (this.#options.ledger.isSettled(partial.id) || (other && other.id.version > partial.id.version)) {
+    if (
+      this.#options.ledger.state.isSettled(partial.id) ||
+      (other && other.id.version > partial.id.version)
+    ) {
       this.#changes.dropped(partial);
       return false;
     }
@@ -162,8 +165,8 @@ export class Partials {
   dropStale(): void {
     const { ledger, retentionMs, now } = this.#options;
     for (const { id, placedAtMs } of this.#unfinished)
-      if (ledger.delivered.has(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.room.parked()) if (ledger.isSettled(id)) this.room.remove(id);
+      if (ledger.state.delivered.has(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
+    for (const id of this.room.parked()) if (ledger.state.isSettled(id)) this.room.remove(id);
     this.room.removeSilent();
   }
 

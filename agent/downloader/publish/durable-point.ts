@@ -130,7 +130,7 @@ export class DurablePoint {
     const { output } = this.#options;
     const { store } = output;
     const all = await store.notes.publishing();
-    const open = all.filter((publication) => !ledger.delivered.has(publication));
+    const open = all.filter((publication) => !ledger.state.delivered.has(publication));
     // What is written now is not of the snapshot that this list may come from.
     if (open.length > 0) await store.raiseNumber(store.number + 1);
     const unnamed = open.filter(({ named }) => named === undefined);
@@ -149,7 +149,7 @@ export class DurablePoint {
     const { output } = this.#options;
     const { store } = output;
     await this.#recallForgotten(finished);
-    const timely = finished.filter(({ partial }) => !ledger.delivered.has(partial.id));
+    const timely = finished.filter(({ partial }) => !ledger.state.delivered.has(partial.id));
     if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications: Publication[] = [];
     for (const version of timely) publications.push(await this.#publication(version));
@@ -180,7 +180,7 @@ export class DurablePoint {
     const { ledger } = kafka;
     const replacing: VersionId[] = [];
     for (const { partial } of finished) {
-      if (partial.id.version > ledger.delivered.floor) continue;
+      if (partial.id.version > ledger.state.delivered.floor) continue;
       const target = output.paths.native(layoutPath(config.layout, partial.id));
       if (await output.disk.look(target).catch(() => undefined)) replacing.push(partial.id);
     }
@@ -191,7 +191,9 @@ export class DurablePoint {
     const { config, output, kafka } = this.#options;
     const target = layoutPath(config.layout, partial.id);
     const keeps =
-      config.onChange === "keep-both" ? (kafka.ledger.delivered.newestStored(partial.id) ?? 0) : undefined;
+      config.onChange === "keep-both"
+        ? (kafka.ledger.state.delivered.newestStored(partial.id) ?? 0)
+        : undefined;
     const inode = (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,
@@ -240,7 +242,7 @@ export class DurablePoint {
       ...publication,
       by: formatStamp({ store: output.store.id, number: output.store.number }),
     };
-    await ledger.writeDelivered(publication, content, ledger.delivered.newest(publication));
+    await ledger.writeDelivered(publication, content, ledger.state.delivered.newest(publication));
     const checksum = parseChecksum(publication.checksum);
     log.info(`${name}: merge complete, ${checksum?.algorithm} ok ${checksum?.digest}`, {
       ...fields,

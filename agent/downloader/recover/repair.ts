@@ -109,7 +109,7 @@ export class Repair {
   /** What files wait for, as of the last check; for people. */
   waits(): string[] {
     const lines = waitsOf(this.#attempts.values());
-    const overflowing = [...this.#options.ledger.overflowing()];
+    const overflowing = [...this.#options.ledger.state.outstanding.overflowing()];
     if (overflowing.length > 0)
       lines.push(`more files of ${nameSome(overflowing)} are missing than are worked on at a time`);
     return lines;
@@ -123,12 +123,12 @@ export class Repair {
     await failures.writeOwed();
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
-    await this.#beyondEnd.check(ledger.unsettled());
+    await this.#beyondEnd.check(ledger.state.unsettled());
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
     const waiting = new Set<string>();
     let promisedBytes = 0;
-    for (const sent of [...ledger.unsettled()]) {
+    for (const sent of [...ledger.state.unsettled()]) {
       const key = chunkKey(sent);
       leaveGarbage(garbageOf.keyCharacter * key.length);
       const state = this.#stateOf(sent);
@@ -165,7 +165,7 @@ export class Repair {
     const { ledger, writes, reading } = this.#options;
     const { positions, topic } = reading;
     const isOurs = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
-    if (ledger.hasMoot) await writes.attempt(() => ledger.tidy(isOurs));
+    if (ledger.state.hasObsolete) await writes.attempt(() => ledger.tidy(isOurs));
   }
 
   /** Writes the counts of lines that were held back. */
@@ -179,14 +179,15 @@ export class Repair {
     for (const [key, { id, step }] of this.#attempts) {
       if (alive.has(key)) continue;
       this.#attempts.delete(key);
-      if (step === "asked" && (ledger.delivered.newest(id) ?? 0) >= id.version)
+      if (step === "asked" && (ledger.state.delivered.newest(id) ?? 0) >= id.version)
         reporting.observer.metrics.recovery("needs");
     }
   }
 
   /** What this member has read past, and has not got whole. */
   *#missing(): Generator<Sent> {
-    for (const sent of this.#options.ledger.unsettled()) if (this.#stateOf(sent) === "missing") yield sent;
+    for (const sent of this.#options.ledger.state.unsettled())
+      if (this.#stateOf(sent) === "missing") yield sent;
   }
 
   #stateOf(sent: Sent): State {
@@ -236,7 +237,8 @@ export class Repair {
     if (attempt.step === "asked" && !isAnswered && (await this.#failUnanswered(sent))) return;
     // Another member may have taken the request back, as far as it knew.
     const patienceMs = Math.min(repeatMs, giveUpMs / asksBeforeGivingUp);
-    const mayBeLost = now() - this.#heardAtMs(sent, attempt) >= patienceMs || !ledger.isAsked(sent);
+    const mayBeLost =
+      now() - this.#heardAtMs(sent, attempt) >= patienceMs || !ledger.state.requests.has(sent);
     if (attempt.step === "asked" && !isAnswered && !mayBeLost) return;
     if (isAnswered && attempt.asks >= maxAsks)
       return this.#fail(sent, `it was asked for ${maxAsks} times and is still not whole`);

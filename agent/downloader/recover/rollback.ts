@@ -17,7 +17,7 @@ export async function noticeRollback(
   const { store } = output;
   const { number, id } = store;
   const unnamed = await unnamedThough(output, ledger);
-  if (unnamed.size === 0 && !ledger.mayHavePublished(id, number)) return;
+  if (unnamed.size === 0 && !ledger.state.mayHavePublished(id, number)) return;
   const isLost = (key: string, of: number) => of > number || (of === number && unnamed.has(key));
   const { count, highest } = await ledger.takeBackOf(id, isLost);
   for (let left = count; left > 0; left--) observer.metrics.recovery("rollback");
@@ -35,7 +35,7 @@ async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Set<s
   const found = new Set<string>();
   for (const publication of await store.notes.publishing()) {
     const { uploader, path, version, named } = publication;
-    if (named !== undefined || ledger.delivered.newest(publication) !== version) continue;
+    if (named !== undefined || ledger.state.delivered.newest(publication) !== version) continue;
     if (!(await disk.look(store.partialPath(publication))) || (await hasItsName(output, publication)))
       continue;
     found.add(encodeEntryKey({ kind: "delivered", group: ledger.group, uploader, path, version }));

@@ -3,7 +3,7 @@
  *
  * `open` reads the whole ledger, as there is no other record of what the group has done. `follow` then reads on, since other
  * members write too; it reads the whole ledger again when that may find something, and from the beginning when the ledger was
- * recreated. Each entry goes through `GroupState.apply`; the queries here ask that state. Everything that is written here is
+ * recreated. Each entry goes through `GroupState.apply`, and `state` has what is known. Everything that is written here is
  * known here only once the brokers have it.
  *
  * Not promised: that all is known. What is kept is bounded. Beyond that the oldest deliveries are forgotten (`floor`), and of
@@ -18,11 +18,8 @@ import { receiptKey } from "../../wire/entry-key.ts";
 import type { DeliveredValue, StartValue } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
-import type { DeliveredVersions } from "./delivered-versions.ts";
 import { GroupFollower } from "./group-follower.ts";
-import type { GroupStart } from "./group-start.ts";
 import { GroupState } from "./group-state.ts";
-import type { Sent } from "./outstanding.ts";
 import { findDelivered } from "./recall.ts";
 import { type LostReceipts, takeBackReceiptsOf } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
@@ -32,21 +29,16 @@ const tidyCount = 500;
 
 export class GroupLedger {
   readonly group: string;
-  /** What the group has delivered. */
-  readonly delivered: Pick<DeliveredVersions, "has" | "newest" | "newestStored" | "hasReceipts" | "floor">;
-  /** Where the group began. */
-  readonly start: Pick<GroupStart, "value" | "before">;
+  /** What is known; it changes by what is read and written here. */
+  readonly state: GroupState;
   readonly #log: EntryLog;
-  readonly #state: GroupState;
   readonly #follower: GroupFollower;
 
   private constructor(group: string, log: EntryLog, now: () => number, delivered: VersionIndex) {
     this.group = group;
     this.#log = log;
-    this.#state = new GroupState(group, delivered, now);
-    this.delivered = this.#state.delivered;
-    this.start = this.#state.start;
-    this.#follower = new GroupFollower(this.#state, log, now);
+    this.state = new GroupState(group, delivered, now);
+    this.#follower = new GroupFollower(this.state, log, now);
   }
 
   /**
@@ -79,75 +71,15 @@ export class GroupLedger {
     return this.#follower.isComplete;
   }
 
-  /** How often the ledger was deleted and created again since this was opened. */
-  get renewals(): number {
-    return this.#state.recreations;
-  }
-
-  /** Whether something was passed over, as it was settled then: the ledger has to be read once more. */
-  get isIncomplete(): boolean {
-    return this.#state.isIncomplete;
-  }
-
-  /** Whether it is being read once more, and what that finds is not known yet. */
-  get isLoading(): boolean {
-    return this.#state.isLoading;
-  }
-
-  /** Whether there may be something to `tidy`. */
-  get hasMoot(): boolean {
-    return this.#state.hasObsolete;
-  }
-
-  /** What was sent and is neither delivered nor failed, as far as the group is to deliver it. */
-  unsettled(): Generator<Sent> {
-    return this.#state.unsettled();
-  }
-
-  /** How many those are, about. */
-  get unsettledCount(): number {
-    return this.#state.outstanding.size;
-  }
-
-  /** Uploaders of which more is unsettled than is worked on at a time. */
-  overflowing(): Iterable<string> {
-    return this.#state.outstanding.overflowing();
-  }
-
-  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */
-  isSettled(id: VersionId): boolean {
-    return this.#state.isSettled(id);
-  }
-
-  /** Whether a request for the version stands in the ledger, as far as that was read. */
-  isAsked(id: VersionId): boolean {
-    return this.#state.requests.has(id);
-  }
-
-  /** Whether a receipt says that the store has published more often than `number` times. */
-  mayHavePublished(store: string, number: number): boolean {
-    return this.#state.mayHavePublished(store, number);
-  }
-
-  /** See `GroupState.canBeGiven`. */
-  canBeGiven(version: number, timestampMs: number): boolean {
-    return this.#state.canBeGiven(version, timestampMs);
-  }
-
   /**
    * Since when the uploader has not answered the request for the version, and for how long that is, by the brokers' clock, in
    * milliseconds; `undefined` when it is not asked for.
    */
   silenceOf(id: VersionId): { sinceMs: number; lastsMs: number } | undefined {
-    const askedMs = this.#state.requests.sinceMs(id);
+    const askedMs = this.state.requests.sinceMs(id);
     if (askedMs === undefined) return undefined;
-    const sinceMs = this.#state.silence.since(id.uploader, askedMs);
-    return { sinceMs, lastsMs: this.#state.silence.brokerTimeMs(this.#partitionOf(id)) - sinceMs };
-  }
-
-  /** Notes a version as delivered here, before its receipt is written. */
-  noteDelivered(id: VersionId): void {
-    this.#state.noteDelivered(id);
+    const sinceMs = this.state.silence.since(id.uploader, askedMs);
+    return { sinceMs, lastsMs: this.state.silence.brokerTimeMs(this.#partitionOf(id)) - sinceMs };
   }
 
   /**
@@ -166,11 +98,11 @@ export class GroupLedger {
     const key = receiptKey("delivered", this.group, id);
     const { size, checksum, mtime, by } = content;
     const entry: DeliveredEntry = { ...key, format: 1, size, checksum, mtime, by, time: timeNow() };
-    const noted = this.#log.write(entry).then(() => this.#state.noteDelivered(id));
+    const noted = this.#log.write(entry).then(() => this.state.noteDelivered(id));
     const writes: Promise<unknown>[] = [noted];
     if (before !== undefined && before !== id.version)
       writes.push(this.#log.write(tombstone({ ...key, version: before })));
-    const failed = this.#state.failed.newest(id);
+    const failed = this.state.failed.newest(id);
     if (failed !== undefined && failed <= id.version)
       writes.push(this.#log.write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
     await Promise.all(writes);
@@ -182,7 +114,7 @@ export class GroupLedger {
    */
   takeBackOf(store: string, isLost: LostReceipts["isLost"]): Promise<{ count: number; highest: number }> {
     const lost = { group: this.group, store, isLost };
-    return takeBackReceiptsOf(this.#log, lost, (key, offset) => this.#state.noteTakenBack(key, offset));
+    return takeBackReceiptsOf(this.#log, lost, (key, offset) => this.state.noteTakenBack(key, offset));
   }
 
   /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */
@@ -194,8 +126,8 @@ export class GroupLedger {
       time: timeNow(),
     };
     const { offset, timestampMs } = await this.#log.write(entry);
-    this.#state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
-    this.#state.noteFailed(id, offset, reason);
+    this.state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
+    this.state.noteFailed(id, offset, reason);
   }
 
   /** Asks the uploader for ranges of a version, `[from, to)` in bytes. See `Ledger.write`. */
@@ -206,11 +138,11 @@ export class GroupLedger {
       ranges: ranges.map(([from, to]): [number, number] => [from, to]),
       time: timeNow(),
       // A request that is repeated is as old as the first.
-      since: this.#state.requests.sinceMs(id),
+      since: this.state.requests.sinceMs(id),
     };
     const { offset, timestampMs } = await this.#log.write(entry);
-    this.#state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
-    this.#state.noteRequest(id, offset, entry.since ?? timestampMs);
+    this.state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
+    this.state.noteRequest(id, offset, entry.since ?? timestampMs);
   }
 
   /**
@@ -221,18 +153,18 @@ export class GroupLedger {
    */
   async tidy(isOurs: (id: VersionId) => boolean): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
-    if (this.#state.isIncomplete) return;
+    if (this.state.isIncomplete) return;
     // What was dropped already may still be to be read.
-    const others = this.isComplete ? this.#state.drainObsolete(isOurs, tidyCount) : [];
-    const obsolete = [...this.#state.drainObsoleteRequests(), ...others];
-    const owed = this.isComplete ? this.#state.drainOwed(isOurs, tidyCount) : [];
+    const others = this.isComplete ? this.state.drainObsolete(isOurs, tidyCount) : [];
+    const obsolete = [...this.state.drainObsoleteRequests(), ...others];
+    const owed = this.isComplete ? this.state.drainOwed(isOurs, tidyCount) : [];
     try {
       const dropped = obsolete.map((key) => this.#log.write(tombstone(key)));
       const written = owed.map(({ id, content }) => this.writeDelivered(id, content, undefined));
       await Promise.all([...dropped, ...written]);
     } catch (error) {
       // They stand as before, and are found when the ledger is read again.
-      this.#state.drainedInVain();
+      this.state.drainedInVain();
       throw error;
     }
   }
@@ -242,11 +174,11 @@ export class GroupLedger {
    * not take the place of a newer one. Throws a `KafkaError`.
    */
   async recall(ids: readonly VersionId[]): Promise<void> {
-    const wanted = ids.filter((id) => this.#state.delivered.mayBeForgotten(id));
+    const wanted = ids.filter((id) => this.state.delivered.mayBeForgotten(id));
     if (wanted.length === 0) return;
     const partitions = new Set(wanted.map((id) => this.#partitionOf(id)));
     for (const id of await findDelivered(this.#log, [...partitions], this.group, wanted))
-      this.#state.delivered.recall(id);
+      this.state.delivered.recall(id);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
@@ -254,7 +186,7 @@ export class GroupLedger {
     const named = Object.fromEntries([...offsets].map(([partition, offset]) => [String(partition), offset]));
     const value: StartValue = { format: 1, topic, offsets: named, time: timeNow() };
     const { timestampMs } = await this.#log.write({ kind: "start", group: this.group, ...value });
-    this.#state.start.note(value, timestampMs);
+    this.state.start.note(value, timestampMs);
   }
 
   /** Of the ledger, where the uploader's entries are. */

@@ -76,8 +76,8 @@ test("dropping the receipts of a forgotten file asks for nothing again", async (
   const ledger = await GroupLedger.open("group", log);
   using _following = log.follow(ledger);
   await log.append(forgotten, noted(second), delivered(second), without(delivered(first)));
-  expect(ledger.isSettled(second)).toBe(true);
-  expect([...ledger.unsettled()]).toEqual([]);
+  expect(ledger.state.isSettled(second)).toBe(true);
+  expect([...ledger.state.unsettled()]).toEqual([]);
   expect(log.opened).toBe(2);
 });
 
@@ -88,14 +88,14 @@ test("a receipt of the file's next version stays, and can be taken back", async 
   expect(log.written).toEqual([without(delivered(first))]);
   log.entries.push(without(delivered(second)));
   const again = await GroupLedger.open("group", log);
-  expect([...again.unsettled()].map(({ version }) => version)).toEqual([200]);
+  expect([...again.state.unsettled()].map(({ version }) => version)).toEqual([200]);
 });
 
 test("a failed version is tried again when its uploader has it after all, once each time", async () => {
   const log = new MemoryLedger([noted(first), failed(first)]);
   const ledger = await GroupLedger.open("group", log);
   using _following = log.follow(ledger);
-  const tried = () => [...ledger.unsettled()].map(({ version }) => version);
+  const tried = () => [...ledger.state.unsettled()].map(({ version }) => version);
   expect(tried()).toEqual([]);
   await log.append(noted(first, "gone"));
   expect(tried()).toEqual([]);
@@ -108,7 +108,7 @@ test("a failed version is tried again when its uploader has it after all, once e
   await log.append(noted(first));
   expect(tried()).toEqual([100]);
   const other = await GroupLedger.open("group", log);
-  expect([...other.unsettled()]).toHaveLength(1);
+  expect([...other.state.unsettled()]).toHaveLength(1);
 });
 
 test("what was noted before a version failed does not lift that, also when it is read later, or again", async () => {
@@ -120,19 +120,19 @@ test("what was noted before a version failed does not lift that, also when it is
   await ledger.writeFailed(first, "too long");
   using _following = log.follow(ledger);
   await log.allRead();
-  expect(ledger.isSettled(first)).toBe(true);
+  expect(ledger.state.isSettled(first)).toBe(true);
   // Something was asked for on purpose: the whole ledger is read again.
   await log.append(noted(other), delivered(other), without(delivered(other)));
   nowMs = 3600_000;
   await log.readAgain();
-  expect(ledger.isSettled(first)).toBe(true);
-  expect([...ledger.unsettled()].map(({ path }) => path)).toEqual(["b.txt"]);
+  expect(ledger.state.isSettled(first)).toBe(true);
+  expect([...ledger.state.unsettled()].map(({ path }) => path)).toEqual(["b.txt"]);
 });
 
 test("the receipt of a failure that was lifted is dropped when the version is delivered", async () => {
   const log = new MemoryLedger([noted(first), failed(first), noted(first)]);
   const ledger = await GroupLedger.open("group", log);
-  ledger.noteDelivered(first);
+  ledger.state.noteDelivered(first);
   await ledger.writeDelivered(first, { size: 5, checksum }, undefined);
   expect(log.written.map((entry) => [kindOf(entry), entry.kind === "tombstone"])).toEqual([
     ["delivered", false],
@@ -143,11 +143,11 @@ test("the receipt of a failure that was lifted is dropped when the version is de
 test("what is to be delivered again is known as stored, and what is older stays settled", async () => {
   const log = new MemoryLedger([noted(second), delivered(second), without(delivered(second))]);
   const ledger = await GroupLedger.open("group", log);
-  expect(ledger.delivered.has(second)).toBe(false);
-  expect(ledger.delivered.has(first)).toBe(true);
-  expect(ledger.delivered.has({ ...second, version: 199 })).toBe(true);
-  expect(ledger.delivered.newest(second)).toBeUndefined();
-  expect(ledger.delivered.newestStored(second)).toBe(200);
+  expect(ledger.state.delivered.has(second)).toBe(false);
+  expect(ledger.state.delivered.has(first)).toBe(true);
+  expect(ledger.state.delivered.has({ ...second, version: 199 })).toBe(true);
+  expect(ledger.state.delivered.newest(second)).toBeUndefined();
+  expect(ledger.state.delivered.newestStored(second)).toBe(200);
 });
 
 test("what is known as missing stays so when more is delivered than can be remembered", async () => {
@@ -162,16 +162,16 @@ test("what is known as missing stays so when more is delivered than can be remem
   expect(index.floor).toBeGreaterThan(first.version);
   nowMs = 24 * 3600_000;
   await log.readAgain();
-  expect([...ledger.unsettled()].map(({ path }) => path)).toEqual(["a.txt", "b.txt"]);
+  expect([...ledger.state.unsettled()].map(({ path }) => path)).toEqual(["a.txt", "b.txt"]);
 });
 
 test("a request is taken back also when a newer version was asked for before there was time for it", async () => {
   const log = new MemoryLedger([noted(first), needs(first), noted(second), needs(second)]);
   const ledger = await GroupLedger.open("group", log);
-  expect(ledger.isAsked(second)).toBe(true);
+  expect(ledger.state.requests.has(second)).toBe(true);
   await ledger.tidy(all);
   expect(log.written).toEqual([without(needs(first))]);
-  expect(ledger.isAsked(second)).toBe(true);
+  expect(ledger.state.requests.has(second)).toBe(true);
 });
 
 test("reading the ledger again forgets nothing of what came after the file was forgotten", async () => {
@@ -181,11 +181,11 @@ test("reading the ledger again forgets nothing of what came after the file was f
   const ledger = await GroupLedger.open("group", log, () => nowMs);
   using _following = log.follow(ledger);
   // Its receipt is on its way.
-  ledger.noteDelivered(later);
+  ledger.state.noteDelivered(later);
   nowMs = 24 * 3600_000;
   await log.readAgain();
-  expect(ledger.delivered.has(later)).toBe(true);
-  expect([...ledger.unsettled()]).toEqual([]);
+  expect(ledger.state.delivered.has(later)).toBe(true);
+  expect([...ledger.state.unsettled()]).toEqual([]);
   await ledger.tidy(all);
   expect(log.written).toEqual([without(delivered(first))]);
 });
@@ -202,9 +202,9 @@ test("reading the ledger again keeps in mind what is to be delivered again, also
   await log.append(without(delivered(latest)));
   nowMs = 3600_000;
   await log.readAgain();
-  expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([latest.version]);
-  expect(ledger.delivered.has(later)).toBe(true);
-  expect(ledger.delivered.newestStored(file)).toBe(latest.version);
+  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([latest.version]);
+  expect(ledger.state.delivered.has(later)).toBe(true);
+  expect(ledger.state.delivered.newestStored(file)).toBe(latest.version);
 });
 
 test("a request stays for what may be missing and is too old to be known", async () => {
@@ -279,18 +279,18 @@ describe("an uploader that does not answer", () => {
     await ledger.writeFailed(first, "not answered since 2026-01-01");
     await ledger.writeFailed(other, "too long");
     await log.allRead();
-    expect([...ledger.unsettled()]).toEqual([]);
+    expect([...ledger.state.unsettled()]).toEqual([]);
     const later = await GroupLedger.open("group", log, () => 0);
-    expect([...later.unsettled()]).toEqual([]);
+    expect([...later.state.unsettled()]).toEqual([]);
     await later.close();
     await log.append(name("other"));
-    expect([...ledger.unsettled()]).toEqual([]);
+    expect([...ledger.state.unsettled()]).toEqual([]);
     await log.append(name("till"));
     world.nowMs = 2 * dayMs;
     await log.readAgain();
-    expect([...ledger.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
+    expect([...ledger.state.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
     const latest = await GroupLedger.open("group", log, () => 0);
-    expect([...latest.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
+    expect([...latest.state.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
   });
 });
 
@@ -300,9 +300,9 @@ test("in a ledger that was made anew what is delivered stays so, and has its rec
   using _following = log.follow(ledger);
   await log.remake(noted(first), noted({ ...other, version: 500 }));
   await log.allRead();
-  expect(ledger.renewals).toBe(1);
-  expect(ledger.delivered.has(first)).toBe(true);
-  expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([500]);
+  expect(ledger.state.recreations).toBe(1);
+  expect(ledger.state.delivered.has(first)).toBe(true);
+  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([500]);
   await ledger.tidy(() => false);
   expect(log.written).toEqual([]);
   await ledger.tidy(all);
@@ -339,22 +339,22 @@ test("in a ledger that was made anew offsets begin anew, too", async () => {
   await ledger.writeFailed(first, "too long");
   await log.remake(noted(first));
   await log.allRead();
-  expect([...ledger.unsettled()].map(({ version }) => version)).toEqual([100]);
+  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([100]);
   await ledger.writeFailed(first, "too long");
-  expect([...ledger.unsettled()]).toEqual([]);
+  expect([...ledger.state.unsettled()]).toEqual([]);
 });
 
 test("what was forgotten as too much is delivered is looked up before an older version replaces anything", async () => {
   const log = new MemoryLedger([noted(second), delivered(second)]);
   const ledger = await GroupLedger.open("group", log, undefined, new VersionIndex(4096));
   for (let version = 1000; version < 5000; version++)
-    ledger.noteDelivered({ uploader: "till", path: `many/${version}`, version });
-  expect(ledger.delivered.floor).toBeGreaterThan(second.version);
-  expect(ledger.delivered.has(first)).toBe(false);
+    ledger.state.noteDelivered({ uploader: "till", path: `many/${version}`, version });
+  expect(ledger.state.delivered.floor).toBeGreaterThan(second.version);
+  expect(ledger.state.delivered.has(first)).toBe(false);
   await ledger.recall([other]);
-  expect(ledger.delivered.has(other)).toBe(false);
+  expect(ledger.state.delivered.has(other)).toBe(false);
   await ledger.recall([first]);
-  expect([ledger.delivered.has(first), ledger.delivered.newest(first)]).toEqual([true, 200]);
+  expect([ledger.state.delivered.has(first), ledger.state.delivered.newest(first)]).toEqual([true, 200]);
   const opened = log.opened;
   await ledger.recall([first, { ...other, version: 1_000_000 }]);
   expect(log.opened).toBe(opened);

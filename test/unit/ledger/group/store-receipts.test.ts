@@ -54,10 +54,10 @@ test("only what a store has published since its number, and what still stands, i
     delivered("elsewhere", "other/10"),
   ]);
   const ledger = await GroupLedger.open("group", log);
-  expect(ledger.mayHavePublished("ours", 3)).toBe(true);
+  expect(ledger.state.mayHavePublished("ours", 3)).toBe(true);
   expect(await ledger.takeBackOf("ours", (_, number) => number > 3)).toEqual({ count: 1, highest: 6 });
   expect(log.written).toEqual([without(delivered("since", undefined))]);
-  const isDelivered = (path: string) => ledger.delivered.has({ uploader: "till", path, version: 100 });
+  const isDelivered = (path: string) => ledger.state.delivered.has({ uploader: "till", path, version: 100 });
   expect(["before", "since", "of-another", "of-nobody", "elsewhere"].filter(isDelivered)).toEqual([
     "before",
     "of-another",
