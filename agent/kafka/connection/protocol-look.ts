@@ -3,7 +3,7 @@
  * that is greeted in TLS where it speaks none may just hang up, as one that is about to stop does; and so does one that wants a
  * login, or wants none.
  */
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { hostAndPort } from "./address.ts";
 
@@ -19,8 +19,7 @@ const illegalSaslState = 34;
 
 /** Whether a broker, `host:port`, answers without TLS. false also when that can't be found out. */
 export async function speaksPlaintext(broker: string): Promise<boolean> {
-  const { host, port } = hostAndPort(broker);
-  return (await ask(connect(port, host), "connect", apiVersions)) !== undefined;
+  return (await ask(broker, false, apiVersions)) !== undefined;
 }
 
 /**
@@ -28,16 +27,7 @@ export async function speaksPlaintext(broker: string): Promise<boolean> {
  * a minute.
  */
 export async function answersAtAll(broker: string, isTls: boolean): Promise<boolean> {
-  const { host, port } = hostAndPort(broker);
-  const answer = isTls
-    ? ask(
-        connectSecurely({ host, port, rejectUnauthorized: false }),
-        "secureConnect",
-        apiVersions,
-        slowAnswerMs,
-      )
-    : ask(connect(port, host), "connect", apiVersions, slowAnswerMs);
-  return (await answer) !== undefined;
+  return (await ask(broker, isTls, apiVersions, slowAnswerMs)) !== undefined;
 }
 
 /**
@@ -48,11 +38,7 @@ export async function offeredMechanisms(
   broker: string,
   isTls: boolean,
 ): Promise<string[] | "none" | undefined> {
-  const { host, port } = hostAndPort(broker);
-  // Nobody's secret is told here, and what is wrong with a certificate is said elsewhere.
-  const answer = isTls
-    ? await ask(connectSecurely({ host, port, rejectUnauthorized: false }), "secureConnect", saslHandshake)
-    : await ask(connect(port, host), "connect", saslHandshake);
+  const answer = await ask(broker, isTls, saslHandshake);
   if (answer === undefined || answer.length < 10) return undefined;
   const error = answer.readInt16BE(8);
   if (error === illegalSaslState) return "none";
@@ -66,13 +52,15 @@ export async function offeredMechanisms(
   return offered;
 }
 
-/** The whole answer, from its size on. */
+/** The whole answer, from its size on. Nobody's secret is told here, and what is wrong with a certificate is said elsewhere. */
 function ask(
-  socket: Socket,
-  ready: "connect" | "secureConnect",
+  broker: string,
+  isTls: boolean,
   request: Buffer,
   patienceMs = answerMs,
 ): Promise<Buffer | undefined> {
+  const { host, port } = hostAndPort(broker);
+  const socket = isTls ? connectSecurely({ host, port, rejectUnauthorized: false }) : connect(port, host);
   return new Promise((resolve) => {
     let answer = Buffer.alloc(0);
     const end = (result?: Buffer) => {
@@ -83,7 +71,7 @@ function ask(
     const timer = setTimeout(end, patienceMs);
     socket.once("error", () => end());
     socket.once("close", () => end());
-    socket.once(ready, () => socket.write(request));
+    socket.once(isTls ? "secureConnect" : "connect", () => socket.write(request));
     socket.on("data", (bytes: Buffer) => {
       answer = Buffer.concat([answer, bytes]);
       if (answer.length < 8) return;

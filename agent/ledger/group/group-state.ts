@@ -185,7 +185,7 @@ export class GroupState {
   }
 
   /**
-   * Whether an uploader that keeps the rules can have given the version: see `isPlausibleVersion`.
+   * Whether an uploader that keeps the rules can have given the version: see `BrokerTime.isPlausible`.
    *
    * @param timestampMs when the brokers appended the record that has it
    */

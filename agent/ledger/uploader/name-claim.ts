@@ -104,7 +104,8 @@ export class NameClaim {
   /** Applies a `name` or `claim` entry as it is read. */
   apply(entry: Entry, offset: number): void {
     this.#lastOffset = Math.max(this.#lastOffset, offset);
-    if (entry.kind === "claim") this.#applyClaim(entry);
+    const isAsked = entry.kind === "claim" && entry.instance !== this.#instance;
+    if (isAsked && this.#epoch !== undefined) this.#noteQuestion(entry.host);
     if (entry.kind === "name") this.#applyName(entry, offset);
   }
 
@@ -186,11 +187,6 @@ export class NameClaim {
     await this.#answering;
     if (this.#epoch !== undefined && this.#takenBy === undefined)
       await this.#write({ state: "released", epoch: this.#epoch, highest: this.#highest() });
-  }
-
-  #applyClaim({ instance, host }: ClaimValue): void {
-    if (instance === this.#instance || this.#epoch === undefined) return;
-    this.#noteQuestion(host);
   }
 
   #applyName(value: NameValue, offset: number): void {

@@ -6,16 +6,6 @@ import { AgentError } from "../../lib/errors.ts";
 const aheadMs = 24 * 3600_000;
 
 /**
- * Whether a version can have been given by an uploader that keeps the rules. One that can't is ignored wherever it comes from:
- * nothing could ever be newer.
- *
- * @param brokerTimeMs the latest of the brokers' times that is known, milliseconds since 1970: see `BrokerTime`
- */
-export function isPlausibleVersion(version: number, brokerTimeMs: number): boolean {
-  return Number.isSafeInteger(version) && version >= 0 && version <= (brokerTimeMs + aheadMs) * 1000;
-}
-
-/**
  * The brokers' time as their records tell it. It never goes back: with a clock that is set back, numbers that were given
  * before go on being good.
  */
@@ -32,9 +22,12 @@ export class BrokerTime {
     this.#latestMs = Math.max(this.#latestMs, timestampMs);
   }
 
-  /** See `isPlausibleVersion`. */
+  /**
+   * Whether a version can have been given by an uploader that keeps the rules. One that can't is ignored wherever it comes from:
+   * nothing could ever be newer.
+   */
   isPlausible(version: number): boolean {
-    return isPlausibleVersion(version, this.#latestMs);
+    return Number.isSafeInteger(version) && version >= 0 && version <= (this.#latestMs + aheadMs) * 1000;
   }
 }
 

@@ -123,11 +123,7 @@ async function sendRanges(
   });
   moving.add(resending);
   try {
-    await sender.send(
-      () => undefined,
-      () => undefined,
-      between,
-    );
+    await sender.send({ between });
   } catch (error) {
     if (error instanceof TopicReplacedError) return false;
     throw error;

@@ -27,6 +27,16 @@ export interface Target {
   checksum(): Promise<string>;
 }
 
+/** What goes on beside the sending. */
+export interface Beside {
+  /** The reading is over, and only acknowledgements are waited for. */
+  onRead?(): void;
+  /** More of the ranges is acknowledged. */
+  onAcknowledged?(): void;
+  /** Waited for before each chunk, with the bytes of the ranges that were sent before it. */
+  between?(sentBytes: number): Promise<void>;
+}
+
 export class RangeSender {
   readonly #options: UploadOptions;
   readonly #source: SourceFile;
@@ -95,25 +105,17 @@ export class RangeSender {
   /**
    * Sends everything, and waits until it is acknowledged, however long that takes. Throws a `ChangedError`, a
    * `TopicReplacedError`, a `StoppedError`, what the file system throws, and with `once` a permanent `KafkaError`.
-   *
-   * @param onRead called when the reading is over and only acknowledgements are waited for
-   * @param onAcknowledged called when more of the ranges is acknowledged
-   * @param between waited for before each chunk, with the bytes of the ranges that were sent before it
    */
-  send(
-    onRead: () => void,
-    onAcknowledged: () => void,
-    between?: (sentBytes: number) => Promise<void>,
-  ): Promise<void> {
+  send(beside: Beside = {}): Promise<void> {
     const { transport, run } = this.#options;
     return transport.wait(this.#name, run, (works) => {
       const before = this.#prefix.bytes;
-      const acknowledged = () => {
+      const onAcknowledged = () => {
         // Not only at the end: that may be hours away.
         if (this.#prefix.bytes > before) works();
-        onAcknowledged();
+        beside.onAcknowledged?.();
       };
-      return this.#sendRest(onRead, acknowledged, between);
+      return this.#sendRest(beside, onAcknowledged);
     });
   }
 
@@ -127,20 +129,16 @@ export class RangeSender {
     this.#place?.leave();
   }
 
-  async #sendRest(
-    onRead: () => void,
-    onAcknowledged: () => void,
-    between: ((sentBytes: number) => Promise<void>) | undefined,
-  ): Promise<void> {
+  async #sendRest(beside: Beside, onAcknowledged: () => void): Promise<void> {
     this.#prefix.restart();
     try {
       for (let at = this.#prefix.bytes; at < this.#bytes || !this.#anythingSent; ) {
-        await between?.(at);
+        await beside.between?.(at);
         at += await this.#sendChunk(at, onAcknowledged);
       }
       // Thousands of small files may wait for their acknowledgements at once: not with an open handle each.
       await this.#source.rest();
-      onRead();
+      beside.onRead?.();
       await this.#prefix.all();
     } catch (error) {
       // First, as the rest may fail too: an empty file counts as sent only when its record is acknowledged. What was under

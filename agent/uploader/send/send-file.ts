@@ -128,7 +128,8 @@ class VersionUpload {
       observer.metrics.recovery("resumed");
       if (this.#resumedAt > 0) this.#source.hashBeside();
     }
-    await this.#sender.send(onRead, () => this.#checkpoints.noteIfDue(this.#sender.acknowledgedBytes));
+    const onAcknowledged = () => this.#checkpoints.noteIfDue(this.#sender.acknowledgedBytes);
+    await this.#sender.send({ onRead, onAcknowledged });
     await this.#noteSent();
   }
 

@@ -95,10 +95,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
       checksum: () => source.checksum(),
     };
     const sender = new RangeSender(options, source, target, [[0, bytes]], undefined);
-    await sender.send(
-      () => undefined,
-      () => undefined,
-    );
+    await sender.send();
     sender.close();
     await source.close();
   });
