@@ -3,8 +3,9 @@
  * to. A machine has one; each process on it gets its own access, whose calls wait for their turns.
  */
 import type { Disk, DiskFile, FileLock, FilePath, Found } from "../../agent/lib/disk.ts";
+import { codeOf } from "../../agent/lib/errors.ts";
 import type { Random } from "../support/random.ts";
-import { SimulatedFileSystem, systemError } from "./file-system.ts";
+import { SimulatedFileSystem, shownName, systemError, textOf } from "./file-system.ts";
 import type { Luck, SimulatedFile, SimulatedNode } from "./inode.ts";
 import type { Process, Turns } from "./turns.ts";
 
@@ -67,55 +68,74 @@ export class SimulatedDisk {
   for(process: Process): Disk {
     const call = <T>(what: string, path: FilePath, run: (path: string) => T): Promise<T> =>
       this.#turns.take(process, () => {
-        const text = path.toString();
+        const text = textOf(path);
         this.#watcher.called(process, `${what} ${text}`);
         this.#failIfTold(text);
         return run(text);
       });
     const { files } = this;
     return {
-      open: (path) => call("open", path, (text) => this.#open(text, process)),
+      open: (path, make) => call("open", path, (text) => this.#open(text, process, make)),
       look: (path) => call("look", path, (text) => described(orNothing(() => files.at(text)))),
-      list: (path) => call("list", path, (text) => [...files.folder(text).entries.keys()]),
+      list: (path) => call("list", path, (text) => [...files.folder(text).entries.keys()].map(shownName)),
       readText: (path) =>
-        call("read", path, (text) => (files.at(text) ? files.file(text).seen.bytes.toString() : undefined)),
-      freeBytes: (path) => call("ask for room", path, () => Math.max(0, this.capacity - this.usedBytes)),
-      freeInodes: async () => undefined,
-      mayChange: (path) => call("ask for rights", path, (text) => files.at(text)?.kind === "folder"),
+        call("read", path, (text) => orNothing(() => files.file(text).seen.bytes.toString())),
+      freeBytes: (path) =>
+        call("ask for room", path, (text) => {
+          this.#require(text);
+          return Math.max(0, this.capacity - this.usedBytes);
+        }),
+      freeInodes: async (path) => {
+        this.#require(textOf(path));
+        return undefined;
+      },
+      mayChange: (path) =>
+        call("ask for rights", path, (text) => orNothing(() => files.at(text))?.kind === "folder"),
       lock: (path, holders, self) => call("lock", path, (text) => this.#lock(process, text, holders, self)),
       writeText: (path, content) => {
-        this.#watcher.asked(process, path.toString(), content);
+        this.#watcher.asked(process, textOf(path), content);
         return call("write", path, (text) => this.#writeText(text, content));
       },
       setModificationTime: (path, mtime) =>
-        call("set time", path, (text) => files.file(text).change({ kind: "mtime", mtime })),
+        call("set time", path, (text) => {
+          const node = orNothing(() => files.at(text));
+          if (node?.kind === "file") node.change({ kind: "mtime", mtime });
+        }),
       sync: async (paths) => {
         if (paths.length <= fewPaths)
           for (const path of paths) await call("sync", path, (text) => this.#sync(text));
         else await call("sync all", paths[0] ?? "/", (text) => this.#syncAll(text, paths));
       },
-      rename: (from, to) => call("rename", to, (text) => this.#rename(process, from.toString(), text)),
-      link: (file, name) => call("link", name, (text) => this.#link(process, file.toString(), text)),
+      rename: (from, to) => call("rename", to, (text) => this.#rename(process, textOf(from), text)),
+      link: (file, name) => call("link", name, (text) => this.#link(process, textOf(file), text)),
       remove: (path) => call("remove", path, (text) => this.#remove(text)),
-      makeFolder: (path) => call("make folder", path, (text) => files.makeFolder(text)),
+      makeFolder: (path, mode) => call("make folder", path, (text) => files.makeFolder(text, mode)),
     };
   }
 
   #lock(process: Process, path: string, holders: string, self: string): FileLock {
     const file = this.files.file(path);
-    const other = this.#locks.get(file);
-    if (other?.alive && other !== process)
-      return { takenBy: other.name, isTold: false, isReal: true, release: async () => undefined };
+    if (this.#locks.get(file)?.alive) {
+      const [takenBy = ""] = orNothing(() => this.files.folder(holders))?.entries.keys() ?? [];
+      return { takenBy, isTold: false, isReal: true, release: async () => undefined };
+    }
     this.#locks.set(file, process);
-    if (!this.files.at(holders)) this.files.makeFolder(holders);
-    for (const name of this.files.folder(holders).entries.keys()) this.files.remove(`${holders}/${name}`);
-    this.files.makeFolder(`${holders}/${self}`);
+    const isTold = this.#tellHolder(holders, self);
     const release = async () => void this.#locks.delete(file);
-    return { takenBy: undefined, isTold: true, isReal: true, release };
+    return { takenBy: undefined, isTold, isReal: true, release };
   }
 
-  #open(path: string, process: Process): DiskFile {
-    const file = this.files.opened(path, wallNs());
+  #tellHolder(holders: string, self: string): boolean {
+    if (!this.files.at(holders)) this.files.makeFolder(holders);
+    const folder = orNothing(() => this.files.folder(holders));
+    if (!folder) return false;
+    for (const name of folder.entries.keys()) if (name !== self) this.files.remove(`${holders}/${name}`);
+    if (!folder.entries.has(self)) this.files.makeFolder(`${holders}/${self}`);
+    return true;
+  }
+
+  #open(path: string, process: Process, make: boolean): DiskFile {
+    const file = make ? this.files.opened(path, wallNs()) : this.files.file(path);
     const call = <T>(what: string, run: () => T): Promise<T> =>
       this.#turns.take(process, () => {
         this.#watcher.called(process, `${what} ${path}`);
@@ -124,7 +144,7 @@ export class SimulatedDisk {
       });
     return {
       read: (buffer, length, position) =>
-        call("read from", () => file.seen.bytes.copy(buffer, 0, position, position + length)),
+        call("read from", () => file.seen.bytes.subarray(position, position + length).copy(buffer)),
       write: (bytes, at) => {
         // The caller may use the buffer for something else once it is told that it was written.
         const copy = Buffer.from(bytes);
@@ -161,28 +181,28 @@ export class SimulatedDisk {
   }
 
   #rename(process: Process, from: string, to: string): void {
+    if (!this.files.canRename(from, to) || this.#faults.skipsRename?.(to)) return;
     const node = this.files.at(from);
-    if (this.#faults.skipsRename?.(to)) return;
-    if (this.files.at(to)?.kind === "folder") throw systemError("EISDIR", to);
     if (node?.kind === "file") this.#watcher.naming(this, process, from, to, node);
     this.files.rename(from, to);
   }
 
   #link(process: Process, path: string, name: string): void {
-    const file = this.files.file(path);
-    if (!this.files.at(name)) this.#watcher.naming(this, process, path, name, file);
+    const node = this.files.at(path);
+    if (node?.kind === "file" && !this.files.at(name)) this.#watcher.naming(this, process, path, name, node);
     this.files.link(path, name);
   }
 
   #remove(path: string): void {
-    if (!orNothing(() => this.files.at(path))) return;
+    const node = orNothing(() => this.files.at(path));
+    if (!node) return;
+    if (node.kind === "folder") throw systemError("EISDIR", path);
     this.#watcher.removing(this, path);
     this.files.remove(path);
   }
 
   #sync(path: string): void {
-    const node = this.files.at(path);
-    if (!node) throw systemError("ENOENT", path);
+    const node = this.#require(path);
     if (this.#faults.skipsSync?.(path)) return;
     if (this.failingSyncs > 0) {
       this.failingSyncs--;
@@ -194,7 +214,7 @@ export class SimulatedDisk {
   }
 
   #syncAll(path: string, paths: readonly FilePath[]): void {
-    if (!this.files.at(path)) throw systemError("ENOENT", path);
+    this.#require(path);
     if (this.#faults.skipsSync && paths.some((one) => this.#faults.skipsSync?.(one.toString()))) return;
     if (this.failingSyncs > 0) {
       this.failingSyncs--;
@@ -202,6 +222,12 @@ export class SimulatedDisk {
       throw systemError("EIO", path);
     }
     this.files.syncAll();
+  }
+
+  #require(path: string): SimulatedNode {
+    const node = this.files.at(path);
+    if (!node) throw systemError("ENOENT", path);
+    return node;
   }
 
   #failIfTold(path: string): void {
@@ -232,11 +258,12 @@ function described(node: SimulatedNode | undefined): Found | undefined {
   };
 }
 
-/** Looking at what is below a file finds nothing. */
+/** Nothing is at a path, or below a file. */
 function orNothing<T>(look: () => T): T | undefined {
   try {
     return look();
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
   }
 }

@@ -2,6 +2,7 @@
  * The file system of a simulated disk: names, a journal of their changes, and what a power cut leaves of it. A rename is
  * atomic; a change of a folder is there for good when the folder, or the other one of a rename, was synced.
  */
+import type { FilePath } from "../../agent/lib/disk.ts";
 import type { Random } from "../support/random.ts";
 import { type Luck, SimulatedFile, SimulatedFolder, type SimulatedNode } from "./inode.ts";
 
@@ -12,8 +13,23 @@ interface EntryChange {
   node: SimulatedNode | undefined;
 }
 
+const mostNameBytes = 255;
+/** A byte of a name that is no text stands there as a lone surrogate, as Python has it. */
+const byteBase = 0xdc00;
+
 /** One call's changes: all of them are kept, or none. */
 type JournalEntry = readonly EntryChange[];
+
+/** A path as it is kept: names of different bytes are different texts. */
+export function textOf(path: FilePath): string {
+  if (typeof path === "string") return path;
+  return path.toString("latin1").split("/").map(nameOf).join("/");
+}
+
+/** A name as the system's list shows it. */
+export function shownName(name: string): string {
+  return bytesOf(name).toString();
+}
 
 /** An error as the system reports it. */
 export function systemError(code: string, path: string): Error {
@@ -24,12 +40,13 @@ export class SimulatedFileSystem {
   readonly root = new SimulatedFolder();
   #journal: JournalEntry[] = [];
 
-  /** The node at a path, `undefined` when there is none. Throws ENOTDIR. */
+  /** The node at a path, `undefined` when there is none. Throws ENOTDIR and ENAMETOOLONG. */
   at(path: string): SimulatedNode | undefined {
     let node: SimulatedNode | undefined = this.root;
     for (const name of namesOf(path)) {
       if (node === undefined) return undefined;
       if (node.kind !== "folder") throw systemError("ENOTDIR", path);
+      requireShort(name, path);
       node = node.entries.get(name);
     }
     return node;
@@ -64,14 +81,29 @@ export class SimulatedFileSystem {
     return file;
   }
 
-  makeFolder(path: string): void {
+  makeFolder(path: string, mode?: number): void {
     if (this.at(path)) throw systemError("EEXIST", path);
-    this.#change({ ...this.#entry(path), node: new SimulatedFolder() });
+    this.#change({ ...this.#entry(path), node: new SimulatedFolder(mode) });
   }
 
   link(path: string, name: string): void {
+    const node = this.at(path);
+    if (!node) throw systemError("ENOENT", path);
+    if (node.kind === "folder") throw systemError("EPERM", path);
     if (this.at(name)) throw systemError("EEXIST", name);
-    this.#change({ ...this.#entry(name), node: this.file(path) });
+    this.#change({ ...this.#entry(name), node });
+  }
+
+  /** Whether a rename changes anything: between two names of one file it does not. Throws what it would. */
+  canRename(from: string, to: string): boolean {
+    const node = this.at(from);
+    if (!node) throw systemError("ENOENT", from);
+    const { folder, name } = this.#entry(to);
+    const replaced = folder.entries.get(name);
+    if (!replaced || replaced === node) return replaced !== node;
+    if (replaced.kind !== node.kind) throw systemError(node.kind === "file" ? "EISDIR" : "ENOTDIR", to);
+    if (replaced.kind === "folder" && replaced.entries.size > 0) throw systemError("ENOTEMPTY", to);
+    return true;
   }
 
   rename(from: string, to: string): void {
@@ -131,12 +163,30 @@ export class SimulatedFileSystem {
   #entry(path: string): { folder: SimulatedFolder; name: string } {
     const names = namesOf(path);
     const name = names.pop() ?? "";
-    return { folder: this.folder(`/${names.join("/")}`), name };
+    const folder = this.folder(`/${names.join("/")}`);
+    requireShort(name, path);
+    return { folder, name };
   }
 }
 
 function namesOf(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
+}
+
+/** @param latin1 its bytes, each as a character */
+function nameOf(latin1: string): string {
+  const bytes = Buffer.from(latin1, "latin1");
+  const text = bytes.toString();
+  if (Buffer.from(text).equals(bytes)) return text;
+  return latin1.replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(byteBase + byte.charCodeAt(0)));
+}
+
+function bytesOf(name: string): Buffer {
+  return name.isWellFormed() ? Buffer.from(name) : Buffer.from(Array.from(name, (one) => one.charCodeAt(0)));
+}
+
+function requireShort(name: string, path: string): void {
+  if (bytesOf(name).length > mostNameBytes) throw systemError("ENAMETOOLONG", path);
 }
 
 function filesIn(folder: SimulatedFolder, path: string): Map<string, SimulatedFile> {
@@ -150,7 +200,7 @@ function filesIn(folder: SimulatedFolder, path: string): Map<string, SimulatedFi
 
 /** @param files that were copied already: one may have several names */
 function copied(folder: SimulatedFolder, files: Map<SimulatedFile, SimulatedFile>): SimulatedFolder {
-  const copy = new SimulatedFolder();
+  const copy = new SimulatedFolder(folder.mode);
   for (const [name, node] of folder.entries) {
     const file = node.kind === "file" ? (files.get(node) ?? node.copy()) : undefined;
     if (node.kind === "file" && file) files.set(node, file);

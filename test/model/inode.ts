@@ -94,9 +94,14 @@ export class SimulatedFile {
 export class SimulatedFolder {
   readonly kind = "folder";
   readonly inode = nextInode++;
+  readonly mode: number;
   entries = new Map<string, SimulatedNode>();
   /** Its entries after the worst power cut. */
   durable = new Map<string, SimulatedNode>();
+
+  constructor(mode = 0o755) {
+    this.mode = mode;
+  }
 }
 
 export type SimulatedNode = SimulatedFile | SimulatedFolder;
