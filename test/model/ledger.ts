@@ -3,7 +3,7 @@ import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledg
 import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey } from "../../agent/wire/chunk.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
-import { encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
+import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
 import type { Random } from "../support/random.ts";
 import type { Process, Turns } from "./turns.ts";
 
@@ -166,22 +166,25 @@ export class SimulatedLedger {
       const isOld = () => generation !== this.#generation;
       const isBehind = () =>
         !isOld() && partitions.some((one) => (positions.get(one) ?? 0) < (this.#nextOffsets[one] ?? 0));
-      const read = () => {
+      let isClosed = false;
+      const read = (without?: EntryKey["kind"]) => {
+        if (isClosed) throw new AgentError("the reader was closed", "retryable");
         const entries = (isOld() ? [] : partitions).flatMap((partition) =>
           this.#readSome(partition, positions),
         );
         if (!isBehind()) caughtUp = true;
-        return entries;
+        return entries.filter(({ entry }) => keyOf(entry).kind !== without);
       };
       return {
         get caughtUp() {
           return caughtUp;
         },
-        read: () => {
-          const wait = { ready: isBehind, untilMs: this.#turns.nowMs + idleMs };
-          return this.#turns.take(process, read, caughtUp ? wait : undefined);
+        read: (without) => {
+          const wait = { ready: () => isClosed || isBehind(), untilMs: this.#turns.nowMs + idleMs };
+          return this.#turns.take(process, () => read(without), caughtUp ? wait : undefined);
         },
         close: () => {
+          isClosed = true;
           this.#readers.delete(self);
           return this.#turns.take(process, () => undefined);
         },

@@ -1,9 +1,12 @@
 /** A ledger of one partition in memory, in order: what a test puts there, and what a view of it writes. */
 import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
 import { Log } from "../../agent/observe/log.ts";
-import type { Entry } from "../../agent/wire/entry.ts";
+import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
+import { type EntryKey, encodeEntryKey } from "../../agent/wire/entry-key.ts";
 
 interface Reader {
+  /** Of the ledger that it reads: of another one it gets nothing. */
+  readonly id: string;
   at: number;
   /** Something may be new. */
   wake: (() => void) | undefined;
@@ -12,6 +15,9 @@ interface Reader {
 interface Follower {
   follow(signal: AbortSignal, log: Log): Promise<void>;
 }
+
+/** A reader that has read everything asks again so often. */
+const idleMs = 50;
 
 export class MemoryLedger implements EntryLog {
   id = "ledger";
@@ -36,13 +42,18 @@ export class MemoryLedger implements EntryLog {
     return { offset: this.entries.length - 1, timestampMs: this.brokerTimeMs };
   }
 
-  /** It is deleted and made anew, with these; resolves when everyone who follows has noticed. */
-  async remake(...entries: Entry[]): Promise<void> {
+  /** It is deleted and made anew, with these. */
+  recreate(...entries: Entry[]): void {
     this.id += "'";
     this.entries.length = 0;
     this.entries.push(...entries);
-    const before = this.opened;
     this.#wake();
+  }
+
+  /** The same; resolves when everyone who follows has noticed. */
+  async remake(...entries: Entry[]): Promise<void> {
+    const before = this.opened;
+    this.recreate(...entries);
     while (this.opened === before) await new Promise((resolve) => setImmediate(resolve));
     await this.allRead();
   }
@@ -54,7 +65,7 @@ export class MemoryLedger implements EntryLog {
   }
 
   async allRead(): Promise<void> {
-    while (this.#readers.some(({ at }) => at < this.entries.length))
+    while (this.#readers.some((reader) => this.#isBehind(reader)))
       await new Promise((resolve) => setImmediate(resolve));
     // Once more: what was read is taken by then.
     await new Promise((resolve) => setImmediate(resolve));
@@ -83,24 +94,21 @@ export class MemoryLedger implements EntryLog {
 
   async open(): Promise<EntryReader> {
     this.opened++;
-    const reader: Reader = { at: 0, wake: undefined };
+    const reader: Reader = { id: this.id, at: 0, wake: undefined };
     this.#readers.push(reader);
-    let caughtUp = this.entries.length === 0;
-    const isBehind = () => reader.at < this.entries.length;
-    const read = async (): Promise<LoggedEntry[]> => {
-      if (!isBehind())
-        await new Promise<void>((resolve) => {
-          reader.wake = resolve;
-        });
+    let caughtUp = false;
+    const read = async (without?: EntryKey["kind"]): Promise<LoggedEntry[]> => {
+      if (!this.#readers.includes(reader)) throw new Error("the reader was closed");
+      if (caughtUp && !this.#isBehind(reader)) await this.#idle(reader);
       const from = reader.at;
-      reader.at = this.entries.length;
+      const behind = this.#isBehind(reader) ? this.entries.slice(from) : [];
+      reader.at += behind.length;
       caughtUp = true;
-      return this.entries.slice(from).map((entry, at) => ({
-        entry,
-        partition: 0,
-        offset: from + at,
-        timestampMs: this.#timestampsMs[from + at] ?? 0,
-      }));
+      return behind.flatMap((entry, at) => {
+        if (keyOf(entry).kind === without) return [];
+        const timestampMs = this.#timestampsMs[from + at] ?? 0;
+        return [{ entry: throughBytes(entry), partition: 0, offset: from + at, timestampMs }];
+      });
     };
     return {
       get caughtUp() {
@@ -113,10 +121,24 @@ export class MemoryLedger implements EntryLog {
     };
   }
 
+  #isBehind({ id, at }: Reader): boolean {
+    return id === this.id && at < this.entries.length;
+  }
+
+  #idle(reader: Reader): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, idleMs);
+      reader.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   #put(entries: readonly Entry[]): void {
     for (const entry of entries) {
       this.#timestampsMs[this.entries.length] = this.brokerTimeMs;
-      this.entries.push(entry);
+      this.entries.push(throughBytes(entry));
     }
     this.#wake();
   }
@@ -124,4 +146,13 @@ export class MemoryLedger implements EntryLog {
   #wake(): void {
     for (const reader of this.#readers) reader.wake?.();
   }
+}
+
+/** As it comes out of a log: nobody's who wrote it or reads it, and what can't be an entry is none. */
+function throughBytes(entry: Entry): Entry {
+  const value = encodeEntryValue(entry);
+  const key = encodeEntryKey(keyOf(entry));
+  const read = decodeEntry(Buffer.from(key), value === null ? null : Buffer.from(value));
+  if (!read) throw new Error(`no entry: ${key} ${value}`);
+  return read;
 }
