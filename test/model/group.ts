@@ -2,7 +2,7 @@
  * A consumer group in memory: its members, whose partitions are given out anew now and then, and its position. A static
  * member that comes back has its partitions at once; one that is silent for too long loses them.
  */
-import type { Committed, Group, GroupEvent } from "../../agent/kafka/group.ts";
+import type { Committed, Group, GroupEvent, GroupView } from "../../agent/kafka/group.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import type { Random } from "../support/random.ts";
@@ -92,6 +92,22 @@ export class SimulatedGroup {
     if (this.#members.size > 0) this.rebalance();
   }
 
+  /** What it had the others get, at once. */
+  leave(member: Member): void {
+    if (this.#members.has(member)) this.expel(member);
+  }
+
+  /** As the brokers tell of it. */
+  view(self: Member): GroupView {
+    const members = [...this.#members].map((member) => ({
+      id: member.instance,
+      name: member.process.name,
+      isSelf: member.instance === self.instance,
+      partitions: [...member.assigned],
+    }));
+    return { isSettled: [...this.#members].every((member) => !member.isAsked), members };
+  }
+
   /** The topic was deleted: with its partitions their positions. */
   forgetCommitted(): void {
     this.committed.clear();
@@ -130,6 +146,8 @@ export class Member implements Group {
   readonly #group: SimulatedGroup;
   readonly #events: GroupEvent[] = [];
   readonly #positions = new Map<number, number>();
+  /** By partition, where its end was found last. */
+  readonly #ends = new Map<number, number>();
   /** What to do once a partition is released. */
   readonly #successors = new Map<number, () => void>();
   #fenced = false;
@@ -144,6 +162,11 @@ export class Member implements Group {
     this.#group = group;
     this.process = process;
     this.instance = instance;
+  }
+
+  /** Whether it is to give up partitions. */
+  get isAsked(): boolean {
+    return this.#successors.size > 0;
   }
 
   get isSilent(): boolean {
@@ -176,21 +199,20 @@ export class Member implements Group {
     return turns.take(this.process, () => ({ low: topic.low(partition), high: topic.high(partition) }));
   }
 
-  /** Nothing is ever left over here: partitions are given from one member to another in one step. */
-  async look(): Promise<undefined> {
-    return undefined;
+  look(): Promise<GroupView> {
+    return this.#group.turns.take(this.process, () => this.#group.view(this));
   }
 
   leave(): Promise<void> {
-    return this.close();
+    return this.#group.turns.take(this.process, () => this.#group.leave(this));
   }
 
   knownEnd(partition: number): number {
     return this.#group.topic.high(partition);
   }
 
-  reachedEnd(): undefined {
-    return undefined;
+  reachedEnd(partition: number): number | undefined {
+    return this.#ends.get(partition);
   }
 
   async commit(positions: readonly Position[], metadata: string): Promise<void> {
@@ -198,6 +220,7 @@ export class Member implements Group {
     const askedAtMs = turns.nowMs;
     let isAccepted = false;
     const counts = await turns.take(this.process, () => {
+      this.#failIfFenced();
       if (!this.#group.isMember(this)) {
         throw new AgentError("commit refused: no member of the group", "retryable");
       }
@@ -225,7 +248,10 @@ export class Member implements Group {
   gain(partition: number): void {
     this.assigned.add(partition);
     const begin = (positions: Position[]) => {
-      for (const one of positions) this.#begun.add(one.partition);
+      for (const one of positions) {
+        this.#begun.add(one.partition);
+        this.#ends.delete(one.partition);
+      }
       for (const one of positions)
         if (this.assigned.has(one.partition)) this.#positions.set(one.partition, one.offset);
     };
@@ -266,17 +292,24 @@ export class Member implements Group {
   }
 
   #next(count: number): GroupEvent {
-    if (this.#fenced) throw new AgentError("another member has this instance's name", "fatal");
+    this.#failIfFenced();
     const event = this.#events.shift();
     if (event) return event;
     const readable = this.#readable();
-    if (readable.length === 0) return { kind: "idle" };
     const { topic, random } = this.#group;
+    if (readable.length === 0) {
+      for (const partition of this.#positions.keys()) this.#ends.set(partition, topic.high(partition));
+      return { kind: "idle" };
+    }
     const partition = random.pick(readable);
     const from = topic.inRange(partition, this.#positions.get(partition) ?? 0);
     const to = Math.min(topic.high(partition), from + 1 + random.below(count));
     this.#positions.set(partition, to);
     return { kind: "records", records: range(from, to).map((offset) => topic.incoming(partition, offset)) };
+  }
+
+  #failIfFenced(): void {
+    if (this.#fenced) throw new AgentError("another member has this instance's name", "fatal");
   }
 
   /** Partitions that have something to read. */
