@@ -1,9 +1,7 @@
 /** What a downloader relies on of its group: the one on Kafka and the model's have to do it alike. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { Group, GroupEvent } from "../../agent/kafka/group.ts";
-import type { IncomingRecord } from "../../agent/kafka/log-reader.ts";
-import { AgentError } from "../../agent/lib/errors.ts";
 import { waitUntil } from "../support/wait.ts";
+import { type CuttableGroup, type Gained, Member, refusal, severityOf, stepUntil } from "./group-member.ts";
 
 export interface GroupFixture extends AsyncDisposable {
   /** Of the topic, which is empty. More than one. */
@@ -20,69 +18,6 @@ export interface GroupFixture extends AsyncDisposable {
   expire(partition: number, before: number): Promise<void>;
   /** Where partitions are not given out anew by themselves when somebody joins, they are now. */
   rebalance(): void;
-}
-
-export interface CuttableGroup {
-  readonly group: Group;
-  cut(): Promise<void>;
-  mend(): Promise<void>;
-}
-
-type Gained = Extract<GroupEvent, { kind: "gained" }>;
-type Revoked = Extract<GroupEvent, { kind: "revoked" }>;
-
-/** A member that does what a downloader does with an event, or leaves it to the test. */
-class Member {
-  readonly group: Group;
-  readonly cut: () => Promise<void>;
-  readonly mend: () => Promise<void>;
-  readonly owned = new Set<number>();
-  readonly records: IncomingRecord[] = [];
-  readonly revoked: Revoked[] = [];
-  /** Where to begin in a partition, if not where the group stands, or at the start. */
-  readonly beginsAt = new Map<number, number>();
-  onGained: (event: Gained) => Promise<void> = (event) => this.begin(event);
-  onRevoked: (event: Revoked) => void = (event) => this.release(event);
-  /** The most records that came at once. */
-  largest = 0;
-
-  constructor({ group, cut, mend }: CuttableGroup) {
-    this.group = group;
-    this.cut = cut;
-    this.mend = mend;
-  }
-
-  async step(count = 100): Promise<void> {
-    const event = await this.group.next(count, 50);
-    if (event.kind === "gained") await this.onGained(event);
-    else if (event.kind === "revoked") {
-      this.revoked.push(event);
-      this.onRevoked(event);
-    } else if (event.kind === "records") {
-      this.records.push(...event.records);
-      this.largest = Math.max(this.largest, event.records.length);
-    }
-  }
-
-  async begin({ partitions, begin }: Gained): Promise<void> {
-    const committed = await this.group.committed(partitions);
-    begin(
-      committed.map(({ partition, offset }) => ({
-        partition,
-        offset: this.beginsAt.get(partition) ?? offset ?? 0,
-      })),
-    );
-    for (const partition of partitions) this.owned.add(partition);
-  }
-
-  release({ partitions, release }: Revoked): void {
-    for (const partition of partitions) this.owned.delete(partition);
-    release();
-  }
-
-  offsetsOf(partition: number): number[] {
-    return this.records.filter((record) => record.partition === partition).map(({ offset }) => offset);
-  }
 }
 
 export function groupSuite(name: string, make: () => Promise<GroupFixture>): void {
@@ -325,23 +260,6 @@ export function groupSuite(name: string, make: () => Promise<GroupFixture>): voi
       expect((await first.group.committed([partition]))[0]?.offset).toBeUndefined();
     });
   });
-}
-
-/** Lets members take what comes for them until it is so. */
-async function stepUntil(what: string, isSo: () => boolean, ...members: Member[]): Promise<void> {
-  await waitUntil(what, async () => {
-    await Promise.all(members.map((member) => member.step()));
-    return isSo();
-  });
-}
-
-/** How bad it is that a commit is refused. */
-function refusal({ group }: Member, partition: number): Promise<string> {
-  return group.commit([{ partition, offset: 1 }], "").then(() => "not refused", severityOf);
-}
-
-function severityOf(error: unknown): string {
-  return error instanceof AgentError ? error.severity : String(error);
 }
 
 function byPartition(one: { partition: number }, other: { partition: number }): number {
