@@ -15,6 +15,7 @@
 import { nameSome } from "../../ledger/group/group-follower.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
+import type { Place } from "../../ledger/group/owed-receipts.ts";
 import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
@@ -160,11 +161,15 @@ export class Repair {
     writes.endRound();
   }
 
-  /** See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has. */
+  /**
+   * See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has, and writes those of versions
+   * that it would have to get back if it did not know them as delivered.
+   */
   async tidy(): Promise<void> {
     const { ledger, writes, reading } = this.#options;
     const { positions, topic } = reading;
-    const isOurs = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
+    const isOurs = (id: VersionId, owedFor?: Place) =>
+      positions.has(owedFor ? this.#partitionOf(owedFor) : partitionOf(chunkKey(id), topic.partitions));
     if (ledger.state.hasObsolete) await writes.attempt(() => ledger.tidy(isOurs));
   }
 
@@ -195,13 +200,18 @@ export class Repair {
     const { topic, positions } = reading;
     const { partials, failures, rejected } = this.#versions;
     const isOfThisTopic = sent.topic === topic.id;
-    // What was in a topic that is no more is shared out by where it was.
-    const position = positions.get(isOfThisTopic ? sent.partition : sent.partition % topic.partitions);
+    const position = positions.get(this.#partitionOf(sent));
     if (position === undefined || rejected.isNewer(sent)) return "elsewhere";
     const isAhead = isOfThisTopic && position <= sent.offset && this.#beyondEnd.endOf(sent) === undefined;
     return isAhead || partials.isWhole(sent) || failures.isOwed(sent) || rereads.isReading(sent)
       ? "on its way"
       : "missing";
+  }
+
+  /** Whose member it is that cares for it. What was in a topic that is no more is shared out by where it was. */
+  #partitionOf({ topic, partition }: Place): number {
+    const { id, partitions } = this.#options.reading.topic;
+    return topic === id ? partition : partition % partitions;
   }
 
   /** Whether room is to be kept for it: not for what its uploader was asked for and does not send. */

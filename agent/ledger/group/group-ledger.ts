@@ -20,6 +20,7 @@ import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
+import type { Place } from "./owed-receipts.ts";
 import { findDelivered } from "./recall.ts";
 import { type LostReceipts, takeBackReceiptsOf } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
@@ -149,9 +150,10 @@ export class GroupLedger {
    * Takes back the requests that are settled, or that a newer version has made obsolete, drops receipts of files that
    * their uploader has forgotten, and writes those that are owed to a recreated ledger. See `Ledger.write`.
    *
-   * @param isOurs whether this member, and no other, is to drop the file's receipts
+   * @param isOurs whether this member, and no other, is to drop the file's receipts; or to write one that is owed: who else
+   *   reads the place it was sent to may know of no delivery, and nobody else would deliver it again
    */
-  async tidy(isOurs: (id: VersionId) => boolean): Promise<void> {
+  async tidy(isOurs: (id: VersionId, owedFor?: Place) => boolean): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
     if (this.state.isIncomplete) return;
     // What was dropped already may still be to be read.

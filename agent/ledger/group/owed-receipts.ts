@@ -4,13 +4,18 @@
  */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import type { DeliveredValue } from "../../wire/entry-value.ts";
+import type { Sent } from "./outstanding.ts";
 import { VersionIndex } from "./version-index.ts";
 
 export type Content = Pick<DeliveredValue, "size" | "checksum" | "mtime">;
 
+/** Where a version was sent to. */
+export type Place = Pick<Sent, "topic" | "partition">;
+
 export interface OwedReceipt {
   id: VersionId;
   content: Content;
+  place: Place;
 }
 
 /** Receipts that are kept. What does not fit is found when the ledger is read again. */
@@ -33,17 +38,17 @@ export class OwedReceipts {
   }
 
   /** The version is known as delivered, and its uploader's entry is here. Returns whether it is kept. */
-  note({ uploader, path, version }: VersionId, content: Content): boolean {
+  note({ uploader, path, version, topic, partition }: VersionId & Place, content: Content): boolean {
     const file = chunkKey({ uploader, path });
     if ((this.#written.get(file) ?? 0) >= version) return true;
     if (this.#owed.size >= maxOwed && !this.#owed.has(file)) return false;
-    this.#owed.set(file, { id: { uploader, path, version }, content });
+    this.#owed.set(file, { id: { uploader, path, version }, content, place: { topic, partition } });
     return true;
   }
 
   /** At most `count` of those that `isOurs`. They are removed here, to be written now. */
-  drain(isOurs: (id: VersionId) => boolean, count: number): OwedReceipt[] {
-    const ours = [...this.#owed.values()].filter(({ id }) => isOurs(id)).slice(0, count);
+  drain(isOurs: (id: VersionId, place: Place) => boolean, count: number): OwedReceipt[] {
+    const ours = [...this.#owed.values()].filter(({ id, place }) => isOurs(id, place)).slice(0, count);
     for (const { id } of ours) this.#owed.delete(chunkKey(id));
     return ours;
   }

@@ -8,6 +8,7 @@ import { Log } from "../../../../agent/observe/log.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
 import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
 import type { EntryKey } from "../../../../agent/wire/entry-key.ts";
+import { partitionOf } from "../../../../agent/wire/numbers.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 function sent(path: string, offset = 7): Entry {
@@ -44,7 +45,10 @@ class HeardLog extends Log {
 /** The repair of versions that were read past, of which nothing is in the log any more. */
 async function prepare(paths: readonly string[] = ["video"]) {
   const log = new MemoryLedger(paths.map((path) => sent(path)));
-  const world = { nowMs: 0, placedAtMs: 0, isReading: false, takesLong: false, readings: 0, end: 1000 };
+  const world = {
+    ...{ nowMs: 0, placedAtMs: 0, isReading: false, takesLong: false, readings: 0 },
+    ...{ end: 1000, partitions: 1 },
+  };
   const heard = new HeardLog({ level: "error", format: "text", agent: "test" });
   const ledger = await GroupLedger.open("group", log);
   const positions = new Map([[0, 8]]);
@@ -58,7 +62,12 @@ async function prepare(paths: readonly string[] = ["video"]) {
     writes: new LedgerWrites({ log: heard, once: false, now }),
     reading: {
       group: { bounds: async () => ({ low: 0, high: world.end }) },
-      topic: { id: "topic", partitions: 1 },
+      topic: {
+        id: "topic",
+        get partitions() {
+          return world.partitions;
+        },
+      },
       positions,
     },
     rereads: {
@@ -156,6 +165,23 @@ test("what was sent to where the brokers' log ends before is asked for, once tha
   positions.set(0, 7);
   for (world.nowMs = 120_000; world.nowMs < 180_000; world.nowMs += 1000) await repair.check();
   expect(asked()).toBe(1);
+});
+
+test("a receipt that is owed is written by whoever would have to get the version back, also when partitions were added", async () => {
+  const { repair, world, log, ledger, positions, writtenOf } = await prepare();
+  ledger.state.noteDelivered({ uploader: "till", path: "video", version: 100 });
+  using _following = log.follow(ledger);
+  await log.remake(sent("video"));
+  world.partitions = 64;
+  const ofNewVersions = partitionOf("till/video", world.partitions);
+  expect(ofNewVersions).not.toBe(0);
+  positions.clear();
+  positions.set(ofNewVersions, 0);
+  await repair.tidy();
+  expect(writtenOf("delivered")).toEqual([]);
+  positions.set(0, 8);
+  await repair.tidy();
+  expect(writtenOf("delivered")).toHaveLength(1);
 });
 
 test("ten thousand missing versions write a few lines, and how many they are", async () => {
