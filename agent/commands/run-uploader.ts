@@ -8,6 +8,7 @@ import { FilesBelow } from "../lib/files-below.ts";
 import { retry } from "../lib/retry.ts";
 import { native } from "../native/load-native.ts";
 import { WatchFiles } from "../uploader/access/watch-files.ts";
+import { usualCheckpoints } from "../uploader/send/checkpoints.ts";
 import { ChunkSize } from "../uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../uploader/transport/in-flight-window.ts";
 import { Transport } from "../uploader/transport/transport.ts";
@@ -102,6 +103,7 @@ async function send(
       log,
     }),
     files: new WatchFiles(new FilesBelow(native, effects)),
+    checkpoints: usualCheckpoints,
     reporting,
     run: { signal, once, drainMs: config.shutdownTimeoutMs / 2 },
   });

@@ -52,6 +52,20 @@ export interface EntryReader {
   close(): Promise<void>;
 }
 
+/** The ledger as an uploader works with it, which waits for what it may not do, and reads up to where it ends now. */
+export interface UploaderLog extends EntryLog {
+  readonly name: string;
+  partitionOf(key: EntryKey): number;
+  writable(): Promise<void>;
+  endOf(partition: number): Promise<number>;
+  retrying<T>(what: string, attempt: () => Promise<T>): Promise<T>;
+  open(partitions: readonly number[]): Promise<PositionedReader>;
+}
+
+export interface PositionedReader extends EntryReader {
+  position(partition: number): number;
+}
+
 export interface LedgerOptions {
   kafka: KafkaConfig;
   agentName: string;
@@ -64,7 +78,7 @@ export interface LedgerOptions {
   observer?: Observer;
 }
 
-export class Ledger implements EntryLog {
+export class Ledger implements UploaderLog {
   readonly #options: LedgerOptions;
   readonly #isFinal: (error: unknown) => boolean;
   readonly #warnings: RareWarnings;
@@ -171,7 +185,7 @@ export class Ledger implements EntryLog {
 /** A record that is no entry by the rules and limits of docs/protocol.md, or a batch that can't be read. */
 export type Skipped = "broken" | "unreadable";
 
-export class LedgerReader implements EntryReader {
+export class LedgerReader implements PositionedReader {
   readonly #reader: LogReader;
   readonly #behind: Set<number>;
   readonly #onSkipped: (what: Skipped, record: IncomingRecord) => void;

@@ -84,6 +84,9 @@ export function isRegularFile({ mode }: FileState): boolean {
   return (mode & typeMask) === regularFile;
 }
 
+/** What there is to do with files below a folder: `FilesBelow` is the real one, the model has another. */
+export type FileCalls = Pick<FilesBelow, keyof FilesBelow>;
+
 /** All of it throws what the file system throws, with its `code`; about the root itself, too. */
 export class FilesBelow {
   readonly #native: NativeFiles;

@@ -5,6 +5,7 @@ import type { Reporting } from "../observe/reporting.ts";
 import type { Moving } from "../observe/status.ts";
 import type { WatchFiles } from "./access/watch-files.ts";
 import type { Run } from "./parts.ts";
+import type { CheckpointRule } from "./send/checkpoints.ts";
 import type { Transport } from "./transport/transport.ts";
 
 export interface UploadOptions {
@@ -12,6 +13,7 @@ export interface UploadOptions {
   ledger: UploaderLedger;
   transport: Transport;
   files: WatchFiles;
+  checkpoints: CheckpointRule;
   reporting: Reporting;
   run: Run;
   /** The versions under way; each adds itself when it is taken up. */

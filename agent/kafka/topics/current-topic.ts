@@ -72,6 +72,11 @@ export class CurrentTopic {
     return this.#sharedLook.since(sinceMs);
   }
 
+  /** Where a partition ends now. Throws a `KafkaError`. */
+  async end(partition: number): Promise<number> {
+    return (await watermarks(await this.#options.producer.client(), this.#topic.name, partition)).high;
+  }
+
   /** The first offset of a partition that is still there; infinity when the topic has another id. Throws a `KafkaError`. */
   async logStart(id: string, partition: number): Promise<number> {
     if (id !== this.#topic.id) return Number.POSITIVE_INFINITY;

@@ -1,16 +1,16 @@
 /** The ledger's partition that an uploader's entries are in, and what groups write about its files: reading it. */
-import type { Ledger, LedgerReader, LoggedEntry } from "../ledger.ts";
+import type { LoggedEntry, PositionedReader, UploaderLog } from "../ledger.ts";
 
 export class OwnPartition {
-  readonly #ledger: Ledger;
+  readonly #ledger: UploaderLog;
   readonly #number: number;
   readonly #apply: (logged: LoggedEntry) => void;
-  #reader: LedgerReader | undefined;
+  #reader: PositionedReader | undefined;
   #reading: Promise<void> | undefined;
   /** Set once the uploader is the only writer of its files' entries: they cost nothing to read then. */
   skipsFiles = false;
 
-  constructor(ledger: Ledger, uploader: string, apply: (logged: LoggedEntry) => void) {
+  constructor(ledger: UploaderLog, uploader: string, apply: (logged: LoggedEntry) => void) {
     this.#ledger = ledger;
     this.#number = ledger.partitionOf({ kind: "name", uploader });
     this.#apply = apply;

@@ -20,7 +20,7 @@ import { tombstone } from "../../wire/entry.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { checkLayout } from "../layout.ts";
-import type { Ledger } from "../ledger.ts";
+import type { UploaderLog } from "../ledger.ts";
 import { Feedback } from "./feedback.ts";
 import { NameClaim, NameTakenError } from "./name-claim.ts";
 import { OwnPartition } from "./own-partition.ts";
@@ -40,7 +40,7 @@ export interface ChunksTopic {
 export class UploaderLedger {
   readonly uploader: string;
   readonly feedback: Feedback;
-  readonly #ledger: Ledger;
+  readonly #ledger: UploaderLog;
   readonly #log: Log;
   readonly #name: NameClaim;
   readonly #partition: OwnPartition;
@@ -52,7 +52,7 @@ export class UploaderLedger {
 
   private constructor(
     uploader: string,
-    ledger: Ledger,
+    ledger: UploaderLog,
     groups: readonly string[] | undefined,
     log: Log,
     named: readonly string[] | undefined,
@@ -81,7 +81,7 @@ export class UploaderLedger {
    */
   static async open(
     uploader: string,
-    ledger: Ledger,
+    ledger: UploaderLog,
     groups: readonly string[] | undefined,
     log: Log,
     named?: readonly string[],

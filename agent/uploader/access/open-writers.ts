@@ -3,7 +3,7 @@
  * far as this user may look at them. One look serves many files.
  */
 import { stat } from "node:fs/promises";
-import type { FileState, FilesBelow } from "../../lib/files-below.ts";
+import type { FileCalls, FileState } from "../../lib/files-below.ts";
 
 interface Snapshot {
   begunMs: number;
@@ -18,11 +18,11 @@ const leastAgeMs = 500;
 const ageForLook = 10;
 
 export class OpenWriters {
-  readonly #files: Pick<FilesBelow, "listWriters">;
+  readonly #files: Pick<FileCalls, "listWriters">;
   #snapshot: Snapshot | undefined;
   #looking: Promise<Snapshot> | undefined;
 
-  constructor(files: Pick<FilesBelow, "listWriters">) {
+  constructor(files: Pick<FileCalls, "listWriters">) {
     this.#files = files;
   }
 

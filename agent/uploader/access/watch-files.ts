@@ -3,17 +3,21 @@
  * deleted here, by descriptors, without a link on the way (`lib/files-below.ts`), each call counted by the watch's
  * `FileSystemGate`. And whether a file is finished: not while somebody has it open for writing.
  */
-import type { Expected, FileState, FilesBelow, OpenedFile, Outcome, Place } from "../../lib/files-below.ts";
+import type { Expected, FileCalls, FileState, OpenedFile, Outcome, Place } from "../../lib/files-below.ts";
+import { type Folders, localFolders } from "../../lib/folders.ts";
 import { pathToBytes } from "../../wire/path.ts";
 import { OpenWriters } from "./open-writers.ts";
 import type { WatchedFile } from "./watch.ts";
 
 /** All of it throws what the file system throws, also about the watch itself. */
 export class WatchFiles {
-  readonly #files: FilesBelow;
+  /** Looking at what is below a watch. */
+  readonly folders: Folders;
+  readonly #files: FileCalls;
   readonly #writers: OpenWriters;
 
-  constructor(files: FilesBelow) {
+  constructor(files: FileCalls, folders: Folders = localFolders) {
+    this.folders = folders;
     this.#files = files;
     this.#writers = new OpenWriters(files);
   }

@@ -1,5 +1,6 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
 import type { WatchConfig } from "../../config/config.ts";
+import { type Folders, localFolders } from "../../lib/folders.ts";
 import { pathProblem, pathToNative, pathToText } from "../../wire/path.ts";
 import { WatchDevice } from "../discover/watch-device.ts";
 import { WatchGlobs } from "../discover/watch-globs.ts";
@@ -18,14 +19,16 @@ export class Watch {
   readonly config: WatchConfig;
   /** Every call to its file system goes through this. */
   readonly access: FileSystemGate;
+  readonly folders: Folders;
   readonly device: WatchDevice;
   readonly #root: Buffer;
   readonly #globs: WatchGlobs;
 
-  constructor(config: WatchConfig, access: FileSystemGate) {
+  constructor(config: WatchConfig, access: FileSystemGate, folders: Folders = localFolders) {
     this.config = config;
     this.access = access;
-    this.device = new WatchDevice(config.path, access);
+    this.folders = folders;
+    this.device = new WatchDevice(config.path, access, folders);
     this.#root = Buffer.from(config.path, "utf8");
     this.#globs = new WatchGlobs(config);
   }

@@ -18,7 +18,7 @@ export class Discovery {
     const calls = callsPerWatch(config.watch.length, process.env);
     this.#watches = new Map(
       config.watch.map((one) => {
-        const watch = new Watch(one, new FileSystemGate(one.path, calls, log));
+        const watch = new Watch(one, new FileSystemGate(one.path, calls, log), options.files.folders);
         return [watch, new WatchScanner(watch, options)];
       }),
     );

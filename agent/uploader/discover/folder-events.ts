@@ -4,8 +4,8 @@
  * happens unseen, and a look puts right what was renamed meanwhile. An event is never trusted: it is a reason to look.
  */
 
+import type { Folders } from "../../lib/folders.ts";
 import type { NativeFolderWatch } from "../../lib/native-folders.ts";
-import { native } from "../../native/load-native.ts";
 import { pathToText } from "../../wire/path.ts";
 
 export interface FolderEventsOptions {
@@ -33,6 +33,7 @@ const IN_IGNORED = 0x8000;
 const IN_ISDIR = 0x40000000;
 
 export class FolderEvents {
+  readonly #native: Folders;
   readonly #options: FolderEventsOptions;
   /** By watch descriptor, the folders' paths as text. */
   #folders = new Map<number, string>();
@@ -43,21 +44,22 @@ export class FolderEvents {
   #earlyCount = 0;
   #open: { fd: number; watch: NativeFolderWatch } | undefined;
 
-  constructor(options: FolderEventsOptions) {
+  constructor(native: Folders, options: FolderEventsOptions) {
+    this.#native = native;
     this.#options = options;
   }
 
   /** Begins, if it has not begun. Returns 0, or why the system refuses: errno. */
   open(): number {
     if (this.#open) return 0;
-    const opened = native.openFolderWatch((events) => this.#take(events));
+    const opened = this.#native.openFolderWatch((events) => this.#take(events));
     if (typeof opened === "number") return -opened;
     this.#open = opened;
     return 0;
   }
 
   close(): void {
-    if (this.#open) native.closeFolderWatch(this.#open.watch);
+    if (this.#open) this.#native.closeFolderWatch(this.#open.watch);
     this.#open = undefined;
   }
 
@@ -89,7 +91,7 @@ export class FolderEvents {
     for (const [descriptor, relative] of this.#folders) {
       if (found.has(descriptor)) continue;
       if (!complete) found.set(descriptor, relative);
-      else if (this.#open) native.unwatchFolder(this.#open.fd, descriptor);
+      else if (this.#open) this.#native.unwatchFolder(this.#open.fd, descriptor);
     }
     this.#folders = found;
   }
@@ -138,7 +140,7 @@ export class FolderEvents {
     for (const folders of [this.#folders, this.#found]) {
       for (const [descriptor, path] of folders ?? []) {
         if (path !== relative && !path.startsWith(`${relative}/`)) continue;
-        if (this.#open) native.unwatchFolder(this.#open.fd, descriptor);
+        if (this.#open) this.#native.unwatchFolder(this.#open.fd, descriptor);
         folders?.delete(descriptor);
       }
     }

@@ -4,7 +4,7 @@
  */
 import { getSystemErrorMap } from "node:util";
 import { leaveGarbage } from "../../lib/garbage.ts";
-import { native } from "../../native/load-native.ts";
+import type { NativeLook } from "../../lib/native-folders.ts";
 import { pathToBytes } from "../../wire/path.ts";
 import type { Watch } from "../access/watch.ts";
 
@@ -133,7 +133,7 @@ export class LookRecord {
 /** A look at folders: `next` fills the buffer, `record` goes through it, `enter` has further folders read. */
 export class FolderLook {
   readonly #watch: Watch;
-  readonly #look: ReturnType<typeof native.openLook>;
+  readonly #look: NativeLook;
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly record: LookRecord;
   #enter: Buffer[] = [];
@@ -141,7 +141,7 @@ export class FolderLook {
   /** @param inotify see `NativeFolders.openLook` */
   constructor(watch: Watch, inotify: number) {
     this.#watch = watch;
-    this.#look = native.openLook(Buffer.from(watch.config.path, "utf8"), inotify);
+    this.#look = watch.folders.openLook(Buffer.from(watch.config.path, "utf8"), inotify);
     this.record = new LookRecord(this.#buffer);
   }
 
@@ -155,7 +155,7 @@ export class FolderLook {
     const enter = this.#enter.length === 0 ? none : Buffer.concat(this.#enter);
     this.#enter = [];
     const filled = await this.#watch.access.run(
-      () => new Promise<number>((done) => native.lookOn(this.#look, enter, this.#buffer, done)),
+      () => new Promise<number>((done) => this.#watch.folders.lookOn(this.#look, enter, this.#buffer, done)),
     );
     this.record.rewind();
     return filled;
@@ -185,7 +185,7 @@ export async function lookAtPaths(watch: Watch, relatives: readonly string[]): P
   const record = new LookRecord(buffer);
   const paths = Buffer.concat(relatives.flatMap((relative) => [pathToBytes(relative), terminator]));
   const filled = await watch.access.run(
-    () => new Promise<number>((done) => native.lookAtPaths(root, paths, buffer, done)),
+    () => new Promise<number>((done) => watch.folders.lookAtPaths(root, paths, buffer, done)),
   );
   const seenMs = performance.now();
   while (record.advance(filled)) {

@@ -1,5 +1,4 @@
 /** Looks at what is below a watch: at all of it, at a folder with all below it, or at single paths. */
-import { lstat } from "node:fs/promises";
 import { codeOf } from "../../lib/errors.ts";
 import { pathToBytes, pathToText } from "../../wire/path.ts";
 import type { Watch, WatchedFile } from "../access/watch.ts";
@@ -119,7 +118,7 @@ const pathsAtATime = 64;
 /** Whether there is nothing at this path; false also when that can't be found out. */
 export async function isGone(watch: Watch, relative: string): Promise<boolean> {
   try {
-    await watch.access.run(() => lstat(watch.native(relative)));
+    await watch.access.run(() => watch.folders.requireThere(watch.native(relative)));
     return false;
   } catch (error) {
     return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";

@@ -6,6 +6,7 @@ import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { Waker } from "../../lib/waker.ts";
 import { fingerprintOf } from "../access/fingerprint.ts";
 import type { Watch, WatchedFile } from "../access/watch.ts";
+import type { WatchFiles } from "../access/watch-files.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
 import { DeletedFiles } from "./deleted-files.ts";
 import type { Discovered } from "./discovered.ts";
@@ -17,6 +18,7 @@ import { UnreadablePaths } from "./unreadable-paths.ts";
 import { WatchLimit } from "./watch-limit.ts";
 
 export interface ScannerOptions extends ReadinessOptions {
+  files: Pick<WatchFiles, "folders">;
   paths: ActivePaths;
   /** With `once` the files end when all that was there at the start has been yielded, nothing is left to settle, and this says so. */
   isDone(): boolean;
@@ -53,7 +55,7 @@ export class WatchScanner {
     this.#gone = new DeletedFiles(watch, { ...options, ...options.reporting, ...options.run });
     this.#unread = new UnreadablePaths(watch, log);
     this.#limit = new WatchLimit(watch.config.path, log);
-    this.#events = new FolderEvents({
+    this.#events = new FolderEvents(watch.folders, {
       onPath: (relative, touched) => {
         if (watch.wants(relative)) this.#add(watch.file(relative), touched);
       },

@@ -1,12 +1,22 @@
 /** How far a large file is acknowledged, noted in the ledger from time to time, so that a restart goes on from there. */
 import { pause } from "../../lib/retry.ts";
 
-const everyBytes = 64 << 20;
-const everyMs = 60_000;
-/** Smaller files are sent again from their beginning; that costs less than noting their progress. */
-const leastFileBytes = 16 << 20;
+/** When it is worth noting how far a file is. */
+export interface CheckpointRule {
+  readonly everyBytes: number;
+  readonly everyMs: number;
+  /** Smaller files are sent again from their beginning; that costs less than noting their progress. */
+  readonly leastFileBytes: number;
+}
+
+export const usualCheckpoints: CheckpointRule = {
+  everyBytes: 64 << 20,
+  everyMs: 60_000,
+  leastFileBytes: 16 << 20,
+};
 
 export class Checkpoints {
+  readonly #rule: CheckpointRule;
   readonly #fileBytes: number;
   readonly #write: (acknowledgedBytes: number) => Promise<void>;
   readonly #onTrouble: (error: unknown) => void;
@@ -19,11 +29,13 @@ export class Checkpoints {
    * @param onTrouble told why it was not written; the next one makes up for it
    */
   constructor(
+    rule: CheckpointRule,
     fileBytes: number,
     notedBytes: number,
     write: (acknowledgedBytes: number) => Promise<void>,
     onTrouble: (error: unknown) => void,
   ) {
+    this.#rule = rule;
     this.#fileBytes = fileBytes;
     this.#notedBytes = notedBytes;
     this.#write = write;
@@ -32,7 +44,7 @@ export class Checkpoints {
 
   /** Notes the beginning of a file that is worth it. Throws what `write` throws. */
   async begin(): Promise<void> {
-    if (this.#fileBytes > leastFileBytes) await this.note(0);
+    if (this.#fileBytes > this.#rule.leastFileBytes) await this.note(0);
   }
 
   /** Notes a prefix now. Throws what `write` throws. */
@@ -44,6 +56,7 @@ export class Checkpoints {
 
   /** Notes a prefix beside the sending, if it is time to. */
   noteIfDue(acknowledgedBytes: number): void {
+    const { everyBytes, everyMs, leastFileBytes } = this.#rule;
     if (this.#fileBytes <= leastFileBytes || this.#writing) return;
     const newBytes = acknowledgedBytes - this.#notedBytes;
     const due = newBytes >= everyBytes || (newBytes > 0 && performance.now() - this.#notedAtMs >= everyMs);

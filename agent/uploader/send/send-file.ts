@@ -193,13 +193,13 @@ class VersionUpload {
   }
 
   #newCheckpoints(notedBytes: number): Checkpoints {
-    const { ledger } = this.#options;
+    const { ledger, checkpoints } = this.#options;
     const { log } = this.#options.reporting;
     const write = (acknowledged: number) =>
       ledger.put(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
     // Without it more is sent again; what keeps it from being written, the chunks meet too.
     const onTrouble = (error: unknown) => log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
-    return new Checkpoints(this.#size, notedBytes, write, onTrouble);
+    return new Checkpoints(checkpoints, this.#size, notedBytes, write, onTrouble);
   }
 
   #entry<const State extends FileValue["state"]>(state: State): FileFacts & { state: State } {

@@ -8,7 +8,7 @@
 import { KafkaError } from "../../kafka/errors.ts";
 import type { Acknowledgement, OnDelivered, RecordProducer } from "../../kafka/producer.ts";
 import type { CurrentTopic } from "../../kafka/topics/current-topic.ts";
-import { endOffset, type Topic } from "../../kafka/topics/topics.ts";
+import type { Topic } from "../../kafka/topics/topics.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
@@ -21,8 +21,11 @@ import { LinkMonitor } from "./link-monitor.ts";
 import { TopicLimit } from "./topic-limit.ts";
 
 export interface TransportOptions {
-  producer: RecordProducer;
-  topic: CurrentTopic;
+  producer: Pick<
+    RecordProducer,
+    "batchBytes" | "enqueue" | "isIdle" | "limitBatches" | "limitLink" | "onLost" | "renew" | "send"
+  >;
+  topic: Pick<CurrentTopic, "end" | "refresh" | "refreshSince" | "value">;
   retentionMs: number;
   /** The ledger's `max.message.bytes`: its entries go through the same producer. */
   ledgerBytes: number;
@@ -100,8 +103,8 @@ export class Transport {
   }
 
   /** Where a partition ends now. Throws a `KafkaError`. */
-  async end(partition: number): Promise<number> {
-    return endOffset(await this.#options.producer.client(), this.topic.name, partition);
+  end(partition: number): Promise<number> {
+    return this.#options.topic.end(partition);
   }
 
   /** Looks at the topic, unless that was done since. See `CurrentTopic.refreshSince`. */

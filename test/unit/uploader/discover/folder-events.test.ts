@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { localFolders } from "../../../../agent/lib/folders.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import { FileSystemGate } from "../../../../agent/uploader/access/file-system-gate.ts";
 import { Watch } from "../../../../agent/uploader/access/watch.ts";
@@ -29,7 +30,7 @@ async function prepare() {
   const happened = new Map<string, boolean>();
   const folders = new Set<string>();
   const hooks = { lost: 0, beforeTold: () => Promise.resolve() };
-  const events = new FolderEvents({
+  const events = new FolderEvents(localFolders, {
     onPath: (relative, touched) => happened.set(relative, touched || happened.get(relative) === true),
     onFolder: (relative) => folders.add(relative),
     onLost: () => hooks.lost++,
