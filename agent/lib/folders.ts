@@ -6,8 +6,8 @@ import type { NativeFolders } from "./native-folders.ts";
 export interface Folders extends NativeFolders {
   /** The device that a path is on, links followed. Throws what the file system throws. */
   deviceOf(path: string): Promise<bigint>;
-  /** Throws what the file system throws when nothing is at the path, or that can't be found out. */
-  requireThere(path: string | Buffer): Promise<void>;
+  /** Whether what stands at the path, links not followed, is a folder. Throws what the file system throws. */
+  isFolder(path: string | Buffer): Promise<boolean>;
 }
 
 export const localFolders: Folders = {
@@ -18,5 +18,5 @@ export const localFolders: Folders = {
   unwatchFolder: (fd, descriptor) => native.unwatchFolder(fd, descriptor),
   closeFolderWatch: (watch) => native.closeFolderWatch(watch),
   deviceOf: async (path) => (await stat(path, { bigint: true })).dev,
-  requireThere: async (path) => void (await lstat(path)),
+  isFolder: async (path) => (await lstat(path)).isDirectory(),
 };

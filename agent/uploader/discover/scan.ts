@@ -115,11 +115,10 @@ export async function lookAt(watch: Watch, files: readonly WatchedFile[]): Promi
 
 const pathsAtATime = 64;
 
-/** Whether there is nothing at this path; false also when that can't be found out. */
+/** Whether there is nothing at this path, or a folder where a file was; false also when that can't be found out. */
 export async function isGone(watch: Watch, relative: string): Promise<boolean> {
   try {
-    await watch.access.run(() => watch.folders.requireThere(watch.native(relative)));
-    return false;
+    return await watch.access.run(() => watch.folders.isFolder(watch.native(relative)));
   } catch (error) {
     return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
   }

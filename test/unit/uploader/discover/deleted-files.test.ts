@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { type BigIntStats, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { type BigIntStats, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Log } from "../../../../agent/observe/log.ts";
@@ -86,6 +86,14 @@ test("what is gone is noted, and the next look looks at nothing twice again", as
   expect(await look(left)).toBe(10);
   expect(states()).toEqual(["3"]);
   expect(await look(left)).toBe(0);
+});
+
+test("a file that has made room for a folder is gone", async () => {
+  const { folder, look, names, states } = prepare();
+  unlinkSync(join(folder, "3"));
+  mkdirSync(join(folder, "3"));
+  await look(names.filter((name) => name !== "3"));
+  expect(states()).toEqual(["3"]);
 });
 
 test("what is there but not among what the watch wants any more is looked at twice only once", async () => {
