@@ -1,6 +1,6 @@
 /** What ends the sending of a version, or of everything. */
 import { KafkaError } from "../kafka/errors.ts";
-import { NameTakenError } from "../ledger/uploader/name-claim.ts";
+import { NameTakenError } from "../ledger/uploader/name-taken-error.ts";
 import { AgentError, ConfigurationError } from "../lib/errors.ts";
 import { isPermanent } from "../lib/retry.ts";
 

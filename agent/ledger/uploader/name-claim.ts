@@ -14,6 +14,7 @@ import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Entry } from "../../wire/entry.ts";
 import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
+import { NameTakenError } from "./name-taken-error.ts";
 import { firstVersion, VersionClock } from "./version-clock.ts";
 
 /** How long a holder has for its answer, once our question can be read. */
@@ -22,15 +23,6 @@ const answerMs = 10_000;
 const heldMs = 5000;
 /** Answers are this far apart: one is for all who have asked before. */
 const answersApartMs = 1000;
-
-/** Another agent has the name. */
-export class NameTakenError extends AgentError {
-  constructor(uploader: string, host: string) {
-    const message = `the name "${uploader}" is in use by an agent on ${host}: give this one another name`;
-    super(message, "permanent", undefined, "name-taken");
-    this.name = "NameTakenError";
-  }
-}
 
 /** The ledger, as far as the name needs it. */
 export interface NameLog {
@@ -246,12 +238,13 @@ export class NameClaim {
       highest: this.#leased,
       ...(after === undefined ? {} : { after }),
     });
-    if (offset <= this.#lastOffset)
-      throw new KafkaError("claiming the name", codes.unknownTopic, "the ledger is another one now");
+    if (offset <= this.#lastOffset) throw recreatedError();
     // Who is not known here may have been known in a ledger that is no more.
     const highest = after === undefined ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;
     this.#versions = new VersionClock(highest, timestampMs);
     await this.#readToEnd();
+    // It was written, and is not there.
+    if (this.#lastOffset < offset) throw recreatedError();
     const { holder } = this.#records;
     if (holder?.instance !== this.#instance)
       throw new NameTakenError(this.#uploader, holder?.host ?? "another host");
@@ -295,4 +288,8 @@ export class NameClaim {
     const ofOthers = holder && holder.instance !== this.#instance ? holder.highest : 0;
     return Math.max(this.#versions.highest, this.#highestSeen, ofOthers);
   }
+}
+
+function recreatedError(): KafkaError {
+  return new KafkaError("claiming the name", codes.unknownTopic, "the ledger is another one now");
 }

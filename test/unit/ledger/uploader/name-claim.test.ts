@@ -15,6 +15,8 @@ class NameLog {
   timeMs = nowMs;
   /** Whether nothing can be read. */
   isCut = false;
+  /** Whether it is deleted and recreated once something was written. */
+  isRecreatedByWrite = false;
 
   agent(): NameClaim {
     const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -26,8 +28,9 @@ class NameLog {
       for (; at < this.entries.length; at++) claim.apply(this.entries[at] as Entry, at);
     };
     const write = async (entry: Entry) => {
-      this.entries.push(entry);
-      return { offset: this.entries.length - 1, timestampMs: this.timeMs };
+      const offset = this.entries.push(entry) - 1;
+      if (this.isRecreatedByWrite) this.entries.length = 0;
+      return { offset, timestampMs: this.timeMs };
     };
     const claim = new NameClaim("till", { write, readOn: readToEnd, readToEnd }, log);
     return claim;
@@ -122,6 +125,16 @@ test("a claim whose reading was cut short is made once more", async () => {
   await agent.claim();
   expect(agent.epoch).toBeDefined();
   expect(await agent.nextVersion()).toBeGreaterThan(0);
+});
+
+test("a ledger that is recreated before a claim is read there is told, not taken for another holder of the name", async () => {
+  const log = new NameLog();
+  await start(log);
+  const agent = log.agent();
+  for (const [at, entry] of log.entries.entries())
+    agent.apply(entry.kind === "name" ? { ...entry, ...ended() } : entry, at);
+  log.isRecreatedByWrite = true;
+  await expect(agent.claim()).rejects.toThrow("the ledger is another one now");
 });
 
 test("a ledger that was recreated while the name was asked for is told, not taken for the one that was read", async () => {
