@@ -46,6 +46,8 @@ export class Checks implements DiskWatcher {
   readonly #keepsBoth: boolean;
   readonly #machines = new Map<Process, Machine>();
   readonly #delivered = new Set<string>();
+  /** Also what was asked for again since, or delivered by a ledger that is no more. */
+  readonly #everDelivered = new Set<string>();
   readonly #failed = new Map<string, string>();
   /** What stands, or stood, under its name on each disk. */
   readonly #published = new Map<SimulatedDisk, Map<string, SimulatedFile>>();
@@ -100,6 +102,11 @@ export class Checks implements DiskWatcher {
 
   isDelivered(id: VersionId): boolean {
     return this.#delivered.has(versionName(id));
+  }
+
+  /** Whether a group has ever said that it has the version. */
+  wasDelivered(id: VersionId): boolean {
+    return this.#everDelivered.has(versionName(id));
   }
 
   /** Why a version has failed, if it has. */
@@ -211,6 +218,7 @@ export class Checks implements DiskWatcher {
     if (!isThere && !this.#taken.has(name))
       this.violate(`${name} has a receipt, and a power cut could take it from ${disk?.name}`);
     this.#delivered.add(name);
+    this.#everDelivered.add(name);
   }
 
   commit(

@@ -6,7 +6,7 @@ import type { Disk, DiskFile, FileLock, FilePath, Found } from "../../agent/lib/
 import { codeOf } from "../../agent/lib/errors.ts";
 import type { Random } from "../support/random.ts";
 import { SimulatedFileSystem, shownName, systemError, textOf } from "./file-system.ts";
-import type { Luck, SimulatedFile, SimulatedNode } from "./inode.ts";
+import { type Luck, type SimulatedFile, type SimulatedNode, wallNs } from "./inode.ts";
 import type { Process, Turns } from "./turns.ts";
 
 /** Told of what the checks are about, before it happens. */
@@ -241,10 +241,6 @@ export class SimulatedDisk {
   }
 }
 
-function wallNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
-}
-
 function described(node: SimulatedNode | undefined): Found | undefined {
   if (!node) return undefined;
   const { kind, inode } = node;
@@ -259,7 +255,7 @@ function described(node: SimulatedNode | undefined): Found | undefined {
 }
 
 /** Nothing is at a path, or below a file. */
-function orNothing<T>(look: () => T): T | undefined {
+export function orNothing<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {

@@ -10,7 +10,6 @@ import type { Position } from "../../agent/kafka/log-reader.ts";
 import { GroupLedger } from "../../agent/ledger/group/group-ledger.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
-import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import type { Reporting } from "../../agent/observe/reporting.ts";
 import type { Random } from "../support/random.ts";
@@ -19,6 +18,7 @@ import type { SimulatedDisk } from "./disk.ts";
 import type { Member, SimulatedGroup } from "./group.ts";
 import type { Luck, SimulatedFolder } from "./inode.ts";
 import { RefusedError, type SimulatedLedger } from "./ledger.ts";
+import { HeardLog } from "./log.ts";
 import { output, storeFolder } from "./truth.ts";
 import { Process, type Turns } from "./turns.ts";
 
@@ -129,11 +129,14 @@ export class SimulatedDownloader implements Machine {
 
   /** As a signal does: what is under way is made durable. */
   stop(): void {
-    this.#stop.abort();
+    const stop = this.#stop;
+    void this.#world.turns.take(this.#process, () => stop.abort());
   }
 
   async #run(process: Process, signal: AbortSignal): Promise<void> {
     const { turns, ledger: entries, stopsClock } = this.#world;
+    // What it does is in its own turns from here on.
+    await turns.take(process, () => undefined);
     const trace = (line: string) => this.#world.trace(line);
     const log = new HeardLog(this.name, (line) => {
       trace(`${this.name}: ${line}`);
@@ -226,31 +229,6 @@ export class SimulatedDownloader implements Machine {
     } finally {
       await group.close();
     }
-  }
-}
-
-class HeardLog extends Log {
-  readonly #hear: (line: string) => void;
-
-  constructor(agent: string, hear: (line: string) => void) {
-    super({ level: "error", format: "text", agent });
-    this.#hear = hear;
-  }
-
-  override debug(message: string): void {
-    this.#hear(message);
-  }
-
-  override info(message: string): void {
-    this.#hear(message);
-  }
-
-  override warn(message: string): void {
-    this.#hear(message);
-  }
-
-  override error(message: string): void {
-    this.#hear(message);
   }
 }
 

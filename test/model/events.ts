@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { keyOf, tombstone } from "../../agent/wire/entry.ts";
 import { output } from "./truth.ts";
 import { Process } from "./turns.ts";
+import { forgetAfterMs } from "./uploader.ts";
 import type { Beginning, World } from "./world.ts";
 
 /** Something that happens after so many turns. What `a` and `b` choose depends on its kind. */
@@ -27,18 +28,31 @@ const sizes = [0, 1, 40, 200, 350, 1000];
 type Deed = (world: World, a: number, b: number) => void;
 
 const events = {
-  put: (world, a, b) => uploader(world, a).put(path(a), pick(sizes, b), 1 + ((b * 31) % 150)),
-  putMany: (world, a, b) => {
-    for (let at = 0; at < 12; at++) uploader(world, a).put(`many/${at}`, (b + at * 13) % 90, 1 + (b % 50));
+  put: (world, a, b) => {
+    uploader(world, a).sources.put(path(a), world.random.bytes(pick(sizes, b)), b % 4 === 0);
   },
-  removeSource: (world, a) => uploader(world, a).remove(path(a)),
-  bringBackSource: (world, a) => uploader(world, a).bringBack(path(a)),
+  putMany: (world, a, b) => {
+    const { sources } = uploader(world, a);
+    for (let at = 0; at < 12; at++) sources.put(`many/${at}`, world.random.bytes((b + at * 13) % 90), false);
+  },
+  removeSource: (world, a) => uploader(world, a).sources.remove(path(a)),
+  bringBackSource: (world, a) => uploader(world, a).sources.bringBack(path(a)),
+  touchSource: (world, a) => uploader(world, a).sources.touch(path(a)),
+  writeSource: (world, a, b) => uploader(world, a).sources.setWriting(path(a), b % 2 === 0),
+  loseEvents: (world, a) => uploader(world, a).sources.folders.overflow(),
   uploaderCrashes: (world, a) => {
     uploader(world, a).crash();
     uploader(world, a).start();
   },
-  forgetGone: (world, a) => uploader(world, a).forgetGone(),
+  forgetGone: (world, a) => {
+    // Chunks are kept for longer than a clock is set back.
+    if (world.isBrokersClockBehind) return;
+    world.turns.nowMs += 2 * forgetAfterMs;
+    uploader(world, a).forgetGone();
+  },
   uploaderGoes: (world, a) => uploader(world, a).crash(),
+  uploaderStops: (world, a) => uploader(world, a).stop(),
+  clientFails: (world, a) => uploader(world, a).loseClient(),
   uploaderComes: (world, a) => {
     if (!uploader(world, a).process.alive) uploader(world, a).start();
   },
@@ -84,7 +98,6 @@ const events = {
     world.losses++;
     world.topic.remake();
     if (b % 2 === 0) world.group.forgetCommitted();
-    for (const one of world.uploaders) one.rescan();
   },
   addPartition: (world) => {
     if (world.topic.partitions < 4) world.topic.addPartition();
@@ -132,10 +145,9 @@ const events = {
     world.ledger.refusedUntilMs = world.turns.nowMs + pick([3000, 20_000, 120_000], b);
   },
   remakeLedger: (world, _a, b) => {
-    if (world.checks.hasRolledBack) return;
-    world.ledger.remake();
-    world.checks.ledgerIsNew();
-    for (const one of world.uploaders) one.ledgerIsNew(b % 2 === 0);
+    // Who knows nothing of before could give numbers again that were given by a clock that was ahead.
+    if (world.checks.hasRolledBack || world.isBrokersClockBehind) return;
+    world.remakeLedger(b % 2 === 0);
   },
   commitsFail: (world, _a, b) => {
     world.group.failingCommits = 1 + (b % 3);
@@ -207,6 +219,7 @@ export function stories({
       partitions: fc.integer({ min: 1, max: 3 }),
       machines: fc.integer({ min: 1, max: 3 }),
       keepsBoth: fc.boolean(),
+      after: fc.constantFrom("keep", "keep", "keep", "delete", "move"),
     }),
     events: told
       ? fc.constant([...told])

@@ -4,7 +4,7 @@
  */
 import type { FilePath } from "../../agent/lib/disk.ts";
 import type { Random } from "../support/random.ts";
-import { type Luck, SimulatedFile, SimulatedFolder, type SimulatedNode } from "./inode.ts";
+import { type Luck, SimulatedFile, SimulatedFolder, type SimulatedNode, wallNs } from "./inode.ts";
 
 /** One entry of a folder that was set, or taken away. */
 interface EntryChange {
@@ -81,6 +81,13 @@ export class SimulatedFileSystem {
     return file;
   }
 
+  /** A file that has no name yet, or another one as well, gets this one. */
+  add(path: string, file: SimulatedFile): void {
+    if (this.at(path)) throw systemError("EEXIST", path);
+    file.changedAt = wallNs();
+    this.#change({ ...this.#entry(path), node: file });
+  }
+
   makeFolder(path: string, mode?: number): void {
     if (this.at(path)) throw systemError("EEXIST", path);
     this.#change({ ...this.#entry(path), node: new SimulatedFolder(mode) });
@@ -109,6 +116,7 @@ export class SimulatedFileSystem {
   rename(from: string, to: string): void {
     const node = this.at(from);
     if (!node) throw systemError("ENOENT", from);
+    if (node.kind === "file") node.changedAt = wallNs();
     this.#change({ ...this.#entry(from), node: undefined }, { ...this.#entry(to), node });
   }
 

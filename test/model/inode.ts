@@ -25,6 +25,8 @@ export class SimulatedFile {
   #seen: FileState;
   #durable: FileState;
   #unsynced: Change[] = [];
+  /** When it was changed last in any way, by its file system's clock, nanoseconds since 1970 (ctime). */
+  changedAt = wallNs();
   /** The version that was published with it, for the checks. */
   version: number | undefined;
 
@@ -64,6 +66,7 @@ export class SimulatedFile {
   }
 
   change(change: Change): void {
+    this.changedAt = wallNs();
     this.#seen = apply(this.#seen, change);
     this.#unsynced.push(change);
   }
@@ -102,6 +105,11 @@ export class SimulatedFolder {
   constructor(mode = 0o755) {
     this.mode = mode;
   }
+}
+
+/** A file system's clock, nanoseconds since 1970. */
+export function wallNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
 }
 
 export type SimulatedNode = SimulatedFile | SimulatedFolder;

@@ -1,7 +1,7 @@
 /** The ledger in memory: entries as bytes in partitions, written in order, read from the beginning, compacted now and then. */
-import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
+import type { LoggedEntry, PositionedReader, UploaderLog } from "../../agent/ledger/ledger.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
-import { chunkKey } from "../../agent/wire/chunk.ts";
+import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
 import type { Random } from "../support/random.ts";
@@ -79,8 +79,8 @@ export class SimulatedLedger {
     return this.#partitions.flat().findLast(({ key }) => key === name)?.timestampMs;
   }
 
-  /** Receipts that stand though their file was forgotten after them. */
-  leftReceipts(): string[] {
+  /** Receipts of versions that there are, and that stand though their file was forgotten after them. */
+  leftReceipts(exists: (id: VersionId) => boolean): string[] {
     const receipts = new Map<string, { file: string; isLeft: boolean }>();
     for (const { key: name, value } of this.#partitions.flat()) {
       const entry = decode(name, value);
@@ -89,7 +89,7 @@ export class SimulatedLedger {
         for (const receipt of receipts.values()) if (receipt.file === chunkKey(key)) receipt.isLeft = true;
       } else if (key && "version" in key) {
         receipts.delete(name);
-        if (value !== null) receipts.set(name, { file: chunkKey(key), isLeft: false });
+        if (value !== null && exists(key)) receipts.set(name, { file: chunkKey(key), isLeft: false });
       }
     }
     return [...receipts].filter(([, { isLeft }]) => isLeft).map(([name]) => name);
@@ -109,15 +109,34 @@ export class SimulatedLedger {
     this.#readers.clear();
   }
 
-  for(process: Process): EntryLog {
-    const generation = () => this.#generation;
+  get id(): string {
+    return `ledger-${this.#generation}`;
+  }
+
+  get partitions(): number {
+    return this.#partitions.length;
+  }
+
+  /** Where a partition ends. */
+  high(partition: number): number {
+    return this.#nextOffsets[partition] ?? 0;
+  }
+
+  /** @param id what the process takes it for, which may be out of date for a while */
+  for(process: Process, id: () => string = () => this.id): UploaderLog {
+    const { partitions } = this;
     return {
       get id() {
-        return `ledger-${generation()}`;
+        return id();
       },
-      partitions: this.#partitions.length,
+      name: "ledger",
+      partitions,
+      partitionOf: (key) => partitionOfEntry(key, partitions),
+      endOf: (partition) => this.#turns.take(process, () => this.high(partition)),
+      writable: async () => undefined,
+      retrying: (_what, attempt) => attempt(),
       write: (entry) => this.#write(process, entry),
-      open: (partitions) => this.#open(process, partitions),
+      open: (some) => this.#open(process, some),
     };
   }
 
@@ -141,8 +160,9 @@ export class SimulatedLedger {
     const key = encodeEntryKey(keyOf(entry));
     const value = encodeEntryValue(entry);
     const partition = partitionOfEntry(keyOf(entry), this.#partitions.length);
+    const isRefused = () => this.#turns.nowMs < this.refusedUntilMs;
     const append = () => {
-      if (this.#turns.nowMs < this.refusedUntilMs && this.#mayBeRefused(process)) throw new RefusedError();
+      if (isRefused() && this.#mayBeRefused(process)) throw new RefusedError();
       this.#watcher(process, entry);
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
@@ -150,13 +170,16 @@ export class SimulatedLedger {
       this.#partitions[partition]?.push({ offset, timestampMs, key, value });
       return { offset, timestampMs };
     };
+    // Others wait until they may.
+    const allowed = { ready: () => !isRefused(), untilMs: this.refusedUntilMs };
+    const wait = this.#mayBeRefused(process) ? undefined : allowed;
     const before = this.#queues.get(process) ?? Promise.resolve();
-    const written = before.catch(() => undefined).then(() => this.#turns.take(process, append));
+    const written = before.catch(() => undefined).then(() => this.#turns.take(process, append, wait));
     this.#queues.set(process, written);
     return written.then((acknowledged) => this.#turns.take(process, () => acknowledged));
   }
 
-  #open(process: Process, partitions: readonly number[]): Promise<EntryReader> {
+  #open(process: Process, partitions: readonly number[]): Promise<PositionedReader> {
     return this.#turns.take(process, () => {
       const positions = new Map(partitions.map((partition) => [partition, 0]));
       const self = { process, positions };
@@ -179,6 +202,7 @@ export class SimulatedLedger {
         get caughtUp() {
           return caughtUp;
         },
+        position: (partition) => positions.get(partition) ?? 0,
         read: (without) => {
           const wait = { ready: () => isClosed || isBehind(), untilMs: this.#turns.nowMs + idleMs };
           return this.#turns.take(process, () => read(without), caughtUp ? wait : undefined);

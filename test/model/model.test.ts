@@ -1,6 +1,6 @@
 /**
- * The downloader's sessions, the very code that the executable runs, in simulated worlds where anything may happen: see
- * events.ts. Each step is held against the truth (checks.ts).
+ * Uploaders and downloaders' sessions, the very code that the executable runs, in simulated worlds where anything may happen: see
+ * events.ts. Each step is held against the truth (checks.ts, upload-checks.ts).
  *
  *     MODEL_RUNS=20000 MODEL_SEED=7 scripts/test model     other stories, and more of them
  *     MODEL_SEED=7 MODEL_PATH=12 scripts/test model        the one that went wrong, as reported
@@ -137,9 +137,19 @@ const broken: Broken[] = [
   },
   {
     what: "versions are given without a lease, by a brokers' clock that is set back",
-    faults: { leasesNothing: true },
+    faults: { uploader: { leasesNothing: true } },
     noticed: /and not numbered so/,
-    of: { only: ["put", "setBrokersClock", "uploaderCrashes"] },
+    of: { only: ["put", "setBrokersClock", "uploaderGoes", "uploaderComes"] },
+  },
+  {
+    what: "a record counts as acknowledged, and never came to the log",
+    faults: { uploader: { losesOneIn: 3 } },
+    noticed: /noted as sent, and not all of it is in the log/,
+  },
+  {
+    what: "a source is taken away before it is delivered",
+    faults: { uploader: { takesEarly: true } },
+    noticed: /was taken away, and nobody has it/,
   },
   {
     what: "a stranger's version that is newer than all of an uploader's is believed",
@@ -148,8 +158,8 @@ const broken: Broken[] = [
     noticed: /which a power cut could take|neither delivered nor failed/,
     of: {
       told: [
-        { kind: "forge", after: 200, a: 0, b: 1 },
         { kind: "put", after: 200, a: 0, b: 2 },
+        { kind: "forge", after: 5, a: 0, b: 1 },
       ],
     },
   },

@@ -59,12 +59,13 @@ export async function tellStories(telling: Telling, told?: Told): Promise<string
 }
 
 async function tell(story: Story, faults: Faults, lines?: string[]): Promise<World> {
+  const world = new World(story.beginning, faults, lines);
   try {
-    const world = new World(story.beginning, faults, lines);
     for (const event of story.events) await happen(world, event);
     await world.end();
     return world;
   } finally {
+    world.close();
     setSystemTime();
   }
 }

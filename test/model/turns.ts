@@ -37,6 +37,7 @@ export class Turns {
   readonly #random: Random;
   #waiting: Turn[] = [];
   #count = 0;
+  #running: Process | undefined;
   /** By the world's monotonic clock. */
   nowMs = 0;
 
@@ -47,6 +48,11 @@ export class Turns {
   /** Turns that were taken. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Whose turn it is, with all that follows from it; `undefined`: nobody's. */
+  get running(): Process | undefined {
+    return this.#running;
   }
 
   /** Calls `run` when it is the caller's turn; resolves with what that returns, or rejects with what it throws. */
@@ -61,6 +67,15 @@ export class Turns {
       };
       if (process.alive) this.#waiting.push({ process, wait, take });
     });
+  }
+
+  /** Calls `run` in a turn of the process when so much time has passed, unless the function returned is called before. */
+  after(process: Process, ms: number, run: () => void): () => void {
+    const turn: Turn = { process, wait: { ready: () => false, untilMs: this.nowMs + ms }, take: run };
+    if (process.alive) this.#waiting.push(turn);
+    return () => {
+      this.#waiting = this.#waiting.filter((one) => one !== turn);
+    };
   }
 
   /** Resolves when so much time has passed. */
@@ -81,8 +96,10 @@ export class Turns {
     this.#count++;
     this.nowMs += this.#random.below(4);
     this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+    this.#running = turn.process;
     turn.take();
     await new Promise((resolve) => setImmediate(resolve));
+    this.#running = undefined;
     return true;
   }
 

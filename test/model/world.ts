@@ -3,11 +3,12 @@ import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { notAnswered } from "../../agent/ledger/group/silence.ts";
 import { chunkKey, decodeRecord, encodeChunk } from "../../agent/wire/chunk.ts";
-import type { Entry } from "../../agent/wire/entry.ts";
-import type { FileValue } from "../../agent/wire/entry-value.ts";
+import { type Entry, fileValueOf } from "../../agent/wire/entry.ts";
+import { type FileValue, wasSentWhole } from "../../agent/wire/entry-value.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import { Random } from "../support/random.ts";
 import { Checks, Violation } from "./checks.ts";
+import { useWorldsClock } from "./clock.ts";
 import { type DiskFaults, SimulatedDisk } from "./disk.ts";
 import { SimulatedDownloader } from "./downloader.ts";
 import { type GroupFaults, SimulatedGroup } from "./group.ts";
@@ -15,7 +16,8 @@ import { SimulatedLedger } from "./ledger.ts";
 import { SimulatedTopic } from "./topic.ts";
 import { md5, output, type TrueVersion, Truth, versionName } from "./truth.ts";
 import { Process, Turns } from "./turns.ts";
-import { SimulatedUploader } from "./uploader.ts";
+import type { After } from "./upload-checks.ts";
+import { SimulatedUploader, type UploaderFaults } from "./uploader.ts";
 
 /** What a world begins with. */
 export interface Beginning {
@@ -23,6 +25,7 @@ export interface Beginning {
   partitions: number;
   machines: number;
   keepsBoth: boolean;
+  after: After;
 }
 
 /** How a world is broken on purpose; nothing: it is not. */
@@ -33,8 +36,7 @@ export interface Faults {
   hidesLog?: boolean;
   /** The downloaders' clock stands still. */
   stopsClock?: boolean;
-  /** Uploaders give versions without a lease. */
-  leasesNothing?: boolean;
+  uploader?: UploaderFaults;
   /** Strangers' versions are such as an uploader may have given. */
   forgesCredibly?: boolean;
 }
@@ -66,16 +68,23 @@ export class World {
   readonly downloaders: SimulatedDownloader[];
   readonly hidesLog: boolean;
   readonly stopsClock: boolean;
-  readonly leasesNothing: boolean;
+  readonly uploaderFaults: UploaderFaults;
   readonly #forgesCredibly: boolean;
   /** Nobody can tell any more for how long an uploader has not answered. */
   #clockWasSet = false;
+  #highestSkewMs = 0;
+  #leastSkewMs = Number.NEGATIVE_INFINITY;
   readonly #lines: string[] | undefined;
+  readonly #restoreClock: () => void;
   /** Chunks were lost that had been sent: a version whose source is gone may fail then. */
   losses = 0;
 
   /** @param lines gets a line for whatever happens */
-  constructor({ seed, partitions, machines, keepsBoth }: Beginning, faults: Faults = {}, lines?: string[]) {
+  constructor(
+    { seed, partitions, machines, keepsBoth, after }: Beginning,
+    faults: Faults = {},
+    lines?: string[],
+  ) {
     this.#lines = lines;
     this.random = new Random(seed);
     this.turns = new Turns(this.random);
@@ -107,12 +116,13 @@ export class World {
       (process, entry) => {
         this.trace(`${process.name}: writes ${JSON.stringify(entry)}`);
         checks.entry(process, entry);
+        this.uploaders.find((one) => one.process === process)?.checks.entry(entry);
       },
       (process) => checks.isMachines(process),
     );
     this.hidesLog = faults.hidesLog ?? false;
     this.stopsClock = faults.stopsClock ?? false;
-    this.leasesNothing = faults.leasesNothing ?? false;
+    this.uploaderFaults = faults.uploader ?? {};
     this.#forgesCredibly = faults.forgesCredibly ?? false;
     this.config = {
       output,
@@ -127,7 +137,7 @@ export class World {
       dirMode: 0o755,
       giveUpMs,
     };
-    this.uploaders = ["till-1", "till-2"].map((name) => new SimulatedUploader(name, this));
+    this.uploaders = ["till-1", "till-2"].map((name) => new SimulatedUploader(name, this, after));
     this.downloaders = Array.from({ length: machines }, (_, at) => {
       const name = `machine-${at + 1}`;
       return new SimulatedDownloader(
@@ -136,7 +146,13 @@ export class World {
         this,
       );
     });
+    this.#restoreClock = useWorldsClock(turns, new Random(seed + 1));
     for (const actor of [...this.uploaders, ...this.downloaders]) actor.start();
+  }
+
+  /** The runtime has its own clock again. */
+  close(): void {
+    this.#restoreClock();
   }
 
   trace(line: string): void {
@@ -144,10 +160,31 @@ export class World {
   }
 
   /** The brokers' clock is so far ahead of the world's from now on. */
-  setBrokersClock(skewMs: number): void {
+  setBrokersClock(wantedMs: number): void {
+    // Whoever does not know the new ledger yet begins there by this clock.
+    const skewMs = Math.max(wantedMs, this.#leastSkewMs);
     this.#clockWasSet = true;
+    this.#highestSkewMs = Math.max(this.#highestSkewMs, skewMs);
     this.topic.skewMs = skewMs;
     this.ledger.skewMs = skewMs;
+  }
+
+  /** Whether it was ahead of where it is now, by more than an uploader that knows nothing of before leaves room for. */
+  get isBrokersClockBehind(): boolean {
+    return this.#highestSkewMs > this.topic.skewMs;
+  }
+
+  /** The ledger is deleted and made again. @param remembers whether the uploaders go on with what they know */
+  remakeLedger(remembers: boolean): void {
+    this.#leastSkewMs = this.topic.skewMs;
+    this.ledger.remake();
+    this.checks.ledgerIsNew();
+    for (const uploader of this.uploaders) {
+      uploader.checks.ledgerIsNew();
+      if (remembers || !uploader.process.alive) continue;
+      uploader.crash();
+      uploader.start();
+    }
   }
 
   /** A stranger writes what speaks of a version that nothing could follow: an entry, a receipt or a chunk. */
@@ -204,7 +241,7 @@ export class World {
     for (let calmSinceMs = startedMs, before = ""; ; ) {
       const lookAtMs = this.turns.nowMs + lookMs;
       // Also whoever was being stopped, and has come to its end.
-      for (const downloader of this.downloaders) if (!downloader.process.alive) downloader.start();
+      for (const one of [...this.downloaders, ...this.uploaders]) if (!one.process.alive) one.start();
       while (this.turns.nowMs < lookAtMs) await this.run(1);
       const now = `${this.ledger.writtenCount} ${[...this.group.committed.values()].map(({ offset }) => offset)}`;
       const open = this.#open();
@@ -230,8 +267,10 @@ export class World {
       uploader.damage = "none";
       uploader.missesRequests = 0;
       uploader.process.frozen = false;
+      uploader.sources.endAllWriting();
+      // A file there may be where a folder has to be.
+      uploader.sources.emptyMoved();
       if (!uploader.isUp) uploader.start();
-      else uploader.rescan();
     }
     for (const downloader of this.downloaders) {
       const { disk, process } = downloader;
@@ -251,8 +290,11 @@ export class World {
       if (offset !== this.topic.high(partition))
         open.push(`partition ${partition} is committed to ${offset} of ${this.topic.high(partition)}`);
     }
-    for (const uploader of this.uploaders) if (!uploader.isIdle) open.push(`${uploader.name} is sending`);
-    for (const key of this.ledger.leftReceipts()) open.push(`${key} stands, and its file is forgotten`);
+    for (const uploader of this.uploaders) open.push(...uploader.checks.open());
+    for (const key of this.ledger.leftReceipts(
+      (id) => this.truth.find(chunkKey(id), id.version) !== undefined,
+    ))
+      open.push(`${key} stands, and its file is forgotten`);
     for (const [key, entry] of this.ledger.entries()) {
       if (entry.kind === "needs") open.push(`${key} stands in the ledger`);
       const version = this.#newestOf(entry);
@@ -264,7 +306,7 @@ export class World {
 
   /** The version that an uploader's entry says was sent. */
   #newestOf(entry: Entry): TrueVersion | undefined {
-    if (entry.kind !== "file" || (entry.state !== "sent" && entry.state !== "gone")) return undefined;
+    if (entry.kind !== "file" || !wasSentWhole(fileValueOf(entry))) return undefined;
     return this.#concernsGroup(entry) ? this.truth.find(chunkKey(entry), entry.version) : undefined;
   }
 
@@ -316,6 +358,8 @@ export class World {
     if (isThere.every((one) => one === 1)) return true;
     const uploader = this.uploaders.find(({ name }) => name === version.uploader);
     // Whoever is asked three times in vain gives up; each time takes a loss.
-    return entry.state === "sent" && (uploader?.hasSource(version.path) ?? false) && this.losses < 3;
+    return (
+      entry.state === "sent" && (uploader?.hasSource(version.path, version.mtime) ?? false) && this.losses < 3
+    );
   }
 }
