@@ -231,24 +231,25 @@ export class NameClaim {
   }
 
   async #takeOver(): Promise<void> {
-    const after = this.#records.holder?.epoch;
+    const { holder: before } = this.#records;
     this.#leased = this.#highest();
     const { offset, timestampMs } = await this.#write({
       state: "held",
       highest: this.#leased,
-      ...(after === undefined ? {} : { after }),
+      ...(before ? { after: before.epoch } : {}),
     });
     if (offset <= this.#lastOffset) throw recreatedError();
-    // Who is not known here may have been known in a ledger that is no more.
-    const highest = after === undefined ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;
+    // Who is not known here, or has written nothing but its claim, may have been known in a ledger that is no more.
+    const isNew = !before?.isRenewed;
+    const highest = isNew ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;
     this.#versions = new VersionClock(highest, timestampMs);
     await this.#readToEnd();
-    // It was written, and is not there.
     if (this.#lastOffset < offset) throw recreatedError();
     const { holder } = this.#records;
     if (holder?.instance !== this.#instance)
       throw new NameTakenError(this.#uploader, holder?.host ?? "another host");
     this.#epoch = holder.epoch;
+    if (isNew) await this.#extendLease();
   }
 
   async #readToEnd(): Promise<void> {

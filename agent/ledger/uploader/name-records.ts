@@ -10,6 +10,8 @@ export interface Holder {
   /** No version above it was ever given. */
   readonly highest: number;
   readonly isReleased: boolean;
+  /** Whether it has written since it took the name; what it may have given before is in that. */
+  readonly isRenewed: boolean;
 }
 
 /** taken: the name has another holder now. renewed: its holder is still there, or releases it. ignored: not a holder's. */
@@ -43,6 +45,8 @@ export class NameRecords {
   }
 }
 
-function holderOf({ instance, host, process, highest, state }: NameValue, epoch: number): Holder {
-  return { instance, host, process, epoch, highest, isReleased: state === "released" };
+function holderOf(value: NameValue, epoch: number): Holder {
+  const { instance, host, process, highest, state } = value;
+  const isRenewed = value.epoch !== undefined;
+  return { instance, host, process, epoch, highest, isReleased: state === "released", isRenewed };
 }

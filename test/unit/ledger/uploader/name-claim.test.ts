@@ -127,6 +127,18 @@ test("a claim whose reading was cut short is made once more", async () => {
   expect(await agent.nextVersion()).toBeGreaterThan(0);
 });
 
+test("who is killed before it has leased anything takes nothing from the lead of a name that the ledger does not know", async () => {
+  const log = new NameLog();
+  const lostMs = 119_000;
+  const agent = log.agent();
+  log.isCut = true;
+  // Its claim is written, and nothing else.
+  await expect(agent.claim()).rejects.toThrow("cut");
+  log.isCut = false;
+  const second = await start(log);
+  expect(await second.nextVersion()).toBeGreaterThan((nowMs + lostMs) * 1000);
+});
+
 test("a ledger that is recreated before a claim is read there is told, not taken for another holder of the name", async () => {
   const log = new NameLog();
   await start(log);
