@@ -26,36 +26,54 @@ export interface NameHold {
   attempt: RoleRun<unknown>["attempt"];
 }
 
+/** What is done under the name, until the signal fires. */
+type Work<Result> = (ledger: UploaderLedger, signal: AbortSignal) => Promise<Result>;
+
 /**
  * Claims the name, and returns what the work does. Losing the name stops the work as a signal does, and is thrown in the end;
  * else the name is given back.
  */
-export async function holdingName<Result>(
-  hold: NameHold,
-  work: (ledger: UploaderLedger, signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const { attempt, followed, retentionMs, log } = hold;
-  // A missing right is waited for, another holder of the name is not.
-  const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
-  const ledger = await retry({ ...attempt, what: "claiming the name", giveUp }, () => claimName(hold));
+export async function holdingName<Result>(hold: NameHold, work: Work<Result>): Promise<Result> {
+  const { attempt, followed } = hold;
   const evicted = new AbortController();
   const signal = AbortSignal.any([attempt.signal, evicted.signal]);
+  // From the beginning: the ledger may be recreated while the name is claimed, too.
+  const followingLedger = followed.ledger.follow(signal);
+  try {
+    // A missing right is waited for, another holder of the name is not.
+    const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
+    const claiming = { ...attempt, what: "claiming the name", giveUp };
+    const ledger = await retry(claiming, () => claimName(hold));
+    const tidying = { ...attempt, what: "tidying the ledger", giveUp };
+    await retry(tidying, () => forgetGone(forgettingOf(hold, ledger)));
+    return await workAsHolder(hold, ledger, evicted, (own) => work(own, signal));
+  } finally {
+    evicted.abort();
+    await followingLedger;
+  }
+}
+
+/** @param evicted fires when the name is lost, and in the end */
+async function workAsHolder<Result>(
+  hold: NameHold,
+  ledger: UploaderLedger,
+  evicted: AbortController,
+  work: (ledger: UploaderLedger) => Promise<Result>,
+): Promise<Result> {
+  const { attempt, followed } = hold;
+  const signal = AbortSignal.any([attempt.signal, evicted.signal]);
   let eviction: unknown;
-  const { chunks } = followed;
-  const forgetting = { ledger, retentionMs, logStart: chunks.logStart.bind(chunks), log };
-  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () => forgetGone(forgetting));
-  const follow = ledger.follow(chunks, signal).catch((error: unknown) => {
+  const follow = ledger.follow(followed.chunks, signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
   const following = Promise.all([
     follow,
-    chunks.follow(signal),
-    followed.ledger.follow(signal),
-    keepForgetting(forgetting, signal),
+    followed.chunks.follow(signal),
+    keepForgetting(forgettingOf(hold, ledger), signal),
   ]);
   try {
-    const result = await work(ledger, signal);
+    const result = await work(ledger);
     if (eviction !== undefined && !attempt.signal.aborted) throw eviction;
     await ledger.release();
     return result;
@@ -64,6 +82,10 @@ export async function holdingName<Result>(
     await following;
     await ledger.close();
   }
+}
+
+function forgettingOf({ followed: { chunks }, retentionMs, log }: NameHold, ledger: UploaderLedger) {
+  return { ledger, retentionMs, logStart: chunks.logStart.bind(chunks), log };
 }
 
 /** Also a name that can't be claimed is read for anew: the ledger may have been recreated meanwhile. */

@@ -38,7 +38,7 @@ export class SimulatedLedger {
   #writtenBefore = 0;
   #generation = 1;
   /** Where each reader is, by partition: what it has not read of tombstones stays. */
-  readonly #readers = new Set<{ process: Process; positions: Map<number, number> }>();
+  readonly #readers = new Set<{ process: Process; positions: Map<number, number>; isByName: boolean }>();
   /** How far the brokers' clock is ahead of the world's. */
   skewMs = 0;
   /** Until then downloaders may not write. */
@@ -100,13 +100,17 @@ export class SimulatedLedger {
     return this.#nextOffsets.reduce((sum, offset) => sum + offset, this.#writtenBefore);
   }
 
-  /** It is deleted and made anew, empty. Whoever reads the old one gets nothing any more. */
+  /** It is deleted and made anew, empty. Whoever reads the old one gets nothing any more, or what is in the new one. */
   remake(): void {
     this.#writtenBefore = this.writtenCount;
     this.#generation++;
     this.#partitions = this.#partitions.map(() => []);
     this.#nextOffsets = this.#nextOffsets.map(() => 0);
-    this.#readers.clear();
+    for (const reader of this.#readers) {
+      if (!reader.isByName) this.#readers.delete(reader);
+      // Where it was is beyond the end: it begins anew.
+      else for (const partition of reader.positions.keys()) reader.positions.set(partition, 0);
+    }
   }
 
   get id(): string {
@@ -122,12 +126,13 @@ export class SimulatedLedger {
     return this.#nextOffsets[partition] ?? 0;
   }
 
-  /** @param id what the process takes it for, which may be out of date for a while */
-  for(process: Process, id: () => string = () => this.id): UploaderLog {
+  /** @param id what the process takes it for, which may be out of date for a while: its readers go on in the one that there is */
+  for(process: Process, id?: () => string): UploaderLog {
+    const presentId = () => this.id;
     const { partitions } = this;
     return {
       get id() {
-        return id();
+        return (id ?? presentId)();
       },
       name: "ledger",
       partitions,
@@ -136,7 +141,7 @@ export class SimulatedLedger {
       writable: async () => undefined,
       retrying: (_what, attempt) => attempt(),
       write: (entry) => this.#write(process, entry),
-      open: (some) => this.#open(process, some),
+      open: (some) => this.#open(process, some, id !== undefined),
     };
   }
 
@@ -179,14 +184,14 @@ export class SimulatedLedger {
     return written.then((acknowledged) => this.#turns.take(process, () => acknowledged));
   }
 
-  #open(process: Process, partitions: readonly number[]): Promise<PositionedReader> {
+  #open(process: Process, partitions: readonly number[], isByName: boolean): Promise<PositionedReader> {
     return this.#turns.take(process, () => {
       const positions = new Map(partitions.map((partition) => [partition, 0]));
-      const self = { process, positions };
+      const self = { process, positions, isByName };
       this.#readers.add(self);
       let caughtUp = false;
       const generation = this.#generation;
-      const isOld = () => generation !== this.#generation;
+      const isOld = () => !isByName && generation !== this.#generation;
       const isBehind = () =>
         !isOld() && partitions.some((one) => (positions.get(one) ?? 0) < (this.#nextOffsets[one] ?? 0));
       let isClosed = false;

@@ -206,7 +206,7 @@ export class SimulatedUploader {
   }
 
   #logFor(process: Process, followed: FollowedTopic): UploaderLog {
-    const log = this.#world.ledger.for(process);
+    const log = this.#world.ledger.for(process, () => followed.value.id);
     const { leasesNothing = false } = this.#world.uploaderFaults;
     // On another one nobody can tell that who had the name has ended.
     const isSameMachine = this.#world.random.below(4) > 0;

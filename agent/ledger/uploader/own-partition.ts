@@ -1,4 +1,5 @@
 /** The ledger's partition that an uploader's entries are in, and what groups write about its files: reading it. */
+import { codes, KafkaError } from "../../kafka/errors.ts";
 import type { LoggedEntry, PositionedReader, UploaderLog } from "../ledger.ts";
 
 export class OwnPartition {
@@ -35,10 +36,16 @@ export class OwnPartition {
     return this.#reading;
   }
 
-  /** Reads all that is there now. Throws a `KafkaError`. */
+  /** Reads all that is there now. Throws a `KafkaError`, also when the ledger is recreated meanwhile: its end says nothing then. */
   async readToEnd(): Promise<void> {
+    const { id } = this.#ledger;
+    const reader = this.#reader;
     const end = await this.#ledger.endOf(this.#number);
-    while (end > 0 && this.position < end) await this.readOn();
+    while (end > 0 && this.position < end) {
+      if (this.#ledger.id !== id || this.#reader !== reader)
+        throw new KafkaError("reading the ledger", codes.unknownTopic, "it is another one now");
+      await this.readOn();
+    }
   }
 
   /** Up to this offset all was read. */
