@@ -171,10 +171,7 @@ export function judgeInotify(subject: string, folders: number, limit: number, is
   const needed = `${count(folders, "folder")}${isAll ? "" : " or more"} to watch`;
   if (folders <= limit / 2) return ok(subject, `${needed}, ${limit} allowed`);
   const fix = `sysctl -w fs.inotify.max_user_watches=${Math.max(524_288, 4 * folders)}`;
-  if (folders > limit) {
-    const text = `${needed}, ${limit} allowed to all programs of this user: files in the others are found only by the rescan`;
-    return warn(subject, text, fix);
-  }
-  const text = `${needed}, ${limit} allowed to all programs of this user: some files would be found only by the rescan`;
-  return warn(subject, text, fix);
+  const what = folders > limit ? "files in the others are" : "some files would be";
+  const allowed = `${limit} allowed to all programs of this user`;
+  return warn(subject, `${needed}, ${allowed}: ${what} found only by the rescan`, fix);
 }

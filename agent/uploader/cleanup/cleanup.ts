@@ -3,32 +3,23 @@
  * as configured, if it still is that very version. Nothing is noted for it: the receipts and the entry are in the ledger,
  * so what a crash has kept from happening is found again by the next look at the file.
  */
-import type { UploaderConfig } from "../../config/config.ts";
-import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import type { BoundedMap } from "../../lib/bounded-map.ts";
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
-import type { Reporting } from "../../observe/reporting.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { WatchedFile } from "../access/watch.ts";
-import type { WatchFiles } from "../access/watch-files.ts";
 import type { Discovery } from "../discover/discovery.ts";
-import type { Run } from "../parts.ts";
+import type { UploadOptions } from "../upload-options.ts";
 import { MovedFiles } from "./moved-files.ts";
 import { deleteSource, moveSource, type Taken } from "./remove-source.ts";
 
-export interface CleanupOptions {
-  config: UploaderConfig;
-  ledger: UploaderLedger;
+type CleanupOptions = Pick<UploadOptions, "config" | "ledger" | "files" | "reporting" | "run"> & {
   discovery: Discovery;
-  files: WatchFiles;
-  reporting: Pick<Reporting, "log" | "observer">;
-  run: Pick<Run, "signal">;
   /** Files that could not be sent or dealt with, and why. */
   failed: BoundedMap<string, unknown>;
-}
+};
 
 /** More at a time make a slow disk no faster; each also waits for the ledger. */
 const mostRunning = 32;

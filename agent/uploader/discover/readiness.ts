@@ -3,10 +3,7 @@
  * left alone or refused is remembered by its mark, so that the next look passes over it; another one waits until it
  * stands still.
  */
-import type { UploaderConfig } from "../../config/config.ts";
-import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
-import type { Reporting } from "../../observe/reporting.ts";
 import { pathProblem, pathToDisplay } from "../../wire/path.ts";
 import {
   type Fingerprint,
@@ -16,7 +13,7 @@ import {
   sameSizeAndTime,
 } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
-import type { Run } from "../parts.ts";
+import type { UploadOptions } from "../upload-options.ts";
 import type { Discovered } from "./discovered.ts";
 import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
@@ -24,12 +21,7 @@ import type { Sighting } from "./scan.ts";
 import { SeenFiles } from "./seen-files.ts";
 import { Settling } from "./settling.ts";
 
-export interface ReadinessOptions {
-  config: UploaderConfig;
-  ledger: UploaderLedger;
-  reporting: Pick<Reporting, "log" | "observer">;
-  run: Pick<Run, "signal" | "once">;
-}
+export type ReadinessOptions = Pick<UploadOptions, "config" | "ledger" | "reporting" | "run">;
 
 /** How a file was found. */
 export interface Circumstances {
