@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { deviceOf } from "../lib/device.ts";
 import { inTime } from "../lib/in-time.ts";
 import { isSystemDirectory, isWithin, PATIENCE_MS, resolveLinks } from "./paths.ts";
 import type { Problems } from "./problems.ts";
@@ -89,22 +89,14 @@ async function checkMoveTo(
   }
   await checkOutside(move_to, key, watches, problems);
   if (after !== "move") return;
-  const device = await deviceOf(move_to);
+  // What is not there yet, or does not answer, the role finds when it needs it.
+  const device = await inTime(deviceOf(move_to), PATIENCE_MS);
   for (const [index, { path }] of watches.entries()) {
-    const other = await deviceOf(path);
+    const other = await inTime(deviceOf(path), PATIENCE_MS);
     if (device !== undefined && other !== undefined && device !== other) {
       problems.add(key, `must be on the file system of uploader.watch.${index}.path`, move_to);
     }
   }
-}
-
-/** undefined: not there yet, or not to be seen; the role finds out when it needs it. */
-function deviceOf(path: string): Promise<number | undefined> {
-  const device = stat(path).then(
-    ({ dev }) => dev,
-    () => undefined,
-  );
-  return inTime(device, PATIENCE_MS);
 }
 
 function leadsTo({ path, resolved }: Watch): string {

@@ -4,6 +4,7 @@
  * and what `check` prints.
  */
 import { z } from "zod";
+import { formatAddress } from "../lib/address.ts";
 import { downloader } from "./schema-downloader.ts";
 import { kafka } from "./schema-kafka.ts";
 import { uploader } from "./schema-uploader.ts";
@@ -32,10 +33,7 @@ const listen = z.codec(z.string(), z.object({ host: z.string(), port: z.number()
       if (match === null || port > 65_535) throw new Error("must be address:port, or off");
       return { host: match[1] ?? match[2] ?? "", port };
     }),
-  encode: (value) => {
-    if (value === null) return "off";
-    return value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`;
-  },
+  encode: (value) => (value === null ? "off" : formatAddress(value)),
 });
 
 const token = (description: string) =>

@@ -1,6 +1,7 @@
 /** Can the agent have the address that it is to listen on? */
 import { createServer } from "node:net";
 import type { HttpConfig } from "../config/config.ts";
+import { formatAddress } from "../lib/address.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
@@ -11,7 +12,7 @@ const answerMs = 2000;
 export async function examineHttp({ listen, listenIsDefault }: HttpConfig, name: string): Promise<Finding[]> {
   if (listen === undefined) return [];
   const { host, port } = listen;
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const address = formatAddress(listen);
   const error = await tryListening(host, port);
   const subject = `http ${address}`;
   if (error === undefined) return [ok(subject, "free")];

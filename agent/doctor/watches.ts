@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { access, open, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { UploaderConfig, WatchConfig } from "../config/config.ts";
+import { deviceOf } from "../lib/device.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { succeeds } from "../lib/succeeds.ts";
 import { WatchGlobs } from "../uploader/discover/watch-globs.ts";
@@ -134,18 +135,11 @@ async function* examineRemoving(uploader: UploaderConfig, watch: WatchConfig): A
   }
   const { moveTo } = uploader;
   if (uploader.after !== "move" || moveTo === undefined) return;
-  const devices = await Promise.all(
-    [watch.path, moveTo].map((path) =>
-      stat(path).then(
-        ({ dev }) => dev,
-        () => undefined,
-      ),
-    ),
-  );
-  if (devices[1] === undefined || !(await isWritable(moveTo))) {
+  const [from, to] = await Promise.all([deviceOf(watch.path), deviceOf(moveTo)]);
+  if (to === undefined || !(await isWritable(moveTo))) {
     const text = `${moveTo} is not there, or can't be written to by this user`;
     yield fail(subject, text, `mkdir -p ${moveTo}, and give this user the right to write there`);
-  } else if (devices[0] !== devices[1]) {
+  } else if (from !== to) {
     const text = `${moveTo} is on another file system than ${watch.path}`;
     yield fail(subject, text, "set uploader.move_to to a folder on the same one");
   } else {

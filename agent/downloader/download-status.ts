@@ -1,6 +1,7 @@
 /** What the downloader is doing, for the metrics and the status: asked for at any time, answered from memory. */
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
+import { lengthOf } from "../wire/byte-ranges.ts";
 import type { Assignment } from "./group/assignment.ts";
 import type { GroupWait } from "./group/group-wait.ts";
 import type { SessionKafka } from "./parts.ts";
@@ -60,7 +61,7 @@ export class DownloadStatus implements StatusSource {
       needed: listed(needed, needed.length, (sent) => ({
         path: nameOf(sent),
         version: sent.version,
-        bytes: partials.missingOf(sent).reduce((sum, [from, to]) => sum + to - from, 0),
+        bytes: lengthOf(partials.missingOf(sent)),
       })),
       lag: this.#lag,
     };

@@ -1,5 +1,6 @@
 /** The agent's HTTP: health, metrics and status. It only ever answers questions; there is nothing to be changed by it. */
 import type { HttpConfig } from "../config/config.ts";
+import { formatAddress } from "../lib/address.ts";
 import { AgentError, codeOf, messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -41,9 +42,7 @@ export function startHttp(config: HttpConfig, observer: Observer, log: Log): Htt
     return { stop: () => void server.stop(true) };
   } catch (error) {
     const taken = codeOf(error) === "EADDRINUSE";
-    const address = listen.host.includes(":")
-      ? `[${listen.host}]:${listen.port}`
-      : `${listen.host}:${listen.port}`;
+    const address = formatAddress(listen);
     const problem = `http.listen: ${address} ${taken ? "is taken by another program" : `can't be had: ${messageOf(error)}`}`;
     if (!listenIsDefault)
       throw new AgentError(`${problem}; choose another address, or off`, "permanent", error);

@@ -12,6 +12,7 @@
  */
 import type { Group, GroupView } from "../../kafka/group.ts";
 import { AgentError } from "../../lib/errors.ts";
+import { someOf } from "../../lib/some-of.ts";
 import type { Log } from "../../observe/log.ts";
 import type { UnreadPartitions } from "./unread-partitions.ts";
 
@@ -158,7 +159,6 @@ const maxNamed = 5;
 
 /** `member till-7 (10.0.0.7) has` */
 function members(names: readonly string[]): string {
-  const more = names.length > maxNamed ? ` and ${names.length - maxNamed} more` : "";
-  const named = names.slice(0, maxNamed).join(", ") + more;
+  const named = someOf(names, maxNamed);
   return names.length === 1 ? `member ${named} has` : `members ${named} have`;
 }

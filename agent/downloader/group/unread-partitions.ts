@@ -6,6 +6,7 @@
  * to lose leaves the group and joins again, and all partitions are given out again.
  */
 import type { GroupView } from "../../kafka/group.ts";
+import { someOf } from "../../lib/some-of.ts";
 import type { Log } from "../../observe/log.ts";
 
 /** A member that lets go of partitions makes durable what it has of them first: that takes a moment. */
@@ -50,8 +51,7 @@ export class UnreadPartitions {
 
   /** `partitions 0, 1 and 2 have` */
   get named(): string {
-    const more = this.#partitions.length > maxNamed ? ` and ${this.#partitions.length - maxNamed} more` : "";
-    const numbers = this.#partitions.slice(0, maxNamed).join(", ") + more;
+    const numbers = someOf(this.#partitions, maxNamed);
     return this.#partitions.length === 1 ? `partition ${numbers} has` : `partitions ${numbers} have`;
   }
 

@@ -19,7 +19,7 @@ import type { Place } from "../../ledger/group/owed-receipts.ts";
 import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
-import { union } from "../../wire/byte-ranges.ts";
+import { lengthOf, union } from "../../wire/byte-ranges.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { Admission } from "../place/admission.ts";
@@ -258,7 +258,7 @@ export class Repair {
     attempt.askedAt = place;
     attempt.askedAtMs = now();
     if (isAnswered) attempt.asks++;
-    const bytes = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+    const bytes = lengthOf(ranges);
     const what = `${nameOf(sent)}: ${bytes} bytes are not in the log: asking its uploader to send them again`;
     this.#lines.say(askedFor, sent.uploader, what, { ...fieldsOf(sent), bytes });
     reporting.observer.metrics.needs();

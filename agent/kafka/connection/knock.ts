@@ -1,7 +1,7 @@
 /** Whether anybody listens at an address, and if not, why: one connection, without any data. */
 import { connect } from "node:net";
+import { hostAndPort } from "../../lib/address.ts";
 import { codeOf, messageOf } from "../../lib/errors.ts";
-import { hostAndPort } from "./address.ts";
 
 /** A link that takes longer can't be worked with either. */
 const knockMs = 4000;

@@ -5,7 +5,7 @@
  */
 import { connect } from "node:net";
 import { connect as connectSecurely } from "node:tls";
-import { hostAndPort } from "./address.ts";
+import { hostAndPort } from "../../lib/address.ts";
 
 const answerMs = 5000;
 /** On a slow link that is full already. */

@@ -6,9 +6,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
 import { certificatesOf } from "../../config/tls-files.ts";
+import { hostAndPort } from "../../lib/address.ts";
 import { deviceNowMs } from "../../lib/clock.ts";
 import { codeOf } from "../../lib/errors.ts";
-import { hostAndPort } from "./address.ts";
 
 /** How a client speaks TLS, by its properties. */
 export interface TlsProperties {

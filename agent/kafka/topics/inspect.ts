@@ -1,5 +1,6 @@
 /** Looking at a cluster without touching it: its brokers, a topic's replicas, and what this user may do. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { formatAddress } from "../../lib/address.ts";
 import { pause } from "../../lib/retry.ts";
 import type { Client } from "../connection/client.ts";
 import { ask, codes, kafkaError } from "../errors.ts";
@@ -129,10 +130,7 @@ export async function brokerAddresses(client: Client, topic: string): Promise<Br
   const { brokers } = await ask<RdKafka.Metadata>("asking for the brokers", (answer) =>
     client.getMetadata({ allTopics: false, topic, timeout: requestTimeoutMs }, answer),
   );
-  return brokers.map(({ id, host, port }) => ({
-    id,
-    address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
-  }));
+  return brokers.map((broker) => ({ id: broker.id, address: formatAddress(broker) }));
 }
 
 function toRights(found: readonly number[] | undefined): ReadonlySet<Operation> | undefined {
