@@ -76,8 +76,7 @@ export class Log {
 
   #write(level: Level, message: string, fields: Fields | undefined): void {
     if (rank[level] < rank[this.#options.level] || this.#closed) return;
-    const line =
-      this.#options.format === "json" ? this.#json(level, message, fields) : this.#text(level, message);
+    const line = this.#line(level, message, fields);
     if (this.#pendingBytes + line.length > maxPendingBytes) {
       this.#dropped++;
       return;
@@ -87,8 +86,11 @@ export class Log {
     this.#timer ??= setImmediate(() => this.flush());
   }
 
-  #text(level: Level, message: string): string {
-    return `[${this.#time()}] ${level.toUpperCase()} [${this.#options.agent}] ${printable(message)}\n`;
+  #line(level: Level, message: string, fields?: Fields): string {
+    const { agent, format } = this.#options;
+    if (format === "json")
+      return `${printableJson(JSON.stringify({ time: timeNow(), level, agent, message, ...fields }))}\n`;
+    return `[${this.#time()}] ${level.toUpperCase()} [${agent}] ${printable(message)}\n`;
   }
 
   #time(): string {
@@ -100,21 +102,11 @@ export class Log {
     return this.#stamp;
   }
 
-  #json(level: Level, message: string, fields: Fields | undefined): string {
-    const time = timeNow();
-    const line = JSON.stringify({ time, level, agent: this.#options.agent, message, ...fields });
-    return `${printableJson(line)}\n`;
-  }
-
   #take(): string {
     this.#timer = undefined;
     if (this.#dropped > 0) {
       const message = `${this.#dropped} log lines dropped: nobody reads standard output`;
-      this.#pending.push(
-        this.#options.format === "json"
-          ? this.#json("warn", message, undefined)
-          : this.#text("warn", message),
-      );
+      this.#pending.push(this.#line("warn", message));
       this.#dropped = 0;
     }
     const text = this.#pending.join("");

@@ -110,18 +110,9 @@ export class Feedback {
     this.#news?.put(`newer ${path}`, { kind: "newer", path, version });
   }
 
-  get requestCount(): number {
-    return this.#requests.count;
-  }
-
-  /** Whether the group asks for something of the path. */
-  isAsking(group: string, path: string): boolean {
-    return this.#requests.has(path, group);
-  }
-
-  /** Groups that ask for something of the path. */
-  askers(path: string): Iterable<string> {
-    return this.#requests.askers(path);
+  /** What groups ask for, of whichever versions. */
+  get requests(): Pick<Requests, "count" | "has" | "askers"> {
+    return this.#requests;
   }
 
   /** Whose share a group's requests count for: its own, or that of all groups that are not known. */

@@ -112,11 +112,11 @@ export class ResendRequests {
     const [small, large] = this.#lanesOf(discovery.fileAt(path)?.watch ?? this);
     const lane = ledger.file(path)?.from === undefined ? small : large;
     this.#waiting.set(path, "turn");
-    for (const group of ledger.feedback.askers(path))
+    for (const group of ledger.feedback.requests.askers(path))
       lane.turns.add(ledger.feedback.shareOf(group), group, path);
     // Requests may be taken back faster than their turns come, by groups of any number of names.
-    if (lane.turns.size > 2 * ledger.feedback.requestCount + leastTidied)
-      lane.turns.tidy((group, path) => ledger.feedback.isAsking(group, path));
+    if (lane.turns.size > 2 * ledger.feedback.requests.count + leastTidied)
+      lane.turns.tidy((group, path) => ledger.feedback.requests.has(path, group));
     this.#letIn(lane);
   }
 
@@ -257,7 +257,7 @@ export class ResendRequests {
 
   #sharesOf(path: string, groups?: Iterable<string>): ReadonlySet<string> {
     const { feedback } = this.#upload.ledger;
-    return new Set([...(groups ?? feedback.askers(path))].map((group) => feedback.shareOf(group)));
+    return new Set([...(groups ?? feedback.requests.askers(path))].map((group) => feedback.shareOf(group)));
   }
 
   #lanesOf(holder: object): readonly [small: Lane, large: Lane] {

@@ -68,8 +68,10 @@ function prepare(paths: readonly string[], parallel = 4) {
         return new Promise<void>((resolve) => writes.set(path, resolve));
       },
       feedback: {
-        requestCount: 10_000,
-        askers: (path: string) => (asked.has(path) ? groupsOf(path) : []),
+        requests: {
+          count: 10_000,
+          askers: (path: string) => (asked.has(path) ? groupsOf(path) : []),
+        },
         shareOf: (group: string) => (group === "hub" || group === "mirror" ? group : ""),
         request: counting(request),
         dropRequest: ({ path, version }: { path: string; version: number }) => {
