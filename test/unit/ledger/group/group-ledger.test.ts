@@ -1,53 +1,22 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { VersionIndex } from "../../../../agent/ledger/group/version-index.ts";
-import type { VersionId } from "../../../../agent/wire/chunk.ts";
-import { type Entry, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
-import type { FileValue } from "../../../../agent/wire/entry-value.ts";
-import { MemoryLedger } from "../../../support/memory-ledger.ts";
-
-const file = { uploader: "till", path: "a.txt" };
-const first: VersionId = { ...file, version: 100 };
-const second: VersionId = { ...file, version: 200 };
-const other: VersionId = { uploader: "till", path: "b.txt", version: 100 };
-const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
-const time = "2025-04-15T18:30:49.202Z";
-
-function noted({ uploader, path, version }: VersionId, state: FileValue["state"] = "sent"): Entry {
-  const times = { mtime: "0", ctime: "0", inode: "1" };
-  const where = { topic: "topic", partition: 0, offset: 7 };
-  const value = { format: 1, version, state, size: 5, ...times, ...where, checksum } as const;
-  return { kind: "file", uploader, path, ...value };
-}
-const forgotten = tombstone({ kind: "file", ...file });
-const delivered = (id: VersionId): Entry => ({
-  kind: "delivered",
-  group: "group",
-  ...id,
-  format: 1,
-  size: 5,
+import {
+  all,
   checksum,
-  time,
-});
-const failed = (id: VersionId): Entry => ({
-  kind: "failed",
-  group: "group",
-  ...id,
-  format: 1,
-  reason: "too long",
-  time,
-});
-const needs = (id: VersionId): Entry => ({
-  kind: "needs",
-  group: "group",
-  ...id,
-  format: 1,
-  ranges: [[0, 5]],
-  time,
-});
-const without = (entry: Entry) => tombstone(keyOf(entry));
-const kindOf = (entry: Entry) => keyOf(entry).kind;
-const all = () => true;
+  delivered,
+  failed,
+  file,
+  first,
+  forgotten,
+  kindOf,
+  needs,
+  noted,
+  other,
+  second,
+  without,
+} from "../../../support/entries.ts";
+import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 test("the receipts of a file that its uploader has forgotten are dropped, by the one member whose they are", async () => {
   const log = new MemoryLedger([failed(first), noted(second), needs(second), delivered(second), forgotten]);
@@ -223,125 +192,6 @@ test("a request stays for what may be missing and is too old to be known", async
   await log.append(delivered(first));
   await ledger.tidy(all);
   expect(log.written).toEqual([without(needs(first))]);
-});
-
-describe("an uploader that does not answer", () => {
-  const name = (uploader: string): Entry => ({
-    kind: "name",
-    uploader,
-    format: 1,
-    instance: "1",
-    host: "",
-    state: "held",
-    highest: 0,
-  });
-  const dayMs = 24 * 3600_000;
-  const startMs = Date.parse("2026-01-01T00:00:00Z");
-
-  async function open() {
-    const log = new MemoryLedger([]);
-    const world = { nowMs: 0 };
-    log.brokerTimeMs = startMs;
-    await log.append(name("till"), noted(first));
-    const ledger = await GroupLedger.open("group", log, () => world.nowMs);
-    return { log, ledger, world };
-  }
-
-  test("is silent since it was asked, or since its last word, by the brokers' clock", async () => {
-    const { log, ledger, world } = await open();
-    expect(ledger.silenceOf(first)).toBeUndefined();
-    log.brokerTimeMs = startMs + dayMs;
-    await ledger.writeNeeds(first, [[0, 5]]);
-    expect(ledger.silenceOf(first)).toEqual({ sinceMs: startMs + dayMs, lastsMs: 0 });
-    world.nowMs = 3 * dayMs;
-    expect(ledger.silenceOf(first)?.lastsMs).toBe(3 * dayMs);
-    using _following = log.follow(ledger);
-    log.brokerTimeMs = startMs + 5 * dayMs;
-    await log.append(name("till"));
-    expect(ledger.silenceOf(first)?.lastsMs).toBe(0);
-  });
-
-  test("is as silent to whoever starts later, also if it is asked again", async () => {
-    const { log, ledger } = await open();
-    await ledger.writeNeeds(first, [[0, 5]]);
-    log.brokerTimeMs = startMs + 40 * dayMs;
-    const other = await GroupLedger.open("group", log, () => 0);
-    // The time there is not known before the ledger has taken something.
-    expect(other.silenceOf(first)?.lastsMs).toBe(0);
-    await other.writeNeeds(first, [[0, 5]]);
-    expect(other.silenceOf(first)).toEqual({ sinceMs: startMs, lastsMs: 40 * dayMs });
-  });
-
-  test("owes again what had failed for that as soon as it writes anything, and nothing else", async () => {
-    const { log, ledger, world } = await open();
-    using _following = log.follow(ledger);
-    await log.append(noted(other));
-    await ledger.writeFailed(first, "not answered since 2026-01-01");
-    await ledger.writeFailed(other, "too long");
-    await log.allRead();
-    expect([...ledger.state.unsettled()]).toEqual([]);
-    const later = await GroupLedger.open("group", log, () => 0);
-    expect([...later.state.unsettled()]).toEqual([]);
-    await later.close();
-    await log.append(name("other"));
-    expect([...ledger.state.unsettled()]).toEqual([]);
-    await log.append(name("till"));
-    world.nowMs = 2 * dayMs;
-    await log.readAgain();
-    expect([...ledger.state.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
-    const latest = await GroupLedger.open("group", log, () => 0);
-    expect([...latest.state.unsettled()].map(({ path }) => path)).toEqual(["a.txt"]);
-  });
-});
-
-test("in a ledger that was made anew what is delivered stays so, and has its receipt again where its uploader notes it", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first), noted(other), failed(other)]);
-  const ledger = await GroupLedger.open("group", log);
-  using _following = log.follow(ledger);
-  await log.remake(noted(first), noted({ ...other, version: 500 }));
-  await log.allRead();
-  expect(ledger.state.recreations).toBe(1);
-  expect(ledger.state.delivered.has(first)).toBe(true);
-  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([500]);
-  await ledger.tidy(() => false);
-  expect(log.written).toEqual([]);
-  await ledger.tidy(all);
-  await ledger.tidy(all);
-  expect(log.written).toEqual([{ ...delivered(first), mtime: "0", time: expect.any(String) }] as Entry[]);
-});
-
-test("in a ledger that was made anew what is gone and delivered has its receipt again, too", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first)]);
-  const ledger = await GroupLedger.open("group", log);
-  using _following = log.follow(ledger);
-  await log.remake(noted(first, "gone"));
-  await log.allRead();
-  await ledger.tidy(all);
-  expect(log.written.map((entry) => [kindOf(entry), entry.kind !== "tombstone"])).toEqual([
-    ["delivered", true],
-  ]);
-});
-
-test("what another member has noted in a ledger that was made anew is not noted twice", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first)]);
-  const ledger = await GroupLedger.open("group", log);
-  using _following = log.follow(ledger);
-  await log.remake(noted(first), delivered(first));
-  await log.allRead();
-  await ledger.tidy(all);
-  expect(log.written).toEqual([]);
-});
-
-test("in a ledger that was made anew offsets begin anew, too", async () => {
-  const log = new MemoryLedger([...Array.from({ length: 50 }, () => noted(second)), noted(first)]);
-  const ledger = await GroupLedger.open("group", log);
-  using _following = log.follow(ledger);
-  await ledger.writeFailed(first, "too long");
-  await log.remake(noted(first));
-  await log.allRead();
-  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([100]);
-  await ledger.writeFailed(first, "too long");
-  expect([...ledger.state.unsettled()]).toEqual([]);
 });
 
 test("what was forgotten as too much is delivered is looked up before an older version replaces anything", async () => {
