@@ -2,9 +2,13 @@
 import { expect, test } from "bun:test";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { chunksOf } from "../support/hand-made.ts";
+import { useStages } from "../support/repair-stage.ts";
 import { useScenes } from "../support/scene.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes();
+const openStage = useStages();
 
 test("an older version of a file with the longest name is kept, its name shortened between two characters", async () => {
   const scene = await openScene();
@@ -46,4 +50,19 @@ test("versions that were sent while the downloader was away are all kept", async
   expect(names[0]).toBe("report.txt");
   const found = await Promise.all(names.map((name) => readFile(join(inbox, name), "utf8")));
   expect(found).toEqual(["third", "first", "second"]);
+});
+
+test("keep-both keeps each older version beside the newest", async () => {
+  const stage = await openStage();
+  const { kafka, scene, output } = stage;
+  const agent = await scene.downloader(output, { downloader: { on_change: "keep-both" } });
+  for (const [at, text] of ["one", "two", "three"].entries()) {
+    const file = { uploader: "till", path: "note.txt", content: Buffer.from(text), version: 100 + at };
+    await kafka.produce(scene.topic, chunksOf(file));
+    await waitUntil(`version ${at} is there`, () => agent.output.split("merge complete").length === at + 2);
+  }
+  const texts = ["note.txt", "note.~100~.txt", "note.~101~.txt"].map((name) =>
+    Bun.file(join(output, "till", name)).text(),
+  );
+  expect(await Promise.all(texts)).toEqual(["three", "one", "two"]);
 });

@@ -1,6 +1,7 @@
 /** The HTTP address of an agent, as somebody outside uses it. */
 import type { AgentProcess } from "./agent-process.ts";
 import { parseMetrics } from "./prometheus.ts";
+import type { Scene } from "./scene.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Settings for an agent whose HTTP a test asks: on a free port. */
@@ -77,4 +78,11 @@ export class AgentHttp {
       { detail: () => `${last}\n${this.#agent.report()}` },
     );
   }
+}
+
+/** What the command `status` says. */
+export async function runStatus(scene: Scene, args: readonly string[], env: Record<string, string> = {}) {
+  const agent: AgentProcess = scene.agent(["status", ...args], { env });
+  const code = await agent.waitForExit();
+  return { code, output: agent.output, errors: agent.errors };
 }
