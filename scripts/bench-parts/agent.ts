@@ -1,5 +1,7 @@
-/** One process of the executable. Its log goes to a file, so that reading it costs the measured side nothing. */
-import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
+/** An agent that is measured. Its log goes to a file, so that reading it costs the measured side nothing. */
+import { writeFileSync } from "node:fs";
+import { AgentProcess } from "../../test/support/agent-process.ts";
+import { LogFile } from "../../test/support/log-file.ts";
 import { waitUntil } from "../../test/support/wait.ts";
 
 export type Settings = { readonly [key: string]: unknown };
@@ -11,31 +13,18 @@ export interface Line {
 }
 
 const patienceMs = 600_000;
-const stopMs = 45_000;
 
 export class Agent {
-  readonly #process: Bun.Subprocess;
-  readonly #log: number;
+  readonly #process: AgentProcess;
+  readonly #log: LogFile<Line>;
   readonly #lines: Line[] = [];
-  #readTo = 0;
-  #rest = "";
-
-  private constructor(process: Bun.Subprocess, log: number) {
-    this.#process = process;
-    this.#log = log;
-  }
 
   /** @param base path of its two files, the configuration and the log */
-  static async start(executable: string, base: string, settings: Settings): Promise<Agent> {
+  constructor(executable: string, base: string, settings: Settings) {
     writeFileSync(`${base}.yaml`, JSON.stringify(settings)); // JSON is YAML
-    const log = openSync(`${base}.log`, "w+");
-    const child = Bun.spawn([executable, "--config", `${base}.yaml`], {
-      env: { PATH: process.env.PATH ?? "", TZ: "UTC" },
-      stdin: "ignore",
-      stdout: log,
-      stderr: log,
-    });
-    return new Agent(child, log);
+    this.#log = new LogFile(`${base}.log`, parse);
+    const log = this.#log.descriptor;
+    this.#process = new AgentProcess(["--config", `${base}.yaml`], { executable, log });
   }
 
   get pid(): number {
@@ -58,7 +47,7 @@ export class Agent {
         if (pattern.test(this.#lines[counted]?.message ?? "")) found++;
       }
       if (found >= count) return true;
-      if (this.#process.exitCode !== null) throw new Error(`the agent has ended\n${this.#tail()}`);
+      if (!this.#process.isRunning) throw new Error(`the agent has ended\n${this.#tail()}`);
       return false;
     };
     const detail = () => `${found} so far\n${this.#tail()}`;
@@ -67,34 +56,22 @@ export class Agent {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#process.kill(name);
+    this.#process.signal(name);
   }
 
   /** Ends it at once. */
   async kill(): Promise<void> {
-    this.#process.kill("SIGKILL");
-    await this.#process.exited;
-    closeSync(this.#log);
+    await this.#process.kill();
+    this.#log.close();
   }
 
   async stop(): Promise<void> {
-    this.#process.kill("SIGTERM");
-    const timer = setTimeout(() => this.#process.kill("SIGKILL"), stopMs);
-    await this.#process.exited;
-    clearTimeout(timer);
-    closeSync(this.#log);
+    await this.#process.stop();
+    this.#log.close();
   }
 
   #read(): void {
-    const buffer = Buffer.alloc(1 << 16);
-    for (;;) {
-      const bytes = readSync(this.#log, buffer, 0, buffer.length, this.#readTo);
-      if (bytes === 0) return;
-      this.#readTo += bytes;
-      const lines = (this.#rest + buffer.toString("latin1", 0, bytes)).split("\n");
-      this.#rest = lines.pop() ?? "";
-      for (const line of lines) this.#lines.push(parse(line));
-    }
+    for (const line of this.#log.take()) this.#lines.push(line);
   }
 
   #tail(): string {

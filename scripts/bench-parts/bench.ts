@@ -89,7 +89,7 @@ export class Bench {
     const brokers = "kafka" in settings ? "" : (await this.kafka()).bootstrap;
     // Everything else is the default: the ledger, the line for each chunk, the settings that bound memory.
     const config = { role, name: role, kafka: { brokers, topic }, http: { listen: "off" }, ...settings };
-    const agent = await Agent.start(this.executable, join(this.#folder, `${this.#count++}-${role}`), config);
+    const agent = new Agent(this.executable, join(this.#folder, `${this.#count++}-${role}`), config);
     this.#agents.add(agent);
     return agent;
   }

@@ -1,7 +1,8 @@
 /** What it costs to watch 10,000 files in which nothing happens, with the default rescan of a minute: the time has a rescan in it. */
+
+import { cpuSeconds, residentBytes } from "../../test/support/proc.ts";
 import type { Bench } from "./bench.ts";
 import { writeMany } from "./files.ts";
-import { cpuSeconds, residentBytes } from "./process.ts";
 import { printTable } from "./table.ts";
 
 const files = 10_000;

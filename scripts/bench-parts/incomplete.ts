@@ -3,9 +3,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { chunksOf } from "../../test/support/hand-made.ts";
 import { PlainKafka } from "../../test/support/plain-kafka.ts";
+import { peakBytes } from "../../test/support/proc.ts";
 import type { Bench } from "./bench.ts";
 import { writeLarge } from "./files.ts";
-import { peakBytes } from "./process.ts";
 import { printTable } from "./table.ts";
 
 const incomplete = 1000;

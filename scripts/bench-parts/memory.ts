@@ -1,11 +1,11 @@
 /** Peaks of resident memory (VmHWM), each case with new processes: for a small and a large file, and in bad weather. */
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { peakBytes } from "../../test/support/proc.ts";
 import type { Agent } from "./agent.ts";
 import type { Bench } from "./bench.ts";
 import { writeLarge } from "./files.ts";
 import { deleteTopic } from "./kafka-tools.ts";
-import { peakBytes } from "./process.ts";
 import { makeSlowDisk } from "./slow-disk.ts";
 import { printTable } from "./table.ts";
 

@@ -3,10 +3,10 @@
  * of the last.
  */
 import { join } from "node:path";
+import { cpuSeconds, peakBytes } from "../../test/support/proc.ts";
 import type { Bench } from "./bench.ts";
 import { syncDisks, writeMany } from "./files.ts";
 import { deleteTopic } from "./kafka-tools.ts";
-import { cpuSeconds, peakBytes } from "./process.ts";
 import { median, printTable, spread } from "./table.ts";
 
 const files = 10_000;

@@ -5,11 +5,11 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Kafka } from "../../test/support/kafka.ts";
+import { cpuSeconds } from "../../test/support/proc.ts";
 import type { Agent } from "./agent.ts";
 import type { Bench } from "./bench.ts";
 import { syncDisks, writeLarge } from "./files.ts";
 import { deleteTopic, producerPerformance } from "./kafka-tools.ts";
-import { cpuSeconds } from "./process.ts";
 import { median, printTable, spread } from "./table.ts";
 
 const fileBytes = 1_000_000_000;

@@ -1,10 +1,10 @@
 /** One agent of the run: an executable that is killed, stopped and started again under the same name, and what its log says. */
 import { writeFileSync } from "node:fs";
+import { AgentProcess } from "../../test/support/agent-process.ts";
 import type { Faults } from "../../test/support/faults.ts";
+import { LogFile } from "../../test/support/log-file.ts";
 import type { Link } from "../../test/support/toxiproxy.ts";
-import { waitUntil } from "../../test/support/wait.ts";
-import { peakBytes } from "../bench-parts/process.ts";
-import { LogFile, type LogLine } from "./log-file.ts";
+import { type LogLine, parseLine } from "./log-line.ts";
 import { RecoveryMetrics } from "./recovery-metrics.ts";
 
 export type Settings = { readonly [key: string]: unknown };
@@ -29,7 +29,6 @@ export interface AgentOptions {
 }
 
 const inFlightMs = 1000;
-const stopMs = 45_000;
 const statusMs = 5000;
 
 export class ChaosAgent {
@@ -39,11 +38,11 @@ export class ChaosAgent {
   readonly faults: Faults;
   readonly #options: AgentOptions;
   readonly metrics: RecoveryMetrics;
-  readonly #log: LogFile;
+  readonly #log: LogFile<LogLine>;
   /** Files that are begun and not ended, by their names in the log. */
   readonly #begun = new Set<string>();
   readonly #killedAtMs: number[] = [];
-  #process: Bun.Subprocess | undefined;
+  #process: AgentProcess | undefined;
   #expectEnd = false;
   #lastChunkMs = 0;
   #peakBytes = 0;
@@ -58,7 +57,7 @@ export class ChaosAgent {
     this.link = options.link;
     this.faults = options.faults;
     this.metrics = new RecoveryMetrics(this.#httpPort);
-    this.#log = new LogFile(`${options.base}.log`);
+    this.#log = new LogFile(`${options.base}.log`, parseLine);
     writeFileSync(`${options.base}.yaml`, JSON.stringify(options.settings)); // JSON is YAML
   }
 
@@ -68,9 +67,7 @@ export class ChaosAgent {
   }
 
   get isRunning(): boolean {
-    return (
-      this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
-    );
+    return this.#process?.isRunning ?? false;
   }
 
   /** The most memory that any of its processes had, bytes. */
@@ -118,16 +115,13 @@ export class ChaosAgent {
     this.#expectEnd = false;
     const { executable, base, faults } = this.#options;
     const listen = `http.listen=127.0.0.1:${this.#httpPort}`;
-    const child = Bun.spawn([executable, "--config", `${base}.yaml`, "--set", listen], {
-      env: { PATH: process.env.PATH ?? "", TZ: "UTC", TMPDIR: process.env.TMPDIR ?? "/tmp", ...faults.env },
-      stdin: "ignore",
-      stdout: this.#log.descriptor,
-      stderr: this.#log.descriptor,
-    });
+    const env = { TMPDIR: process.env.TMPDIR ?? "/tmp", ...faults.env };
+    const args = ["--config", `${base}.yaml`, "--set", listen];
+    const child = new AgentProcess(args, { executable, env, log: this.#log.descriptor });
     this.#process = child;
-    void child.exited.then((code) => {
+    void child.ended().then((how) => {
       if (this.#process !== child || this.#expectEnd || this.#isContested) return;
-      this.#options.onEnd(this, `exit code ${code ?? child.signalCode}`);
+      this.#options.onEnd(this, `exit code ${how}`);
     });
   }
 
@@ -137,13 +131,12 @@ export class ChaosAgent {
     this.#expectEnd = true;
     this.#killedAtMs.push(Date.now());
     this.disturbed();
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
+    await this.#process?.kill();
     this.readLog();
   }
 
   /** Freezes its process, and starts another one in its place; gives both. From then until `decided` one of them may end by itself. */
-  usurp(): { first: Bun.Subprocess; second: Bun.Subprocess } | undefined {
+  usurp(): { first: AgentProcess; second: AgentProcess } | undefined {
     const first = this.#process;
     if (!first || !this.isRunning) return undefined;
     this.#isContested = true;
@@ -153,14 +146,14 @@ export class ChaosAgent {
     this.#killedAtMs.push(Date.now());
     // Either of them may send what the other has sent, until one has seen that the name is not its own: as after a kill.
     this.#killedAtMs.push(Date.now());
-    first.kill("SIGSTOP");
+    first.signal("SIGSTOP");
     this.#changePort();
     this.start();
-    return { first, second: this.#process as Bun.Subprocess };
+    return { first, second: this.#process as AgentProcess };
   }
 
   /** The name is this process' from now on; none: it is started anew. */
-  decided(holder: Bun.Subprocess | undefined): void {
+  decided(holder: AgentProcess | undefined): void {
     this.#isContested = false;
     this.#killedAtMs.push(Date.now());
     if (holder && holder !== this.#process) this.#changePort();
@@ -176,11 +169,11 @@ export class ChaosAgent {
 
   freeze(): void {
     this.disturbed();
-    this.#process?.kill("SIGSTOP");
+    this.#process?.signal("SIGSTOP");
   }
 
   thaw(): void {
-    this.#process?.kill("SIGCONT");
+    this.#process?.signal("SIGCONT");
   }
 
   disturbed(): void {
@@ -193,9 +186,7 @@ export class ChaosAgent {
     if (!child || !this.isRunning) return true;
     this.#lookAtMemory();
     this.#expectEnd = true;
-    child.kill("SIGTERM");
-    const isOver = () => child.exitCode !== null || child.signalCode !== null;
-    const ended = await waitUntil(`${this.name} stops`, isOver, { timeoutMs: stopMs }).catch(() => false);
+    const ended = await child.stop();
     if (!ended) await this.kill();
     this.readLog();
     return ended;
@@ -220,9 +211,9 @@ export class ChaosAgent {
   }
 
   #lookAtMemory(): void {
-    if (!this.isRunning) return;
+    if (!this.#process?.isRunning) return;
     try {
-      this.#peakBytes = Math.max(this.#peakBytes, peakBytes(this.#process?.pid ?? 0));
+      this.#peakBytes = Math.max(this.#peakBytes, this.#process.peakMemoryBytes());
     } catch {
       // It has ended since; what it had a moment ago is known.
     }

@@ -1,6 +1,7 @@
 /** One run: everything is built, disturbed while files come and go, mended, waited for, and judged. */
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
+import { LogFile } from "../../test/support/log-file.ts";
 import { Random } from "../../test/support/random.ts";
 import type { ChaosAgent } from "./agent.ts";
 import { Contents } from "./contents.ts";
@@ -12,7 +13,7 @@ import { Generator, type Source } from "./generator.ts";
 import { openWriters } from "./generator-draw.ts";
 import { Journal } from "./journal.ts";
 import { reasonOf } from "./judge.ts";
-import { LogFile } from "./log-file.ts";
+import { type LogLine, parseLine } from "./log-line.ts";
 import type { ChaosOptions } from "./options.ts";
 import { sabotage } from "./sabotage.ts";
 import { settle } from "./settle.ts";
@@ -67,7 +68,7 @@ class Run {
   readonly #findings: Findings;
   readonly #journal: Journal;
   readonly #startedMs = Date.now();
-  readonly #brokerLog: LogFile;
+  readonly #brokerLog: LogFile<LogLine>;
   readonly #tidy: Tidy;
   readonly #watcher: Watcher;
   readonly #sourcesWatcher: SourcesWatcher;
@@ -96,7 +97,7 @@ class Run {
     this.#counters = counters;
     this.#findings = findings;
     this.#journal = journal;
-    this.#brokerLog = new LogFile(`${stage.kafka.dir}/broker.log`);
+    this.#brokerLog = new LogFile(`${stage.kafka.dir}/broker.log`, parseLine);
     this.#contents = new Contents(seed);
     this.#tidy = new Tidy(new Map(stage.downloaders.map((agent) => [agent.name, agent])));
     this.#watcher = new Watcher({

@@ -1,7 +1,7 @@
 /** What the run has counted so far, from logs and faults. */
 import type { ChaosAgent } from "./agent.ts";
 import type { Journal } from "./journal.ts";
-import type { LogLine } from "./log-file.ts";
+import type { LogLine } from "./log-line.ts";
 import type { Truth } from "./truth.ts";
 import { WayCounts } from "./ways.ts";
 

@@ -251,15 +251,14 @@ async function usurpName(
   const { first, second } = both;
   await Bun.sleep(1000 + draw.duration * 20);
   say(`${target}: the first one wakes up`);
-  first.kill("SIGCONT");
-  const runs = ({ exitCode, signalCode }: Bun.Subprocess) => exitCode === null && signalCode === null;
-  const isOver = () => !runs(first) || !runs(second);
+  first.signal("SIGCONT");
+  const isOver = () => !first.isRunning || !second.isRunning;
   await waitUntil("one of them ends", isOver, { timeoutMs: usurpedMs }).catch(() => undefined);
-  const left = [first, second].filter(runs);
+  const left = [first, second].filter(({ isRunning }) => isRunning);
   if (left.length === 2) {
     const said = (await agent.statuses()).map((status) => status.slice(0, 2000));
     misbehaved(target, `two agents of its name go on side by side: ${said.join(" | ")}`);
-    first.kill("SIGKILL");
+    await first.kill();
   }
   for (const { exitCode } of [first, second])
     if (exitCode !== null && exitCode !== 1)

@@ -8,7 +8,7 @@ import { type Link, Toxiproxy } from "../../test/support/toxiproxy.ts";
 import { type AgentRole, ChaosAgent, type Settings } from "./agent.ts";
 
 import type { Source } from "./generator.ts";
-import type { LogLine } from "./log-file.ts";
+import type { LogLine } from "./log-line.ts";
 import type { ChaosOptions } from "./options.ts";
 import { giveRights, ledger, topic } from "./rights.ts";
 import type { WatchedDisk } from "./watcher.ts";

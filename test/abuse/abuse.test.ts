@@ -149,8 +149,8 @@ async function check(agents: Agents): Promise<void> {
 
 /** MiB. */
 async function peaksOf({ uploader, downloader }: Agents): Promise<{ uploader: number; downloader: number }> {
-  const peak = async (agent: AgentProcess) => Math.round((await agent.peakMemoryBytes()) / MiB);
-  return { uploader: await peak(uploader), downloader: await peak(downloader) };
+  const peak = (agent: AgentProcess) => Math.round(agent.peakMemoryBytes() / MiB);
+  return { uploader: peak(uploader), downloader: peak(downloader) };
 }
 
 /** What was said to be wrong. */

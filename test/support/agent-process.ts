@@ -1,6 +1,6 @@
-/** One process of the compiled executable: started, listened to, signalled, measured, and stopped for certain. */
-import { readFile } from "node:fs/promises";
+/** One process of the executable: started, listened to, signalled, measured, and stopped for certain. */
 import { join } from "node:path";
+import { peakBytes } from "./proc.ts";
 import { patienceMs, waitUntil } from "./wait.ts";
 
 /** What the end-to-end tests are about. */
@@ -13,10 +13,14 @@ export interface StartOptions {
   executable?: string;
   cwd?: string;
   env?: Readonly<Record<string, string>>;
+  /** A file that gets all that it writes, so that reading it costs it nothing; `output` and `errors` stay empty then. */
+  log?: number;
 }
 
+const stopMs = 45_000;
+
 export class AgentProcess {
-  readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  readonly #child: Bun.Subprocess;
   readonly #title: string;
   readonly #read: Promise<unknown>;
   #output = "";
@@ -24,13 +28,14 @@ export class AgentProcess {
 
   constructor(args: readonly string[], options: StartOptions = {}) {
     this.#title = args.join(" ");
+    const { log = "pipe" } = options;
     this.#child = Bun.spawn([...(options.launcher ?? []), options.executable ?? executable, ...args], {
       cwd: options.cwd ?? "/",
       // Nothing of the environment that the tests run in, or a variable there would decide their outcome.
       env: { PATH: process.env.PATH ?? "", TZ: "UTC", ...options.env },
       stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
+      stdout: log,
+      stderr: log,
     });
     this.#read = Promise.all([
       collect(this.#child.stdout, (text) => {
@@ -48,6 +53,21 @@ export class AgentProcess {
 
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** null: it runs, or a signal has ended it. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
+  /** Resolves when it has ended, with how. */
+  async ended(): Promise<string> {
+    await this.#child.exited;
+    return this.#ending;
+  }
+
+  get #ending(): string {
+    return String(this.#child.exitCode ?? this.#child.signalCode);
   }
 
   /** Standard output so far. */
@@ -101,25 +121,30 @@ export class AgentProcess {
     await this.#read;
   }
 
+  /** Ends it in order, or at once when that takes too long; returns whether it ended by itself. */
+  async stop(): Promise<boolean> {
+    this.signal("SIGTERM");
+    const ending = waitUntil("the process ends", () => !this.isRunning, { timeoutMs: stopMs });
+    const isOver = await ending.catch(() => false);
+    if (!isOver) await this.kill();
+    return isOver;
+  }
+
   /** The most memory that was ever resident, bytes; while it runs. */
-  async peakMemoryBytes(): Promise<number> {
-    const status = await readFile(`/proc/${this.pid}/status`, "utf8");
-    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
-    if (kibibytes === undefined) throw new Error(`no VmHWM of process ${this.pid}`);
-    return Number(kibibytes) * 1024;
+  peakMemoryBytes(): number {
+    return peakBytes(this.pid);
   }
 
   /** What it was, how it is, and the end of what it wrote; for the message of a failed test. */
   report(): string {
-    const state = this.isRunning
-      ? "is running"
-      : `ended with ${this.#child.exitCode ?? this.#child.signalCode}`;
+    const state = this.isRunning ? "is running" : `ended with ${this.#ending}`;
     const tail = (text: string) => text.split("\n").slice(-30).join("\n");
     return `--- ${this.#title}: ${state}\n${tail(this.#output)}${tail(this.#errors)}`;
   }
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+async function collect(stream: Bun.Subprocess["stdout"], add: (text: string) => void): Promise<void> {
+  if (!(stream instanceof ReadableStream)) return;
   const decoder = new TextDecoder();
   for await (const bytes of stream) add(decoder.decode(bytes, { stream: true }));
 }

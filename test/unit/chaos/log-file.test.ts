@@ -2,13 +2,14 @@ import { expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LogFile } from "../../../scripts/chaos-parts/log-file.ts";
+import { parseLine } from "../../../scripts/chaos-parts/log-line.ts";
+import { LogFile } from "../../support/log-file.ts";
 
 test("a line of an agent whose clock is off is of now", () => {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-log-"));
   try {
     const path = join(folder, "a.log");
-    const log = new LogFile(path);
+    const log = new LogFile(path, parseLine);
     const [beforeMs, nowMs] = [Date.now(), Date.now() - 500];
     for (const time of [new Date(nowMs), new Date(0), new Date(nowMs + 86_400_000)])
       appendFileSync(path, `${JSON.stringify({ time: time.toISOString(), level: "info", message: "a" })}\n`);

@@ -1,6 +1,4 @@
-/** A log, read as it grows. All processes of one agent write into one file. */
-import { fstatSync, openSync, readSync } from "node:fs";
-
+/** A line of an agent's log, as JSON. */
 export interface LogLine {
   /** When it was logged, milliseconds since 1970. */
   atMs: number;
@@ -14,35 +12,8 @@ export interface LogLine {
 
 const clockDoubtMs = 1500;
 
-export class LogFile {
-  readonly descriptor: number;
-  readonly #buffer = Buffer.alloc(1 << 16);
-  #readTo = 0;
-  #rest = Buffer.alloc(0);
-
-  constructor(path: string) {
-    this.descriptor = openSync(path, "a+");
-  }
-
-  /** The lines since the last call. */
-  take(): LogLine[] {
-    const lines: LogLine[] = [];
-    // The broker begins its file anew with each start.
-    if (fstatSync(this.descriptor).size < this.#readTo) this.#readTo = 0;
-    for (;;) {
-      const bytes = readSync(this.descriptor, this.#buffer, 0, this.#buffer.length, this.#readTo);
-      if (bytes === 0) return lines;
-      this.#readTo += bytes;
-      const text = Buffer.concat([this.#rest, this.#buffer.subarray(0, bytes)]);
-      const end = text.lastIndexOf(10) + 1;
-      this.#rest = Buffer.from(text.subarray(end));
-      for (const line of text.toString("utf8", 0, end).split("\n")) if (line !== "") lines.push(parse(line));
-    }
-  }
-}
-
 /** One JSON object; what a killed process left half-written, or a crash printed, is a message as it stands. */
-function parse(line: string): LogLine {
+export function parseLine(line: string): LogLine {
   const found = fieldsOf(line);
   const text = (name: string) => (typeof found[name] === "string" ? (found[name] as string) : undefined);
   return {
