@@ -14,11 +14,8 @@ export interface NameHold {
   name: string;
   role: Pick<UploaderConfig, "after" | "afterGroups">;
   ledger: UploaderLog;
-  /** As they are now. */
-  followed: {
-    chunks: Pick<CurrentTopic, "follow" | "logStart" | "refresh" | "value">;
-    ledger: Pick<CurrentTopic, "follow">;
-  };
+  /** As it is now. */
+  chunks: Pick<CurrentTopic, "logStart" | "refresh" | "value">;
   /** How long chunks are kept. */
   retentionMs: number;
   log: Log;
@@ -26,54 +23,30 @@ export interface NameHold {
   attempt: RoleRun<unknown>["attempt"];
 }
 
-/** What is done under the name, until the signal fires. */
-type Work<Result> = (ledger: UploaderLedger, signal: AbortSignal) => Promise<Result>;
-
 /**
  * Claims the name, and returns what the work does. Losing the name stops the work as a signal does, and is thrown in the end;
  * else the name is given back.
  */
-export async function holdingName<Result>(hold: NameHold, work: Work<Result>): Promise<Result> {
-  const { attempt, followed } = hold;
+export async function holdingName<Result>(
+  hold: NameHold,
+  work: (ledger: UploaderLedger, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const { attempt, chunks, retentionMs, log } = hold;
+  // A missing right is waited for, another holder of the name is not.
+  const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
+  const ledger = await retry({ ...attempt, what: "claiming the name", giveUp }, () => claimName(hold));
   const evicted = new AbortController();
   const signal = AbortSignal.any([attempt.signal, evicted.signal]);
-  // From the beginning: the ledger may be recreated while the name is claimed, too.
-  const followingLedger = followed.ledger.follow(signal);
-  try {
-    // A missing right is waited for, another holder of the name is not.
-    const giveUp = (error: unknown) => !(error instanceof KafkaError) || attempt.giveUp(error);
-    const claiming = { ...attempt, what: "claiming the name", giveUp };
-    const ledger = await retry(claiming, () => claimName(hold));
-    const tidying = { ...attempt, what: "tidying the ledger", giveUp };
-    await retry(tidying, () => forgetGone(forgettingOf(hold, ledger)));
-    return await workAsHolder(hold, ledger, evicted, (own) => work(own, signal));
-  } finally {
-    evicted.abort();
-    await followingLedger;
-  }
-}
-
-/** @param evicted fires when the name is lost, and in the end */
-async function workAsHolder<Result>(
-  hold: NameHold,
-  ledger: UploaderLedger,
-  evicted: AbortController,
-  work: (ledger: UploaderLedger) => Promise<Result>,
-): Promise<Result> {
-  const { attempt, followed } = hold;
-  const signal = AbortSignal.any([attempt.signal, evicted.signal]);
   let eviction: unknown;
-  const follow = ledger.follow(followed.chunks, signal).catch((error: unknown) => {
+  const forgetting = { ledger, retentionMs, logStart: chunks.logStart.bind(chunks), log };
+  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () => forgetGone(forgetting));
+  const follow = ledger.follow(chunks, signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
-  const following = Promise.all([
-    follow,
-    followed.chunks.follow(signal),
-    keepForgetting(forgettingOf(hold, ledger), signal),
-  ]);
+  const following = Promise.all([follow, keepForgetting(forgetting, signal)]);
   try {
-    const result = await work(ledger);
+    const result = await work(ledger, signal);
     if (eviction !== undefined && !attempt.signal.aborted) throw eviction;
     await ledger.release();
     return result;
@@ -82,10 +55,6 @@ async function workAsHolder<Result>(
     await following;
     await ledger.close();
   }
-}
-
-function forgettingOf({ followed: { chunks }, retentionMs, log }: NameHold, ledger: UploaderLedger) {
-  return { ledger, retentionMs, logStart: chunks.logStart.bind(chunks), log };
 }
 
 /** Also a name that can't be claimed is read for anew: the ledger may have been recreated meanwhile. */

@@ -20,11 +20,7 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
   const topic = followed.chunks;
   const ended = new AbortController();
   const beside = AbortSignal.any([attempt.signal, ended.signal]);
-  const following = Promise.all([
-    topic.follow(beside),
-    followed.ledger.follow(beside),
-    ledger.follow(beside, log),
-  ]);
+  const following = ledger.follow(beside, log);
   observer.phase = "opening the output";
   try {
     const disk = watchDisk(new LocalDisk(effects, syncFileSystem), observer.stalls, role.output);

@@ -19,7 +19,8 @@ export async function runAsUploader(run: RoleRun<UploaderConfig>): Promise<numbe
   const { config, role, once, connected, reporting, attempt } = run;
   const { topics, followed, ledger } = connected;
   const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
-  const hold = { name: config.name, role, ledger, followed, retentionMs, log: reporting.log, attempt };
+  const { chunks } = followed;
+  const hold = { name: config.name, role, ledger, chunks, retentionMs, log: reporting.log, attempt };
   const { failedCount } = await holdingName(hold, (entries, signal) =>
     send(run, entries, retentionMs, signal),
   );

@@ -82,14 +82,33 @@ async function runRole(
   observer.kafkaConnected = () => producer.isConnected;
   try {
     const connected = await connectTopics(config, producer, reporting, attempt);
-    observer.phase = "reading the ledger";
-    await retry({ ...attempt, what: "reading the ledger" }, () => checkLayout(connected.ledger));
-    const run = { config, once, connected, effects, reporting, attempt };
-    return config.role === "uploader"
-      ? await runAsUploader({ ...run, role: config.uploader })
-      : await runAsDownloader({ ...run, role: config.downloader });
+    return await followingTopics(connected, signal, async () => {
+      observer.phase = "reading the ledger";
+      await retry({ ...attempt, what: "reading the ledger" }, () => checkLayout(connected.ledger));
+      const run = { config, once, connected, effects, reporting, attempt };
+      return config.role === "uploader"
+        ? runAsUploader({ ...run, role: config.uploader })
+        : runAsDownloader({ ...run, role: config.downloader });
+    });
   } finally {
     await producer.close(config.shutdownTimeoutMs);
+  }
+}
+
+/** Both topics are followed while something is done: they may be deleted and made again also while the ledger is read first. */
+async function followingTopics<Result>(
+  { followed }: Connected,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const ended = new AbortController();
+  const until = AbortSignal.any([signal, ended.signal]);
+  const following = Promise.all([followed.chunks.follow(until), followed.ledger.follow(until)]);
+  try {
+    return await work();
+  } finally {
+    ended.abort();
+    await following;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EntryKey } from "../wire/entry-key.ts";
 import type { EntryLog, LoggedEntry } from "./ledger.ts";
+import { RecreatedError } from "./recreated-error.ts";
 
 /**
  * What is in these partitions, from their beginning to where they end by then, some entries at a time. Throws a `KafkaError`.
@@ -7,16 +8,25 @@ import type { EntryLog, LoggedEntry } from "./ledger.ts";
  * @param without see `LedgerReader.read`
  */
 export async function* readWhole(
-  log: Pick<EntryLog, "open">,
+  log: Pick<EntryLog, "id" | "open">,
   partitions: readonly number[],
   without?: EntryKey["kind"],
 ): AsyncGenerator<LoggedEntry[]> {
+  const { id } = log;
   const reader = await log.open(partitions);
   try {
-    while (!reader.caughtUp) yield await reader.read(without);
+    while (!reader.caughtUp) {
+      requireSame(log, id);
+      yield await reader.read(without);
+    }
   } finally {
     await reader.close();
   }
+}
+
+/** Throws a `RecreatedError` when the ledger is not the one of this id any more: what is waited for may never come. */
+export function requireSame(log: Pick<EntryLog, "id">, id: string): void {
+  if (log.id !== id) throw new RecreatedError("reading the ledger");
 }
 
 /** The numbers of all partitions. */

@@ -193,7 +193,8 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       ]);
     });
 
-    test.skipIf(!isCompacted)("compaction leaves the newest under each key, where it was", async () => {
+    const compacting = isCompacted ? test : undefined;
+    compacting?.("compaction leaves the newest under each key, where it was", async () => {
       for (let version = 1; version <= 3; version++) await ledger.write(file("a", version));
       await ledger.write(needs("a", 1));
       await ledger.write(failed("b", 1, "too long"));

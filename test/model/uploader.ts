@@ -159,12 +159,14 @@ export class SimulatedUploader {
     await turns.take(process, () => undefined);
     const log = new HeardLog(this.name, (line) => this.#world.trace(`${this.name}: ${line}`));
     const chunks = new FollowedTopic(process, turns, topic, "chunks");
-    const followed = { chunks, ledger: new FollowedTopic(process, turns, ledger, "ledger") };
-    const entries = this.#logFor(process, followed.ledger);
+    const followed = new FollowedTopic(process, turns, ledger, "ledger");
+    void chunks.follow(signal);
+    void followed.follow(signal);
+    const entries = this.#logFor(process, followed);
     await checkLayout(entries);
     const attempt = { what: "starting", log, signal, giveUp: isPermanent };
     const [name, role] = [this.name, this.#config];
-    const hold = { name, role, ledger: entries, followed, retentionMs, log, attempt };
+    const hold = { name, role, ledger: entries, chunks, retentionMs, log, attempt };
     await holdingName(hold, (own, ending) => {
       const logStart = chunks.logStart.bind(chunks);
       this.#forgetGone = () => forgetGone({ ledger: own, logStart, log, retentionMs: forgetAfterMs });

@@ -4,7 +4,7 @@ import type { Log } from "../../observe/log.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog, EntryReader } from "../ledger.ts";
-import { allPartitions, readWhole } from "../read-whole.ts";
+import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
 import type { GroupState } from "./group-state.ts";
 
 /** When something makes it necessary, the whole ledger is read again, but not sooner than this after the last time. */
@@ -92,10 +92,14 @@ export class GroupFollower {
     const beganMs = this.#now();
     await this.close();
     this.#state.beginReading();
+    const { id } = this.#log;
     const reader = await this.#log.open(allPartitions(this.#log));
     this.#reader = reader;
     try {
-      while (!reader.caughtUp) for (const logged of await reader.read()) this.#state.apply(logged);
+      while (!reader.caughtUp) {
+        requireSame(this.#log, id);
+        for (const logged of await reader.read()) this.#state.apply(logged);
+      }
     } catch (error) {
       // The next try starts from the beginning.
       await this.close();

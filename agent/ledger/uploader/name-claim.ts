@@ -5,7 +5,6 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { codes, KafkaError } from "../../kafka/errors.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { Moment } from "../../lib/moment.ts";
 import { hasEnded, thisProcess } from "../../lib/this-process.ts";
@@ -13,6 +12,7 @@ import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Entry } from "../../wire/entry.ts";
 import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
+import { RecreatedError } from "../recreated-error.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
 import { NameTakenError } from "./name-taken-error.ts";
 import { firstVersion, VersionClock } from "./version-clock.ts";
@@ -23,6 +23,7 @@ const answerMs = 10_000;
 const heldMs = 5000;
 /** Answers are this far apart: one is for all who have asked before. */
 const answersApartMs = 1000;
+const claiming = "claiming the name";
 
 /** The ledger, as far as the name needs it. */
 export interface NameLog {
@@ -238,13 +239,13 @@ export class NameClaim {
       highest: this.#leased,
       ...(before ? { after: before.epoch } : {}),
     });
-    if (offset <= this.#lastOffset) throw recreatedError();
+    if (offset <= this.#lastOffset) throw new RecreatedError(claiming);
     // Who is not known here, or has written nothing but its claim, may have been known in a ledger that is no more.
     const isNew = !before?.isRenewed;
     const highest = isNew ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;
     this.#versions = new VersionClock(highest, timestampMs);
     await this.#readToEnd();
-    if (this.#lastOffset < offset) throw recreatedError();
+    if (this.#lastOffset < offset) throw new RecreatedError(claiming);
     const { holder } = this.#records;
     if (holder?.instance !== this.#instance)
       throw new NameTakenError(this.#uploader, holder?.host ?? "another host");
@@ -289,8 +290,4 @@ export class NameClaim {
     const ofOthers = holder && holder.instance !== this.#instance ? holder.highest : 0;
     return Math.max(this.#versions.highest, this.#highestSeen, ofOthers);
   }
-}
-
-function recreatedError(): KafkaError {
-  return new KafkaError("claiming the name", codes.unknownTopic, "the ledger is another one now");
 }

@@ -1,12 +1,14 @@
 /** The ledger's partition that an uploader's entries are in, and what groups write about its files: reading it. */
-import { codes, KafkaError } from "../../kafka/errors.ts";
 import type { LoggedEntry, PositionedReader, UploaderLog } from "../ledger.ts";
+import { requireSame } from "../read-whole.ts";
 
 export class OwnPartition {
   readonly #ledger: UploaderLog;
   readonly #number: number;
   readonly #apply: (logged: LoggedEntry) => void;
   #reader: PositionedReader | undefined;
+  /** Of the ledger that it is a reader of. */
+  #ledgerId = "";
   #reading: Promise<void> | undefined;
   /** Set once the uploader is the only writer of its files' entries: they cost nothing to read then. */
   skipsFiles = false;
@@ -20,12 +22,16 @@ export class OwnPartition {
   /** From now on it is read from its beginning. Throws a `KafkaError`. */
   async open(): Promise<void> {
     await this.close();
+    this.#ledgerId = this.#ledger.id;
     this.#reader = await this.#ledger.open([this.#number]);
   }
 
-  /** Reads on until it has been read to its end once since it was opened. Throws a `KafkaError`. */
+  /** Reads on until it has been read to its end once since it was opened. Throws a `KafkaError`; see `requireSame`. */
   async readWhole(): Promise<void> {
-    while (!this.#reader?.caughtUp) await this.readOn();
+    while (!this.#reader?.caughtUp) {
+      requireSame(this.#ledger, this.#ledgerId);
+      await this.readOn();
+    }
   }
 
   /** Reads on, waiting a moment; all who want to read share it. Throws a `KafkaError`. */
@@ -36,14 +42,12 @@ export class OwnPartition {
     return this.#reading;
   }
 
-  /** Reads all that is there now. Throws a `KafkaError`, also when the ledger is recreated meanwhile: its end says nothing then. */
+  /** Reads all that is there now. Throws a `KafkaError`; see `requireSame`. */
   async readToEnd(): Promise<void> {
-    const { id } = this.#ledger;
-    const reader = this.#reader;
+    const id = this.#ledgerId;
     const end = await this.#ledger.endOf(this.#number);
     while (end > 0 && this.position < end) {
-      if (this.#ledger.id !== id || this.#reader !== reader)
-        throw new KafkaError("reading the ledger", codes.unknownTopic, "it is another one now");
+      requireSame(this.#ledger, id);
       await this.readOn();
     }
   }
