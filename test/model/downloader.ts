@@ -10,6 +10,7 @@ import type { Position } from "../../agent/kafka/log-reader.ts";
 import { GroupLedger } from "../../agent/ledger/group/group-ledger.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
+import { retry } from "../../agent/lib/retry.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import type { Reporting } from "../../agent/observe/reporting.ts";
 import type { Random } from "../support/random.ts";
@@ -151,7 +152,9 @@ export class SimulatedDownloader implements Machine {
       troubles: log.troubles,
     });
     const now = () => (stopsClock ? 0 : turns.nowMs);
-    const ledger = await GroupLedger.open("group", entries.for(process), now);
+    const ledger = await retry({ what: "reading the ledger", signal, log }, () =>
+      GroupLedger.open("group", entries.for(process), now),
+    );
     void ledger.follow(signal, log);
     let delayMs = firstDelayMs;
     const reportSuccess = () => {
