@@ -40,7 +40,7 @@ export interface Position {
   offset: number;
 }
 
-/** A record, or the news that a partition's end was reached for the first time. */
+/** A record, or the news that a partition's end was reached: each time, also when more has come since the last. */
 export type LogEvent = { kind: "record"; record: IncomingRecord } | { kind: "end"; partition: number };
 
 /** Records are taken as many at a time as the size of the last one allows: a batch is memory. */

@@ -4,6 +4,7 @@ import { Effects } from "../../agent/lib/effects.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { groupSuite } from "../conformance/group.ts";
 import { type Kafka, startKafkaBehind } from "../support/kafka.ts";
+import { numberedProducer } from "../support/numbered.ts";
 import { PlainKafka } from "../support/plain-kafka.ts";
 import { type Link, Toxiproxy } from "../support/toxiproxy.ts";
 import { loadConfigOf } from "../unit/config/loading.ts";
@@ -30,7 +31,6 @@ groupSuite("the group on Kafka", async () => {
   const topic = `conformance-${made++}`;
   const plain = await PlainKafka.open(kafka.bootstrap);
   await plain.createTopic(topic, partitions);
-  const produced = new Map<number, number>();
   const config = await loadConfigOf("name: till\nkafka: { brokers: [localhost] }");
   const log = new Log({ level: "error", format: "text", agent: "till" });
   return {
@@ -46,16 +46,7 @@ groupSuite("the group on Kafka", async () => {
       const group = await GroupConsumer.open(options, topic, instance);
       return { group, cut: () => link.cut(), mend: () => link.mend() };
     },
-    produce: async (partition, count) => {
-      const from = produced.get(partition) ?? 0;
-      const values = Array.from({ length: count }, (_, at) => Buffer.from(String(from + at)));
-      await plain.produce(
-        topic,
-        values.map((value) => ({ key: "", value, headers: [] })),
-        partition,
-      );
-      produced.set(partition, from + count);
-    },
+    produce: numberedProducer(plain, topic),
     expire: (partition, before) => plain.deleteRecords(topic, partition, before),
     // The brokers do it by themselves.
     rebalance: () => undefined,

@@ -1,4 +1,5 @@
 import { groupSuite } from "../conformance/group.ts";
+import { numbered } from "../support/numbered.ts";
 import { Random } from "../support/random.ts";
 import { takeTurns } from "./clockwork.ts";
 import { SimulatedGroup } from "./group.ts";
@@ -31,10 +32,7 @@ groupSuite("the model's group", async () => {
       };
     },
     produce: async (partition, count) => {
-      for (let left = count; left > 0; left--) {
-        const value = Buffer.from(String(topic.high(partition)));
-        topic.append(partition, { key: "", headers: [], value });
-      }
+      for (const record of numbered(topic.high(partition), count)) topic.append(partition, record);
     },
     expire: async (partition, before) => topic.expire(partition, before),
     rebalance: () => group.rebalance(),

@@ -1,5 +1,6 @@
 /** A topic in memory: records by partition, of which the oldest may expire; it may be deleted and made again. */
 import type { IncomingRecord, LogEvent, Position, RecordReader } from "../../agent/kafka/log-reader.ts";
+import { AgentError } from "../../agent/lib/errors.ts";
 import type { Headers } from "../../agent/wire/chunk.ts";
 import type { Random } from "../support/random.ts";
 import type { Process, Turns } from "./turns.ts";
@@ -100,9 +101,11 @@ export class SimulatedTopic {
 
   /** A reader beside the group. */
   open(process: Process, turns: Turns, random: Random, from: readonly Position[]): Promise<RecordReader> {
+    let isClosed = false;
     const positions = new Map(from.map(({ partition, offset }) => [partition, offset]));
     const ended = new Set<number>();
     const read = (): LogEvent[] => {
+      if (isClosed) throw new AgentError("the reader was closed", "retryable");
       const events: LogEvent[] = [];
       for (const [partition, wanted] of positions) {
         const offset = this.inRange(partition, wanted);
@@ -110,7 +113,8 @@ export class SimulatedTopic {
         for (let at = offset; at < until; at++)
           events.push({ kind: "record", record: this.incoming(partition, at) });
         positions.set(partition, until);
-        if (offset >= this.high(partition) && !ended.has(partition)) {
+        if (until > offset) ended.delete(partition);
+        else if (!ended.has(partition)) {
           ended.add(partition);
           events.push({ kind: "end", partition });
         }
@@ -119,7 +123,10 @@ export class SimulatedTopic {
     };
     return turns.take(process, () => ({
       read: () => turns.take(process, read),
-      close: () => turns.take(process, () => undefined),
+      close: () => {
+        isClosed = true;
+        return turns.take(process, () => undefined);
+      },
     }));
   }
 
