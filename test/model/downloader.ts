@@ -16,10 +16,11 @@ import type { Reporting } from "../../agent/observe/reporting.ts";
 import type { Random } from "../support/random.ts";
 import type { Checks, Machine } from "./checks.ts";
 import type { SimulatedDisk } from "./disk.ts";
-import type { Member, SimulatedGroup } from "./group.ts";
+import type { SimulatedGroup } from "./group.ts";
 import type { Luck, SimulatedFolder } from "./inode.ts";
 import { RefusedError, type SimulatedLedger } from "./ledger.ts";
 import { HeardLog } from "./log.ts";
+import type { Member } from "./member.ts";
 import { output, storeFolder } from "./truth.ts";
 import { Process, type Turns } from "./turns.ts";
 
