@@ -87,6 +87,8 @@ export class SimulatedUploader {
   readonly #holders = new Map<string, Process>();
   #process: Process;
   #stop = new AbortController();
+  /** Of all that were ever started. */
+  readonly #stops: AbortController[] = [];
   #producer: SimulatedProducer | undefined;
   #forgetGone: (() => Promise<void>) | undefined;
   /** So many of the next requests are lost on it, until its next start. */
@@ -126,6 +128,7 @@ export class SimulatedUploader {
   start(): void {
     this.#process = new Process(this.name);
     this.#stop = new AbortController();
+    this.#stops.push(this.#stop);
     this.missesRequests = 0;
     this.hasMissed = false;
     this.#run(this.#process, this.#stop.signal).catch((error: unknown) =>
@@ -135,6 +138,12 @@ export class SimulatedUploader {
 
   crash(): void {
     this.#world.turns.kill(this.#process);
+  }
+
+  /** The story is over. A signal that depends on others, and never fires, would keep all of its world in memory. */
+  close(): void {
+    this.crash();
+    for (const stop of this.#stops) stop.abort();
   }
 
   /** As a signal does. */

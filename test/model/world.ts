@@ -152,6 +152,7 @@ export class World {
 
   /** The runtime has its own clock again. */
   close(): void {
+    for (const uploader of this.uploaders) uploader.close();
     this.#restoreClock();
   }
 
