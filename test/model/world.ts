@@ -347,10 +347,12 @@ export class World {
     const missed = this.uploaders.some(({ name, hasMissed }) => name === version.uploader && hasMissed);
     const isLate = missed || this.#clockWasSet;
     if (isLate && this.checks.failure(version)?.startsWith(notAnswered)) return false;
-    // What is before, of a topic that took another one's place while it was sent, is not known to be there.
-    const from = entry.topic === this.topic.id ? decodeFrom(entry.from ?? "")?.offsets[0]?.offset : undefined;
+    // What is before, of a topic that took another one's place while it was sent, is not known to be there; nor is anything of
+    // a version whose uploader took the topic for the one before.
+    const isKnown = entry.topic === this.topic.id;
+    const from = decodeFrom(entry.from ?? "")?.offsets[0]?.offset ?? 0;
     const { partition = 0 } = entry;
-    const records = this.topic.records(partition, from ?? 0, this.topic.high(partition));
+    const records = isKnown ? this.topic.records(partition, from, this.topic.high(partition)) : [];
     const isThere = Buffer.alloc(version.content.length + 1);
     for (const { record } of records) {
       const chunk = decodeRecord(record.headers, record.value);
