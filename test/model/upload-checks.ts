@@ -25,6 +25,8 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
   readonly #sources: () => SourceDisk;
   /** What the ledger has of each path, as its uploader wrote it. */
   readonly #noted = new Map<string, FileValue>();
+  /** In ledgers that are no more: what was delivered may still be taken away. */
+  readonly #notedBefore = new Map<string, FileValue>();
   /** Of each version the bytes that are, or were, in the log, and in the end whether its checksum is: 1 for each. */
   readonly #logged = new Map<string, Uint8Array>();
   /** What happens to the next chunk on its way. */
@@ -74,6 +76,7 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     if (key.kind !== "file") return;
     if (entry.kind !== "file") {
       this.#noted.delete(key.path);
+      this.#notedBefore.delete(key.path);
       return;
     }
     const value = fileValueOf(entry);
@@ -84,7 +87,7 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
   }
 
   takingAway(path: string, file: SimulatedFile): void {
-    const noted = this.#noted.get(path);
+    const noted = this.#noted.get(path) ?? this.#notedBefore.get(path);
     const version = noted && this.#truth.find(this.#keyOf(path), noted.version);
     if (!version || noted.state !== "sent") this.#violate(`${path} was taken away, and not sent`);
     else if (!this.#checks.wasDelivered(version))
@@ -96,6 +99,7 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
 
   /** The ledger was deleted and made again. */
   ledgerIsNew(): void {
+    for (const [path, noted] of this.#noted) this.#notedBefore.set(path, noted);
     this.#noted.clear();
   }
 
