@@ -23,6 +23,8 @@ type CleanupOptions = Pick<UploadOptions, "config" | "ledger" | "files" | "repor
 
 /** More at a time make a slow disk no faster; each also waits for the ledger. */
 const mostRunning = 32;
+/** What groups could not store, said one by one, also of before at each start; the others rarely: anybody may write such receipts. */
+const unstoredAtOnce = 30;
 
 export class Cleanup {
   readonly #options: CleanupOptions;
@@ -37,7 +39,7 @@ export class Cleanup {
 
   constructor(options: CleanupOptions) {
     this.#options = options;
-    this.#warnings = new RareWarnings(options.reporting.log);
+    this.#warnings = new RareWarnings(options.reporting.log, { unstored: unstoredAtOnce });
     this.#moved = new MovedFiles(options.files, options.reporting.log);
   }
 
@@ -192,9 +194,9 @@ export class Cleanup {
   }
 
   #sayFailed({ path, group, version, reason = "no reason given" }: GroupReceipt): void {
-    const { log, observer } = this.#options.reporting;
+    const { observer } = this.#options.reporting;
     const message = `group ${group} could not store version ${version}: ${reason}`;
-    log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
+    this.#warnings.error("unstored", `${pathToDisplay(path)}: ${message}`, { path, version });
     observer.failed("failed", pathToDisplay(path), message);
   }
 
