@@ -273,9 +273,12 @@ export class GroupState {
     this.#loading?.settle(id);
   }
 
-  /** The version is delivered, and the ledger that was recreated may not say so. */
+  /**
+   * The version is delivered, or a newer one of which the uploader has not noted that it was sent; and the ledger that was
+   * recreated may not say so. Who starts now would get it back.
+   */
   #owe(sent: Sent, { mtime }: FileValue): void {
-    if (!this.#owed || this.delivered.newest(sent) !== sent.version) return;
+    if (!this.#owed || (this.delivered.newest(sent) ?? 0) < sent.version) return;
     if (!this.#owed.note(sent, { size: sent.size, checksum: sent.checksum, mtime }))
       this.#isIncomplete = true;
   }

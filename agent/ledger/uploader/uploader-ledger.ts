@@ -224,7 +224,8 @@ export class UploaderLedger {
 
   /**
    * The ledger was recreated: the name is claimed there, and what is known is written again, as far as it is still
-   * so. What nobody is known to have, and was sent to a log that was deleted, is forgotten: the next look finds its file.
+   * so. What nobody is known to have, and was sent to a log that was deleted, is forgotten: the next look finds its file. So is
+   * what a group has a newer version of, which was not noted: nobody is to get the older one back.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
     const { id } = this.#ledger;
@@ -252,11 +253,12 @@ export class UploaderLedger {
     await forEachConcurrent(paths, writtenAtATime, async (path) => {
       const entry = this.file(path);
       if (!entry) return;
+      const isOld = (this.feedback.deliveredUnnoted(path)?.version ?? 0) > entry.version;
       const isThere = entry.topic === chunksId || this.feedback.receipts.isDeliveredToAll(path);
       const isOver = entry.state === "gone" || entry.state === "abandoned";
-      if (entry.state === "gone" && !isThere && entry.checksum !== undefined)
+      if (entry.state === "gone" && !isThere && !isOld && entry.checksum !== undefined)
         this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
-      if (isThere || isOver) return this.#write(path, { ...entry, answered: undefined });
+      if ((isThere || isOver) && !isOld) return this.#write(path, { ...entry, answered: undefined });
       forgotten++;
       this.#state.note(path, undefined, 0);
     });

@@ -32,6 +32,18 @@ test("in a ledger that was made anew what is gone and delivered has its receipt 
   ]);
 });
 
+test("in a ledger that was made anew an older version than the one that is delivered is settled, also for who starts later", async () => {
+  const log = new MemoryLedger([noted(first), delivered({ ...first, version: first.version + 1 })]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  // Its uploader was killed before it noted the newer one.
+  await log.remake(noted(first));
+  await log.allRead();
+  await ledger.tidy(all);
+  const later = await GroupLedger.open("group", log);
+  expect([...later.state.unsettled()]).toEqual([]);
+});
+
 test("what another member has noted in a ledger that was made anew is not noted twice", async () => {
   const log = new MemoryLedger([noted(first), delivered(first)]);
   const ledger = await GroupLedger.open("group", log);

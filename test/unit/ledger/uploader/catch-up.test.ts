@@ -1,0 +1,62 @@
+/** A ledger that is recreated under an uploader that has its name. */
+import { expect, test } from "bun:test";
+import type { UploaderLog } from "../../../../agent/ledger/ledger.ts";
+import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
+import { keyOf } from "../../../../agent/wire/entry.ts";
+import { HeardLog } from "../../../model/log.ts";
+import { delivered, first, noted, other, second } from "../../../support/entries.ts";
+import { MemoryLedger } from "../../../support/memory-ledger.ts";
+import { waitUntil } from "../../../support/wait.ts";
+
+function uploaderLogOn(log: MemoryLedger): UploaderLog {
+  return {
+    get id() {
+      return log.id;
+    },
+    name: "ledger",
+    partitions: 1,
+    partitionOf: () => 0,
+    writable: async () => undefined,
+    retrying: (_what, attempt) => attempt(),
+    endOf: async () => log.entries.length,
+    write: (entry) => log.write(entry),
+    open: async () => {
+      const reader = await log.open();
+      let position = 0;
+      return {
+        get caughtUp() {
+          return reader.caughtUp;
+        },
+        position: () => position,
+        read: async (without) => {
+          const ended = log.entries.length;
+          const some = await reader.read(without);
+          position = Math.max(ended, ...some.map(({ offset }) => offset + 1));
+          return some;
+        },
+        close: () => reader.close(),
+      };
+    },
+  };
+}
+
+test("what a group has a newer version of is not written again, as nobody is to get the older one back", async () => {
+  // Whoever sent the second version was killed before it noted that.
+  const log = new MemoryLedger([noted(first), delivered(second), noted(other)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
+  await ledger.claim();
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  log.recreate();
+  const files = () => log.entries.map(keyOf).filter(({ kind }) => kind === "file");
+  await waitUntil("the ledger is written anew", async () => {
+    await ledger.ready();
+    return files().length > 0;
+  });
+  expect(files()).toEqual([{ kind: "file", uploader: "till", path: other.path }]);
+  expect(ledger.file(first.path)).toBeUndefined();
+  expect(await ledger.nextVersion()).toBeGreaterThan(second.version);
+  over.abort();
+  await following;
+});
