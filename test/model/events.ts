@@ -51,10 +51,13 @@ const events = {
     uploader(world, a).forgetGone();
   },
   uploaderGoes: (world, a) => uploader(world, a).crash(),
+  uploaderFreezes: (world, a) => uploader(world, a).freeze(),
+  uploaderThaws: (world, a) => uploader(world, a).thaw(),
+  uploaderIsReplaced: (world, a) => uploader(world, a).start(),
   uploaderStops: (world, a) => uploader(world, a).stop(),
   clientFails: (world, a) => uploader(world, a).loseClient(),
   uploaderComes: (world, a) => {
-    if (!uploader(world, a).process.alive) uploader(world, a).start();
+    if (!uploader(world, a).isAlive) uploader(world, a).start();
   },
   kill: (world, a) => {
     machine(world, a).kill();
@@ -194,6 +197,8 @@ const weights: Partial<Record<Kind, number>> = {
   remakeLedger: 1,
   addPartition: 1,
   lie: 1,
+  uploaderFreezes: 1,
+  uploaderIsReplaced: 1,
   storeDeleted: 1,
 };
 

@@ -38,9 +38,21 @@ export class Truth {
     return `${versionName(version)} is newer than version ${older}, and not numbered so`;
   }
 
+  /** Whoever has lost its name to another agent sends what it had taken up before, with an older number. */
+  beginLate(version: TrueVersion): undefined {
+    const key = chunkKey(version);
+    const all = [...(this.#versions.get(key) ?? []), version].sort((a, b) => a.version - b.version);
+    this.#versions.set(key, all);
+    this.#byPartial.set(partialName(version), version);
+  }
+
   /** @param key of the file, as of its chunks */
   find(key: string, version: number | undefined): TrueVersion | undefined {
     return this.#versions.get(key)?.find((one) => one.version === version);
+  }
+
+  versionsOf(key: string): readonly TrueVersion[] {
+    return this.#versions.get(key) ?? [];
   }
 
   isNewest(version: TrueVersion): boolean {

@@ -17,7 +17,7 @@ import { stateOf } from "./watched-folders.ts";
 /** What an uploader is to do with a source that is delivered. */
 export type After = "keep" | "delete" | "move";
 
-export class UploadChecks implements ProducerWatcher, SourceWatcher {
+export class UploadChecks implements SourceWatcher {
   readonly #uploader: string;
   readonly #truth: Truth;
   readonly #checks: Checks;
@@ -25,10 +25,10 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
   readonly #sources: () => SourceDisk;
   /** What the ledger has of each path, as its uploader wrote it. */
   readonly #noted = new Map<string, FileValue>();
-  /** In ledgers that are no more: what was delivered may still be taken away. */
-  readonly #notedBefore = new Map<string, FileValue>();
   /** Of each version the bytes that are, or were, in the log, and in the end whether its checksum is: 1 for each. */
   readonly #logged = new Map<string, Uint8Array>();
+  /** Of the process that was started last of those that have noted a file. */
+  #lastHolder = 0;
   /** What happens to the next chunk on its way. */
   nextDamage: Damage = "none";
 
@@ -44,14 +44,23 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     this.#checks.called(process, what);
   }
 
-  sending(record: OutgoingRecord): void {
+  /** @param number of the process, the how manieth that was started */
+  producerOf(number: number): ProducerWatcher {
+    return {
+      sending: (record) => this.#sending(record, number),
+      appended: (record) => this.#appended(record),
+      damage: (record) => this.#damage(record),
+    };
+  }
+
+  #sending(record: OutgoingRecord, number: number): void {
     const decoded = decodeRecord(record.headers, record.value);
-    if (decoded.kind === "chunk") this.#chunk(decoded, this.#truth.find(chunkKey(decoded), decoded.version));
+    if (decoded.kind === "chunk") this.#chunk(decoded, number);
     else if (decoded.kind === "abandoned") this.#giveUp(decoded);
     else this.#violate(`a record of ${record.key} is ${decoded.kind}`);
   }
 
-  appended(record: OutgoingRecord): void {
+  #appended(record: OutgoingRecord): void {
     const decoded = decodeRecord(record.headers, record.value);
     if (decoded.kind !== "chunk") return;
     const name = versionName(decoded);
@@ -61,7 +70,7 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     if (decoded.checksum !== undefined) logged[decoded.size] = 1;
   }
 
-  damage(record: OutgoingRecord): Damage {
+  #damage(record: OutgoingRecord): Damage {
     const damage = this.nextDamage;
     this.nextDamage = "none";
     const decoded = damage === "lie" ? decodeRecord(record.headers, record.value) : undefined;
@@ -70,13 +79,14 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     return damage;
   }
 
-  /** The uploader has an entry of one of its files in the ledger. */
-  entry(entry: Entry): void {
+  /** The uploader has an entry of one of its files in the ledger. @param number see `producerOf` */
+  entry(entry: Entry, number: number): void {
     const key = keyOf(entry);
-    if (key.kind !== "file") return;
+    // Who has lost the name says nothing any more.
+    if (key.kind !== "file" || number < this.#lastHolder) return;
+    this.#lastHolder = number;
     if (entry.kind !== "file") {
       this.#noted.delete(key.path);
-      this.#notedBefore.delete(key.path);
       return;
     }
     const value = fileValueOf(entry);
@@ -87,19 +97,18 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
   }
 
   takingAway(path: string, file: SimulatedFile): void {
-    const noted = this.#noted.get(path) ?? this.#notedBefore.get(path);
-    const version = noted && this.#truth.find(this.#keyOf(path), noted.version);
-    if (!version || noted.state !== "sent") this.#violate(`${path} was taken away, and not sent`);
-    else if (!this.#checks.wasDelivered(version))
-      this.#violate(`${versionName(version)} was taken away, and nobody has it`);
-    else if (!version.content.equals(file.seen.bytes) || file.seen.mtime !== version.mtime)
-      this.#violate(`another file than ${versionName(version)} was taken away`);
+    const { bytes, mtime } = file.seen;
+    const same = this.#truth
+      .versionsOf(chunkKey({ uploader: this.#uploader, path }))
+      .filter((one) => one.mtime === mtime && one.content.equals(bytes));
     if (this.#after === "keep") this.#violate(`${path} was taken away, and is to be kept`);
+    else if (same.length === 0) this.#violate(`${path} was taken away, and was not sent as it was`);
+    else if (!same.some((version) => this.#checks.wasDelivered(version)))
+      this.#violate(`${path} was taken away, and nobody has it`);
   }
 
   /** The ledger was deleted and made again. */
   ledgerIsNew(): void {
-    for (const [path, noted] of this.#noted) this.#notedBefore.set(path, noted);
     this.#noted.clear();
   }
 
@@ -123,8 +132,8 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     return open;
   }
 
-  #chunk(chunk: Chunk, known: TrueVersion | undefined): void {
-    const version = known ?? this.#begin(chunk);
+  #chunk(chunk: Chunk, number: number): void {
+    const version = this.#truth.find(chunkKey(chunk), chunk.version) ?? this.#begin(chunk, number);
     if (!version) return;
     const { offset, value, checksum } = chunk;
     const isRight = version.content.subarray(offset, offset + value.length).equals(value);
@@ -137,7 +146,7 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     if (version.abandoned) this.#violate(`${versionName(version)} was given up, and is sent`);
   }
 
-  #begin({ path, version, size, mtime }: Chunk): TrueVersion | undefined {
+  #begin({ path, version, size, mtime }: Chunk, number: number): TrueVersion | undefined {
     const content = this.#sources().contentOf(path, size, mtime);
     if (!content) {
       this.#violate(`${path} never was a file of ${size} bytes and of the time ${mtime}`);
@@ -145,7 +154,8 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     }
     const id = { uploader: this.#uploader, path, version };
     const begun = { ...id, content, mtime, checksum: md5(content), lied: false, abandoned: false };
-    const wrong = this.#truth.begin(begun);
+    const isLate = number < this.#lastHolder;
+    const wrong = isLate ? this.#truth.beginLate(begun) : this.#truth.begin(begun);
     if (wrong !== undefined) this.#violate(wrong);
     return begun;
   }
@@ -167,10 +177,6 @@ export class UploadChecks implements ProducerWatcher, SourceWatcher {
     const isLogged = this.#logged.get(name)?.every((one) => one === 1) ?? false;
     if (!isLogged && !this.#checks.wasDelivered(version))
       this.#violate(`${name} was noted as sent, and not all of it is in the log`);
-  }
-
-  #keyOf(path: string): string {
-    return chunkKey({ uploader: this.#uploader, path });
   }
 
   #violate(what: string): void {

@@ -7,11 +7,11 @@ import type { UploaderConfig } from "../../agent/config/config.ts";
 import { checkLayout } from "../../agent/ledger/layout.ts";
 import type { UploaderLog } from "../../agent/ledger/ledger.ts";
 import { forgetGone } from "../../agent/ledger/uploader/forget-gone.ts";
+import { NameTakenError } from "../../agent/ledger/uploader/name-taken-error.ts";
 import type { UploaderLedger } from "../../agent/ledger/uploader/uploader-ledger.ts";
 import { isPermanent } from "../../agent/lib/retry.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import { WatchFiles } from "../../agent/uploader/access/watch-files.ts";
-import { ChunkSize } from "../../agent/uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../../agent/uploader/transport/in-flight-window.ts";
 import { Transport } from "../../agent/uploader/transport/transport.ts";
 import { runUploader } from "../../agent/uploader/uploader.ts";
@@ -22,12 +22,13 @@ import { FollowedTopic } from "./followed-topic.ts";
 import type { SimulatedLedger } from "./ledger.ts";
 import { HeardLog } from "./log.ts";
 import { type Damage, type ProducerFaults, SimulatedProducer } from "./producer.ts";
-import { moveFolder, SourceDisk } from "./source-disk.ts";
+import { SourceDisk } from "./source-disk.ts";
 import type { SimulatedTopic } from "./topic.ts";
 import type { Truth } from "./truth.ts";
 import { Process, type Turns } from "./turns.ts";
 import { type After, UploadChecks } from "./upload-checks.ts";
-import { stateOf, watchFolder } from "./watched-folders.ts";
+import { checkpoints, configOf, VaryingChunkSize, windowBytes } from "./uploader-settings.ts";
+import { stateOf } from "./watched-folders.ts";
 
 export interface UploaderWorld {
   turns: Turns;
@@ -49,33 +50,13 @@ export interface UploaderFaults extends ProducerFaults {
 }
 
 const retentionMs = 7 * 24 * 3600_000;
-const rescanMs = 60_000;
-const settleMs = 20;
 /** Longer than versions are ahead of the brokers' time, as each time is for which chunks are kept. */
 export const forgetAfterMs = 180_000;
-/** Three records' worth, as each counts for so much beside its value. */
-const windowBytes = 200_000;
-/** The files are small here: also those have to be gone on with. */
-const checkpoints = { everyBytes: 150, everyMs: 60_000, leastFileBytes: 300 };
 
+/** So long ago an answer for the name may have been given, and be heard only now. */
+const askedMs = 60_000;
 /** Larger than any that Linux gives. */
 const neverAPid = 5_000_000;
-
-/** Other sizes at other times. */
-class VaryingChunkSize extends ChunkSize {
-  readonly #random: Random;
-  readonly #bytes: number;
-
-  constructor(random: Random) {
-    super("auto", 1 << 20);
-    this.#random = random;
-    this.#bytes = 10 + random.below(140);
-  }
-
-  override next(): number {
-    return this.#random.below(4) === 0 ? 1 + this.#random.below(2 * this.#bytes) : this.#bytes;
-  }
-}
 
 export class SimulatedUploader {
   readonly name: string;
@@ -86,6 +67,8 @@ export class SimulatedUploader {
   /** Who has written as which holder of the name. */
   readonly #holders = new Map<string, Process>();
   #process: Process;
+  /** All that were ever started, and when each was killed, if it was. */
+  readonly #started = new Map<Process, { number: number; killedMs?: number }>();
   #stop = new AbortController();
   /** Of all that were ever started. */
   readonly #stops: AbortController[] = [];
@@ -114,6 +97,24 @@ export class SimulatedUploader {
     return this.#process.alive && !this.#process.frozen;
   }
 
+  /** Whether any process works under the name, or is about to. */
+  get isAlive(): boolean {
+    return [...this.#started.keys()].some(({ alive }) => alive);
+  }
+
+  freeze(): void {
+    this.#process.frozen = true;
+  }
+
+  thaw(): void {
+    for (const process of this.#started.keys()) process.frozen = false;
+  }
+
+  /** The how manieth the process is that was started here; `undefined`: it is another's. */
+  numberOf(process: Process): number | undefined {
+    return this.#started.get(process)?.number;
+  }
+
   /** What happens to the next chunk on its way. */
   set damage(damage: Damage) {
     this.checks.nextDamage = damage;
@@ -125,24 +126,39 @@ export class SimulatedUploader {
     return file !== undefined && stateOf(file).mtime === mtime;
   }
 
+  /** Also beside one that is there: one of the two has to end by itself. */
   start(): void {
     this.#process = new Process(this.name);
+    this.#started.set(this.#process, { number: this.#started.size + 1 });
     this.#stop = new AbortController();
     this.#stops.push(this.#stop);
     this.missesRequests = 0;
     this.hasMissed = false;
-    this.#run(this.#process, this.#stop.signal).catch((error: unknown) =>
-      this.#world.checks.violate(`${this.name} ended: ${error instanceof Error ? error.stack : error}`),
-    );
+    const process = this.#process;
+    this.#run(process, this.#stop.signal).catch((error: unknown) => this.#ended(process, error));
   }
 
   crash(): void {
+    const started = this.#started.get(this.#process);
+    if (started && this.#process.alive) started.killedMs = this.#world.turns.nowMs;
     this.#world.turns.kill(this.#process);
+  }
+
+  #ended(process: Process, error: unknown): void {
+    const { turns, checks } = this.#world;
+    turns.kill(process);
+    // Only another one can have the name, or can have had it when it was asked for.
+    const since = turns.nowMs - askedMs;
+    const isTaken = [...this.#started].some(
+      ([one, { killedMs = 0 }]) => one !== process && (one.alive || killedMs > since),
+    );
+    if (error instanceof NameTakenError && isTaken) this.#world.trace(`${this.name}: ${error.message}`);
+    else checks.violate(`${this.name} ended: ${error instanceof Error ? error.stack : error}`);
   }
 
   /** The story is over. A signal that depends on others, and never fires, would keep all of its world in memory. */
   close(): void {
-    this.crash();
+    for (const process of this.#started.keys()) this.#world.turns.kill(process);
     for (const stop of this.#stops) stop.abort();
   }
 
@@ -193,7 +209,8 @@ export class SimulatedUploader {
     signal: AbortSignal,
   ): Promise<void> {
     const { random, uploaderFaults } = this.#world;
-    const producer = new SimulatedProducer(process, this.#world, this.checks, uploaderFaults);
+    const watcher = this.checks.producerOf(this.numberOf(process) ?? 0);
+    const producer = new SimulatedProducer(process, this.#world, watcher, uploaderFaults);
     this.#producer = producer;
     const { troubles } = log;
     const observer = new Observer({ role: "uploader", name: this.name, version: "", host: "", troubles });
@@ -261,27 +278,4 @@ export class SimulatedUploader {
     this.hasMissed = true;
     return true;
   }
-}
-
-function configOf(after: After, takesEarly: boolean): UploaderConfig {
-  return {
-    watch: [{ path: watchFolder, as: "", include: ["**/*"], exclude: [], recursive: true }],
-    settleMs,
-    maxAgeMs: undefined,
-    existing: true,
-    rescanMs,
-    rescanContentMs: undefined,
-    chunkBytes: "auto",
-    checksum: "md5",
-    compression: "none",
-    partitioning: "file",
-    inFlightBytes: windowBytes,
-    parallel: 2,
-    rateBytesPerSecond: undefined,
-    after,
-    afterWhen: takesEarly ? "acknowledged" : "delivered",
-    afterGroups: after === "keep" ? [] : ["group"],
-    moveTo: after === "move" ? moveFolder : undefined,
-    testFile: undefined,
-  };
 }

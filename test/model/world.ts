@@ -116,7 +116,10 @@ export class World {
       (process, entry) => {
         this.trace(`${process.name}: writes ${JSON.stringify(entry)}`);
         checks.entry(process, entry);
-        this.uploaders.find((one) => one.process === process)?.checks.entry(entry);
+        for (const one of this.uploaders) {
+          const number = one.numberOf(process);
+          if (number !== undefined) one.checks.entry(entry, number);
+        }
       },
       (process) => checks.isMachines(process),
     );
@@ -242,7 +245,8 @@ export class World {
     for (let calmSinceMs = startedMs, before = ""; ; ) {
       const lookAtMs = this.turns.nowMs + lookMs;
       // Also whoever was being stopped, and has come to its end.
-      for (const one of [...this.downloaders, ...this.uploaders]) if (!one.process.alive) one.start();
+      for (const one of this.downloaders) if (!one.process.alive) one.start();
+      for (const one of this.uploaders) if (!one.isAlive) one.start();
       while (this.turns.nowMs < lookAtMs) await this.run(1);
       const now = `${this.ledger.writtenCount} ${[...this.group.committed.values()].map(({ offset }) => offset)}`;
       const open = this.#open();
@@ -267,11 +271,11 @@ export class World {
     for (const uploader of this.uploaders) {
       uploader.damage = "none";
       uploader.missesRequests = 0;
-      uploader.process.frozen = false;
+      uploader.thaw();
       uploader.sources.endAllWriting();
       // A file there may be where a folder has to be.
       uploader.sources.emptyMoved();
-      if (!uploader.isUp) uploader.start();
+      if (!uploader.isAlive) uploader.start();
     }
     for (const downloader of this.downloaders) {
       const { disk, process } = downloader;
@@ -347,12 +351,19 @@ export class World {
     const missed = this.uploaders.some(({ name, hasMissed }) => name === version.uploader && hasMissed);
     const isLate = missed || this.#clockWasSet;
     if (isLate && this.checks.failure(version)?.startsWith(notAnswered)) return false;
-    // What is before, of a topic that took another one's place while it was sent, is not known to be there; nor is anything of
-    // a version whose uploader took the topic for the one before.
-    const isKnown = entry.topic === this.topic.id;
-    const from = decodeFrom(entry.from ?? "")?.offsets[0]?.offset ?? 0;
-    const { partition = 0 } = entry;
-    const records = isKnown ? this.topic.records(partition, from, this.topic.high(partition)) : [];
+    if (this.#isInLog(version, entry)) return true;
+    const uploader = this.uploaders.find(({ name }) => name === version.uploader);
+    const hasSource = uploader?.hasSource(version.path, version.mtime) ?? false;
+    // Whoever is asked three times in vain gives up; each time takes a loss.
+    return entry.state === "sent" && hasSource && this.losses < 3;
+  }
+
+  /** Whether all of it is where its entry says: what came into a topic that had just taken the other one's place nobody knows of. */
+  #isInLog(version: TrueVersion, { topic, partition = 0, from = "", offset = 0 }: FileValue): boolean {
+    if (topic !== this.topic.id) return false;
+    // Without that it is one chunk, as far as is known.
+    const first = decodeFrom(from)?.offsets[0]?.offset ?? offset;
+    const records = this.topic.records(partition, first, this.topic.high(partition));
     const isThere = Buffer.alloc(version.content.length + 1);
     for (const { record } of records) {
       const chunk = decodeRecord(record.headers, record.value);
@@ -361,11 +372,6 @@ export class World {
       isThere.fill(1, chunk.offset, chunk.offset + chunk.value.length);
       if (chunk.checksum !== undefined) isThere[version.content.length] = 1;
     }
-    if (isThere.every((one) => one === 1)) return true;
-    const uploader = this.uploaders.find(({ name }) => name === version.uploader);
-    // Whoever is asked three times in vain gives up; each time takes a loss.
-    return (
-      entry.state === "sent" && (uploader?.hasSource(version.path, version.mtime) ?? false) && this.losses < 3
-    );
+    return isThere.every((one) => one === 1);
   }
 }
