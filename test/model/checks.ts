@@ -57,6 +57,8 @@ export class Checks implements DiskWatcher {
   readonly #again = new Map<string, string>();
   /** Of these versions somebody took the file away. */
   readonly #taken = new Set<string>();
+  /** Of these files somebody took a name away: perhaps the one that it was just being kept under. */
+  readonly #namesTaken = new Set<SimulatedFile>();
   /** Versions that were on a disk which was rolled back, and that disk. */
   readonly #rolledBack = new Map<string, SimulatedDisk>();
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
@@ -142,6 +144,7 @@ export class Checks implements DiskWatcher {
       this.#keepsBoth &&
       before?.kind === "file" &&
       before.version !== version.version &&
+      !this.#namesTaken.has(before) &&
       !isKept(disk, before)
     )
       this.violate(`version ${before.version} was lost on ${disk.name}: ${name} has its only name`);
@@ -251,6 +254,7 @@ export class Checks implements DiskWatcher {
   take(disk: SimulatedDisk, path: string): void {
     const node = disk.files.at(path);
     if (node?.kind !== "file" || node.version === undefined) return;
+    this.#namesTaken.add(node);
     const version = this.#truth.find(path.slice(output.length + 1), node.version);
     if (!version) return;
     this.#taken.add(versionName(version));

@@ -67,8 +67,8 @@ export class SimulatedUploader {
   /** Who has written as which holder of the name. */
   readonly #holders = new Map<string, Process>();
   #process: Process;
-  /** All that were ever started, and when each was killed, if it was. */
-  readonly #started = new Map<Process, { number: number; killedMs?: number }>();
+  /** All that were ever started, when, and when each has ended, if it has. */
+  readonly #started = new Map<Process, { number: number; startedMs: number; endedMs?: number }>();
   #stop = new AbortController();
   /** Of all that were ever started. */
   readonly #stops: AbortController[] = [];
@@ -129,28 +129,33 @@ export class SimulatedUploader {
   /** Also beside one that is there: one of the two has to end by itself. */
   start(): void {
     this.#process = new Process(this.name);
-    this.#started.set(this.#process, { number: this.#started.size + 1 });
+    this.#started.set(this.#process, { number: this.#started.size + 1, startedMs: this.#world.turns.nowMs });
     this.#stop = new AbortController();
     this.#stops.push(this.#stop);
     this.missesRequests = 0;
     this.hasMissed = false;
     const process = this.#process;
-    this.#run(process, this.#stop.signal).catch((error: unknown) => this.#ended(process, error));
+    this.#run(process, this.#stop.signal).catch((error: unknown) => this.#failed(process, error));
   }
 
   crash(): void {
-    const started = this.#started.get(this.#process);
-    if (started && this.#process.alive) started.killedMs = this.#world.turns.nowMs;
-    this.#world.turns.kill(this.#process);
+    this.#end(this.#process);
   }
 
-  #ended(process: Process, error: unknown): void {
-    const { turns, checks } = this.#world;
+  #end(process: Process): void {
+    const { turns } = this.#world;
+    const started = this.#started.get(process);
+    if (started && process.alive) started.endedMs = turns.nowMs;
     turns.kill(process);
-    // Only another one can have the name, or can have had it when it was asked for.
-    const since = turns.nowMs - askedMs;
+  }
+
+  #failed(process: Process, error: unknown): void {
+    const { checks } = this.#world;
+    this.#end(process);
+    // Only another one can have the name: that came later, or was there still when it was asked for.
+    const { startedMs = 0 } = this.#started.get(process) ?? {};
     const isTaken = [...this.#started].some(
-      ([one, { killedMs = 0 }]) => one !== process && (one.alive || killedMs > since),
+      ([one, { endedMs = Number.POSITIVE_INFINITY }]) => one !== process && endedMs > startedMs - askedMs,
     );
     if (error instanceof NameTakenError && isTaken) this.#world.trace(`${this.name}: ${error.message}`);
     else checks.violate(`${this.name} ended: ${error instanceof Error ? error.stack : error}`);
@@ -198,7 +203,7 @@ export class SimulatedUploader {
       return this.#send(process, own, chunks, log, ending);
     });
     this.#world.trace(`${this.name}: has ended`);
-    turns.kill(process);
+    this.#end(process);
   }
 
   async #send(
