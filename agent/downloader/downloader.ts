@@ -11,6 +11,7 @@ import type { CommonConfig, DownloaderConfig } from "../config/config.ts";
 import { GroupConsumer } from "../kafka/group-consumer.ts";
 import { LogReader, type Position } from "../kafka/log-reader.ts";
 import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
+import { retentionOf } from "../kafka/topics/topics.ts";
 import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
@@ -108,7 +109,7 @@ async function runOn(
     get partitions() {
       return topic.value.partitions;
     },
-    retentionMs: common.kafka.retentionMs,
+    retentionMs: retentionOf(topic.value) ?? common.kafka.retentionMs,
     isCurrent: () => topic.value.id === id,
     openReader: (from: readonly Position[]) =>
       LogReader.open({ ...client, maxMessageBytes: topic.value.maxMessageBytes }, name, from),

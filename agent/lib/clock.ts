@@ -11,7 +11,8 @@
  * - **The device's clock** stands at 1970 where no battery keeps it, and jumps when the network is there. It is for people: log
  *   lines, the status, metrics.
  *
- * A `now` or `nowMs` that is handed down is the monotonic clock, in milliseconds.
+ * A `now` or `nowMs` that is handed down is the monotonic clock, in milliseconds, but where it is the ledger's own time (`version-clock.ts`,
+ * `name-claim.ts`, `uploader-state.ts`), which is the brokers'.
  *
  * So what is said gets its time from `timeNow`, and a number of the device's clock is to be had from `deviceNowMs` only,
  * which `scripts/lint/clocks.grit` gives to few.

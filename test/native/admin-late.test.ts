@@ -7,6 +7,8 @@ import { waitUntil } from "../support/wait.ts";
 import { type Consumer, call, connectConsumer, disconnect } from "./client.ts";
 
 const timedOut = -185; // ERR__TIMED_OUT
+/** ERR__TRANSPORT: a slow machine has noticed the cut before the time was up. */
+const cutOff = -195;
 
 let proxy: Toxiproxy;
 let link: Link;
@@ -46,7 +48,8 @@ test("a group that was asked for while no broker could be reached does not end t
   await expectAnswers();
   for (let round = 0; round < 3; round++) {
     await link.cut();
-    for (let asked = 0; asked < 3; asked++) expect(await ask(300)).toBe(timedOut);
+    for (let asked = 0; asked < 3; asked++)
+      expect<(number | undefined)[]>([timedOut, cutOff]).toContain(await ask(300));
     await link.mend();
     await expectAnswers();
   }

@@ -1,7 +1,7 @@
 /**
- * Whether a file that was seen is to be sent, and whether it may be now: the one place where that is decided. What is known,
- * left alone or refused is remembered by its mark, so that the next look passes over it; another one waits until it
- * stands still.
+ * Whether a file that was seen is to be sent, and whether it stands still by now. What is known, left alone or refused is
+ * remembered by its mark, so that the next look passes over it. Whether somebody still has it open for writing is asked
+ * once it is opened (`send/send-file.ts`).
  */
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { pathProblem, pathToDisplay } from "../../wire/path.ts";

@@ -57,7 +57,7 @@ export class SeenFiles {
     return this.#slots[this.#at + 3] ?? 0;
   }
 
-  /** @param time a whole number of seconds, or whatever: 32 bits */
+  /** @param time in whatever unit: 32 bits */
   set(mark: Mark, verdict: Verdict, time = 0): void {
     if (!this.#find(mark)) {
       if ((this.#count + 1) * 4 > (this.#mask + 1) * 3) {
