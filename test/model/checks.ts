@@ -1,4 +1,6 @@
 /**
+ * Over 300 lines: each of these checks needs what all the others have seen.
+ *
  * What must hold in a simulated world, whatever happens there: each name that is given, each receipt and each commit is
  * held against the truth the moment it is made.
  */

@@ -1,20 +1,19 @@
 /** A whole simulated world: uploaders, brokers, machines with downloaders, and what may happen to them. */
 import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
-import { notAnswered } from "../../agent/ledger/group/silence.ts";
-import { chunkKey, decodeFrom, decodeRecord, encodeChunk } from "../../agent/wire/chunk.ts";
-import { type Entry, fileValueOf } from "../../agent/wire/entry.ts";
-import { type FileValue, wasSentWhole } from "../../agent/wire/entry-value.ts";
+import { chunkKey, encodeChunk } from "../../agent/wire/chunk.ts";
+import type { Entry } from "../../agent/wire/entry.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import { Random } from "../support/random.ts";
 import { Checks, Violation } from "./checks.ts";
 import { useWorldsClock } from "./clock.ts";
 import { type DiskFaults, SimulatedDisk } from "./disk.ts";
 import { SimulatedDownloader } from "./downloader.ts";
+import { Ending } from "./ending.ts";
 import { type GroupFaults, SimulatedGroup } from "./group.ts";
 import { SimulatedLedger } from "./ledger.ts";
 import { SimulatedTopic } from "./topic.ts";
-import { md5, output, type TrueVersion, Truth, versionName } from "./truth.ts";
+import { md5, output, Truth } from "./truth.ts";
 import { Process, Turns } from "./turns.ts";
 import type { After } from "./upload-checks.ts";
 import { SimulatedUploader, type UploaderFaults } from "./uploader.ts";
@@ -49,7 +48,6 @@ const repeatMs = 3600_000;
 /** So long nothing must change for the end. */
 const calmMs = 30_000;
 const lookMs = 2000;
-const startMarginMs = 10_000;
 const startMs = Date.parse("2026-01-01T00:00:00Z");
 const minFreeBytes = 50;
 /** An uploader that is away for so long is given up until it comes back. */
@@ -70,8 +68,9 @@ export class World {
   readonly stopsClock: boolean;
   readonly uploaderFaults: UploaderFaults;
   readonly #forgesCredibly: boolean;
+  readonly #ending = new Ending(this);
   /** Nobody can tell any more for how long an uploader has not answered. */
-  #clockWasSet = false;
+  clockWasSet = false;
   #highestSkewMs = 0;
   #leastSkewMs = Number.NEGATIVE_INFINITY;
   readonly #lines: string[] | undefined;
@@ -167,7 +166,7 @@ export class World {
   setBrokersClock(wantedMs: number): void {
     // Whoever does not know the new ledger yet begins there by this clock.
     const skewMs = Math.max(wantedMs, this.#leastSkewMs);
-    this.#clockWasSet = true;
+    this.clockWasSet = true;
     this.#highestSkewMs = Math.max(this.#highestSkewMs, skewMs);
     this.topic.skewMs = skewMs;
     this.ledger.skewMs = skewMs;
@@ -232,7 +231,7 @@ export class World {
       if (!(await this.turns.step())) break;
       this.group.expelSilent();
       if (this.checks.violation) throw this.checks.violation;
-      if (this.turns.count > maxTurns) throw new Violation(`stuck: ${this.#open().join("; ")}`);
+      if (this.turns.count > maxTurns) throw new Violation(`stuck: ${this.#ending.open().join("; ")}`);
     }
   }
 
@@ -249,7 +248,7 @@ export class World {
       for (const one of this.uploaders) if (!one.isAlive) one.start();
       while (this.turns.nowMs < lookAtMs) await this.run(1);
       const now = `${this.ledger.writtenCount} ${[...this.group.committed.values()].map(({ offset }) => offset)}`;
-      const open = this.#open();
+      const open = this.#ending.open();
       if (now !== before || open.length > 0) calmSinceMs = this.turns.nowMs;
       before = now;
       if (this.turns.nowMs - calmSinceMs >= calmMs) break;
@@ -261,7 +260,7 @@ export class World {
         startedMs = this.turns.nowMs;
       } else if (tookMs > maxQuietMs) throw new Violation(`stuck: ${open.join("; ")}`);
     }
-    this.#judge();
+    this.#ending.judge();
     if (this.checks.violation) throw this.checks.violation;
   }
 
@@ -285,93 +284,5 @@ export class World {
       process.frozen = false;
       process.slow = false;
     }
-  }
-
-  /** What is not at its end yet. */
-  #open(): string[] {
-    const open: string[] = [];
-    for (let partition = 0; partition < this.topic.partitions; partition++) {
-      const offset = this.group.committed.get(partition)?.offset;
-      if (offset !== this.topic.high(partition))
-        open.push(`partition ${partition} is committed to ${offset} of ${this.topic.high(partition)}`);
-    }
-    for (const uploader of this.uploaders) open.push(...uploader.checks.open());
-    for (const key of this.ledger.leftReceipts(
-      (id) => this.truth.find(chunkKey(id), id.version) !== undefined,
-    ))
-      open.push(`${key} stands, and its file is forgotten`);
-    for (const [key, entry] of this.ledger.entries()) {
-      if (entry.kind === "needs") open.push(`${key} stands in the ledger`);
-      const version = this.#newestOf(entry);
-      if (version && !this.checks.isDelivered(version) && this.checks.failure(version) === undefined)
-        open.push(`${versionName(version)} is neither delivered nor failed`);
-    }
-    return open;
-  }
-
-  /** The version that an uploader's entry says was sent. */
-  #newestOf(entry: Entry): TrueVersion | undefined {
-    if (entry.kind !== "file" || !wasSentWhole(fileValueOf(entry))) return undefined;
-    return this.#concernsGroup(entry) ? this.truth.find(chunkKey(entry), entry.version) : undefined;
-  }
-
-  /** What was sent before the group began is none of its business. */
-  #concernsGroup({ topic, partition, offset, version }: FileValue): boolean {
-    const start = this.ledger.entries().get("start/group");
-    if (start?.kind !== "start") return true;
-    // Of another topic nobody can tell exactly.
-    const startedMs = this.ledger.writtenAtMs("start/group") ?? 0;
-    if (start.topic !== topic) return version >= (startedMs + startMarginMs) * 1000;
-    return (offset ?? 0) >= (start.offsets[String(partition)] ?? 0);
-  }
-
-  /** Whether what was to be delivered is, where it must be. */
-  #judge(): void {
-    for (const { disk } of this.downloaders) this.checks.requireWholeFiles(disk);
-    for (const entry of this.ledger.entries().values()) {
-      const version = this.#newestOf(entry);
-      if (!version) continue;
-      const name = versionName(version);
-      const reason = this.checks.failure(version);
-      const isThere = this.downloaders.some(({ disk }) => {
-        const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);
-        return node?.kind === "file" && node.version === version.version;
-      });
-      if (this.checks.isDelivered(version)) {
-        if (!isThere && !this.checks.wasTaken(version))
-          this.checks.violate(`${name} is delivered and nowhere`);
-      } else if (entry.kind === "file" && this.#isObtainable(version, entry))
-        this.checks.violate(`${name} failed, though it can be had: ${reason}`);
-    }
-  }
-
-  #isObtainable(version: TrueVersion, entry: FileValue): boolean {
-    const isInTheWay = /stands where|a folder has this name/.test(this.checks.failure(version) ?? "");
-    if (version.lied || isInTheWay) return false;
-    const missed = this.uploaders.some(({ name, hasMissed }) => name === version.uploader && hasMissed);
-    const isLate = missed || this.#clockWasSet;
-    if (isLate && this.checks.failure(version)?.startsWith(notAnswered)) return false;
-    if (this.#isInLog(version, entry)) return true;
-    const uploader = this.uploaders.find(({ name }) => name === version.uploader);
-    const hasSource = uploader?.hasSource(version.path, version.mtime) ?? false;
-    // Whoever is asked three times in vain gives up; each time takes a loss.
-    return entry.state === "sent" && hasSource && this.losses < 3;
-  }
-
-  /** Whether all of it is where its entry says: what came into a topic that had just taken the other one's place nobody knows of. */
-  #isInLog(version: TrueVersion, { topic, partition = 0, from = "", offset = 0 }: FileValue): boolean {
-    if (topic !== this.topic.id) return false;
-    // Without that it is one chunk, as far as is known.
-    const first = decodeFrom(from)?.offsets[0]?.offset ?? offset;
-    const records = this.topic.records(partition, first, this.topic.high(partition));
-    const isThere = Buffer.alloc(version.content.length + 1);
-    for (const { record } of records) {
-      const chunk = decodeRecord(record.headers, record.value);
-      if (chunk.kind !== "chunk" || chunk.version !== version.version || chunk.path !== version.path)
-        continue;
-      isThere.fill(1, chunk.offset, chunk.offset + chunk.value.length);
-      if (chunk.checksum !== undefined) isThere[version.content.length] = 1;
-    }
-    return isThere.every((one) => one === 1);
   }
 }

@@ -1,0 +1,130 @@
+/** How a told story has to end: everything that was sent is delivered or has failed for a reason, and nothing is left over. */
+import { notAnswered } from "../../agent/ledger/group/silence.ts";
+import { chunkKey, decodeFrom, decodeRecord } from "../../agent/wire/chunk.ts";
+import { type Entry, fileValueOf } from "../../agent/wire/entry.ts";
+import { type FileValue, wasSentWhole } from "../../agent/wire/entry-value.ts";
+import type { Checks } from "./checks.ts";
+import type { SimulatedDownloader } from "./downloader.ts";
+import type { SimulatedGroup } from "./group.ts";
+import type { SimulatedLedger } from "./ledger.ts";
+import type { SimulatedTopic } from "./topic.ts";
+import { output, type TrueVersion, type Truth, versionName } from "./truth.ts";
+import type { SimulatedUploader } from "./uploader.ts";
+
+/** When a group began is known by a topic's offsets, and by its entry's time so roughly. */
+const startMarginMs = 10_000;
+
+/** What it looks at. */
+interface Told {
+  readonly topic: Pick<SimulatedTopic, "high" | "id" | "partitions" | "records">;
+  readonly group: Pick<SimulatedGroup, "committed">;
+  readonly ledger: Pick<SimulatedLedger, "entries" | "leftReceipts" | "writtenAtMs">;
+  readonly truth: Truth;
+  readonly checks: Checks;
+  readonly uploaders: readonly Pick<SimulatedUploader, "checks" | "hasMissed" | "hasSource" | "name">[];
+  readonly downloaders: readonly Pick<SimulatedDownloader, "disk">[];
+  readonly losses: number;
+  readonly clockWasSet: boolean;
+}
+
+export class Ending {
+  readonly #world: Told;
+
+  constructor(world: Told) {
+    this.#world = world;
+  }
+
+  /** What is not at its end yet. */
+  open(): string[] {
+    const open: string[] = [];
+    for (let partition = 0; partition < this.#world.topic.partitions; partition++) {
+      const offset = this.#world.group.committed.get(partition)?.offset;
+      if (offset !== this.#world.topic.high(partition))
+        open.push(`partition ${partition} is committed to ${offset} of ${this.#world.topic.high(partition)}`);
+    }
+    for (const uploader of this.#world.uploaders) open.push(...uploader.checks.open());
+    for (const key of this.#world.ledger.leftReceipts(
+      (id) => this.#world.truth.find(chunkKey(id), id.version) !== undefined,
+    ))
+      open.push(`${key} stands, and its file is forgotten`);
+    for (const [key, entry] of this.#world.ledger.entries()) {
+      if (entry.kind === "needs") open.push(`${key} stands in the ledger`);
+      const version = this.#newestOf(entry);
+      if (
+        version &&
+        !this.#world.checks.isDelivered(version) &&
+        this.#world.checks.failure(version) === undefined
+      )
+        open.push(`${versionName(version)} is neither delivered nor failed`);
+    }
+    return open;
+  }
+
+  /** The version that an uploader's entry says was sent. */
+  #newestOf(entry: Entry): TrueVersion | undefined {
+    if (entry.kind !== "file" || !wasSentWhole(fileValueOf(entry))) return undefined;
+    return this.#concernsGroup(entry) ? this.#world.truth.find(chunkKey(entry), entry.version) : undefined;
+  }
+
+  /** What was sent before the group began is none of its business. */
+  #concernsGroup({ topic, partition, offset, version }: FileValue): boolean {
+    const start = this.#world.ledger.entries().get("start/group");
+    if (start?.kind !== "start") return true;
+    // Of another topic nobody can tell exactly.
+    const startedMs = this.#world.ledger.writtenAtMs("start/group") ?? 0;
+    if (start.topic !== topic) return version >= (startedMs + startMarginMs) * 1000;
+    return (offset ?? 0) >= (start.offsets[String(partition)] ?? 0);
+  }
+
+  /** Whether what was to be delivered is, where it must be. */
+  judge(): void {
+    for (const { disk } of this.#world.downloaders) this.#world.checks.requireWholeFiles(disk);
+    for (const entry of this.#world.ledger.entries().values()) {
+      const version = this.#newestOf(entry);
+      if (!version) continue;
+      const name = versionName(version);
+      const reason = this.#world.checks.failure(version);
+      const isThere = this.#world.downloaders.some(({ disk }) => {
+        const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);
+        return node?.kind === "file" && node.version === version.version;
+      });
+      if (this.#world.checks.isDelivered(version)) {
+        if (!isThere && !this.#world.checks.wasTaken(version))
+          this.#world.checks.violate(`${name} is delivered and nowhere`);
+      } else if (entry.kind === "file" && this.#isObtainable(version, entry))
+        this.#world.checks.violate(`${name} failed, though it can be had: ${reason}`);
+    }
+  }
+
+  #isObtainable(version: TrueVersion, entry: FileValue): boolean {
+    const isInTheWay = /stands where|a folder has this name/.test(this.#world.checks.failure(version) ?? "");
+    if (version.lied || isInTheWay) return false;
+    const missed = this.#world.uploaders.some(
+      ({ name, hasMissed }) => name === version.uploader && hasMissed,
+    );
+    const isLate = missed || this.#world.clockWasSet;
+    if (isLate && this.#world.checks.failure(version)?.startsWith(notAnswered)) return false;
+    if (this.#isInLog(version, entry)) return true;
+    const uploader = this.#world.uploaders.find(({ name }) => name === version.uploader);
+    const hasSource = uploader?.hasSource(version.path, version.mtime) ?? false;
+    // Whoever is asked three times in vain gives up; each time takes a loss.
+    return entry.state === "sent" && hasSource && this.#world.losses < 3;
+  }
+
+  /** Whether all of it is where its entry says: what came into a topic that had just taken the other one's place nobody knows of. */
+  #isInLog(version: TrueVersion, { topic, partition = 0, from = "", offset = 0 }: FileValue): boolean {
+    if (topic !== this.#world.topic.id) return false;
+    // Without that it is one chunk, as far as is known.
+    const first = decodeFrom(from)?.offsets[0]?.offset ?? offset;
+    const records = this.#world.topic.records(partition, first, this.#world.topic.high(partition));
+    const isThere = Buffer.alloc(version.content.length + 1);
+    for (const { record } of records) {
+      const chunk = decodeRecord(record.headers, record.value);
+      if (chunk.kind !== "chunk" || chunk.version !== version.version || chunk.path !== version.path)
+        continue;
+      isThere.fill(1, chunk.offset, chunk.offset + chunk.value.length);
+      if (chunk.checksum !== undefined) isThere[version.content.length] = 1;
+    }
+    return isThere.every((one) => one === 1);
+  }
+}
