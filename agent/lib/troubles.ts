@@ -11,7 +11,7 @@ export interface Trouble {
 }
 
 /** One's part in a trouble that several have at once. */
-export interface SharedTrouble {
+export interface TroublePart {
   readonly reason: string;
   /** Nobody has had it, nor had it a moment ago: it is to be said. */
   readonly isFirst: boolean;
@@ -53,7 +53,7 @@ export class Troubles {
   }
 
   /** Begins a trouble that others may have too, several clients of one broker: it is one, and over with the last of them. */
-  share(what: string, reason: string): SharedTrouble {
+  share(what: string, reason: string): TroublePart {
     const key = `${what}: ${reason}`;
     const before = this.#shared.get(key);
     const endedMs = this.#endedMs.get(key);

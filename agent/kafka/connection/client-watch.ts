@@ -5,7 +5,7 @@
  */
 import type { EventEmitter } from "node:events";
 import { messageOf } from "../../lib/errors.ts";
-import type { SharedTrouble } from "../../lib/troubles.ts";
+import type { TroublePart } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
 import { explainSecurity } from "../errors.ts";
 import { knock, type Unreachable } from "./knock.ts";
@@ -34,7 +34,7 @@ interface Standing extends Obstacle {
   /** By the monotonic clock. */
   lastSeenMs: number;
   looks: number;
-  trouble: SharedTrouble | undefined;
+  trouble: TroublePart | undefined;
 }
 
 export interface Watched {
@@ -58,7 +58,7 @@ export class ClientWatch {
   readonly #fingerprint: string;
   /** By address. */
   readonly #standing = new Map<string, Standing>();
-  #leaderless: SharedTrouble | undefined;
+  #leaderless: TroublePart | undefined;
   #leaderlessLooks = 0;
   #isOver = false;
 

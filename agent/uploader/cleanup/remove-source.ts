@@ -1,6 +1,6 @@
 /**
  * Taking a source away once it was sent: deleted, or moved out of its watch into the same folders below `move_to`, never
- * over what is there. It is compared and taken away in one call (`lib/files-below.ts`), and not while somebody has it open
+ * over what is there. It is compared and taken away in one call (`lib/files-below.ts`, `scripts/native/take_below.cc`), and not while somebody has it open
  * for writing. What was moved is looked at once more, and put back if it has become something else in between.
  */
 import { AgentError } from "../../lib/errors.ts";
