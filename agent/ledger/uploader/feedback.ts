@@ -9,9 +9,10 @@ import { within } from "../../wire/byte-ranges.ts";
 import type { Entry, NeedsEntry } from "../../wire/entry.ts";
 import type { EntryKey, ReceiptKey } from "../../wire/entry-key.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
+import { EarlyReceipts } from "./early-receipts.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type Request, Requests } from "./requests.ts";
-import { EarlyReceipts, type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
+import { type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
 
 /** Something new of a path's present version. */
 export type News =
