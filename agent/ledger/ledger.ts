@@ -58,6 +58,7 @@ export interface UploaderLog extends EntryLog {
   partitionOf(key: EntryKey): number;
   writable(): Promise<void>;
   endOf(partition: number): Promise<number>;
+  refresh(): Promise<void>;
   retrying<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   open(partitions: readonly number[]): Promise<PositionedReader>;
 }
@@ -118,6 +119,11 @@ export class Ledger implements UploaderLog {
   /** Resolves when what was to be written could be, or the agent is being stopped. */
   writable(): Promise<void> {
     return this.#trouble.over(this.#options.signal);
+  }
+
+  /** Looks at once whether it is still the same one. Throws an `AgentError`. */
+  async refresh(): Promise<void> {
+    await this.#options.topic.refresh?.();
   }
 
   /** The offset after the last entry of a partition. Throws a `KafkaError`. */

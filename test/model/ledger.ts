@@ -138,6 +138,7 @@ export class SimulatedLedger {
       partitions,
       partitionOf: (key) => partitionOfEntry(key, partitions),
       endOf: (partition) => this.#turns.take(process, () => this.high(partition)),
+      refresh: async () => undefined,
       writable: async () => undefined,
       retrying: (_what, attempt) => attempt(),
       write: (entry) => this.#write(process, entry),

@@ -248,6 +248,7 @@ export class SimulatedUploader {
       get id() {
         return followed.value.id;
       },
+      refresh: () => followed.refresh(),
       write: (entry) => {
         if (entry.kind !== "name") return log.write(entry);
         this.#holders.set(entry.instance, process);

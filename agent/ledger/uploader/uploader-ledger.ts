@@ -14,6 +14,7 @@
 import type { Topic } from "../../kafka/topics/topics.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
+import { Moment } from "../../lib/moment.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { tombstone } from "../../wire/entry.ts";
@@ -31,6 +32,8 @@ import type { GroupReceipt } from "./version-receipts.ts";
 
 /** Entries that are written side by side when the ledger was recreated. */
 const writtenAtATime = 256;
+/** Reading on takes half a second. This process, or its machine, stood still if it took so long: nobody waits less for an answer. */
+const frozenMs = 5000;
 
 /** The chunks' topic as it is now. */
 export interface ChunksTopic {
@@ -50,6 +53,8 @@ export class UploaderLedger {
   /** The ledger that this is of; another one is caught up with. */
   #ledgerId: string;
   #catchingUp: PromiseWithResolvers<void> | undefined;
+  /** Whether nobody else can have had the name, and written under it, since the ledger was read to its end last. */
+  #isSure = true;
 
   private constructor(
     uploader: string,
@@ -120,8 +125,11 @@ export class UploaderLedger {
     try {
       while (!signal.aborted) {
         await retry(options, async () => {
+          if (!this.#isSure && this.#ledger.id === this.#ledgerId) await this.#makeSure();
           if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
+          const begun = new Moment();
           await this.#partition.readOn();
+          if (begun.elapsedMs() > frozenMs) this.#isSure = false;
         });
         this.#name.throwIfTaken();
         this.#name.answerIfAsked();
@@ -225,7 +233,8 @@ export class UploaderLedger {
   /**
    * The ledger was recreated: the name is claimed there, and what is known is written again, as far as it is still
    * so. What nobody is known to have, and was sent to a log that was deleted, is forgotten: the next look finds its file. So is
-   * what a group has a newer version of, which was not noted: nobody is to get the older one back.
+   * what a group has a newer version of, which was not noted: nobody is to get the older one back. And so is everything where
+   * another agent may have had the name, and have known better.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
     const { id } = this.#ledger;
@@ -241,10 +250,27 @@ export class UploaderLedger {
     this.#name.ledgerRecreated();
     await this.#partition.readWhole();
     await this.#name.claim();
-    await this.#writeAgain(chunks.value.id);
+    if (this.#isSure) await this.#writeAgain(chunks.value.id);
+    else this.#forgetAll();
+    this.#isSure = true;
     this.#ledgerId = id;
     this.#catchingUp.resolve();
     this.#catchingUp = undefined;
+  }
+
+  /** Reads what whoever has taken the name meanwhile has written, as long as the ledger is the same one all the while. */
+  async #makeSure(): Promise<void> {
+    await this.#partition.readToEnd();
+    await this.#ledger.refresh();
+    if (this.#ledger.id === this.#ledgerId) this.#isSure = true;
+  }
+
+  #forgetAll(): void {
+    const paths = [...this.#state.files.paths()];
+    for (const path of paths) this.#state.note(path, undefined, 0);
+    this.#log.warn(
+      `what is known of ${paths.length} files is forgotten: another agent may have had the name as this one stood still; what is there is sent again`,
+    );
   }
 
   async #writeAgain(chunksId: string): Promise<void> {

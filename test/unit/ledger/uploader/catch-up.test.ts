@@ -8,7 +8,8 @@ import { delivered, first, noted, other, second } from "../../../support/entries
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 import { waitUntil } from "../../../support/wait.ts";
 
-function uploaderLogOn(log: MemoryLedger): UploaderLog {
+/** @param onRead told before each read */
+function uploaderLogOn(log: MemoryLedger, onRead: () => void = () => undefined): UploaderLog {
   return {
     get id() {
       return log.id;
@@ -19,6 +20,7 @@ function uploaderLogOn(log: MemoryLedger): UploaderLog {
     writable: async () => undefined,
     retrying: (_what, attempt) => attempt(),
     endOf: async () => log.entries.length,
+    refresh: async () => undefined,
     write: (entry) => log.write(entry),
     open: async () => {
       const reader = await log.open();
@@ -29,6 +31,7 @@ function uploaderLogOn(log: MemoryLedger): UploaderLog {
         },
         position: () => position,
         read: async (without) => {
+          onRead();
           const ended = log.entries.length;
           const some = await reader.read(without);
           position = Math.max(ended, ...some.map(({ offset }) => offset + 1));
@@ -59,4 +62,34 @@ test("what a group has a newer version of is not written again, as nobody is to 
   expect(await ledger.nextVersion()).toBeGreaterThan(second.version);
   over.abort();
   await following;
+});
+
+test("an agent that stood still when the ledger was deleted does not write there what it knew", async () => {
+  const log = new MemoryLedger([noted(first), noted(other)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const { now } = performance;
+  let happens: () => void = () => undefined;
+  const reads = uploaderLogOn(log, () => happens());
+  const ledger = await UploaderLedger.open("till", reads, undefined, quiet);
+  await ledger.claim();
+  happens = () => {
+    happens = () => undefined;
+    const stoodStillMs = 60_000;
+    performance.now = () => now.call(performance) + stoodStillMs;
+    log.recreate();
+  };
+  const over = new AbortController();
+  try {
+    const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+    await waitUntil("it has the name in the new ledger", async () => {
+      await ledger.ready();
+      return log.id !== "ledger" && log.entries.some(({ kind }) => kind === "name");
+    });
+    expect(log.entries.map(keyOf).filter(({ kind }) => kind === "file")).toEqual([]);
+    expect([...ledger.paths()]).toEqual([]);
+    over.abort();
+    await following;
+  } finally {
+    performance.now = now;
+  }
 });
