@@ -82,7 +82,7 @@ async function runRole(
   observer.kafkaConnected = () => producer.isConnected;
   try {
     const connected = await connectTopics(config, producer, reporting, attempt);
-    return await followingTopics(connected, signal, async () => {
+    return await followingTopics(connected, async () => {
       observer.phase = "reading the ledger";
       await retry({ ...attempt, what: "reading the ledger" }, () => checkLayout(connected.ledger));
       const run = { config, once, connected, effects, reporting, attempt };
@@ -98,12 +98,12 @@ async function runRole(
 /** Both topics are followed while something is done: they may be deleted and made again also while the ledger is read first. */
 async function followingTopics<Result>(
   { followed }: Connected,
-  signal: AbortSignal,
   work: () => Promise<Result>,
 ): Promise<Result> {
+  // Also while what is under way is finished, once the agent is told to stop.
   const ended = new AbortController();
-  const until = AbortSignal.any([signal, ended.signal]);
-  const following = Promise.all([followed.chunks.follow(until), followed.ledger.follow(until)]);
+  const { signal } = ended;
+  const following = Promise.all([followed.chunks.follow(signal), followed.ledger.follow(signal)]);
   try {
     return await work();
   } finally {

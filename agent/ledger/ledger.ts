@@ -141,13 +141,13 @@ export class Ledger implements UploaderLog {
     const value = encodeEntryValue(entry);
     const record = {
       topic: topic.value.name,
-      partition: this.partitionOf(key),
       key: encodeEntryKey(key),
       value: value === null ? null : Buffer.from(value, "utf8"),
     };
     return this.#retry("writing to the ledger", this.#trouble, async () => {
       try {
-        return await producer.send(record);
+        // One that was recreated may have another number of partitions.
+        return await producer.send({ ...record, partition: this.partitionOf(key) });
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
         // It may have been deleted, and looking at it creates it again.

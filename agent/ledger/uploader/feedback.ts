@@ -2,6 +2,7 @@
  * What groups say of an uploader's files: that they have them, that they can't store them, or what they need once more.
  * Only what is said of a path's present version counts.
  */
+import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
@@ -21,6 +22,10 @@ export type News =
   /** A group has a version that is newer than the one that was sent, and is another content. */
   | { kind: "newer"; path: string; version: number };
 
+/** Whoever may write the ledger can make up any number of groups. */
+const maxFailures = 10_000;
+const maxFailureBytes = 4 << 20;
+
 export class Feedback {
   /** What groups have, or can't store, of the paths' present versions. */
   readonly receipts: Pick<VersionReceipts, "isDelivered" | "isDeliveredToAll" | "isFailed" | "isSettled">;
@@ -30,8 +35,11 @@ export class Feedback {
   #requests: Requests;
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
-  /** What can't be stored, of before the role began. */
-  #failures: GroupReceipt[] = [];
+  /** What can't be stored, of before the role began, by path and group. */
+  readonly #failures = new BoundedMap<string, GroupReceipt>(maxFailures, {
+    most: maxFailureBytes,
+    of: (name, { reason }) => 200 + textBytes(name) + textBytes(reason),
+  });
   #loaded = false;
   /** While somebody listens; what was said before is known when that begins. */
   #news: Mailbox<News> | undefined;
@@ -73,7 +81,8 @@ export class Feedback {
       this.#requests.settle(path, entry?.version ?? -1, entry?.answered ?? -1);
       if (entry) this.#applyEarly(path, entry);
     }
-    this.#failures = this.#failures.filter(({ path, version }) => this.#fileOf(path)?.version === version);
+    for (const [name, { path, version }] of [...this.#failures])
+      if (this.#fileOf(path)?.version !== version) this.#failures.delete(name);
   }
 
   /** The ledger was recreated: what stood in it is asked for again there, at other offsets. */
@@ -95,8 +104,8 @@ export class Feedback {
   async *news(signal: AbortSignal): AsyncGenerator<News> {
     const news = new Mailbox<News>();
     this.#news = news;
-    const failures = this.#failures.filter(({ path }) => this.#receipts.isFailed(path));
-    this.#failures = [];
+    const failures = [...this.#failures.values()].filter(({ path }) => this.#receipts.isFailed(path));
+    for (const name of [...this.#failures.keys()]) this.#failures.delete(name);
     try {
       for (const path of [...this.#requests.paths()]) yield { kind: "needs", path };
       for (const receipt of failures) yield { kind: "receipt", receipt };
@@ -161,6 +170,7 @@ export class Feedback {
     if (key.kind !== "delivered" && key.kind !== "failed") return;
     const receipt = { ...idOf(key), verdict: key.kind };
     this.#early.takeBack(receipt);
+    if (key.kind === "failed") this.#failures.delete(`${key.path}\0${key.group}`);
     if (this.#fileOf(key.path)?.version === key.version) this.#receipts.takeBack(receipt);
   }
 
@@ -186,7 +196,7 @@ export class Feedback {
     // Whoever hears of a delivery asks whether that is enough; of each group that can't store it people are to know.
     const name = isDelivered ? `delivered ${receipt.path}` : `failed ${receipt.path}\0${receipt.group}`;
     if (this.#news) this.#news.put(name, { kind: "receipt", receipt });
-    else if (!isDelivered) this.#failures.push(receipt);
+    else if (!isDelivered) this.#failures.set(`${receipt.path}\0${receipt.group}`, receipt);
   }
 }
 

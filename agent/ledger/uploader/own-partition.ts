@@ -4,7 +4,9 @@ import { requireSame } from "../read-whole.ts";
 
 export class OwnPartition {
   readonly #ledger: UploaderLog;
-  readonly #number: number;
+  readonly #uploader: string;
+  /** Of the ledger as it was opened: one that is recreated may have another number of them. */
+  #number = 0;
   readonly #apply: (logged: LoggedEntry) => void;
   #reader: PositionedReader | undefined;
   /** Of the ledger that it is a reader of. */
@@ -15,7 +17,7 @@ export class OwnPartition {
 
   constructor(ledger: UploaderLog, uploader: string, apply: (logged: LoggedEntry) => void) {
     this.#ledger = ledger;
-    this.#number = ledger.partitionOf({ kind: "name", uploader });
+    this.#uploader = uploader;
     this.#apply = apply;
   }
 
@@ -23,6 +25,7 @@ export class OwnPartition {
   async open(): Promise<void> {
     await this.close();
     this.#ledgerId = this.#ledger.id;
+    this.#number = this.#ledger.partitionOf({ kind: "name", uploader: this.#uploader });
     this.#reader = await this.#ledger.open([this.#number]);
   }
 

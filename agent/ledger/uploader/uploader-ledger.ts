@@ -121,10 +121,9 @@ export class UploaderLedger {
    */
   async follow(chunks: ChunksTopic, signal: AbortSignal): Promise<void> {
     const giveUp = (error: unknown) => error instanceof NameTakenError;
-    const options = { what: "following the ledger", signal, log: this.#log, giveUp };
     try {
       while (!signal.aborted) {
-        await retry(options, async () => {
+        await retry({ what: "following the ledger", signal, log: this.#log, giveUp }, async () => {
           if (!this.#isSure && this.#ledger.id === this.#ledgerId) await this.#makeSure();
           if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
           const begun = new Moment();
@@ -183,11 +182,13 @@ export class UploaderLedger {
     return this.#inTurn(path, () => this.#write(path, value));
   }
 
-  /** Takes the path's entry out of the ledger, and then forgets it. See `put`. */
+  /** Takes the entry of a path that is gone out of the ledger, and then forgets it. See `put`. */
   forget(path: string): Promise<void> {
     return this.#inTurn(path, async () => {
       const before = this.file(path);
-      if (!this.feedback.receipts.isSettled(path) && before?.checksum !== undefined)
+      // It may be back by now.
+      if (before?.state !== "gone") return;
+      if (!this.feedback.receipts.isSettled(path) && before.checksum !== undefined)
         this.#logLost(path, before.version, "its file has been gone for long");
       await this.#ledger.write(tombstone({ kind: "file", uploader: this.uploader, path }));
       this.#state.note(path, undefined, this.#name.nowMs);
@@ -201,14 +202,13 @@ export class UploaderLedger {
   }
 
   /** A version higher than every one before. See `ready`. */
-  async nextVersion(): Promise<number> {
-    await this.ready();
-    return this.#name.nextVersion();
+  nextVersion(): Promise<number> {
+    return this.ready().then(() => this.#name.nextVersion());
   }
 
   /** Gives the name back, so that the next start need not wait for an answer. */
-  async release(): Promise<void> {
-    await this.#name.release();
+  release(): Promise<void> {
+    return this.#name.release();
   }
 
   close(): Promise<void> {

@@ -253,3 +253,15 @@ test("what comes while its listener is at work is heard after that", async () =>
   await listening;
   expect(heard).toEqual(["newer", "receipt", "newer"]);
 });
+
+test("what can't be stored, of before anybody listens, is bounded, and what was taken back is no news", async () => {
+  const { feedback, put } = prepare("any");
+  put(sent(1));
+  for (let at = 0; at < 20_000; at++) {
+    const receipt = receiptOf("failed", 1, `group-${at}`);
+    feedback.apply(receipt, 2 * at);
+    if (at < 19_999) feedback.apply(tombstoneOf(receipt), 2 * at + 1);
+  }
+  feedback.endLoading();
+  expect(await newsOf(feedback)).toHaveLength(1);
+});

@@ -13,3 +13,25 @@ test("so does reading it for the first time", async () => {
   await partition.open();
   await expect(partition.readWhole()).rejects.toThrow("the ledger is another one now");
 });
+
+test("in a ledger that was recreated with another number of partitions it is read where its entries are there", async () => {
+  const opened: (readonly number[])[] = [];
+  let number = 40;
+  const ledger = endlessLedger({ caughtUp: true });
+  const partition = new OwnPartition(
+    {
+      ...ledger,
+      partitionOf: () => number,
+      open: (partitions) => {
+        opened.push(partitions);
+        return ledger.open(partitions);
+      },
+    },
+    "till",
+    () => undefined,
+  );
+  await partition.open();
+  number = 3;
+  await partition.open();
+  expect(opened).toEqual([[40], [3]]);
+});

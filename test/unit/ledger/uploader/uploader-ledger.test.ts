@@ -196,3 +196,22 @@ test("an entry with a version that nothing could follow is ignored, and one of a
   ]);
   expect([...ledger.paths()]).toEqual(["before", "good", "without"]);
 });
+
+test("what has come back, and is just being noted, is not forgotten as gone", async () => {
+  const { ledger, writes, written, forget } = await openWith([goneFile("a")]);
+  const times = { mtime: "0", ctime: "0", inode: "1" };
+  const where = { topic: "topic", partition: 0, offset: 1, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
+  const put = ledger.put("a", { format: 1, version: 2, state: "sent", size: 1, ...times, ...where });
+  while (writes.length === 0) await Bun.sleep(0);
+  const forgotten = forget(async () => 0);
+  await Bun.sleep(0);
+  for (const end of writes.splice(0)) end();
+  await put;
+  const ends = setInterval(() => {
+    for (const end of writes.splice(0)) end();
+  }, 1);
+  await forgotten;
+  clearInterval(ends);
+  expect(written.map(({ kind }) => kind)).toEqual(["file"]);
+  expect(ledger.file("a")?.version).toBe(2);
+});
