@@ -91,9 +91,13 @@ export class SimulatedDownloader implements Machine {
     this.#process = new Process(this.name);
     this.#stop = new AbortController();
     this.#world.checks.runs(this.#process, this);
-    this.#run(this.#process, this.#stop.signal).catch((error: unknown) =>
-      this.#world.checks.violate(`${this.name} ended: ${error instanceof Error ? error.stack : error}`),
-    );
+    const process = this.#process;
+    const { signal } = this.#stop;
+    this.#run(process, signal).catch((error: unknown) => {
+      // Whatever was being waited for when the stop came, as in the executable.
+      if (signal.aborted && isExpected(error)) return this.#world.turns.kill(process);
+      this.#world.checks.violate(`${this.name} ended: ${error instanceof Error ? error.stack : error}`);
+    });
   }
 
   kill(): void {
