@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
@@ -50,19 +49,6 @@ test("a signal that is no order to end does not end the agent, and files go on a
   uploader.signal("SIGTERM");
   downloader.signal("SIGINT");
   expect([await uploader.waitForExit(), await downloader.waitForExit()]).toEqual([0, 0]);
-});
-
-test.each(["SIGTERM", "SIGINT", "SIGQUIT"] as const)("after SIGTERM, %s ends it at once", async (second) => {
-  const scene = await openScene();
-  const source = await scene.folder("source");
-  // Nothing that compression makes small: at this rate it takes 40 s.
-  await writeFile(join(source, "large.bin"), randomBytes(4 << 20));
-  const uploader = await scene.uploader(source, { uploader: { rate: "100kB/s" } });
-  await uploader.waitForLine(/chunk uploaded|creating/);
-  uploader.signal("SIGTERM");
-  await uploader.waitForLine(/finishing what is under way/);
-  uploader.signal(second);
-  expect(await uploader.waitForExit()).toBe(1);
 });
 
 test("a reader of the log that goes away, and a full disk for it, do not stop the work", async () => {
