@@ -170,7 +170,7 @@ export class Feedback {
     if (key.kind !== "delivered" && key.kind !== "failed") return;
     const receipt = { ...idOf(key), verdict: key.kind };
     this.#early.takeBack(receipt);
-    if (key.kind === "failed") this.#failures.delete(`${key.path}\0${key.group}`);
+    if (key.kind === "failed") this.#failures.delete(failureName(key));
     if (this.#fileOf(key.path)?.version === key.version) this.#receipts.takeBack(receipt);
   }
 
@@ -194,10 +194,15 @@ export class Feedback {
     if (!this.#receipts.counts(receipt.group)) return;
     if (!this.#receipts.put(receipt)) return;
     // Whoever hears of a delivery asks whether that is enough; of each group that can't store it people are to know.
-    const name = isDelivered ? `delivered ${receipt.path}` : `failed ${receipt.path}\0${receipt.group}`;
+    const name = isDelivered ? `delivered ${receipt.path}` : `failed ${failureName(receipt)}`;
     if (this.#news) this.#news.put(name, { kind: "receipt", receipt });
-    else if (!isDelivered) this.#failures.set(`${receipt.path}\0${receipt.group}`, receipt);
+    else if (!isDelivered) this.#failures.set(failureName(receipt), receipt);
   }
+}
+
+/** No path has a NUL. */
+function failureName({ path, group }: Pick<GroupReceipt, "path" | "group">): string {
+  return `${path}\0${group}`;
 }
 
 /** Nothing more: there may be a hundred thousand. */
