@@ -16,11 +16,11 @@ import { InFlightWindow } from "../../agent/uploader/transport/in-flight-window.
 import { Transport } from "../../agent/uploader/transport/transport.ts";
 import { runUploader } from "../../agent/uploader/uploader.ts";
 import type { Entry } from "../../agent/wire/entry.ts";
+import { HeardLog } from "../support/heard-log.ts";
 import type { Random } from "../support/random.ts";
 import type { Checks } from "./checks.ts";
 import { FollowedTopic } from "./followed-topic.ts";
 import type { SimulatedLedger } from "./ledger.ts";
-import { HeardLog } from "./log.ts";
 import { type Damage, type ProducerFaults, SimulatedProducer } from "./producer.ts";
 import { SourceDisk } from "./source-disk.ts";
 import type { SimulatedTopic } from "./topic.ts";

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { codes, KafkaError } from "../../../agent/kafka/errors.ts";
 import { Ledger, type LedgerOptions } from "../../../agent/ledger/ledger.ts";
 import { partitionOfEntry } from "../../../agent/wire/entry-key.ts";
-import { HeardLog } from "../../model/log.ts";
 import { noted } from "../../support/entries.ts";
+import { HeardLog } from "../../support/heard-log.ts";
 
 test("a write that meets a ledger that was recreated with fewer partitions goes where its entry belongs there", async () => {
   const settings = new Map<string, string>();

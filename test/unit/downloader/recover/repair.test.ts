@@ -4,11 +4,11 @@ import { Repair, type VersionsAtHand } from "../../../../agent/downloader/recove
 import type { Answer } from "../../../../agent/downloader/recover/reread-requests.ts";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { Troubles } from "../../../../agent/lib/troubles.ts";
-import { Log } from "../../../../agent/observe/log.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
 import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
 import type { EntryKey } from "../../../../agent/wire/entry-key.ts";
 import { partitionOf } from "../../../../agent/wire/numbers.ts";
+import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 function sent(path: string, offset = 7): Entry {
@@ -26,22 +26,6 @@ function sent(path: string, offset = 7): Entry {
   };
 }
 
-class HeardLog extends Log {
-  readonly lines: string[] = [];
-
-  override info(message: string): void {
-    this.lines.push(message);
-  }
-
-  override warn(message: string): void {
-    this.lines.push(message);
-  }
-
-  override error(message: string): void {
-    this.lines.push(message);
-  }
-}
-
 /** The repair of versions that were read past, of which nothing is in the log any more. */
 async function prepare(paths: readonly string[] = ["video"]) {
   const log = new MemoryLedger(paths.map((path) => sent(path)));
@@ -49,7 +33,8 @@ async function prepare(paths: readonly string[] = ["video"]) {
     ...{ nowMs: 0, placedAtMs: 0, isReading: false, takesLong: false, readings: 0 },
     ...{ end: 1000, partitions: 1 },
   };
-  const heard = new HeardLog({ level: "error", format: "text", agent: "test" });
+  const lines: string[] = [];
+  const heard = new HeardLog("test", (line) => lines.push(line));
   const ledger = await GroupLedger.open("group", log);
   const positions = new Map([[0, 8]]);
   const observer = new Observer({
@@ -98,7 +83,7 @@ async function prepare(paths: readonly string[] = ["video"]) {
   const repair = new Repair(options, versions);
   const writtenOf = (kind: EntryKey["kind"]) => log.written.filter((entry) => keyOf(entry).kind === kind);
   const asked = () => writtenOf("needs").filter((entry) => entry.kind !== "tombstone").length;
-  return { repair, world, asked, log, ledger, positions, lines: heard.lines, writtenOf };
+  return { repair, world, asked, log, ledger, positions, lines, writtenOf };
 }
 
 const hourMs = 3600_000;

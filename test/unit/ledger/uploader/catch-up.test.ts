@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import type { UploaderLog } from "../../../../agent/ledger/ledger.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
 import { keyOf } from "../../../../agent/wire/entry.ts";
-import { HeardLog } from "../../../model/log.ts";
 import { delivered, first, noted, other, second } from "../../../support/entries.ts";
+import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 import { waitUntil } from "../../../support/wait.ts";
 

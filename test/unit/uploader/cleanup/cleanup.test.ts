@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { BoundedMap } from "../../../../agent/lib/bounded-map.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
 import { Cleanup } from "../../../../agent/uploader/cleanup/cleanup.ts";
-import { HeardLog } from "../../../model/log.ts";
+import { HeardLog } from "../../../support/heard-log.ts";
 
 test("what groups could not store is said one by one up to a bound, however much that is, and all of it is counted", () => {
   const lines: string[] = [];

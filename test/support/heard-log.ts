@@ -1,4 +1,4 @@
-/** An agent's log in a simulated world: it is told of, and written nowhere. */
+/** A log that is told to the test, and written nowhere. */
 import { Log } from "../../agent/observe/log.ts";
 
 export class HeardLog extends Log {
