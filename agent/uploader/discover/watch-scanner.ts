@@ -217,8 +217,12 @@ export class WatchScanner {
     const { ledger } = this.#options;
     return {
       isKnown: (all, content, path) => {
-        const known = this.#readiness.passes(all, content, () => ledger.isPresent(path()));
-        if (known === "sent") this.#gone.foundSent();
+        let itsPath = "";
+        const known = this.#readiness.passes(all, content, () => {
+          itsPath = path();
+          return ledger.isPresent(itsPath);
+        });
+        if (known === "sent") this.#gone.foundSent(itsPath);
         return known !== undefined;
       },
       unwanted: (all) => this.#readiness.unwanted(all),

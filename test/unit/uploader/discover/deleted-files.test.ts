@@ -69,7 +69,8 @@ function prepare() {
     return calls;
   };
   const states = () => [...entries].filter(([, { state }]) => state === "gone").map(([path]) => path);
-  return { folder, look, states, busy, add, hooks, said, log, names: [...entries.keys()] };
+  const forget = (path: string) => entries.delete(path);
+  return { folder, look, states, busy, add, forget, hooks, said, log, names: [...entries.keys()] };
 }
 
 test("as long as everything is seen, nothing is looked at twice", async () => {
@@ -104,6 +105,20 @@ test("what is there but not among what the watch wants any more is looked at twi
   unlinkSync(join(folder, "5"));
   expect(await look(wanted.filter((name) => name !== "5"))).toBe(10);
   expect(states()).toEqual(["5"]);
+});
+
+test("a file that is gone is noted though another one is seen, or forgotten, that was not before", async () => {
+  const { folder, look, names, states, forget } = prepare();
+  await look(names.slice(1));
+  unlinkSync(join(folder, "5"));
+  await look(names.filter((name) => name !== "5"));
+  expect(states()).toEqual(["5"]);
+  const left = names.filter((name) => name !== "5" && name !== "6");
+  await look(left);
+  forget("6");
+  unlinkSync(join(folder, "7"));
+  await look(left.filter((name) => name !== "7"));
+  expect(states()).toEqual(["5", "7"]);
 });
 
 test("from time to time everything is looked at, whatever the hooks say", async () => {
