@@ -102,10 +102,10 @@ export class Outstanding {
     }
   }
 
-  /** The version of its path, replacing an older one. */
+  /** The version of its path, replacing an older one. Not one that is older itself: of an agent that had lost its name. */
   put(sent: Sent): void {
     const share = this.#shareOf(sent.uploader);
-    if (!share) return;
+    if (!share || (share.byPath.get(sent.path)?.version ?? 0) > sent.version) return;
     const isFull = share.byPath.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
     if (!share.byPath.has(sent.path)) {
       if (isFull || !this.#hasPlaceFor(share.byPath.size)) {

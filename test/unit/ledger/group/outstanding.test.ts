@@ -77,6 +77,13 @@ test("a newer version of a path takes the place of the older, and settling leave
   expect([unsettled.size, [...unsettled.values()]]).toEqual([0, []]);
 });
 
+test("an older version that comes late does not take the place of the newer one", () => {
+  const unsettled = new Outstanding();
+  unsettled.put({ ...sent("till", 1), version: 200 });
+  unsettled.put({ ...sent("till", 1), version: 150 });
+  expect([...unsettled.values()].map(({ version }) => version)).toEqual([200]);
+});
+
 test("long paths and long lists of places take no more than their bytes, and others keep their place", () => {
   const unsettled = new Outstanding();
   unsettled.put(sent("till", 1));
