@@ -39,17 +39,19 @@ export async function holdingName<Result>(
   const signal = AbortSignal.any([attempt.signal, evicted.signal]);
   let eviction: unknown;
   const forgetting = { ledger, retentionMs, logStart: chunks.logStart.bind(chunks), log };
-  await retry({ ...attempt, what: "tidying the ledger", giveUp }, () => forgetGone(forgetting));
   const follow = ledger.follow(chunks, signal).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });
   const following = Promise.all([follow, keepForgetting(forgetting, signal)]);
   try {
+    await retry({ ...attempt, signal, what: "tidying the ledger", giveUp }, () => forgetGone(forgetting));
     const result = await work(ledger, signal);
     if (eviction !== undefined && !attempt.signal.aborted) throw eviction;
     await ledger.release();
     return result;
+  } catch (error) {
+    throw attempt.signal.aborted ? error : (eviction ?? error);
   } finally {
     evicted.abort();
     await following;

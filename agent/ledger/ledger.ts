@@ -6,6 +6,9 @@
  * roles' views. An uploader's entries and all that groups say of its files are in one partition, so whoever reads that one has
  * them in the order in which they were written. A write waits as long as it takes, and `retry` decides what ends it.
  *
+ * An entry says which ledger it is meant for, and counts for nothing in another one: what was under way when the ledger was
+ * deleted and made again comes into the new one, behind what was written there.
+ *
  * Not promised: that an entry is written once (a write that was not acknowledged is tried again), that a reader sees what was
  * overwritten (compaction), or that all entries are an agent's own: whoever may write the topic can forge them. The decoder
  * checks their form; what they say is for each role to doubt.
@@ -22,7 +25,14 @@ import { SharedTrouble } from "../lib/shared-trouble.ts";
 import type { Log } from "../observe/log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
-import { decodeLedgerRecord, type Entry, encodeEntryValue, keyOf } from "../wire/entry.ts";
+import {
+  decodeLedgerRecord,
+  type Entry,
+  encodeEntryValue,
+  encodeMeantFor,
+  isMeantForAnother,
+  keyOf,
+} from "../wire/entry.ts";
 import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../wire/entry-key.ts";
 
 /** An entry with its place in the log. */
@@ -41,7 +51,8 @@ export interface EntryLog {
   /** Changes when the ledger is recreated: nothing of what was in it is there then. */
   readonly id: string;
   readonly partitions: number;
-  write(entry: Entry): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
+  /** @param meantFor the id of the ledger that it says something of; without it: of the present one */
+  write(entry: Entry, meantFor?: string): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
   open(partitions: readonly number[]): Promise<EntryReader>;
 }
 
@@ -134,8 +145,10 @@ export class Ledger implements UploaderLog {
   /**
    * Writes an entry and waits until the brokers have it, as long as that takes.
    * Throws an `AgentError` when it never will: `giveUp` says so, or the agent is being stopped.
+   *
+   * @param meantFor see `EntryLog.write`
    */
-  async write(entry: Entry): Promise<Acknowledgement> {
+  async write(entry: Entry, meantFor?: string): Promise<Acknowledgement> {
     const { producer, topic } = this.#options;
     const key = keyOf(entry);
     const value = encodeEntryValue(entry);
@@ -147,7 +160,8 @@ export class Ledger implements UploaderLog {
     return this.#retry("writing to the ledger", this.#trouble, async () => {
       try {
         // One that was recreated may have another number of partitions.
-        return await producer.send({ ...record, partition: this.partitionOf(key) });
+        const headers = encodeMeantFor(meantFor ?? topic.value.id);
+        return await producer.send({ ...record, headers, partition: this.partitionOf(key) });
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
         // It may have been deleted, and looking at it creates it again.
@@ -164,10 +178,10 @@ export class Ledger implements UploaderLog {
 
   /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
   async open(partitions: readonly number[]): Promise<LedgerReader> {
-    const { name, maxMessageBytes } = this.#options.topic.value;
+    const { name, id, maxMessageBytes } = this.#options.topic.value;
     const from = partitions.map((partition) => ({ partition, offset: beginning }));
     const reader = await LogReader.open({ ...this.#options, maxMessageBytes }, name, from);
-    return new LedgerReader(reader, partitions, (what, record) => this.#skipped(what, record));
+    return new LedgerReader(reader, partitions, id, (what, record) => this.#skipped(what, record));
   }
 
   #skipped(what: Skipped, { partition, offset, skipped }: IncomingRecord): void {
@@ -193,15 +207,18 @@ export type Skipped = "broken" | "unreadable";
 
 export class LedgerReader implements PositionedReader {
   readonly #reader: LogReader;
+  readonly #ledgerId: string;
   readonly #behind: Set<number>;
   readonly #onSkipped: (what: Skipped, record: IncomingRecord) => void;
 
   constructor(
     reader: LogReader,
     partitions: readonly number[],
+    ledgerId: string,
     onSkipped: (what: Skipped, record: IncomingRecord) => void,
   ) {
     this.#reader = reader;
+    this.#ledgerId = ledgerId;
     this.#onSkipped = onSkipped;
     this.#behind = new Set(partitions);
   }
@@ -228,14 +245,16 @@ export class LedgerReader implements PositionedReader {
         this.#behind.delete(event.partition);
         continue;
       }
-      const { partition, offset, timestampMs, key, value, skipped } = event.record;
+      const { partition, offset, timestampMs, key, value, headers, skipped } = event.record;
       leaveGarbage(garbageOf.entry + bytesOf(event.record));
       if (skipped !== undefined) {
         this.#onSkipped("unreadable", event.record);
         continue;
       }
       if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) continue;
-      const entry = decodeLedgerRecord(key, value);
+      const decoded = decodeLedgerRecord(key, value);
+      const isStray = isMeantForAnother(headers, this.#ledgerId);
+      const entry = isStray && typeof decoded === "object" ? strayEntry(decoded) : decoded;
       if (entry === "broken") this.#onSkipped(entry, event.record);
       else if (entry !== "unknown") entries.push({ entry, partition, offset, timestampMs });
     }
@@ -245,4 +264,14 @@ export class LedgerReader implements PositionedReader {
   close(): Promise<void> {
     return this.#reader.close();
   }
+}
+
+/**
+ * What is left of an entry that was meant for another ledger. Compaction keeps it instead of the one before it under its key, so
+ * whoever has the name must be told, and says again that it does.
+ */
+export function strayEntry(entry: Entry): Entry | "unknown" {
+  if (entry.kind !== "name") return "unknown";
+  const { uploader, format, instance, host } = entry;
+  return { kind: "claim", uploader, format, instance, host };
 }

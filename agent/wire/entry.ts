@@ -2,7 +2,7 @@
  * The entries of the ledger topic: keys and values, encode, decode and validate together, as docs/protocol.md
  * specifies them. An entry that does not decode is left alone: it may be a newer agent's.
  */
-import { formatVersion } from "./chunk.ts";
+import { formatVersion, type Headers } from "./chunk.ts";
 import { decodeEntryKey, type EntryKey, isEntryKind, longestKeyBytes, type ReceiptKey } from "./entry-key.ts";
 import {
   type ClaimValue,
@@ -76,6 +76,23 @@ export function keyOf(entry: Entry): EntryKey {
       return { kind, group, uploader, path, version };
     }
   }
+}
+
+/** The header of an entry's record that names the ledger that it was meant for, by its topic id. */
+const meantHeader = "ledger";
+
+/** The headers of an entry's record. */
+export function encodeMeantFor(ledgerId: string): Headers {
+  return [{ [meantHeader]: ledgerId }];
+}
+
+/** Whether a record was meant for another ledger than the one of this id: that one was deleted as the record was under way. */
+export function isMeantForAnother(headers: Headers | undefined, ledgerId: string): boolean {
+  for (const header of headers ?? []) {
+    const meant = header[meantHeader];
+    if (meant !== undefined) return meant.length !== ledgerId.length || meant.toString() !== ledgerId;
+  }
+  return false;
 }
 
 /** What stands under the entry's key, as JSON; null for a tombstone. Its `reason` is cut to the protocol's limit. */

@@ -1,7 +1,7 @@
 /** What the agent relies on of the ledger: the one on Kafka, the model's and the unit tests' have to do it alike. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
-import { type Entry, keyOf, tombstone } from "../../agent/wire/entry.ts";
+import { type Entry, keyOf, type NameEntry, tombstone } from "../../agent/wire/entry.ts";
 import { encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
 import { limits } from "../../agent/wire/limits.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -193,6 +193,21 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       ]);
     });
 
+    test("what was meant for another one counts for nothing, but that somebody works under the name", async () => {
+      const before = ledger.id;
+      await fixture.recreate();
+      await ledger.write(file("a", 3));
+      for (const entry of [file("a", 2), needs("a", 3), tombstone(keyOf(file("a", 3))), held("stray")])
+        await ledger.write(entry, before);
+      await ledger.write(held("own"), ledger.id);
+      const { uploader, format, host, instance } = held("stray");
+      expect((await readAll()).map(({ entry }) => entry)).toEqual([
+        file("a", 3),
+        { kind: "claim", uploader, format, instance, host },
+        held("own"),
+      ]);
+    });
+
     const compacting = isCompacted ? test : undefined;
     compacting?.("compaction leaves the newest under each key, where it was", async () => {
       for (let version = 1; version <= 3; version++) await ledger.write(file("a", version));
@@ -232,6 +247,11 @@ function file(path: string, version: number, uploader = "till"): Entry {
     ...{ kind: "file", uploader, path, format: 1, version, state: "sent", size: 5 },
     ...{ ...times, ...where, checksum },
   };
+}
+
+function held(instance: string): NameEntry {
+  const word = { state: "held", highest: 7, epoch: 0 } as const;
+  return { kind: "name", uploader: "till", format: 1, instance, host: "here", ...word };
 }
 
 function needs(path: string, version: number): Entry {

@@ -1,5 +1,11 @@
 /** The ledger in memory: entries as bytes in partitions, written in order, read from the beginning, compacted now and then. */
-import type { LoggedEntry, PositionedReader, UploaderLog } from "../../agent/ledger/ledger.ts";
+import {
+  type LoggedEntry,
+  type PositionedReader,
+  strayEntry,
+  type UploaderLog,
+} from "../../agent/ledger/ledger.ts";
+import { RecreatedError } from "../../agent/ledger/recreated-error.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
@@ -13,9 +19,11 @@ interface Stored {
   key: string;
   /** null: a tombstone. */
   value: string | null;
+  /** The ledger that it is meant for. */
+  meantFor: string;
 }
 
-/** Told of each entry before it is there. */
+/** Told of each entry before it is there, but for those that were meant for another ledger. */
 export type LedgerWatcher = (process: Process, entry: Entry) => void;
 
 /** The brokers deny somebody the right to write. */
@@ -25,6 +33,7 @@ export class RefusedError extends AgentError {
   }
 }
 
+const retryMs = 200;
 /** A reader that has read everything asks again so often. */
 const idleMs = 2000;
 
@@ -66,7 +75,7 @@ export class SimulatedLedger {
   /** The newest value under each key; tombstones are left out. */
   entries(): Map<string, Entry> {
     const newest = new Map<string, Entry>();
-    for (const { key, value } of this.#partitions.flat()) {
+    for (const { key, value } of this.#ofThisLedger()) {
       const entry = decode(key, value);
       if (entry && entry.kind !== "tombstone") newest.set(key, entry);
       else newest.delete(key);
@@ -76,13 +85,13 @@ export class SimulatedLedger {
 
   /** When the newest value under a key was written, by the brokers' clock, milliseconds since 1970. */
   writtenAtMs(name: string): number | undefined {
-    return this.#partitions.flat().findLast(({ key }) => key === name)?.timestampMs;
+    return this.#ofThisLedger().findLast(({ key }) => key === name)?.timestampMs;
   }
 
   /** Receipts of versions that there are, and that stand though their file was forgotten after them. */
   leftReceipts(exists: (id: VersionId) => boolean): string[] {
     const receipts = new Map<string, { file: string; isLeft: boolean }>();
-    for (const { key: name, value } of this.#partitions.flat()) {
+    for (const { key: name, value } of this.#ofThisLedger()) {
       const entry = decode(name, value);
       const key = entry && keyOf(entry);
       if (key?.kind === "file" && value === null) {
@@ -140,10 +149,24 @@ export class SimulatedLedger {
       endOf: (partition) => this.#turns.take(process, () => this.high(partition)),
       refresh: async () => undefined,
       writable: async () => undefined,
-      retrying: (_what, attempt) => attempt(),
-      write: (entry) => this.#write(process, entry),
-      open: (some) => this.#open(process, some, id !== undefined),
+      retrying: (_what, attempt) => this.#retrying(process, attempt),
+      write: (entry, meantFor = (id ?? presentId)()) => this.#write(process, entry, meantFor),
+      open: (some) => this.#open(process, some, id),
     };
+  }
+
+  async #retrying<T>(process: Process, attempt: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof RecreatedError)) throw error;
+        await this.#turns.take(process, () => undefined, {
+          ready: () => false,
+          untilMs: this.#turns.nowMs + retryMs,
+        });
+      }
+    }
   }
 
   /** Keeps the newest entry of each key; tombstones as long as somebody may have to read them. */
@@ -162,18 +185,18 @@ export class SimulatedLedger {
   }
 
   /** In order; a kill loses what the brokers have not got, or only the news that they have. */
-  #write(process: Process, entry: Entry): Promise<{ offset: number; timestampMs: number }> {
+  #write(process: Process, entry: Entry, meantFor: string): Promise<{ offset: number; timestampMs: number }> {
     const key = encodeEntryKey(keyOf(entry));
     const value = encodeEntryValue(entry);
     const partition = partitionOfEntry(keyOf(entry), this.#partitions.length);
     const isRefused = () => this.#turns.nowMs < this.refusedUntilMs;
     const append = () => {
       if (isRefused() && this.#mayBeRefused(process)) throw new RefusedError();
-      this.#watcher(process, entry);
+      if (meantFor === this.id) this.#watcher(process, entry);
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
       const timestampMs = Date.now() + this.skewMs;
-      this.#partitions[partition]?.push({ offset, timestampMs, key, value });
+      this.#partitions[partition]?.push({ offset, timestampMs, key, value, meantFor });
       return { offset, timestampMs };
     };
     // Others wait until they may.
@@ -185,7 +208,9 @@ export class SimulatedLedger {
     return written.then((acknowledged) => this.#turns.take(process, () => acknowledged));
   }
 
-  #open(process: Process, partitions: readonly number[], isByName: boolean): Promise<PositionedReader> {
+  #open(process: Process, partitions: readonly number[], id?: () => string): Promise<PositionedReader> {
+    const isByName = id !== undefined;
+    const ledgerId = id?.() ?? this.id;
     return this.#turns.take(process, () => {
       const positions = new Map(partitions.map((partition) => [partition, 0]));
       const self = { process, positions, isByName };
@@ -199,7 +224,7 @@ export class SimulatedLedger {
       const read = (without?: EntryKey["kind"]) => {
         if (isClosed) throw new AgentError("the reader was closed", "retryable");
         const entries = (isOld() ? [] : partitions).flatMap((partition) =>
-          this.#readSome(partition, positions),
+          this.#readSome(partition, positions, ledgerId),
         );
         if (!isBehind()) caughtUp = true;
         return entries.filter(({ entry }) => keyOf(entry).kind !== without);
@@ -222,7 +247,12 @@ export class SimulatedLedger {
     });
   }
 
-  #readSome(partition: number, positions: Map<number, number>): LoggedEntry[] {
+  /** Without what was meant for another one. */
+  #ofThisLedger(): Stored[] {
+    return this.#partitions.flat().filter(({ meantFor }) => meantFor === this.id);
+  }
+
+  #readSome(partition: number, positions: Map<number, number>, ledgerId: string): LoggedEntry[] {
     const from = positions.get(partition) ?? 0;
     const behind = this.#partitions[partition]?.filter(({ offset }) => offset >= from) ?? [];
     const some = behind.slice(0, 1 + this.#random.below(20));
@@ -230,9 +260,10 @@ export class SimulatedLedger {
       partition,
       some.length < behind.length ? (some.at(-1)?.offset ?? 0) + 1 : (this.#nextOffsets[partition] ?? 0),
     );
-    return some.flatMap(({ key, value, offset, timestampMs }) => {
-      const entry = decode(key, value);
-      return entry ? [{ entry, partition, offset, timestampMs }] : [];
+    return some.flatMap(({ key, value, offset, timestampMs, meantFor }) => {
+      const decoded = decode(key, value);
+      const entry = decoded && meantFor !== ledgerId ? strayEntry(decoded) : decoded;
+      return entry && entry !== "unknown" ? [{ entry, partition, offset, timestampMs }] : [];
     });
   }
 }

@@ -9,7 +9,8 @@ import type { UploaderLog } from "../../agent/ledger/ledger.ts";
 import { forgetGone } from "../../agent/ledger/uploader/forget-gone.ts";
 import { NameTakenError } from "../../agent/ledger/uploader/name-taken-error.ts";
 import type { UploaderLedger } from "../../agent/ledger/uploader/uploader-ledger.ts";
-import { isPermanent } from "../../agent/lib/retry.ts";
+import { AgentError } from "../../agent/lib/errors.ts";
+import { isPermanent, retry } from "../../agent/lib/retry.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import { WatchFiles } from "../../agent/uploader/access/watch-files.ts";
 import { InFlightWindow } from "../../agent/uploader/transport/in-flight-window.ts";
@@ -135,7 +136,12 @@ export class SimulatedUploader {
     this.missesRequests = 0;
     this.hasMissed = false;
     const process = this.#process;
-    this.#run(process, this.#stop.signal).catch((error: unknown) => this.#failed(process, error));
+    const { signal } = this.#stop;
+    this.#run(process, signal).catch((error: unknown) => {
+      // Whatever was being waited for when the stop came: see `commands/run.ts`.
+      if (signal.aborted && error instanceof AgentError) this.#end(process);
+      else this.#failed(process, error);
+    });
   }
 
   crash(): void {
@@ -193,8 +199,8 @@ export class SimulatedUploader {
     void chunks.follow(signal);
     void followed.follow(signal);
     const entries = this.#logFor(process, followed);
-    await checkLayout(entries);
     const attempt = { what: "starting", log, signal, giveUp: isPermanent };
+    await retry(attempt, () => checkLayout(entries));
     const [name, role] = [this.name, this.#config];
     const hold = { name, role, ledger: entries, chunks, retentionMs, log, attempt };
     await holdingName(hold, (own, ending) => {
@@ -249,10 +255,10 @@ export class SimulatedUploader {
         return followed.value.id;
       },
       refresh: () => followed.refresh(),
-      write: (entry) => {
-        if (entry.kind !== "name") return log.write(entry);
+      write: (entry, meantFor) => {
+        if (entry.kind !== "name") return log.write(entry, meantFor);
         this.#holders.set(entry.instance, process);
-        return log.write(leasesNothing ? { ...entry, highest: 0 } : entry);
+        return log.write(leasesNothing ? { ...entry, highest: 0 } : entry, meantFor);
       },
       open: async (partitions) => {
         const reader = await log.open(partitions);

@@ -1,5 +1,5 @@
 /** A ledger of one partition in memory, in order: what a test puts there, and what a view of it writes. */
-import type { EntryLog, EntryReader, LoggedEntry } from "../../agent/ledger/ledger.ts";
+import { type EntryLog, type EntryReader, type LoggedEntry, strayEntry } from "../../agent/ledger/ledger.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey } from "../../agent/wire/entry-key.ts";
@@ -28,6 +28,8 @@ export class MemoryLedger implements EntryLog {
   /** By the broker's clock, milliseconds since 1970: when what comes now is written. */
   brokerTimeMs = 0;
   readonly #timestampsMs: number[] = [];
+  /** Where entries are that were meant for another ledger. */
+  readonly #strays = new Set<number>();
   /** How often it was read from the beginning. */
   opened = 0;
   #readers: Reader[] = [];
@@ -36,8 +38,9 @@ export class MemoryLedger implements EntryLog {
     this.entries = [...entries];
   }
 
-  async write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
+  async write(entry: Entry, meantFor = this.id): Promise<{ offset: number; timestampMs: number }> {
     this.written.push(entry);
+    if (meantFor !== this.id) this.#strays.add(this.entries.length);
     this.#put([entry]);
     return { offset: this.entries.length - 1, timestampMs: this.brokerTimeMs };
   }
@@ -46,6 +49,7 @@ export class MemoryLedger implements EntryLog {
   recreate(...entries: Entry[]): void {
     this.id += "'";
     this.entries.length = 0;
+    this.#strays.clear();
     this.entries.push(...entries);
     this.#wake();
   }
@@ -105,9 +109,10 @@ export class MemoryLedger implements EntryLog {
       reader.at += behind.length;
       caughtUp = true;
       return behind.flatMap((entry, at) => {
-        if (keyOf(entry).kind === without) return [];
+        const read = this.#strays.has(from + at) ? strayEntry(entry) : entry;
+        if (read === "unknown" || keyOf(read).kind === without) return [];
         const timestampMs = this.#timestampsMs[from + at] ?? 0;
-        return [{ entry: throughBytes(entry), partition: 0, offset: from + at, timestampMs }];
+        return [{ entry: throughBytes(read), partition: 0, offset: from + at, timestampMs }];
       });
     };
     return {

@@ -85,8 +85,9 @@ export class Feedback {
       if (this.#fileOf(path)?.version !== version) this.#failures.delete(name);
   }
 
-  /** The ledger was recreated: what stood in it is asked for again there, at other offsets. */
+  /** The ledger was recreated: what stood in it is asked for again there, at other offsets. It is loaded anew. */
   ledgerRecreated(): void {
+    this.#loaded = false;
     this.#requests = new Requests(this.#known);
   }
 

@@ -27,11 +27,14 @@ const claiming = "claiming the name";
 
 /** The ledger, as far as the name needs it. */
 export interface NameLog {
+  /** See `OwnPartition`. */
   write(entry: Entry): Promise<{ offset: number; timestampMs: number }>;
   /** Reads on, waiting a moment; what comes is given to `NameClaim.apply`. Throws a `KafkaError`. */
   readOn(): Promise<void>;
   /** Reads all that is there now. Throws a `KafkaError`. */
   readToEnd(): Promise<void>;
+  /** Throws a `RecreatedError` when what is read and written is not of the present ledger. */
+  requireSame(): Promise<void>;
 }
 
 export class NameClaim {
@@ -78,6 +81,12 @@ export class NameClaim {
     return this.#records.holder?.epoch ?? 0;
   }
 
+  /** Whether another agent has worked under the name, as far as the log was read. */
+  get isOthers(): boolean {
+    const { holder } = this.#records;
+    return holder !== undefined && holder.instance !== this.#instance;
+  }
+
   /** The brokers' time, milliseconds since 1970. */
   get nowMs(): number {
     return this.#versions.nowMs;
@@ -113,10 +122,16 @@ export class NameClaim {
     await this.#takeOver();
   }
 
-  /** The ledger was recreated, and is empty: the name is to be claimed again, with the numbers as they are. */
+  /** The name is not ours any more. Resolves when nothing that was said under the hold is under way. */
+  async letGo(): Promise<void> {
+    this.#epoch = undefined;
+    await Promise.allSettled([this.#answering, this.#extending]);
+  }
+
+  /** The ledger was recreated: the name is to be claimed again, with the numbers as they are. After `letGo`. */
   ledgerRecreated(): void {
     this.#records = new NameRecords();
-    this.#epoch = undefined;
+    this.#confirmedAt = undefined;
     this.#askedAt = Number.POSITIVE_INFINITY;
     this.#answeredBy = undefined;
     this.#lastOffset = -1;
@@ -240,6 +255,7 @@ export class NameClaim {
       ...(before ? { after: before.epoch } : {}),
     });
     if (offset <= this.#lastOffset) throw new RecreatedError(claiming);
+    await this.#ledger.requireSame();
     // Who is not known here, or has written nothing but its claim, may have been known in a ledger that is no more.
     const isNew = !before?.isRenewed;
     const highest = isNew ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;

@@ -1,4 +1,5 @@
 /** The ledger's partition that an uploader's entries are in, and what groups write about its files: reading it. */
+import type { Entry } from "../../wire/entry.ts";
 import type { LoggedEntry, PositionedReader, UploaderLog } from "../ledger.ts";
 import { requireSame } from "../read-whole.ts";
 
@@ -29,6 +30,18 @@ export class OwnPartition {
     this.#reader = await this.#ledger.open([this.#number]);
   }
 
+  /** Writes an entry for the ledger that is read; in another one it counts for nothing. See `Ledger.write`. */
+  write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
+    return this.#ledger.write(entry, this.#ledgerId);
+  }
+
+  /** Looks whether the ledger is still the one that is read. Throws a `RecreatedError` when it is not, and an `AgentError`. */
+  async requireSame(): Promise<void> {
+    const id = this.#ledgerId;
+    await this.#ledger.refresh();
+    requireSame(this.#ledger, id);
+  }
+
   /** Reads on until it has been read to its end once since it was opened. Throws a `KafkaError`; see `requireSame`. */
   async readWhole(): Promise<void> {
     while (!this.#reader?.caughtUp) {
@@ -49,6 +62,8 @@ export class OwnPartition {
   async readToEnd(): Promise<void> {
     const id = this.#ledgerId;
     const end = await this.#ledger.endOf(this.#number);
+    // It ends before what was read already.
+    if (end < this.position) await this.requireSame();
     while (end > 0 && this.position < end) {
       requireSame(this.#ledger, id);
       await this.readOn();

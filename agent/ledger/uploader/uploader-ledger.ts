@@ -70,12 +70,7 @@ export class UploaderLedger {
     this.feedback = new Feedback(groups, (path) => this.file(path), log, named);
     const partition = new OwnPartition(ledger, uploader, (logged) => this.#state.apply(logged));
     this.#partition = partition;
-    const name = {
-      write: ledger.write.bind(ledger),
-      readOn: () => partition.readOn(),
-      readToEnd: () => partition.readToEnd(),
-    };
-    this.#name = new NameClaim(uploader, name, log);
+    this.#name = new NameClaim(uploader, partition, log);
     this.#state = new UploaderState(uploader, this.feedback, this.#name, log);
   }
 
@@ -94,9 +89,7 @@ export class UploaderLedger {
   ): Promise<UploaderLedger> {
     const self = new UploaderLedger(uploader, ledger, groups, log, named);
     try {
-      await self.#partition.open();
-      await self.#partition.readWhole();
-      self.feedback.endLoading();
+      await self.#load();
     } catch (error) {
       await self.close();
       throw error;
@@ -111,8 +104,7 @@ export class UploaderLedger {
   async claim(): Promise<void> {
     // Until then whoever had it may still write: it is just being stopped.
     await this.#name.claim();
-    this.#state.isLoading = false;
-    this.#partition.skipsFiles = true;
+    this.#knowsFiles(true);
   }
 
   /**
@@ -130,8 +122,7 @@ export class UploaderLedger {
           await this.#partition.readOn();
           if (begun.elapsedMs() > frozenMs) this.#isSure = false;
         });
-        this.#name.throwIfTaken();
-        this.#name.answerIfAsked();
+        this.#keepName();
       }
     } finally {
       this.#catchingUp?.resolve();
@@ -172,9 +163,11 @@ export class UploaderLedger {
    */
   async ready(): Promise<void> {
     await this.#ledger.writable();
-    await this.#catchingUp?.promise;
-    if (this.#catchingUp) throw new AgentError("the agent is being stopped", "permanent");
-    await this.#ledger.retrying("making sure of the name", () => this.#name.confirm());
+    await this.#ledger.retrying("making sure of the name", async () => {
+      await this.#catchingUp?.promise;
+      if (this.#catchingUp) throw new AgentError("the agent is being stopped", "permanent");
+      await this.#name.confirm();
+    });
   }
 
   /** Notes the newest state of a path, in the ledger and then here. See `Ledger.write` and `ready`. */
@@ -190,7 +183,7 @@ export class UploaderLedger {
       if (before?.state !== "gone") return;
       if (!this.feedback.receipts.isSettled(path) && before.checksum !== undefined)
         this.#logLost(path, before.version, "its file has been gone for long");
-      await this.#ledger.write(tombstone({ kind: "file", uploader: this.uploader, path }));
+      await this.#partition.write(tombstone({ kind: "file", uploader: this.uploader, path }));
       this.#state.note(path, undefined, this.#name.nowMs);
     });
   }
@@ -226,7 +219,7 @@ export class UploaderLedger {
     if ((value.answered ?? -1) >= this.#partition.position) delete value.answered;
     const { epoch } = this.#name;
     const key = { kind: "file", uploader: this.uploader, path } as const;
-    await this.#ledger.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
+    await this.#partition.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
     this.#state.note(path, value, this.#name.nowMs);
   }
 
@@ -234,7 +227,7 @@ export class UploaderLedger {
    * The ledger was recreated: the name is claimed there, and what is known is written again, as far as it is still
    * so. What nobody is known to have, and was sent to a log that was deleted, is forgotten: the next look finds its file. So is
    * what a group has a newer version of, which was not noted: nobody is to get the older one back. And so is everything where
-   * another agent may have had the name, and have known better.
+   * another agent may have had the name, and have known better, or has worked in the new ledger already.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
     const { id } = this.#ledger;
@@ -245,17 +238,58 @@ export class UploaderLedger {
     await this.#writes.settled();
     await chunks.refresh();
     await checkLayout(this.#ledger);
-    await this.#partition.open();
-    this.feedback.ledgerRecreated();
-    this.#name.ledgerRecreated();
-    await this.#partition.readWhole();
+    await this.#load();
+    const isOthers = this.#name.isOthers;
+    if (isOthers || !this.#isSure) this.#forgetAll();
+    if (isOthers) {
+      this.#knowsFiles(false);
+      await this.#load();
+    }
     await this.#name.claim();
-    if (this.#isSure) await this.#writeAgain(chunks.value.id);
-    else this.#forgetAll();
+    this.#knowsFiles(true);
+    if (this.#isSure && !isOthers) await this.#keepingName(this.#writeAgain(chunks.value.id));
     this.#isSure = true;
     this.#ledgerId = id;
     this.#catchingUp.resolve();
     this.#catchingUp = undefined;
+  }
+
+  /** Reads all that the ledger has, from its beginning. */
+  async #load(): Promise<void> {
+    await this.#name.letGo();
+    await this.#partition.open();
+    this.feedback.ledgerRecreated();
+    this.#name.ledgerRecreated();
+    await this.#partition.readWhole();
+    this.feedback.endLoading();
+  }
+
+  /** Whether what is known here of the files is what the ledger has: nobody else writes their entries, and they need not be read. */
+  #knowsFiles(yes: boolean): void {
+    this.#state.isLoading = !yes;
+    this.#partition.skipsFiles = yes;
+  }
+
+  #keepName(): void {
+    this.#name.throwIfTaken();
+    this.#name.answerIfAsked();
+  }
+
+  /** Reads on beside the work: whoever asks for the name in the meantime gets an answer. Throws what the work throws. */
+  async #keepingName(work: Promise<void>): Promise<void> {
+    let isOver = false;
+    const over = work.finally(() => {
+      isOver = true;
+    });
+    try {
+      while (!isOver) {
+        await Promise.race([over, this.#partition.readOn()]);
+        this.#keepName();
+      }
+    } finally {
+      await Promise.allSettled([over]);
+    }
+    await over;
   }
 
   /** Reads what whoever has taken the name meanwhile has written, as long as the ledger is the same one all the while. */
@@ -269,7 +303,7 @@ export class UploaderLedger {
     const paths = [...this.#state.files.paths()];
     for (const path of paths) this.#state.note(path, undefined, 0);
     this.#log.warn(
-      `what is known of ${paths.length} files is forgotten: another agent may have had the name as this one stood still; what is there is sent again`,
+      `what is known of ${paths.length} files is forgotten: another agent may have had the name meanwhile; what is there is sent again`,
     );
   }
 

@@ -31,8 +31,11 @@ export class BrokerTime {
   }
 }
 
-/** A lease reaches at least this many numbers, and this much of the brokers' time, past the last number that was given. */
-const leastLease = 1_000_000;
+/**
+ * A lease reaches at least this many numbers, and this much of the brokers' time, past the last number that was given. Not more:
+ * each start begins above what was leased before, and is not to come nearer to `leadMs` than the time that it takes.
+ */
+const leastLease = 1000;
 const leaseMs = 60_000;
 /** How far ahead of the brokers' time a name begins that a ledger does not know: beyond what may have been leased in one that is no more. */
 const leadMs = 2 * leaseMs;

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { decodeEntry, type Entry, encodeEntryValue, keyOf, tombstone } from "../../../agent/wire/entry.ts";
+import {
+  decodeEntry,
+  type Entry,
+  encodeEntryValue,
+  encodeMeantFor,
+  isMeantForAnother,
+  keyOf,
+  tombstone,
+} from "../../../agent/wire/entry.ts";
 import { encodeEntryKey, entryPartitionKey, partitionOfEntry } from "../../../agent/wire/entry-key.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
@@ -204,4 +212,14 @@ describe("left alone is an entry", () => {
 test("fields that a later agent has added are ignored", () => {
   const [key, json, entry] = golden[0] as [string, string, Entry];
   expect(decodeEntry(Buffer.from(key), Buffer.from(json.replace("{", `{"later":[1],`)))).toEqual(entry);
+});
+
+test("an entry's record names the ledger that it is meant for, and one without a name is meant for any", () => {
+  const headers = encodeMeantFor("n8XqQ1tHQbGqGL8hUaTcAw");
+  expect(headers).toEqual([{ ledger: "n8XqQ1tHQbGqGL8hUaTcAw" }]);
+  const read = headers.map(({ ledger = "" }) => ({ ledger: Buffer.from(ledger) }));
+  expect(isMeantForAnother(read, "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
+  expect(isMeantForAnother(read, "n8XqQ1tHQbGqGL8hUaTcAx")).toBe(true);
+  expect(isMeantForAnother([{ other: Buffer.from("x") }], "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
+  expect(isMeantForAnother(undefined, "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
 });

@@ -1,15 +1,22 @@
 /** A ledger that is recreated under an uploader that has its name. */
 import { expect, test } from "bun:test";
 import type { UploaderLog } from "../../../../agent/ledger/ledger.ts";
+import { RecreatedError } from "../../../../agent/ledger/recreated-error.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
-import { keyOf } from "../../../../agent/wire/entry.ts";
+import { type Entry, keyOf, type NameEntry } from "../../../../agent/wire/entry.ts";
 import { delivered, first, noted, other, second } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 import { waitUntil } from "../../../support/wait.ts";
 
-/** @param onRead told before each read */
-function uploaderLogOn(log: MemoryLedger, onRead: () => void = () => undefined): UploaderLog {
+interface Hooks {
+  /** Before each read. */
+  onRead?: () => void;
+  /** Before each write. */
+  onWrite?: (entry: Entry) => Promise<void>;
+}
+
+function uploaderLogOn(log: MemoryLedger, { onRead, onWrite }: Hooks = {}): UploaderLog {
   return {
     get id() {
       return log.id;
@@ -18,10 +25,13 @@ function uploaderLogOn(log: MemoryLedger, onRead: () => void = () => undefined):
     partitions: 1,
     partitionOf: () => 0,
     writable: async () => undefined,
-    retrying: (_what, attempt) => attempt(),
+    retrying: untilItIsAnother,
     endOf: async () => log.entries.length,
     refresh: async () => undefined,
-    write: (entry) => log.write(entry),
+    write: async (entry, meantFor = log.id) => {
+      await onWrite?.(entry);
+      return log.write(entry, meantFor);
+    },
     open: async () => {
       const reader = await log.open();
       let position = 0;
@@ -31,7 +41,7 @@ function uploaderLogOn(log: MemoryLedger, onRead: () => void = () => undefined):
         },
         position: () => position,
         read: async (without) => {
-          onRead();
+          onRead?.();
           const ended = log.entries.length;
           const some = await reader.read(without);
           position = Math.max(ended, ...some.map(({ offset }) => offset + 1));
@@ -41,6 +51,18 @@ function uploaderLogOn(log: MemoryLedger, onRead: () => void = () => undefined):
       };
     },
   };
+}
+
+/** What fails as the ledger is another one is tried again. */
+async function untilItIsAnother<T>(_what: string, attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof RecreatedError)) throw error;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
 }
 
 test("what a group has a newer version of is not written again, as nobody is to get the older one back", async () => {
@@ -69,7 +91,7 @@ test("an agent that stood still when the ledger was deleted does not write there
   const quiet = new HeardLog("till", () => undefined);
   const { now } = performance;
   let happens: () => void = () => undefined;
-  const reads = uploaderLogOn(log, () => happens());
+  const reads = uploaderLogOn(log, { onRead: () => happens() });
   const ledger = await UploaderLedger.open("till", reads, undefined, quiet);
   await ledger.claim();
   happens = () => {
@@ -93,3 +115,61 @@ test("an agent that stood still when the ledger was deleted does not write there
     performance.now = now;
   }
 });
+
+const another = {
+  kind: "name",
+  uploader: "till",
+  format: 1,
+  instance: "another",
+  host: "elsewhere",
+} as const;
+
+test("what another agent of the name has noted in the new ledger counts, and nothing else", async () => {
+  const log = new MemoryLedger([noted(first), noted(other)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
+  await ledger.claim();
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  const taken: NameEntry = { ...another, state: "held", highest: second.version };
+  log.recreate(taken, noted(second), { ...taken, state: "released", epoch: 0 });
+  await waitUntil("it has the name in the new ledger", async () => {
+    await ledger.ready();
+    return ledger.file(first.path)?.version === second.version;
+  });
+  expect([...ledger.paths()]).toEqual([first.path]);
+  expect(log.entries.filter(({ kind }) => kind === "file")).toHaveLength(1);
+  expect(await ledger.nextVersion()).toBeGreaterThan(second.version);
+  over.abort();
+  await following;
+});
+
+test("whoever asks for the name while the ledger is written anew is told that it has a holder", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const quiet = new HeardLog("till", () => undefined);
+  let answered = 0;
+  const onWrite = async ({ kind }: Entry) => {
+    if (kind !== "file" || answered > 0) return;
+    const { instance, host, uploader } = another;
+    const asked = log.entries.length;
+    await log.append({ kind: "claim", format: 1, instance, host, uploader });
+    await waitUntil("the holder says its word", () => log.entries.slice(asked).some(isWord));
+    answered++;
+  };
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
+  await ledger.claim();
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  log.recreate();
+  await waitUntil("the ledger is written anew", async () => {
+    await ledger.ready();
+    return log.entries.some(({ kind }) => kind === "file");
+  });
+  expect(answered).toBe(1);
+  over.abort();
+  await following;
+});
+
+function isWord(entry: Entry): boolean {
+  return entry.kind === "name" && entry.epoch !== undefined;
+}

@@ -32,7 +32,11 @@ class NameLog {
       if (this.isRecreatedByWrite) this.entries.length = 0;
       return { offset, timestampMs: this.timeMs };
     };
-    const claim = new NameClaim("till", { write, readOn: readToEnd, readToEnd }, log);
+    const claim = new NameClaim(
+      "till",
+      { write, readOn: readToEnd, readToEnd, requireSame: async () => undefined },
+      log,
+    );
     return claim;
   }
 
