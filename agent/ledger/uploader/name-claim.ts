@@ -15,7 +15,7 @@ import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
 import { RecreatedError } from "../recreated-error.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
 import { NameTakenError } from "./name-taken-error.ts";
-import { firstVersion, VersionClock } from "./version-clock.ts";
+import { VersionLease } from "./version-lease.ts";
 
 /** How long a holder has for its answer, once our question can be read. */
 const answerMs = 10_000;
@@ -38,15 +38,14 @@ export interface NameLog {
 }
 
 export class NameClaim {
+  /** The numbers that may be given under the hold. */
+  readonly versions = new VersionLease((highest) => this.#writeHeld(highest));
   readonly #uploader: string;
   readonly #ledger: NameLog;
   readonly #log: Log;
   readonly #warnings: RareWarnings;
   readonly #instance = randomUUID();
   #records = new NameRecords();
-  #versions = new VersionClock(0, 0);
-  /** The highest version that is known from elsewhere than the name's entries. */
-  #highestSeen = 0;
   /** Of our hold; undefined: it is not ours. */
   #epoch: number | undefined;
   #takenBy: string | undefined;
@@ -60,9 +59,6 @@ export class NameClaim {
   #confirmedAt: Moment | undefined;
   /** Of the last entry that was read: what is written later is behind it, as long as the log is the same one. */
   #lastOffset = -1;
-  #extending: Promise<void> | undefined;
-  /** Versions up to this one may be given. */
-  #leased = 0;
 
   constructor(uploader: string, ledger: NameLog, log: Log) {
     this.#uploader = uploader;
@@ -87,20 +83,10 @@ export class NameClaim {
     return holder !== undefined && holder.instance !== this.#instance;
   }
 
-  /** The brokers' time, milliseconds since 1970. */
-  get nowMs(): number {
-    return this.#versions.nowMs;
-  }
-
   /** Whether an agent of this name can have given the number by now. */
   canBeGiven(version: number): boolean {
-    return version <= Math.max(this.#records.holder?.highest ?? 0, this.#leased, this.nowMs * 1000);
-  }
-
-  /** A version that was read elsewhere than in the name's entries: what is given from now on is higher. */
-  noteVersion(version: number): void {
-    this.#highestSeen = Math.max(this.#highestSeen, version);
-    this.#versions.raise(version);
+    const { leased, nowMs } = this.versions;
+    return version <= Math.max(this.#records.holder?.highest ?? 0, leased, nowMs * 1000);
   }
 
   /** Applies a `name` or `claim` entry as it is read. */
@@ -125,7 +111,7 @@ export class NameClaim {
   /** The name is not ours any more. Resolves when nothing that was said under the hold is under way. */
   async letGo(): Promise<void> {
     this.#epoch = undefined;
-    await Promise.allSettled([this.#answering, this.#extending]);
+    await Promise.all([this.#answering, this.versions.drop()]);
   }
 
   /** The ledger was recreated: the name is to be claimed again, with the numbers as they are. After `letGo`. */
@@ -135,7 +121,6 @@ export class NameClaim {
     this.#askedAt = Number.POSITIVE_INFINITY;
     this.#answeredBy = undefined;
     this.#lastOffset = -1;
-    this.#leased = 0;
   }
 
   /**
@@ -143,7 +128,7 @@ export class NameClaim {
    * can't be found out.
    */
   async confirm(): Promise<void> {
-    this.throwIfTaken();
+    this.#throwIfTaken();
     const sinceMs = this.#confirmedAt?.elapsedMs() ?? Number.POSITIVE_INFINITY;
     if (sinceMs < heldMs / 2) return;
     this.#confirming ??= this.#readToEnd().finally(() => {
@@ -155,39 +140,30 @@ export class NameClaim {
       return;
     }
     await this.#confirming;
-    this.throwIfTaken();
+    this.#throwIfTaken();
   }
 
-  throwIfTaken(): void {
-    if (this.#takenBy !== undefined) throw new NameTakenError(this.#uploader, this.#takenBy);
+  /** Says that we are still there, to whoever has asked. Throws a `NameTakenError` when another one has the name. */
+  keep(): void {
+    this.#throwIfTaken();
+    this.#answerIfAsked();
   }
 
-  /** Says that we are still there, to whoever has asked; beside the work, and not too often. */
-  answerIfAsked(): void {
-    if (!this.#isAsked || this.#epoch === undefined || this.#answering) return;
-    if (performance.now() - this.#answeredAtMs < answersApartMs) return;
-    this.#isAsked = false;
-    this.#answeredAtMs = performance.now();
-    this.#answering = this.#answer()
-      .catch((error: unknown) => {
-        this.#isAsked = true;
-        this.#log.debug(`answering for the name: ${error}`);
-      })
-      .finally(() => {
-        this.#answering = undefined;
-      });
-  }
-
-  /** A version higher than every one before, however the brokers' clock goes. See `Ledger.write`. */
-  async nextVersion(): Promise<number> {
-    for (;;) {
-      const version = this.#versions.next(this.#leased);
-      if (version !== undefined) return version;
-      this.#extending ??= this.#extendLease().finally(() => {
-        this.#extending = undefined;
-      });
-      await this.#extending;
+  /** Reads on beside the work, and answers. Throws what the work throws, and see `keep`. */
+  async keepDuring(work: Promise<void>): Promise<void> {
+    let isOver = false;
+    const over = work.finally(() => {
+      isOver = true;
+    });
+    try {
+      while (!isOver) {
+        await Promise.race([over, this.#ledger.readOn()]);
+        this.keep();
+      }
+    } finally {
+      await Promise.allSettled([over]);
     }
+    await over;
   }
 
   /** Gives the name back, so that the next start need not ask. See `Ledger.write`. */
@@ -209,6 +185,26 @@ export class NameClaim {
     else if (news === "ignored" && value.state === "held") this.#noteQuestion(value.host);
   }
 
+  #throwIfTaken(): void {
+    if (this.#takenBy !== undefined) throw new NameTakenError(this.#uploader, this.#takenBy);
+  }
+
+  /** Beside the work, and not too often. */
+  #answerIfAsked(): void {
+    if (!this.#isAsked || this.#epoch === undefined || this.#answering) return;
+    if (performance.now() - this.#answeredAtMs < answersApartMs) return;
+    this.#isAsked = false;
+    this.#answeredAtMs = performance.now();
+    this.#answering = this.#answer()
+      .catch((error: unknown) => {
+        this.#isAsked = true;
+        this.#log.debug(`answering for the name: ${error}`);
+      })
+      .finally(() => {
+        this.#answering = undefined;
+      });
+  }
+
   #noteQuestion(host: string): void {
     this.#isAsked = true;
     this.#warnings.warn(
@@ -220,7 +216,7 @@ export class NameClaim {
   async #answer(): Promise<void> {
     // Frozen since it was asked it may have lost the name: then it has no say.
     await this.#readToEnd();
-    if (this.#takenBy === undefined && this.#epoch !== undefined) await this.#writeHeld(this.#leased);
+    if (this.#takenBy === undefined && this.#epoch !== undefined) await this.#writeHeld(this.versions.leased);
   }
 
   #isFree({ instance, isReleased, process }: Holder): boolean {
@@ -248,37 +244,30 @@ export class NameClaim {
 
   async #takeOver(): Promise<void> {
     const { holder: before } = this.#records;
-    this.#leased = this.#highest();
+    const highest = this.#highest();
     const { offset, timestampMs } = await this.#write({
       state: "held",
-      highest: this.#leased,
+      highest,
       ...(before ? { after: before.epoch } : {}),
     });
     if (offset <= this.#lastOffset) throw new RecreatedError(claiming);
     await this.#ledger.requireSame();
     // Who is not known here, or has written nothing but its claim, may have been known in a ledger that is no more.
     const isNew = !before?.isRenewed;
-    const highest = isNew ? Math.max(this.#leased, firstVersion(timestampMs)) : this.#leased;
-    this.#versions = new VersionClock(highest, timestampMs);
+    this.versions.begin(highest, timestampMs, isNew);
     await this.#readToEnd();
     if (this.#lastOffset < offset) throw new RecreatedError(claiming);
     const { holder } = this.#records;
     if (holder?.instance !== this.#instance)
       throw new NameTakenError(this.#uploader, holder?.host ?? "another host");
     this.#epoch = holder.epoch;
-    if (isNew) await this.#extendLease();
+    if (isNew) await this.versions.extend();
   }
 
   async #readToEnd(): Promise<void> {
     const before = new Moment();
     await this.#ledger.readToEnd();
     this.#confirmedAt = before;
-  }
-
-  async #extendLease(): Promise<void> {
-    const highest = this.#versions.nextLease(this.#leased);
-    await this.#writeHeld(highest);
-    this.#leased = highest;
   }
 
   async #writeHeld(highest: number): Promise<void> {
@@ -304,6 +293,6 @@ export class NameClaim {
     const { holder } = this.#records;
     // What was leased to another holder may have been given; what was leased to us and was not is free.
     const ofOthers = holder && holder.instance !== this.#instance ? holder.highest : 0;
-    return Math.max(this.#versions.highest, this.#highestSeen, ofOthers);
+    return Math.max(this.versions.highest, ofOthers);
   }
 }

@@ -13,13 +13,11 @@
  */
 import type { Topic } from "../../kafka/topics/topics.ts";
 import { AgentError } from "../../lib/errors.ts";
-import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { Moment } from "../../lib/moment.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { tombstone } from "../../wire/entry.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
-import { pathToDisplay } from "../../wire/path.ts";
 import { checkLayout } from "../layout.ts";
 import type { UploaderLog } from "../ledger.ts";
 import { Feedback } from "./feedback.ts";
@@ -29,9 +27,8 @@ import { OwnPartition } from "./own-partition.ts";
 import { PathWrites } from "./path-writes.ts";
 import { UploaderState } from "./uploader-state.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
+import { logLost, writeAgain } from "./write-again.ts";
 
-/** Entries that are written side by side when the ledger was recreated. */
-const writtenAtATime = 256;
 /** Reading on takes half a second. This process, or its machine, stood still if it took so long: nobody waits less for an answer. */
 const frozenMs = 5000;
 
@@ -122,7 +119,7 @@ export class UploaderLedger {
           await this.#partition.readOn();
           if (begun.elapsedMs() > frozenMs) this.#isSure = false;
         });
-        this.#keepName();
+        this.#name.keep();
       }
     } finally {
       this.#catchingUp?.resolve();
@@ -144,7 +141,8 @@ export class UploaderLedger {
 
   /** What is gone, and for how long: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
-    for (const [path, sinceMs] of this.#state.files.goneSince()) yield [path, this.#name.nowMs - sinceMs];
+    for (const [path, sinceMs] of this.#state.files.goneSince())
+      yield [path, this.#name.versions.nowMs - sinceMs];
   }
 
   /**
@@ -154,7 +152,7 @@ export class UploaderLedger {
   deliveredUnnoted(path: string, retentionMs: number): GroupReceipt | undefined {
     const receipt = this.feedback.deliveredUnnoted(path);
     if (!receipt || !this.#name.canBeGiven(receipt.version)) return undefined;
-    return this.#name.nowMs - retentionMs < receipt.version / 1000 ? receipt : undefined;
+    return this.#name.versions.nowMs - retentionMs < receipt.version / 1000 ? receipt : undefined;
   }
 
   /**
@@ -182,21 +180,21 @@ export class UploaderLedger {
       // It may be back by now.
       if (before?.state !== "gone") return;
       if (!this.feedback.receipts.isSettled(path) && before.checksum !== undefined)
-        this.#logLost(path, before.version, "its file has been gone for long");
+        logLost(this.#log, path, before.version, "its file has been gone for long");
       await this.#partition.write(tombstone({ kind: "file", uploader: this.uploader, path }));
-      this.#state.note(path, undefined, this.#name.nowMs);
+      this.#forget(path);
     });
   }
 
   /** The time by the brokers' clock, milliseconds since 1970; `undefined` before the name is claimed, or where they tell none. */
   get brokersNowMs(): number | undefined {
-    const { nowMs, epoch } = this.#name;
-    return epoch === undefined || nowMs < 0 ? undefined : nowMs;
+    const { nowMs } = this.#name.versions;
+    return this.#name.epoch === undefined || nowMs < 0 ? undefined : nowMs;
   }
 
   /** A version higher than every one before. See `ready`. */
   nextVersion(): Promise<number> {
-    return this.ready().then(() => this.#name.nextVersion());
+    return this.ready().then(() => this.#name.versions.next());
   }
 
   /** Gives the name back, so that the next start need not wait for an answer. */
@@ -220,14 +218,12 @@ export class UploaderLedger {
     const { epoch } = this.#name;
     const key = { kind: "file", uploader: this.uploader, path } as const;
     await this.#partition.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
-    this.#state.note(path, value, this.#name.nowMs);
+    this.#state.note(path, value, this.#name.versions.nowMs);
   }
 
   /**
-   * The ledger was recreated: the name is claimed there, and what is known is written again, as far as it is still
-   * so. What nobody is known to have, and was sent to a log that was deleted, is forgotten: the next look finds its file. So is
-   * what a group has a newer version of, which was not noted: nobody is to get the older one back. And so is everything where
-   * another agent may have had the name, and have known better, or has worked in the new ledger already.
+   * The ledger was recreated: the name is claimed there, and what is known is written again (`write-again.ts`). All of it is
+   * forgotten where another agent may have had the name, and have known better, or has worked in the new ledger already.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
     const { id } = this.#ledger;
@@ -247,7 +243,7 @@ export class UploaderLedger {
     }
     await this.#name.claim();
     this.#knowsFiles(true);
-    if (this.#isSure && !isOthers) await this.#keepingName(this.#writeAgain(chunks.value.id));
+    if (this.#isSure && !isOthers) await this.#name.keepDuring(this.#writeAgain(chunks));
     this.#isSure = true;
     this.#ledgerId = id;
     this.#catchingUp.resolve();
@@ -270,28 +266,6 @@ export class UploaderLedger {
     this.#partition.skipsFiles = yes;
   }
 
-  #keepName(): void {
-    this.#name.throwIfTaken();
-    this.#name.answerIfAsked();
-  }
-
-  /** Reads on beside the work: whoever asks for the name in the meantime gets an answer. Throws what the work throws. */
-  async #keepingName(work: Promise<void>): Promise<void> {
-    let isOver = false;
-    const over = work.finally(() => {
-      isOver = true;
-    });
-    try {
-      while (!isOver) {
-        await Promise.race([over, this.#partition.readOn()]);
-        this.#keepName();
-      }
-    } finally {
-      await Promise.allSettled([over]);
-    }
-    await over;
-  }
-
   /** Reads what whoever has taken the name meanwhile has written, as long as the ledger is the same one all the while. */
   async #makeSure(): Promise<void> {
     await this.#partition.readToEnd();
@@ -299,36 +273,28 @@ export class UploaderLedger {
     if (this.#ledger.id === this.#ledgerId) this.#isSure = true;
   }
 
+  #writeAgain({ value: { id } }: ChunksTopic): Promise<void> {
+    return writeAgain({
+      chunksId: id,
+      paths: () => this.paths(),
+      file: (path) => this.file(path),
+      feedback: this.feedback,
+      write: (path, value) => this.#write(path, value),
+      forget: (path) => this.#forget(path),
+      log: this.#log,
+    });
+  }
+
+  /** Not in the ledger: the next look finds its file. */
+  #forget(path: string): void {
+    this.#state.note(path, undefined, this.#name.versions.nowMs);
+  }
+
   #forgetAll(): void {
-    const paths = [...this.#state.files.paths()];
-    for (const path of paths) this.#state.note(path, undefined, 0);
+    const paths = [...this.paths()];
+    for (const path of paths) this.#forget(path);
     this.#log.warn(
       `what is known of ${paths.length} files is forgotten: another agent may have had the name meanwhile; what is there is sent again`,
     );
-  }
-
-  async #writeAgain(chunksId: string): Promise<void> {
-    let forgotten = 0;
-    const paths = [...this.#state.files.paths()];
-    await forEachConcurrent(paths, writtenAtATime, async (path) => {
-      const entry = this.file(path);
-      if (!entry) return;
-      const isOld = (this.feedback.deliveredUnnoted(path)?.version ?? 0) > entry.version;
-      const isThere = entry.topic === chunksId || this.feedback.receipts.isDeliveredToAll(path);
-      const isOver = entry.state === "gone" || entry.state === "abandoned";
-      if (entry.state === "gone" && !isThere && !isOld && entry.checksum !== undefined)
-        this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
-      if ((isThere || isOver) && !isOld) return this.#write(path, { ...entry, answered: undefined });
-      forgotten++;
-      this.#state.note(path, undefined, 0);
-    });
-    this.#log.info(
-      `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,
-    );
-  }
-
-  #logLost(path: string, version: number, why: string): void {
-    const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
-    this.#log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }
 }

@@ -33,7 +33,7 @@ export class UploaderState {
   /** The ledger has it: from now on it is so. */
   note(path: string, value: FileValue | undefined, nowMs: number): void {
     const before = this.files.set(path, value, nowMs);
-    if (value) this.#name.noteVersion(value.version);
+    if (value) this.#name.versions.note(value.version);
     this.#feedback.noteEntry(path, before, value);
   }
 
@@ -48,7 +48,7 @@ export class UploaderState {
     else if (this.#isCredible(key.version, `${key.kind} of ${key.path}`)) {
       this.#feedback.apply(entry, offset);
       if (entry.kind === "delivered") this.#noteNewer(entry);
-      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.noteVersion(entry.version);
+      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.versions.note(entry.version);
     }
   }
 

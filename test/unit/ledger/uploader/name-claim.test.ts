@@ -69,7 +69,7 @@ test("no version is given that the ledger has not leased, and each start begins 
     log.timeMs = timeMs;
     const agent = await start(log);
     for (let count = 0; count < 3; count++) {
-      const version = await agent.nextVersion();
+      const version = await agent.versions.next();
       expect(version).toBeLessThanOrEqual(log.words.at(-1)?.highest ?? 0);
       given.push(version);
     }
@@ -81,7 +81,7 @@ test("no version is given that the ledger has not leased, and each start begins 
 test("a name that was given back goes on from the last version that was given, not from the lease", async () => {
   const log = new NameLog();
   const first = await start(log);
-  const version = await first.nextVersion();
+  const version = await first.versions.next();
   await first.release();
   expect(log.words.at(-1)).toMatchObject({ state: "released", highest: version });
 });
@@ -90,7 +90,7 @@ test("a recreated ledger into which a late word of ours has come is claimed all 
   const before = new NameLog();
   before.entries.push(...Array.from({ length: 2 }, () => strange));
   const agent = await start(before);
-  const version = await agent.nextVersion();
+  const version = await agent.versions.next();
   const [word] = before.words.slice(-1);
   if (word?.epoch === undefined) throw new Error("it has leased nothing");
   agent.ledgerRecreated();
@@ -100,7 +100,7 @@ test("a recreated ledger into which a late word of ours has come is claimed all 
   agent.apply(before.entries.at(-1) as Entry, before.entries.length - 1);
   await agent.claim();
   expect(agent.epoch).toBe(before.entries.length - 1);
-  expect(await agent.nextVersion()).toBeGreaterThan(version);
+  expect(await agent.versions.next()).toBeGreaterThan(version);
 });
 
 test("versions do not go back when the ledger is made anew and the agent is started again, however often it was before", async () => {
@@ -110,7 +110,7 @@ test("versions do not go back when the ledger is made anew and the agent is star
     log.entries.length = 0;
     for (let starts = 0; starts < 10; starts++) {
       const agent = await start(log);
-      const version = await agent.nextVersion();
+      const version = await agent.versions.next();
       expect(version).toBeGreaterThan(highest);
       highest = version;
       // No faster than an agent starts.
@@ -128,7 +128,7 @@ test("a claim whose reading was cut short is made once more", async () => {
   for (const [at, entry] of log.entries.entries()) agent.apply(entry, at);
   await agent.claim();
   expect(agent.epoch).toBeDefined();
-  expect(await agent.nextVersion()).toBeGreaterThan(0);
+  expect(await agent.versions.next()).toBeGreaterThan(0);
 });
 
 test("who is killed before it has leased anything takes nothing from the lead of a name that the ledger does not know", async () => {
@@ -140,7 +140,7 @@ test("who is killed before it has leased anything takes nothing from the lead of
   await expect(agent.claim()).rejects.toThrow("cut");
   log.isCut = false;
   const second = await start(log);
-  expect(await second.nextVersion()).toBeGreaterThan((nowMs + lostMs) * 1000);
+  expect(await second.versions.next()).toBeGreaterThan((nowMs + lostMs) * 1000);
 });
 
 test("a ledger that is recreated before a claim is read there is told, not taken for another holder of the name", async () => {
