@@ -200,7 +200,7 @@ export class Session {
     if (assignment.isAwaited) return false;
     if (!groupWait.isWhole || !replay.idle || !assembly.idle) return false;
     // What was taken back is only known as missing once the ledger was read again.
-    if (ledger.state.isIncomplete || ledger.state.isLoading) return false;
+    if (ledger.state.mustReadAgain || ledger.state.isLoading) return false;
     return assignment.isRead && !repair.isTrying;
   }
 

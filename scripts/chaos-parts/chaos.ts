@@ -12,9 +12,9 @@ import { Findings } from "./findings.ts";
 import { Generator, type Source } from "./generator.ts";
 import { openWriters } from "./generator-draw.ts";
 import { Journal } from "./journal.ts";
-import { reasonOf } from "./judge.ts";
 import { type LogLine, parseLine } from "./log-line.ts";
 import type { ChaosOptions } from "./options.ts";
+import { explainRepetitions } from "./repetitions.ts";
 import { sabotage } from "./sabotage.ts";
 import { settle } from "./settle.ts";
 import { SourcesWatcher } from "./sources-watcher.ts";
@@ -222,7 +222,12 @@ class Run {
     }
     await this.#watcher.settled();
     this.#swapped.check();
-    const repeated = this.#explainRepetitions();
+    const repeated = explainRepetitions({
+      repetitions: this.#watcher.repetitions,
+      uploaders,
+      counters: this.#counters,
+      findings: this.#findings,
+    });
     const compared = await this.#watcher.compareAll();
     this.#sayMore();
     const { seed, minutes } = this.#options;
@@ -245,31 +250,6 @@ class Run {
       peaks,
       sabotaged: this.#options.sabotage !== undefined,
     };
-  }
-
-  /** Those without a reason are findings; counts the others by their reasons. */
-  #explainRepetitions(): Map<string, number> {
-    const explained = new Map<string, number>();
-    for (const { disk, record, state, firstMs, lastMs } of this.#watcher.repetitions) {
-      const times = state.published.get(disk.name) ?? 0;
-      const [name] = record.key.split("/");
-      const reason = reasonOf({
-        times,
-        versions: this.#counters.versionsMerged(disk.name, record.key, state.md5),
-        uploaderKilled:
-          this.#stage.uploaders.find((agent) => agent.name === name)?.wasKilledSince(state.sinceMs) ?? false,
-        storeDeleted: this.#counters.wasStoreDeleted(disk.name, firstMs, lastMs),
-        ledgerLost: this.#counters.wasLedgerLost(state.sinceMs, lastMs),
-      });
-      if (reason === undefined)
-        this.#findings.add(
-          "duplicated",
-          record.key,
-          `on ${disk.name}: its content ${state.index} was published ${times} times`,
-        );
-      else explained.set(reason, (explained.get(reason) ?? 0) + 1);
-    }
-    return explained;
   }
 
   /** What is known of the files that went wrong. */

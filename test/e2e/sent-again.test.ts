@@ -1,6 +1,6 @@
 /** Ranges that a group asks for are sent again; the group's part is played by hand. */
 import { expect, test } from "bun:test";
-import { appendFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { md5sum, run } from "../support/compare.ts";
@@ -79,10 +79,6 @@ function rangesOf(records: readonly ReadRecord[]): [number, number][] {
   });
 }
 
-async function bytesOf(file: string): Promise<Buffer> {
-  return Buffer.from(await Bun.file(file).arrayBuffer());
-}
-
 test("a range that a group asks for is sent again as chunks of the same version, and only that", async () => {
   const stage = await prepare();
   const before = await entryOf(stage);
@@ -96,7 +92,7 @@ test("a range that a group asks for is sent again as chunks of the same version,
     [2 * chunkBytes, 3 * chunkBytes],
     [3 * chunkBytes, 3 * chunkBytes + 5],
   ]);
-  const content = await bytesOf(stage.file);
+  const content = await readFile(stage.file);
   for (const record of records) {
     const offset = Number(headerOf(record, "offset"));
     expect(record.value?.equals(content.subarray(offset, offset + (record.value?.length ?? 0)))).toBe(true);

@@ -41,7 +41,7 @@ export class GroupFollower {
     await this.#readStart();
     await this.#readOnce();
     // Receipts that were taken back stand behind what they take back.
-    if (this.#state.isIncomplete) await this.#readOnce();
+    if (this.#state.mustReadAgain) await this.#readOnce();
   }
 
   /** Follows what the uploaders and the other members write, until the signal fires. */

@@ -155,7 +155,7 @@ export class GroupLedger {
    */
   async tidy(isOurs: (id: VersionId, owedFor?: Place) => boolean): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
-    if (this.state.isIncomplete) return;
+    if (this.state.mustReadAgain) return;
     // What was dropped already may still be to be read.
     const others = this.isComplete ? this.state.drainObsolete(isOurs, tidyCount) : [];
     const obsolete = [...this.state.drainObsoleteRequests(), ...others];

@@ -43,7 +43,7 @@ export class GroupState {
   /** Receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
   #obsolete = new ObsoleteReceipts();
   #publications = new PublicationNumbers();
-  #isIncomplete = false;
+  #mustReadAgain = false;
   #recreations = 0;
   /** Once the ledger was recreated. */
   #owed: OwedReceipts | undefined;
@@ -124,12 +124,12 @@ export class GroupState {
     versions.takeBack(key);
     this.#takenBack.set(name, offset);
     // What its uploader says of it was passed over: the ledger has to be read once more.
-    if (!this.delivered.has(key)) this.#isIncomplete = true;
+    if (!this.delivered.has(key)) this.#mustReadAgain = true;
   }
 
   /** The whole ledger is read from now on; until `endReading` what was known before is what is known. */
   beginReading(): void {
-    this.#isIncomplete = false;
+    this.#mustReadAgain = false;
     this.#loading = new Outstanding();
   }
 
@@ -139,8 +139,8 @@ export class GroupState {
   }
 
   /** Whether something was passed over, as it was settled then: the ledger has to be read once more. */
-  get isIncomplete(): boolean {
-    return this.#isIncomplete;
+  get mustReadAgain(): boolean {
+    return this.#mustReadAgain;
   }
 
   /** Whether it is being read once more, and what that finds is not known yet. */
@@ -151,7 +151,7 @@ export class GroupState {
   /** Whether reading the ledger again may find something. */
   get mayBeMore(): boolean {
     // What did not fit is looked for once most of what did is settled.
-    return this.#isIncomplete || this.#unsettled.mayTakeMore;
+    return this.#mustReadAgain || this.#unsettled.mayTakeMore;
   }
 
   /** Whether there may be something to take back or to drop. */
@@ -181,7 +181,7 @@ export class GroupState {
 
   /** What was handed out could not be written: it is only known once the ledger was read again. */
   drainedInVain(): void {
-    this.#isIncomplete = true;
+    this.#mustReadAgain = true;
   }
 
   /**
@@ -201,7 +201,7 @@ export class GroupState {
     if (!this.#isCredible(entry, key, timestampMs)) return;
     const heard = this.silence.note(logged);
     // What the uploader owes was passed over as failed, and is found by reading the ledger once more.
-    if (heard !== undefined && this.failed.endSilence(heard, offset)) this.#isIncomplete = true;
+    if (heard !== undefined && this.failed.endSilence(heard, offset)) this.#mustReadAgain = true;
     if (entry.kind === "file") this.#applyFile(entry, entry, offset);
     else if (key.kind === "file") this.#applyForgotten(key, offset, timestampMs);
     if (!("group" in key) || key.group !== this.group) return;
@@ -280,7 +280,7 @@ export class GroupState {
   #owe(sent: Sent, { mtime }: FileValue): void {
     if (!this.#owed || (this.delivered.newest(sent) ?? 0) < sent.version) return;
     if (!this.#owed.note(sent, { size: sent.size, checksum: sent.checksum, mtime }))
-      this.#isIncomplete = true;
+      this.#mustReadAgain = true;
   }
 
   /** What was asked for, and is in another topic now, was to be delivered before. */
