@@ -39,7 +39,7 @@ export async function holdingName<Result>(
   const signal = AbortSignal.any([attempt.signal, evicted.signal]);
   let eviction: unknown;
   const forgetting = { ledger, retentionMs, logStart: chunks.logStart.bind(chunks), log };
-  const follow = ledger.follow(chunks, signal).catch((error: unknown) => {
+  const follow = ledger.follow(chunks, signal, attempt.giveUp).catch((error: unknown) => {
     eviction = error;
     evicted.abort();
   });

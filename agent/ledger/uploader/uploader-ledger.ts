@@ -14,7 +14,7 @@
 import type { Topic } from "../../kafka/topics/topics.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { Moment } from "../../lib/moment.ts";
-import { retry } from "../../lib/retry.ts";
+import { type RetryOptions, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { tombstone } from "../../wire/entry.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
@@ -106,10 +106,10 @@ export class UploaderLedger {
 
   /**
    * Follows the ledger (but for the files' entries: it writes those itself) until the signal fires; a ledger that was
-   * recreated is caught up with. Throws a `NameTakenError` when another agent has the name.
+   * recreated is caught up with. Throws a `NameTakenError` when another agent has the name, and what `isFinal` says.
    */
-  async follow(chunks: ChunksTopic, signal: AbortSignal): Promise<void> {
-    const giveUp = (error: unknown) => error instanceof NameTakenError;
+  async follow(chunks: ChunksTopic, signal: AbortSignal, isFinal?: RetryOptions["giveUp"]): Promise<void> {
+    const giveUp = (error: unknown) => error instanceof NameTakenError || isFinal?.(error) === true;
     try {
       while (!signal.aborted) {
         await retry({ what: "following the ledger", signal, log: this.#log, giveUp }, async () => {

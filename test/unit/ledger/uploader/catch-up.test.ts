@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 import type { UploaderLog } from "../../../../agent/ledger/ledger.ts";
 import { RecreatedError } from "../../../../agent/ledger/recreated-error.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
+import { AgentError } from "../../../../agent/lib/errors.ts";
+import { isPermanent } from "../../../../agent/lib/retry.ts";
 import { type Entry, keyOf, type NameEntry } from "../../../../agent/wire/entry.ts";
 import { delivered, first, noted, other, second } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
@@ -168,6 +170,24 @@ test("whoever asks for the name while the ledger is written anew is told that it
   expect(answered).toBe(1);
   over.abort();
   await following;
+});
+
+test("what is final ends it, though the ledger has changed; else it is tried until it works", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const denied = new AgentError("the brokers deny this user the topic", "permanent");
+  let isDenied = false;
+  const onWrite = async () => {
+    if (isDenied) throw denied;
+  };
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
+  await ledger.claim();
+  isDenied = true;
+  log.recreate();
+  const chunks = { value: { id: "topic" }, refresh: async () => undefined };
+  const { signal } = new AbortController();
+  await expect(ledger.follow(chunks, signal, isPermanent)).rejects.toBe(denied);
+  await expect(ledger.ready()).rejects.toThrow("being stopped");
 });
 
 function isWord(entry: Entry): boolean {
