@@ -163,14 +163,15 @@ export class LogReplay {
             until.delete(event.partition);
             continue;
           }
-          const { partition, offset, key } = event.record;
-          // Also what nobody wants has been in memory.
-          leaveGarbage(bytesOf(event.record) + garbageOf.record);
+          const { partition, offset, key, headers } = event.record;
           const end = until.get(partition) ?? 0;
-          if (offset >= end - 1) until.delete(partition);
-          if (offset >= end) continue;
           const file = key?.toString("utf8") ?? "";
           const wanted = only?.get(file);
+          const isWanted = offset < end && (wanted || (!only && headers));
+          // Also what nobody wants has been in memory. It leaves little more than itself, and may be most of the log.
+          leaveGarbage(bytesOf(event.record) + (isWanted ? garbageOf.record : garbageOf.foreign));
+          if (offset >= end - 1) until.delete(partition);
+          if (offset >= end) continue;
           if ((wanted || !only) && (await target.acceptAgain(event.record, wanted?.id.version)))
             brought.add(file);
         }
