@@ -74,9 +74,14 @@ export function isUploaderName(text: string): boolean {
   return text.length <= limits.uploader && nameRule.test(text);
 }
 
+/** Of one file it is asked for a dozen times in a row, and a long path makes a long key. */
+let lastKey = { uploader: "", path: "", key: "/" };
+
 /** The key of all records of a file. */
-export function chunkKey(id: FileId): string {
-  return `${id.uploader}/${id.path}`;
+export function chunkKey({ uploader, path }: FileId): string {
+  if (uploader !== lastKey.uploader || path !== lastKey.path)
+    lastKey = { uploader, path, key: `${uploader}/${path}` };
+  return lastKey.key;
 }
 
 /** The headers of a chunk, in the order of docs/protocol.md. */

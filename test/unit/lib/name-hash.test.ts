@@ -22,3 +22,10 @@ test("the halves of a hash are whole numbers of 53 bits, the same for the same n
     expect(nameHash(`till/${at}`)).toEqual(halves);
   }
 });
+
+test("of a name that is asked for again and again nothing is left behind, and others have their own", () => {
+  const hash = nameHash("till/a");
+  expect(nameHash(["till", "a"].join("/"))).toBe(hash);
+  expect(nameHash("till/b")).not.toEqual(hash);
+  expect(nameHash("till/a")).toEqual(hash);
+});

@@ -45,6 +45,9 @@ describe("the golden record", () => {
   test("is what its chunk encodes to, header by header in the order of the specification", () => {
     expect(encodeChunk(golden)).toEqual(asHeaders(goldenHeaders));
     expect(chunkKey(golden)).toBe("pos-0042/dir/a.txt");
+    expect(chunkKey({ ...golden, uploader: "pos-0043" })).toBe("pos-0043/dir/a.txt");
+    expect(chunkKey({ ...golden, path: "b.txt" })).toBe("pos-0042/b.txt");
+    expect(chunkKey(golden)).toBe("pos-0042/dir/a.txt");
   });
 
   test("decodes to its chunk, from text as from bytes", () => {
