@@ -38,3 +38,12 @@ const refused: [string, Shape<unknown>, unknown][] = [
 test.each(refused)("%s is refused", (_, shape, value) => {
   expect(() => shape(value)).toThrow(ShapeError);
 });
+
+test("an object of more fields than may be is refused before a list is made of them", () => {
+  const made = () => {
+    throw new Error("a list was made");
+  };
+  const large = Object.defineProperty({ a: 1, b: 1, c: 1 }, "a", { get: made, enumerable: true });
+  expect(() => mapOf(count, () => true, 2)(large)).toThrow(ShapeError);
+  expect(mapOf(count, () => true, 2)({ a: 1, b: 2 })).toEqual({ a: 1, b: 2 });
+});
