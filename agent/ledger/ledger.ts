@@ -33,7 +33,8 @@ import {
   isMeantForAnother,
   keyOf,
 } from "../wire/entry.ts";
-import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../wire/entry-key.ts";
+import { type EntryKey, encodeEntryKey, longestKeyBytes, partitionOfEntry } from "../wire/entry-key.ts";
+import { limits } from "../wire/limits.ts";
 
 /** An entry with its place in the log. */
 export interface LoggedEntry {
@@ -202,6 +203,12 @@ export class Ledger implements UploaderLog {
   }
 }
 
+/** What an entry of so many bytes leaves behind beside them. What is too large is not looked at. */
+function garbageOfEntry(bytes: number): number {
+  const isRead = bytes <= longestKeyBytes + limits.entry;
+  return isRead ? Math.max(garbageOf.entry, garbageOf.entryByte * bytes) : garbageOf.entry;
+}
+
 /** A record that is no entry by the rules and limits of docs/protocol.md, or a batch that can't be read. */
 export type Skipped = "broken" | "unreadable";
 
@@ -246,7 +253,8 @@ export class LedgerReader implements PositionedReader {
         continue;
       }
       const { partition, offset, timestampMs, key, value, headers, skipped } = event.record;
-      leaveGarbage(garbageOf.entry + bytesOf(event.record));
+      const bytes = bytesOf(event.record);
+      leaveGarbage(bytes + garbageOfEntry(bytes));
       if (skipped !== undefined) {
         this.#onSkipped("unreadable", event.record);
         continue;

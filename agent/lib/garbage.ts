@@ -35,6 +35,11 @@ export const garbageOf = {
    * MB in reading them when counted as 4 KiB, of 82 as 16.
    */
   entry: 16 << 10,
+  /**
+   * Of each byte of one, where that comes to more: a long name is taken apart and put together again, and hostile JSON becomes
+   * as much (64 KiB of brackets: 1 MB).
+   */
+  entryByte: 16,
   /** Of a look at a file: fourteen big integers, a path, promises. Measured over 10,000 files: 2.4 KB each, and the heap's growth. */
   look: 16 << 10,
 } as const;
