@@ -5,6 +5,22 @@ export function parseCount(text: string | undefined): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
+const zero = 48;
+const mostDigits = 16;
+
+/** What `parseCount` says of a part of the text, which is not made for that. */
+export function countIn(text: string, from: number, to: number): number | undefined {
+  const length = to - from;
+  if (length < 1 || length > mostDigits || (length > 1 && text.charCodeAt(from) === zero)) return undefined;
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - zero;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    value = 10 * value + digit;
+  }
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
 /** Nanoseconds since 1970 as seconds with nine decimals: `1744741849.202123456`. */
 export function formatSeconds(nanoseconds: bigint): string {
   const sign = nanoseconds < 0n ? "-" : "";

@@ -26,10 +26,8 @@ export interface Sent extends VersionId {
 export function sentVersion(id: VersionId, value: FileValue): Sent | undefined {
   if (!wasSentWhole(value)) return undefined;
   const { state, size, checksum, topic, partition, offset, from } = value;
-  const all = from === undefined ? undefined : decodeFrom(from);
-  // The others may be many, and are read from nowhere.
-  const place = all?.offsets.find((one) => one.partition === partition);
-  const where = all && { topic: all.topic, offsets: place ? [place] : [] };
+  // The other places may be many, and are read from nowhere.
+  const where = from === undefined ? undefined : decodeFrom(from, partition);
   return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
 }
 

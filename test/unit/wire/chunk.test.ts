@@ -123,6 +123,11 @@ test("`from` names the topic and an offset for each partition used", () => {
   const from = { topic: "n8XqQ1tHQbGqGL8hUaTcAw", offsets };
   expect(encodeFrom(from)).toBe("n8XqQ1tHQbGqGL8hUaTcAw 0@1234 11@0");
   expect(decodeFrom(encodeFrom(from))).toEqual(from);
+  expect(decodeFrom("topic 1@5 11@7 1@6", 1)).toEqual({
+    topic: "topic",
+    offsets: [{ partition: 1, offset: 5 }],
+  });
+  expect(decodeFrom("topic 1@5", 2)).toEqual({ topic: "topic", offsets: [] });
 });
 
 test.each([
@@ -135,6 +140,10 @@ test.each([
   "topic 0@1@2",
   "topic 0@01",
   "topic -1@0",
+  "topic 0@0 ",
+  "topic 0@0  1@0",
+  "topic 0 1@0",
+  " 0@0",
 ])("`from` is refused as %p", (text) => {
   expect(decodeFrom(text)).toBeUndefined();
 });

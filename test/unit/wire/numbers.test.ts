@@ -1,10 +1,19 @@
 import { expect, test } from "bun:test";
-import { crc32, formatSeconds, parseCount, parseSeconds, partitionOf } from "../../../agent/wire/numbers.ts";
+import {
+  countIn,
+  crc32,
+  formatSeconds,
+  parseCount,
+  parseSeconds,
+  partitionOf,
+} from "../../../agent/wire/numbers.ts";
 import { Random } from "../../support/random.ts";
+
+const inText = (text: string) => countIn(`7${text}8`, 1, 1 + text.length);
 
 test("a number is decimal, without sign or leading zeros, at most 2^53 - 1", () => {
   for (const value of [0, 1, 9, 10, 943759, Number.MAX_SAFE_INTEGER])
-    expect(parseCount(String(value))).toBe(value);
+    expect([parseCount(String(value)), inText(String(value))]).toEqual([value, value]);
   const others = [
     "",
     "00",
@@ -20,7 +29,8 @@ test("a number is decimal, without sign or leading zeros, at most 2^53 - 1", () 
     "9007199254740992",
     "1".repeat(99),
   ];
-  for (const text of [undefined, ...others]) expect(parseCount(text)).toBeUndefined();
+  expect(parseCount(undefined)).toBeUndefined();
+  for (const text of others) expect([parseCount(text), inText(text)]).toEqual([undefined, undefined]);
 });
 
 test.each<[bigint, string]>([
