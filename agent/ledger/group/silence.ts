@@ -10,6 +10,9 @@ import { VersionIndex } from "./version-index.ts";
 /** What a failure's reason begins with that ends with the silence: its uploader's next entry takes it back. */
 export const notAnswered = "not answered since";
 
+/** Uploaders that are told apart, in slots of 24 bytes. Bounded, as whoever may write the ledger can name any number. */
+const heardSlots = 1 << 17;
+
 interface Stamp {
   offset: number;
   timestampMs: number;
@@ -22,8 +25,8 @@ export class Silence {
   /** The newest of each partition. */
   readonly #stamps = new Map<number, Stamp>();
   /** By uploader, when its newest entry was written, and the offset after it. */
-  #heardMs = new VersionIndex();
-  #heardAt = new VersionIndex();
+  #heardMs = new VersionIndex(heardSlots);
+  #heardAt = new VersionIndex(heardSlots);
 
   constructor(now: () => number) {
     this.#now = now;
@@ -32,8 +35,8 @@ export class Silence {
   /** The ledger was recreated. */
   clear(): void {
     this.#stamps.clear();
-    this.#heardMs = new VersionIndex();
-    this.#heardAt = new VersionIndex();
+    this.#heardMs = new VersionIndex(heardSlots);
+    this.#heardAt = new VersionIndex(heardSlots);
   }
 
   /** An entry was read, or written. Returns the uploader that wrote it, if one did. */
