@@ -26,8 +26,12 @@ export const garbageOf = {
   record: 128 << 10,
   /** Of a record that is nobody's chunk: itself, in a promise or two. */
   foreign: 4 << 10,
-  /** Of each character of a missing version's name, whenever it is looked at: a dozen maps are asked by it. */
-  keyCharacter: 16,
+  /** Of each character of a file's name, whenever it becomes a key, or a hash. */
+  nameCharacter: 2,
+  /** Of a note on a partial that is written: its JSON, names, promises; or one that is removed with its partial. */
+  note: 32 << 10,
+  /** Of each character of a missing version's name, at each step to get it back: an entry that asks for it, and a line. */
+  stepCharacter: 8,
   /** Of a file that gets its name: its ledger entry, log line, promises. */
   publication: 64 << 10,
   /**

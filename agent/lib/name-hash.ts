@@ -4,6 +4,7 @@
  * words that undo each other's difference. SHA-256, cut, takes no longer.
  */
 import { randomBytes } from "node:crypto";
+import { garbageOf, leaveGarbage } from "./garbage.ts";
 
 /** 128 bits as 32 lower-case hex digits, the same in every process: good as the name of a file, also where case is folded. */
 export function nameDigest(name: string): string {
@@ -14,7 +15,7 @@ export function nameDigest(name: string): string {
 const salt = randomBytes(16).toString("base64");
 const words = new Uint32Array(8);
 
-/** A dozen tables are asked by the same name, one after the other: it is hashed once. A long one leaves three copies behind. */
+/** A dozen tables are asked by the same name, one after the other: it is hashed once. A long one leaves as much behind. */
 let last: { name: string; hash: readonly [number, number] } | undefined;
 
 /** 106 bits as two halves of 53, each a whole number; another one in each process. */
@@ -24,5 +25,6 @@ export function nameHash(name: string): readonly [number, number] {
   const [a = 0, b = 0, c = 0, d = 0] = words;
   const hash = [a * 2 ** 21 + (b >>> 11), c * 2 ** 21 + (d >>> 11)] as const;
   last = { name, hash };
+  leaveGarbage(garbageOf.nameCharacter * name.length);
   return hash;
 }

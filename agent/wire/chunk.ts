@@ -3,6 +3,7 @@
  * What decodes is valid by every rule of that page; nothing downstream checks a field again.
  */
 import { isUtf8 } from "node:buffer";
+import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
 import { cutTo, limits } from "./limits.ts";
 import { countIn, crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
@@ -79,9 +80,11 @@ let lastKey = { uploader: "", path: "", key: "/" };
 
 /** The key of all records of a file. */
 export function chunkKey({ uploader, path }: FileId): string {
-  if (uploader !== lastKey.uploader || path !== lastKey.path)
-    lastKey = { uploader, path, key: `${uploader}/${path}` };
-  return lastKey.key;
+  if (uploader === lastKey.uploader && path === lastKey.path) return lastKey.key;
+  const key = `${uploader}/${path}`;
+  lastKey = { uploader, path, key };
+  leaveGarbage(garbageOf.nameCharacter * key.length);
+  return key;
 }
 
 /** The headers of a chunk, in the order of docs/protocol.md. */

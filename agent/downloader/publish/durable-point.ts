@@ -261,7 +261,10 @@ export class DurablePoint {
 
   async #remove(partials: readonly Partial[]): Promise<void> {
     await this.#removeNotes(partials);
-    for (const partial of partials) await partial.drop();
+    for (const partial of partials) {
+      await partial.drop();
+      leaveGarbage(garbageOf.note);
+    }
   }
 
   async #removeNotes(partials: readonly Partial[]): Promise<void> {

@@ -131,7 +131,6 @@ export class Repair {
     let promisedBytes = 0;
     for (const sent of [...ledger.state.unsettled()]) {
       const key = chunkKey(sent);
-      leaveGarbage(garbageOf.keyCharacter * key.length);
       const state = this.#stateOf(sent);
       if (state === "elsewhere") continue;
       seen.add(key);
@@ -225,6 +224,7 @@ export class Repair {
   }
 
   async #nextStep(sent: Sent, attempt: Attempt): Promise<void> {
+    leaveGarbage(garbageOf.stepCharacter * sent.path.length);
     if (attempt.step === "noticed") {
       this.#versions.failures.retry(sent);
       const answer = this.#options.rereads.readSent(sent, this.#beyondEnd.endOf(sent));

@@ -20,6 +20,7 @@ import { join } from "node:path";
 import { deviceNowMs } from "../../lib/clock.ts";
 import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { Notes, type Publication } from "./notes.ts";
@@ -182,8 +183,10 @@ export class Store {
   async writeNotes(notes: readonly PartialNote[]): Promise<void> {
     if (notes.length === 0) return;
     const files = notes.map((note) => join(this.#partials, `${partialName(note)}.json`));
-    for (const [at, note] of notes.entries())
+    for (const [at, note] of notes.entries()) {
       await this.#disk.writeText(`${files[at]}.new`, JSON.stringify(note));
+      leaveGarbage(garbageOf.note);
+    }
     await this.#disk.sync(files.map((file) => `${file}.new`));
     for (const file of files) await this.#disk.rename(`${file}.new`, file);
     await this.#disk.sync([this.#partials]);
