@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
+import { nameDigest } from "../lib/name-hash.ts";
 import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
 import { cutTo, limits } from "./limits.ts";
 import { countIn, crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
@@ -76,7 +77,7 @@ export function isUploaderName(text: string): boolean {
 }
 
 /** Of one file it is asked for a dozen times in a row, and a long path makes a long key. */
-let lastKey = { uploader: "", path: "", key: "/" };
+let lastKey: FileId & { key: string; digest?: string } = { uploader: "", path: "", key: "/" };
 
 /** The key of all records of a file. */
 export function chunkKey({ uploader, path }: FileId): string {
@@ -85,6 +86,18 @@ export function chunkKey({ uploader, path }: FileId): string {
   lastKey = { uploader, path, key };
   leaveGarbage(garbageOf.nameCharacter * key.length);
   return key;
+}
+
+/** A key that is no longer than this is kept as it is. */
+const longKey = 200;
+
+/** What a file is called in maps of many: its key, or what stands for that where it is long. A path may have 4000 bytes. */
+export function mapKey(id: FileId): string {
+  const key = chunkKey(id);
+  if (key.length <= longKey) return key;
+  // Like no key: it has no slash.
+  lastKey.digest ??= nameDigest(key);
+  return lastKey.digest;
 }
 
 /** The headers of a chunk, in the order of docs/protocol.md. */

@@ -5,7 +5,7 @@ import type { Sent } from "../../ledger/group/outstanding.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import type { ByteRange } from "../../wire/byte-ranges.ts";
-import { type Chunk, chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { type Chunk, mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { Partial } from "../store/partial.ts";
 import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
@@ -50,7 +50,7 @@ export class Partials {
 
   /** Of this file the newest version that was begun. */
   newestOf(file: Pick<VersionId, "uploader" | "path">): Partial | undefined {
-    return this.#unfinished.get(chunkKey(file));
+    return this.#unfinished.get(mapKey(file));
   }
 
   /** This version, if it is being put together. */
@@ -140,7 +140,7 @@ export class Partials {
 
   /** The partial is published, or elsewhere. */
   remove(partial: Partial): void {
-    if (this.has(partial)) this.#unfinished.delete(chunkKey(partial.id));
+    if (this.has(partial)) this.#unfinished.delete(mapKey(partial.id));
   }
 
   /** Nobody has the rest of the version any more. */
@@ -172,7 +172,7 @@ export class Partials {
 
   #drop(partial: Partial): void {
     this.#changes.dropped(partial);
-    this.#unfinished.delete(chunkKey(partial.id));
+    this.#unfinished.delete(mapKey(partial.id));
   }
 
   /** See `UnfinishedVersions`. */

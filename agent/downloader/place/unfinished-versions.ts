@@ -4,7 +4,7 @@
  * the ledger knows it as sent. Uploaders that have more than a fair share lose some first, then the versions that were idle
  * longest and have few bytes.
  */
-import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { mapKey, type VersionId } from "../../wire/chunk.ts";
 
 /** A version, as far as its memory is concerned. */
 export interface Measured {
@@ -50,8 +50,8 @@ export class UnfinishedVersions<Version extends Measured> {
   }
 
   set(version: Version): void {
-    this.delete(chunkKey(version.id));
-    this.#byFile.set(chunkKey(version.id), version);
+    this.delete(mapKey(version.id));
+    this.#byFile.set(mapKey(version.id), version);
     this.changed(version);
   }
 
@@ -65,7 +65,7 @@ export class UnfinishedVersions<Version extends Measured> {
 
   /** It may take more now, or less. */
   changed(version: Version): void {
-    if (this.#byFile.get(chunkKey(version.id)) !== version) return;
+    if (this.#byFile.get(mapKey(version.id)) !== version) return;
     const bytes = version.memoryBytes;
     this.#bytes += bytes - (this.#weights.get(version) ?? 0);
     this.#weights.set(version, bytes);
@@ -89,7 +89,7 @@ export class UnfinishedVersions<Version extends Measured> {
         if (aside.has(version) || (isFair && has <= shareBytes)) continue;
         byUploader.set(uploader, has - (this.#weights.get(version) ?? 0));
         aside.add(version);
-        this.delete(chunkKey(version.id));
+        this.delete(mapKey(version.id));
       }
     return [...aside];
   }

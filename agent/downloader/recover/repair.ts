@@ -20,7 +20,7 @@ import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { lengthOf, union } from "../../wire/byte-ranges.ts";
-import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { chunkKey, mapKey, type VersionId } from "../../wire/chunk.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { Admission } from "../place/admission.ts";
 import type { Failures } from "../place/failures.ts";
@@ -89,7 +89,7 @@ export class Repair {
 
   /** Versions that are asked for and have not come yet. */
   *needed(): Generator<Sent> {
-    for (const sent of this.#missing()) if (this.#attempts.get(chunkKey(sent))?.step === "asked") yield sent;
+    for (const sent of this.#missing()) if (this.#attempts.get(mapKey(sent))?.step === "asked") yield sent;
   }
 
   /** Versions that nobody has any more. */
@@ -100,8 +100,8 @@ export class Repair {
   /** Whether something is missing for which not everything was tried that can be tried here. */
   get isTrying(): boolean {
     for (const sent of this.#missing()) {
-      if (this.#waiting.has(chunkKey(sent))) continue;
-      const attempt = this.#attempts.get(chunkKey(sent));
+      if (this.#waiting.has(mapKey(sent))) continue;
+      const attempt = this.#attempts.get(mapKey(sent));
       if (attempt?.id.version !== sent.version || attempt.step !== "asked") return true;
     }
     return false;
@@ -130,7 +130,7 @@ export class Repair {
     const waiting = new Set<string>();
     let promisedBytes = 0;
     for (const sent of [...ledger.state.unsettled()]) {
-      const key = chunkKey(sent);
+      const key = mapKey(sent);
       const state = this.#stateOf(sent);
       if (state === "elsewhere") continue;
       seen.add(key);

@@ -8,6 +8,7 @@ import {
   encodeChunk,
   encodeFrom,
   isUploaderName,
+  mapKey,
 } from "../../../agent/wire/chunk.ts";
 import { asHeaders, firstOfTwoHeaders, firstOfTwoValue, goldenHeaders, goldenValue } from "./golden.ts";
 
@@ -44,6 +45,8 @@ const firstOfTwo: Chunk = {
 describe("the golden record", () => {
   test("is what its chunk encodes to, header by header in the order of the specification", () => {
     expect(encodeChunk(golden)).toEqual(asHeaders(goldenHeaders));
+    expect(mapKey(golden)).toBe(chunkKey(golden));
+    expect(mapKey({ ...golden, path: "p".repeat(4000) })).toMatch(/^[0-9a-f]{32}$/);
     expect(chunkKey(golden)).toBe("pos-0042/dir/a.txt");
     expect(chunkKey({ ...golden, uploader: "pos-0043" })).toBe("pos-0043/dir/a.txt");
     expect(chunkKey({ ...golden, path: "b.txt" })).toBe("pos-0042/b.txt");
