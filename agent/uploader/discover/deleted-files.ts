@@ -51,7 +51,7 @@ export class DeletedFiles {
   found({ file: { path }, stats }: Pick<Found, "file" | "stats">): void {
     const { ledger } = this.#options;
     if (!ledger.isPresent(path)) return;
-    this.#seen += hashOf(path);
+    this.#seen ^= hashOf(path);
     if (this.#recognized || this.#watch.device.isKnown(this.#device)) return;
     const entry = ledger.file(path);
     this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
@@ -59,7 +59,7 @@ export class DeletedFiles {
 
   /** It has found a file that stands there as it was sent. */
   foundSent(path: string): void {
-    this.#seen += hashOf(path);
+    this.#seen ^= hashOf(path);
     this.#recognized = true;
   }
 
@@ -78,7 +78,7 @@ export class DeletedFiles {
     for (const path of ledger.paths()) {
       if (!this.#isOfWatch(path) || !ledger.isPresent(path)) continue;
       present.push(path);
-      known += hashOf(path);
+      known ^= hashOf(path);
     }
     if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) {
       device.doubt(log);
@@ -86,14 +86,14 @@ export class DeletedFiles {
     }
     device.take(this.#device, log);
     const isDue = this.#looks++ % everyLooks === everyLooks - 1 || this.#isUnsure;
-    if (known - this.#seen === this.#unseen && !isDue) return true;
+    if ((known ^ this.#seen) === this.#unseen && !isDue) return true;
     this.#isUnsure = false;
     let there = 0;
     await forEachConcurrent(present, atATime, async (path) => {
-      if (!(await this.#noteIfGone(path))) there += hashOf(path);
+      if (!(await this.#noteIfGone(path))) there ^= hashOf(path);
       leaveGarbage(garbageOf.look);
     });
-    this.#unseen = there - this.#seen;
+    this.#unseen = there ^ this.#seen;
     return true;
   }
 
@@ -131,7 +131,7 @@ export class DeletedFiles {
   }
 }
 
-/** The sum over a set of paths stands for the set, in any order: below 2^53 for two million of them. */
+/** All of a set's paths by exclusive or stand for the set, in any order; of two sets, for what is in one of them only. */
 function hashOf(path: string): number {
   // biome-ignore lint/plugin: whoever has two meet delays by `everyLooks` that one of them is noted as gone.
   return Bun.hash.xxHash32(path);
