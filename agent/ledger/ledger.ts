@@ -17,6 +17,7 @@ import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, LedgerProducer } from "../kafka/producer.ts";
+import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
 import { endOffset, type Topic } from "../kafka/topics/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
@@ -70,7 +71,7 @@ export interface UploaderLog extends EntryLog {
   partitionOf(key: EntryKey): number;
   writable(): Promise<void>;
   endOf(partition: number): Promise<number>;
-  refresh(): Promise<void>;
+  look(): Promise<void>;
   retrying<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   open(partitions: readonly number[]): Promise<PositionedReader>;
 }
@@ -84,7 +85,7 @@ export interface LedgerOptions {
   agentName: string;
   producer: LedgerProducer;
   /** As it is now; a `CurrentTopic` where it is followed. */
-  topic: { readonly value: Topic; refresh?(): Promise<void> };
+  topic: { readonly value: Topic } & Partial<Pick<CurrentTopic, "look" | "refreshSince">>;
   log: Log;
   signal: AbortSignal;
   /** Told of records that are skipped. */
@@ -134,8 +135,8 @@ export class Ledger implements UploaderLog {
   }
 
   /** Looks at once whether it is still the same one. Throws an `AgentError`. */
-  async refresh(): Promise<void> {
-    await this.#options.topic.refresh?.();
+  async look(): Promise<void> {
+    await this.#options.topic.look?.();
   }
 
   /** The offset after the last entry of a partition. Throws a `KafkaError`. */
@@ -166,7 +167,8 @@ export class Ledger implements UploaderLog {
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
         // It may have been deleted, and looking at it creates it again.
-        else if (error instanceof KafkaError && error.unknownTopic) await topic.refresh?.();
+        else if (error instanceof KafkaError && error.unknownTopic)
+          await topic.refreshSince?.(performance.now());
         throw error;
       }
     });

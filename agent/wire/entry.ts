@@ -81,13 +81,20 @@ export function keyOf(entry: Entry): EntryKey {
 /** The header of an entry's record that names the ledger that it was meant for, by its topic id. */
 const meantHeader = "ledger";
 
+/** What brokers without topic ids (before Kafka 2.8) call every topic: sixteen zero bytes. It tells nothing apart. */
+const noTopicId = "AAAAAAAAAAAAAAAAAAAAAA";
+
 /** The headers of an entry's record. */
 export function encodeMeantFor(ledgerId: string): Headers {
-  return [{ [meantHeader]: ledgerId }];
+  return ledgerId === noTopicId ? [] : [{ [meantHeader]: ledgerId }];
 }
 
-/** Whether a record was meant for another ledger than the one of this id: that one was deleted as the record was under way. */
+/**
+ * Whether a record was meant for another ledger than the one of this id: that one was deleted as the record was under way. Of
+ * several headers the first counts.
+ */
 export function isMeantForAnother(headers: Headers | undefined, ledgerId: string): boolean {
+  if (ledgerId === noTopicId) return false;
   for (const header of headers ?? []) {
     const meant = header[meantHeader];
     if (meant !== undefined) return meant.length !== ledgerId.length || meant.toString() !== ledgerId;

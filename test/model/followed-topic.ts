@@ -38,6 +38,10 @@ export class FollowedTopic implements Pick<CurrentTopic, keyof CurrentTopic> {
     return { name: this.#name, ...this.#known, maxMessageBytes: defaultMessageBytes, settings };
   }
 
+  look(): Promise<void> {
+    return this.refresh();
+  }
+
   refresh(): Promise<void> {
     return this.#turns.take(this.#process, () => {
       const { id, partitions } = this.#log;

@@ -23,8 +23,8 @@ interface Stored {
   meantFor: string;
 }
 
-/** Told of each entry before it is there, but for those that were meant for another ledger. */
-export type LedgerWatcher = (process: Process, entry: Entry) => void;
+/** Told of each entry before it is there; `isStray`: it is meant for another ledger, and counts for nothing. */
+export type LedgerWatcher = (process: Process, entry: Entry, isStray: boolean) => void;
 
 /** The brokers deny somebody the right to write. */
 export class RefusedError extends AgentError {
@@ -147,7 +147,7 @@ export class SimulatedLedger {
       partitions,
       partitionOf: (key) => partitionOfEntry(key, partitions),
       endOf: (partition) => this.#turns.take(process, () => this.high(partition)),
-      refresh: async () => undefined,
+      look: async () => undefined,
       writable: async () => undefined,
       retrying: (_what, attempt) => this.#retrying(process, attempt),
       write: (entry, meantFor = (id ?? presentId)()) => this.#write(process, entry, meantFor),
@@ -192,7 +192,7 @@ export class SimulatedLedger {
     const isRefused = () => this.#turns.nowMs < this.refusedUntilMs;
     const append = () => {
       if (isRefused() && this.#mayBeRefused(process)) throw new RefusedError();
-      if (meantFor === this.id) this.#watcher(process, entry);
+      this.#watcher(process, entry, meantFor !== this.id);
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
       const timestampMs = Date.now() + this.skewMs;

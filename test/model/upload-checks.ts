@@ -29,6 +29,8 @@ export class UploadChecks implements SourceWatcher {
   readonly #logged = new Map<string, Uint8Array>();
   /** Of the process that was started last of those that have noted a file. */
   #lastHolder = 0;
+  /** Of the hold that a file was noted under last. */
+  #lastEpoch = 0;
   /** What happens to the next chunk on its way. */
   nextDamage: Damage = "none";
 
@@ -83,8 +85,10 @@ export class UploadChecks implements SourceWatcher {
   entry(entry: Entry, number: number): void {
     const key = keyOf(entry);
     // Who has lost the name says nothing any more.
-    if (key.kind !== "file" || number < this.#lastHolder) return;
-    this.#lastHolder = number;
+    const { epoch = this.#lastEpoch } = entry.kind === "file" ? entry : {};
+    if (key.kind !== "file" || epoch < this.#lastEpoch) return;
+    this.#lastEpoch = epoch;
+    this.#lastHolder = Math.max(this.#lastHolder, number);
     if (entry.kind !== "file") {
       this.#noted.delete(key.path);
       return;
@@ -110,6 +114,7 @@ export class UploadChecks implements SourceWatcher {
   /** The ledger was deleted and made again. */
   ledgerIsNew(): void {
     this.#noted.clear();
+    this.#lastEpoch = 0;
   }
 
   /** What is not at its end yet. */

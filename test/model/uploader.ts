@@ -254,7 +254,7 @@ export class SimulatedUploader {
       get id() {
         return followed.value.id;
       },
-      refresh: () => followed.refresh(),
+      look: () => followed.look(),
       write: (entry, meantFor) => {
         if (entry.kind !== "name") return log.write(entry, meantFor);
         this.#holders.set(entry.instance, process);

@@ -112,9 +112,13 @@ export class World {
       2,
       turns,
       random,
-      (process, entry) => {
-        this.trace(`${process.name}: writes ${JSON.stringify(entry)}`);
+      (process, entry, isStray) => {
+        this.trace(`${process.name}: writes ${isStray ? "in vain " : ""}${JSON.stringify(entry)}`);
         checks.entry(process, entry);
+        if (isStray) {
+          checks.entryIsStray(entry);
+          return;
+        }
         for (const one of this.uploaders) {
           const number = one.numberOf(process);
           if (number !== undefined) one.checks.entry(entry, number);

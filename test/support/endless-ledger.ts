@@ -11,7 +11,7 @@ export function endlessLedger({ caughtUp = false } = {}): UploaderLog {
     partitions: 1,
     partitionOf: () => 0,
     endOf: async () => 5,
-    refresh: async () => undefined,
+    look: async () => undefined,
     writable: async () => undefined,
     retrying: (_what, attempt) => attempt(),
     write: async () => ({ offset: 0, timestampMs: 0 }),

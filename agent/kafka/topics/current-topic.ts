@@ -64,6 +64,11 @@ export class CurrentTopic {
     this.#judge(before);
   }
 
+  /** Looks at once whether it is still the same topic, by one small request. See `refresh`. */
+  async look(): Promise<void> {
+    if (!(await this.#isSame())) await this.refreshSince(performance.now());
+  }
+
   /**
    * Looks for whoever was told of something at `sinceMs`, by the monotonic clock, unless that was done since and within the
    * last second. Throws an `AgentError`.
@@ -90,7 +95,7 @@ export class CurrentTopic {
       await pause(everyMs, signal);
       if (signal.aborted) return;
       const options = { what: `looking at topic ${this.#topic.name}`, signal, log };
-      await retry(options, () => this.#look()).catch((error: unknown) => {
+      await retry(options, () => (this.#isDue ? this.refresh() : this.look())).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
     }
@@ -111,9 +116,8 @@ export class CurrentTopic {
     else log.error(`topic ${name}: ${problem}; what is in it may be lost until that is put right`);
   }
 
-  async #look(): Promise<void> {
-    const isDue = performance.now() - this.#describedAtMs >= settingsMs;
-    if (isDue || !(await this.#isSame())) await this.refresh();
+  get #isDue(): boolean {
+    return performance.now() - this.#describedAtMs >= settingsMs;
   }
 
   async #isSame(): Promise<boolean> {

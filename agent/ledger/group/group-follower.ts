@@ -35,6 +35,11 @@ export class GroupFollower {
     this.#id = log.id;
   }
 
+  /** Of the ledger that is followed, and that the state is of. */
+  get ledgerId(): string {
+    return this.#id;
+  }
+
   /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
   async readAll(): Promise<void> {
     // First where the group began: most of what the ledger holds is ignored by a new group.
@@ -77,8 +82,8 @@ export class GroupFollower {
       "the ledger was deleted and made again: what is delivered is noted in it again, and all else is read from it",
     );
     this.#id = this.#log.id;
-    await this.close();
     this.#state.ledgerRecreated();
+    await this.close();
     await this.readAll();
   }
 

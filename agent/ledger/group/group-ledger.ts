@@ -13,7 +13,13 @@
 import { timeNow } from "../../lib/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { VersionId } from "../../wire/chunk.ts";
-import { type DeliveredEntry, type FailedEntry, type NeedsEntry, tombstone } from "../../wire/entry.ts";
+import {
+  type DeliveredEntry,
+  type Entry,
+  type FailedEntry,
+  type NeedsEntry,
+  tombstone,
+} from "../../wire/entry.ts";
 import { receiptKey } from "../../wire/entry-key.ts";
 import type { DeliveredValue, StartValue } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
@@ -99,13 +105,13 @@ export class GroupLedger {
     const key = receiptKey("delivered", this.group, id);
     const { size, checksum, mtime, by } = content;
     const entry: DeliveredEntry = { ...key, format: 1, size, checksum, mtime, by, time: timeNow() };
-    const noted = this.#log.write(entry).then(() => this.state.noteDelivered(id));
+    const noted = this.#write(entry).then(() => this.state.noteDelivered(id));
     const writes: Promise<unknown>[] = [noted];
     if (before !== undefined && before !== id.version)
-      writes.push(this.#log.write(tombstone({ ...key, version: before })));
+      writes.push(this.#write(tombstone({ ...key, version: before })));
     const failed = this.state.failed.newest(id);
     if (failed !== undefined && failed <= id.version)
-      writes.push(this.#log.write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
+      writes.push(this.#write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
     await Promise.all(writes);
   }
 
@@ -115,7 +121,10 @@ export class GroupLedger {
    */
   takeBackOf(store: string, isLost: LostReceipts["isLost"]): Promise<{ count: number; highest: number }> {
     const lost = { group: this.group, store, isLost };
-    return takeBackReceiptsOf(this.#log, lost, (key, offset) => this.state.noteTakenBack(key, offset));
+    return takeBackReceiptsOf(this.#log, lost, async (key) => {
+      const { offset } = await this.#write(tombstone(key));
+      this.state.noteTakenBack(key, offset);
+    });
   }
 
   /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */
@@ -126,7 +135,7 @@ export class GroupLedger {
       reason,
       time: timeNow(),
     };
-    const { offset, timestampMs } = await this.#log.write(entry);
+    const { offset, timestampMs } = await this.#write(entry);
     this.state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
     this.state.noteFailed(id, offset, reason);
   }
@@ -141,7 +150,7 @@ export class GroupLedger {
       // A request that is repeated is as old as the first.
       since: this.state.requests.sinceMs(id),
     };
-    const { offset, timestampMs } = await this.#log.write(entry);
+    const { offset, timestampMs } = await this.#write(entry);
     this.state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
     this.state.noteRequest(id, offset, entry.since ?? timestampMs);
   }
@@ -161,7 +170,7 @@ export class GroupLedger {
     const obsolete = [...this.state.drainObsoleteRequests(), ...others];
     const owed = this.isComplete ? this.state.drainOwed(isOurs, tidyCount) : [];
     try {
-      const dropped = obsolete.map((key) => this.#log.write(tombstone(key)));
+      const dropped = obsolete.map((key) => this.#write(tombstone(key)));
       const written = owed.map(({ id, content }) => this.writeDelivered(id, content, undefined));
       await Promise.all([...dropped, ...written]);
     } catch (error) {
@@ -187,8 +196,17 @@ export class GroupLedger {
   async writeStart(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const named = Object.fromEntries([...offsets].map(([partition, offset]) => [String(partition), offset]));
     const value: StartValue = { format: 1, topic, offsets: named, time: timeNow() };
-    const { timestampMs } = await this.#log.write({ kind: "start", group: this.group, ...value });
+    const { timestampMs } = await this.#write({ kind: "start", group: this.group, ...value });
     this.state.start.note(value, timestampMs);
+  }
+
+  /** Writes to the ledger that is followed; again, if that is another one by the time that the brokers have it. See `Ledger.write`. */
+  async #write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
+    for (;;) {
+      const { recreations } = this.state;
+      const written = await this.#log.write(entry, this.#follower.ledgerId);
+      if (this.state.recreations === recreations) return written;
+    }
   }
 
   /** Of the ledger, where the uploader's entries are. */

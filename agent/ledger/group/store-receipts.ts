@@ -1,7 +1,7 @@
 /** Which store a receipt is of, and finding a store's receipts: they are to be taken back when its disk was rolled back. */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { nameHash } from "../../lib/name-hash.ts";
-import { keyOf, tombstone } from "../../wire/entry.ts";
+import { keyOf } from "../../wire/entry.ts";
 import { encodeEntryKey, type ReceiptKey } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
 import { allPartitions, readWhole } from "../read-whole.ts";
@@ -81,12 +81,8 @@ const writtenAtATime = 500;
 export async function takeBackReceiptsOf(
   log: EntryLog,
   lost: LostReceipts,
-  onTakenBack: (key: ReceiptKey<"delivered">, offset: number) => void,
+  takeBack: (key: ReceiptKey<"delivered">) => Promise<void>,
 ): Promise<{ count: number; highest: number }> {
-  const takeBack = async (key: ReceiptKey<"delivered">) => {
-    const { offset } = await log.write(tombstone(key));
-    onTakenBack(key, offset);
-  };
   const takeBackAll = async (keys: readonly ReceiptKey<"delivered">[]) => {
     for (let at = 0; at < keys.length; at += writtenAtATime)
       await Promise.all(keys.slice(at, at + writtenAtATime).map(takeBack));

@@ -77,10 +77,10 @@ export class NameClaim {
     return this.#records.holder?.epoch ?? 0;
   }
 
-  /** Whether another agent has worked under the name, as far as the log was read. */
-  get isOthers(): boolean {
-    const { holder } = this.#records;
-    return holder !== undefined && holder.instance !== this.#instance;
+  /** Whether the name was taken from another agent, which may have worked under it in this ledger. */
+  get isFromAnother(): boolean {
+    const { before } = this.#records;
+    return before !== undefined && before.instance !== this.#instance;
   }
 
   /** Whether an agent of this name can have given the number by now. */
@@ -91,7 +91,9 @@ export class NameClaim {
 
   /** Applies a `name` or `claim` entry as it is read. */
   apply(entry: Entry, offset: number): void {
-    this.#lastOffset = Math.max(this.#lastOffset, offset);
+    // It is read once more, for other entries.
+    if (offset <= this.#lastOffset) return;
+    this.#lastOffset = offset;
     const isAsked = entry.kind === "claim" && entry.instance !== this.#instance;
     if (isAsked && this.#epoch !== undefined) this.#noteQuestion(entry.host);
     if (entry.kind === "name") this.#applyName(entry, offset);
@@ -123,12 +125,9 @@ export class NameClaim {
     this.#lastOffset = -1;
   }
 
-  /**
-   * Resolves when the name is known to be ours still. Throws a `NameTakenError` when it is not, and a `KafkaError` when that
-   * can't be found out.
-   */
+  /** Resolves when the name is known to be ours still. Throws a `NameTakenError` when it is not, else a `KafkaError`. */
   async confirm(): Promise<void> {
-    this.#throwIfTaken();
+    this.throwIfTaken();
     const sinceMs = this.#confirmedAt?.elapsedMs() ?? Number.POSITIVE_INFINITY;
     if (sinceMs < heldMs / 2) return;
     this.#confirming ??= this.#readToEnd().finally(() => {
@@ -140,12 +139,16 @@ export class NameClaim {
       return;
     }
     await this.#confirming;
-    this.#throwIfTaken();
+    this.throwIfTaken();
+  }
+
+  throwIfTaken(): void {
+    if (this.#takenBy !== undefined) throw new NameTakenError(this.#uploader, this.#takenBy);
   }
 
   /** Says that we are still there, to whoever has asked. Throws a `NameTakenError` when another one has the name. */
   keep(): void {
-    this.#throwIfTaken();
+    this.throwIfTaken();
     this.#answerIfAsked();
   }
 
@@ -183,10 +186,6 @@ export class NameClaim {
     if (news === "taken") this.#takenBy = value.host;
     // Ours has to be the last again, as only that is kept.
     else if (news === "ignored" && value.state === "held") this.#noteQuestion(value.host);
-  }
-
-  #throwIfTaken(): void {
-    if (this.#takenBy !== undefined) throw new NameTakenError(this.#uploader, this.#takenBy);
   }
 
   /** Beside the work, and not too often. */
@@ -251,7 +250,6 @@ export class NameClaim {
       ...(before ? { after: before.epoch } : {}),
     });
     if (offset <= this.#lastOffset) throw new RecreatedError(claiming);
-    await this.#ledger.requireSame();
     // Who is not known here, or has written nothing but its claim, may have been known in a ledger that is no more.
     const isNew = !before?.isRenewed;
     this.versions.begin(highest, timestampMs, isNew);
@@ -267,6 +265,8 @@ export class NameClaim {
   async #readToEnd(): Promise<void> {
     const before = new Moment();
     await this.#ledger.readToEnd();
+    // Another one may have as many entries, and be read on in.
+    await this.#ledger.requireSame();
     this.#confirmedAt = before;
   }
 

@@ -19,10 +19,16 @@ export type NameNews = "taken" | "renewed" | "ignored";
 
 export class NameRecords {
   #holder: Holder | undefined;
+  #before: Holder | undefined;
 
   /** The last one, also after it has given the name back. */
   get holder(): Holder | undefined {
     return this.#holder;
+  }
+
+  /** Whom the last one has taken the name from, or got it after. */
+  get before(): Holder | undefined {
+    return this.#before;
   }
 
   apply(value: NameValue, offset: number): NameNews {
@@ -31,6 +37,8 @@ export class NameRecords {
     if (epoch === undefined) {
       // The first of several that take it from the same holder has it; the log's order decides.
       if (known && !known.isReleased && after !== known.epoch) return "ignored";
+      // A second try of the same one.
+      if (known?.instance !== value.instance) this.#before = known;
       this.#holder = holderOf(value, offset);
       return "taken";
     }
@@ -39,6 +47,7 @@ export class NameRecords {
     // Of a holder that has lost the name, and does not know it yet.
     if (known && epoch < known.epoch) return "ignored";
     if (known?.epoch === epoch && known.instance !== value.instance) return "ignored";
+    if (known?.epoch !== epoch) this.#before = known;
     this.#holder = holderOf(value, epoch);
     // The entry that it was taken with may be compacted away.
     return known && known.epoch !== epoch ? "taken" : "renewed";

@@ -38,7 +38,7 @@ export class OwnPartition {
   /** Looks whether the ledger is still the one that is read. Throws a `RecreatedError` when it is not, and an `AgentError`. */
   async requireSame(): Promise<void> {
     const id = this.#ledgerId;
-    await this.#ledger.refresh();
+    await this.#ledger.look();
     requireSame(this.#ledger, id);
   }
 
@@ -62,8 +62,6 @@ export class OwnPartition {
   async readToEnd(): Promise<void> {
     const id = this.#ledgerId;
     const end = await this.#ledger.endOf(this.#number);
-    // It ends before what was read already.
-    if (end < this.position) await this.requireSame();
     while (end > 0 && this.position < end) {
       requireSame(this.#ledger, id);
       await this.readOn();

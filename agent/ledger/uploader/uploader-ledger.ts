@@ -2,7 +2,7 @@
  * An uploader's view of the ledger: the entries of its files, and what groups say of them.
  *
  * `open` reads the uploader's partition, `claim` takes its name; from then on this agent is the only writer of its files'
- * entries. `put` writes what is new of a file, one write of a path after the other, and `follow` reads what groups write
+ * entries. `put` writes what is new of a file (`file-notes.ts`), and `follow` reads what groups write
  * (`feedback.ts`) and keeps the name (`name-claim.ts`). What is known here follows what is written: nothing is known that a
  * restart would not find. When the ledger was recreated, `follow` claims the name there and writes again what is known, and
  * whoever wants to write waits for that (`ready`).
@@ -16,18 +16,16 @@ import { AgentError } from "../../lib/errors.ts";
 import { Moment } from "../../lib/moment.ts";
 import { type RetryOptions, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
-import { tombstone } from "../../wire/entry.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
 import { checkLayout } from "../layout.ts";
 import type { UploaderLog } from "../ledger.ts";
 import { Feedback } from "./feedback.ts";
+import { FileNotes } from "./file-notes.ts";
 import { NameClaim } from "./name-claim.ts";
 import { NameTakenError } from "./name-taken-error.ts";
 import { OwnPartition } from "./own-partition.ts";
-import { PathWrites } from "./path-writes.ts";
 import { UploaderState } from "./uploader-state.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
-import { logLost, writeAgain } from "./write-again.ts";
 
 /** Reading on takes half a second. This process, or its machine, stood still if it took so long: nobody waits less for an answer. */
 const frozenMs = 5000;
@@ -46,7 +44,7 @@ export class UploaderLedger {
   readonly #name: NameClaim;
   readonly #partition: OwnPartition;
   readonly #state: UploaderState;
-  readonly #writes = new PathWrites();
+  readonly #notes: FileNotes;
   /** The ledger that this is of; another one is caught up with. */
   #ledgerId: string;
   #catchingUp: PromiseWithResolvers<void> | undefined;
@@ -69,6 +67,15 @@ export class UploaderLedger {
     this.#partition = partition;
     this.#name = new NameClaim(uploader, partition, log);
     this.#state = new UploaderState(uploader, this.feedback, this.#name, log);
+    this.#notes = new FileNotes({
+      uploader,
+      partition,
+      name: this.#name,
+      state: this.#state,
+      feedback: this.feedback,
+      log,
+      ready: () => this.ready(),
+    });
   }
 
   /**
@@ -87,6 +94,7 @@ export class UploaderLedger {
     const self = new UploaderLedger(uploader, ledger, groups, log, named);
     try {
       await self.#load();
+      self.feedback.endLoading();
     } catch (error) {
       await self.close();
       throw error;
@@ -168,22 +176,25 @@ export class UploaderLedger {
     });
   }
 
-  /** Notes the newest state of a path, in the ledger and then here. See `Ledger.write` and `ready`. */
+  /** Notes the newest state of a path, in the ledger and then here; not what is older than that. See `Ledger.write` and `ready`. */
   put(path: string, value: FileValue): Promise<void> {
-    return this.#inTurn(path, () => this.#write(path, value));
+    return this.#notes.put(path, value);
+  }
+
+  /** Notes it of a version that was numbered here. Throws a `VoidVersionError`; see `put`. */
+  putOwn(path: string, value: FileValue): Promise<void> {
+    return this.#notes.putOwn(path, value);
+  }
+
+  /** Resolves when a version that was numbered here can be sent. Throws a `VoidVersionError`; see `ready`. */
+  async readyFor(path: string, version: number): Promise<void> {
+    await this.ready();
+    this.#notes.requireValid(path, version);
   }
 
   /** Takes the entry of a path that is gone out of the ledger, and then forgets it. See `put`. */
   forget(path: string): Promise<void> {
-    return this.#inTurn(path, async () => {
-      const before = this.file(path);
-      // It may be back by now.
-      if (before?.state !== "gone") return;
-      if (!this.feedback.receipts.isSettled(path) && before.checksum !== undefined)
-        logLost(this.#log, path, before.version, "its file has been gone for long");
-      await this.#partition.write(tombstone({ kind: "file", uploader: this.uploader, path }));
-      this.#forget(path);
-    });
+    return this.#notes.forget(path);
   }
 
   /** The time by the brokers' clock, milliseconds since 1970; `undefined` before the name is claimed, or where they tell none. */
@@ -206,23 +217,8 @@ export class UploaderLedger {
     return this.#partition.close();
   }
 
-  /** In turn with the other writes of the path, and not before `ready`. */
-  #inTurn(path: string, write: () => Promise<void>): Promise<void> {
-    return this.#writes.add(path, () => this.ready(), write);
-  }
-
-  async #write(path: string, given: FileValue): Promise<void> {
-    const value = { ...given, epoch: undefined };
-    // A request of a ledger that was deleted: its offset would pass over those of this one.
-    if ((value.answered ?? -1) >= this.#partition.position) delete value.answered;
-    const { epoch } = this.#name;
-    const key = { kind: "file", uploader: this.uploader, path } as const;
-    await this.#partition.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
-    this.#state.note(path, value, this.#name.versions.nowMs);
-  }
-
   /**
-   * The ledger was recreated: the name is claimed there, and what is known is written again (`write-again.ts`). All of it is
+   * The ledger was recreated: the name is claimed there, and what is known is written again (`file-notes.ts`). All of it is
    * forgotten where another agent may have had the name, and have known better, or has worked in the new ledger already.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
@@ -231,19 +227,15 @@ export class UploaderLedger {
     this.#log.warn(
       "the ledger is another one now: what is known is written to it, what may be lost is sent again",
     );
-    await this.#writes.settled();
     await chunks.refresh();
     await checkLayout(this.#ledger);
     await this.#load();
-    const isOthers = this.#name.isOthers;
-    if (isOthers || !this.#isSure) this.#forgetAll();
-    if (isOthers) {
-      this.#knowsFiles(false);
-      await this.#load();
-    }
     await this.#name.claim();
-    this.#knowsFiles(true);
-    if (this.#isSure && !isOthers) await this.#name.keepDuring(this.#writeAgain(chunks));
+    const { isFromAnother } = this.#name;
+    if (isFromAnother || !this.#isSure) this.#notes.forgetAll();
+    if (isFromAnother) await this.#loadFiles();
+    else await this.#name.keepDuring(this.#notes.writeAgain(chunks.value.id));
+    this.feedback.endLoading();
     this.#isSure = true;
     this.#ledgerId = id;
     this.#catchingUp.resolve();
@@ -257,7 +249,14 @@ export class UploaderLedger {
     this.feedback.ledgerRecreated();
     this.#name.ledgerRecreated();
     await this.#partition.readWhole();
-    this.feedback.endLoading();
+  }
+
+  /** With what the other holder has noted of the files. */
+  async #loadFiles(): Promise<void> {
+    this.#knowsFiles(false);
+    await this.#load();
+    await this.#name.claim();
+    this.#knowsFiles(true);
   }
 
   /** Whether what is known here of the files is what the ledger has: nobody else writes their entries, and they need not be read. */
@@ -269,32 +268,7 @@ export class UploaderLedger {
   /** Reads what whoever has taken the name meanwhile has written, as long as the ledger is the same one all the while. */
   async #makeSure(): Promise<void> {
     await this.#partition.readToEnd();
-    await this.#ledger.refresh();
+    await this.#ledger.look();
     if (this.#ledger.id === this.#ledgerId) this.#isSure = true;
-  }
-
-  #writeAgain({ value: { id } }: ChunksTopic): Promise<void> {
-    return writeAgain({
-      chunksId: id,
-      paths: () => this.paths(),
-      file: (path) => this.file(path),
-      feedback: this.feedback,
-      write: (path, value) => this.#write(path, value),
-      forget: (path) => this.#forget(path),
-      log: this.#log,
-    });
-  }
-
-  /** Not in the ledger: the next look finds its file. */
-  #forget(path: string): void {
-    this.#state.note(path, undefined, this.#name.versions.nowMs);
-  }
-
-  #forgetAll(): void {
-    const paths = [...this.paths()];
-    for (const path of paths) this.#forget(path);
-    this.#log.warn(
-      `what is known of ${paths.length} files is forgotten: another agent may have had the name meanwhile; what is there is sent again`,
-    );
   }
 }

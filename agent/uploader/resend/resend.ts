@@ -3,6 +3,7 @@
  * the file on disk still is that version; nothing is opened that a scan would not have found.
  */
 import type { Request } from "../../ledger/uploader/requests.ts";
+import { VoidVersionError } from "../../ledger/uploader/void-version-error.ts";
 import { AgentError } from "../../lib/errors.ts";
 import type { Moving } from "../../observe/status.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";
@@ -63,7 +64,7 @@ export async function resend(
     return "sent";
   } catch (error) {
     if (error instanceof ContentError) await noteOtherContent(options, request.path, entry, error);
-    if (error instanceof ChangedError) return "changed";
+    if (error instanceof ChangedError || error instanceof VoidVersionError) return "changed";
     if (error instanceof StoppedError || (run.signal.aborted && error instanceof AgentError))
       return "stopped";
     throw error;

@@ -104,7 +104,7 @@ export class RangeSender {
 
   /**
    * Sends everything, and waits until it is acknowledged, however long that takes. Throws a `ChangedError`, a
-   * `TopicReplacedError`, a `StoppedError`, what the file system throws, and with `once` a permanent `KafkaError`.
+   * `TopicReplacedError`, a `VoidVersionError`, a `StoppedError`, what the file system throws, and with `once` a permanent `KafkaError`.
    */
   send(beside: Beside = {}): Promise<void> {
     const { transport, run } = this.#options;
@@ -154,7 +154,7 @@ export class RangeSender {
     const { signal } = this.#options.run;
     const { transport, ledger } = this.#options;
     this.#prefix.throwFailure();
-    await ledger.ready();
+    await ledger.readyFor(this.#source.file.path, this.#target.version);
     if (transport.topic.id !== this.#target.topicId) throw new TopicReplacedError(transport.topic.name);
     const { offset, rest } = placeIn(this.#ranges, at);
     const length = Math.min(this.#nextChunkBytes(), rest);

@@ -2,6 +2,8 @@
  * Sending one version for the first time: which one it is, its chunks, its progress in the ledger, and its end: noted as
  * sent, given up on both sides because the file has changed, or left for the next start.
  */
+
+import { VoidVersionError } from "../../ledger/uploader/void-version-error.ts";
 import { AgentError, messageOf } from "../../lib/errors.ts";
 import type { Fields } from "../../observe/log.ts";
 import type { Moving } from "../../observe/status.ts";
@@ -42,7 +44,7 @@ export async function sendFile(options: UploadOptions, found: Found, onRead: () 
       if (outcome !== "replaced") return outcome;
     }
   } catch (error) {
-    if (error instanceof ChangedError) return "changed";
+    if (error instanceof ChangedError || error instanceof VoidVersionError) return "changed";
     throw error;
   } finally {
     await source.close();
@@ -177,7 +179,7 @@ class VersionUpload {
     const { log } = this.#options.reporting;
     await this.#checkpoints.settled();
     const checksum = await this.#source.checksum();
-    await ledger.put(this.#path, {
+    await ledger.putOwn(this.#path, {
       ...this.#entry("sent"),
       ...this.#where(),
       checksum,
@@ -196,7 +198,7 @@ class VersionUpload {
     const { ledger, checkpoints } = this.#options;
     const { log } = this.#options.reporting;
     const write = (acknowledged: number) =>
-      ledger.put(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
+      ledger.putOwn(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
     // Without it more is sent again; what keeps it from being written, the chunks meet too.
     const onTrouble = (error: unknown) => log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
     return new Checkpoints(checkpoints, this.#size, notedBytes, write, onTrouble);

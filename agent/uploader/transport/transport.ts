@@ -9,6 +9,7 @@ import { KafkaError } from "../../kafka/errors.ts";
 import type { Acknowledgement, OnDelivered, RecordProducer } from "../../kafka/producer.ts";
 import type { CurrentTopic } from "../../kafka/topics/current-topic.ts";
 import type { Topic } from "../../kafka/topics/topics.ts";
+import { VoidVersionError } from "../../ledger/uploader/void-version-error.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
@@ -162,6 +163,7 @@ export class Transport {
       error instanceof ChangedError ||
       error instanceof StoppedError ||
       error instanceof TopicReplacedError ||
+      error instanceof VoidVersionError ||
       !(error instanceof AgentError) ||
       (once && isPermanent(error));
     return retry({ what, log, signal, giveUp }, attempt);

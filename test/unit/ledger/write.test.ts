@@ -9,7 +9,7 @@ test("a write that meets a ledger that was recreated with fewer partitions goes 
   const settings = new Map<string, string>();
   const topic = {
     value: { name: "ledger", id: "before", partitions: 64, maxMessageBytes: 1 << 20, settings },
-    refresh: async () => {
+    refreshSince: async () => {
       topic.value = { ...topic.value, id: "after", partitions: 16 };
     },
   };

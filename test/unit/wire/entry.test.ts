@@ -222,4 +222,8 @@ test("an entry's record names the ledger that it is meant for, and one without a
   expect(isMeantForAnother(read, "n8XqQ1tHQbGqGL8hUaTcAx")).toBe(true);
   expect(isMeantForAnother([{ other: Buffer.from("x") }], "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
   expect(isMeantForAnother(undefined, "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
+  // Of brokers without topic ids.
+  const none = "AAAAAAAAAAAAAAAAAAAAAA";
+  expect(encodeMeantFor(none)).toEqual([]);
+  expect(isMeantForAnother(read, none)).toBe(false);
 });

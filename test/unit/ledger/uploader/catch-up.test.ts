@@ -2,11 +2,13 @@
 import { expect, test } from "bun:test";
 import type { UploaderLog } from "../../../../agent/ledger/ledger.ts";
 import { RecreatedError } from "../../../../agent/ledger/recreated-error.ts";
+import { NameTakenError } from "../../../../agent/ledger/uploader/name-taken-error.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
+import { VoidVersionError } from "../../../../agent/ledger/uploader/void-version-error.ts";
 import { AgentError } from "../../../../agent/lib/errors.ts";
 import { isPermanent } from "../../../../agent/lib/retry.ts";
 import { type Entry, keyOf, type NameEntry } from "../../../../agent/wire/entry.ts";
-import { delivered, first, noted, other, second } from "../../../support/entries.ts";
+import { delivered, first, needs, noted, other, second } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 import { waitUntil } from "../../../support/wait.ts";
@@ -29,7 +31,7 @@ function uploaderLogOn(log: MemoryLedger, { onRead, onWrite }: Hooks = {}): Uplo
     writable: async () => undefined,
     retrying: untilItIsAnother,
     endOf: async () => log.entries.length,
-    refresh: async () => undefined,
+    look: async () => undefined,
     write: async (entry, meantFor = log.id) => {
       await onWrite?.(entry);
       return log.write(entry, meantFor);
@@ -188,6 +190,103 @@ test("what is final ends it, though the ledger has changed; else it is tried unt
   const { signal } = new AbortController();
   await expect(ledger.follow(chunks, signal, isPermanent)).rejects.toBe(denied);
   await expect(ledger.ready()).rejects.toThrow("being stopped");
+});
+
+test("a version that was numbered before another agent had the name is neither sent nor noted after it", async () => {
+  const log = new MemoryLedger([noted(other)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
+  await ledger.claim();
+  const version = await ledger.nextVersion();
+  const { kind, uploader, path, ...value } = noted(first) as Extract<Entry, { kind: "file" }>;
+  await ledger.putOwn(path, { ...value, version });
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  // What the other one has given last, it was killed before it could note.
+  const taken: NameEntry = { ...another, state: "held", highest: version + 9 };
+  log.recreate(taken, noted(second), { ...taken, state: "released", epoch: 0 });
+  await waitUntil("it has the name in the new ledger", async () => {
+    await ledger.ready();
+    return ledger.file(path)?.version === second.version;
+  });
+  await expect(ledger.readyFor(path, version)).rejects.toThrow(VoidVersionError);
+  await expect(ledger.putOwn(path, { ...value, version })).rejects.toThrow(VoidVersionError);
+  await ledger.readyFor(path, second.version);
+  await ledger.put(path, { ...value, version: first.version });
+  expect(ledger.file(path)?.version).toBe(second.version);
+  await ledger.putOwn(path, { ...value, version: await ledger.nextVersion() });
+  expect(ledger.file(path)?.version).toBeGreaterThan(version + 9);
+  over.abort();
+  await following;
+});
+
+test("what another agent notes between the reading of the new ledger and the claim there counts as well", async () => {
+  const log = new MemoryLedger([noted(first), noted(other)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const late = { ...first, path: "c.txt" };
+  let isLate = false;
+  const onWrite = async (entry: Entry) => {
+    if (!isLate || entry.kind !== "name") return;
+    isLate = false;
+    const epoch = log.entries.length;
+    const taken: NameEntry = { ...another, state: "held", highest: second.version };
+    const files = [second, late].map((id): Entry => Object.assign(noted(id), { epoch }));
+    void log.append(taken, ...files, { ...taken, state: "released", epoch });
+  };
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
+  await ledger.claim();
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  isLate = true;
+  log.recreate();
+  await waitUntil("it has the name in the new ledger", async () => {
+    await ledger.ready();
+    return ledger.file(late.path) !== undefined;
+  });
+  expect([...ledger.paths()].sort()).toEqual([first.path, late.path]);
+  expect(ledger.file(first.path)?.version).toBe(second.version);
+  over.abort();
+  await following;
+});
+
+test("what a group asks for in the new ledger is not taken for answered in the one before", async () => {
+  const answered: Entry = Object.assign(noted(first), { answered: 2 });
+  const log = new MemoryLedger([noted(other), noted(other), noted(other), answered]);
+  const quiet = new HeardLog("till", () => undefined);
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
+  await ledger.claim();
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  log.recreate({ kind: "layout", format: 1, partitions: 1 }, needs(first));
+  await waitUntil("the ledger is written anew", async () => {
+    await ledger.ready();
+    return log.entries.some(({ kind }) => kind === "file");
+  });
+  await ledger.ready();
+  expect(ledger.feedback.request(first.path)?.version).toBe(first.version);
+  over.abort();
+  await following;
+});
+
+test("who loses the name while it writes the ledger anew stops that", async () => {
+  const many = Array.from({ length: 3000 }, (_, at) => ({ ...first, path: `file-${at}` }));
+  const log = new MemoryLedger(many.map((id) => noted(id)));
+  const quiet = new HeardLog("till", () => undefined);
+  let written = -1;
+  const onWrite = async ({ kind }: Entry) => {
+    if (written < 0 || kind !== "file") return;
+    if (written++ > 0) return;
+    const after = log.entries.findLastIndex((entry) => entry.kind === "name" && entry.epoch === undefined);
+    await log.append({ ...another, state: "held", highest: second.version, after });
+  };
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
+  await ledger.claim();
+  written = 0;
+  log.recreate();
+  const { signal } = new AbortController();
+  const chunks = { value: { id: "topic" }, refresh: async () => undefined };
+  await expect(ledger.follow(chunks, signal)).rejects.toThrow(NameTakenError);
+  expect(written).toBeLessThan(many.length);
 });
 
 function isWord(entry: Entry): boolean {

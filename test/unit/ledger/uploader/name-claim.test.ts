@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
+import { RecreatedError } from "../../../../agent/ledger/recreated-error.ts";
 import { NameClaim } from "../../../../agent/ledger/uploader/name-claim.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import type { Entry } from "../../../../agent/wire/entry.ts";
@@ -17,6 +18,8 @@ class NameLog {
   isCut = false;
   /** Whether it is deleted and recreated once something was written. */
   isRecreatedByWrite = false;
+  /** Whether it is another one than whoever reads it takes it for; it may have as many entries. */
+  isAnother = false;
 
   agent(): NameClaim {
     const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -32,11 +35,10 @@ class NameLog {
       if (this.isRecreatedByWrite) this.entries.length = 0;
       return { offset, timestampMs: this.timeMs };
     };
-    const claim = new NameClaim(
-      "till",
-      { write, readOn: readToEnd, readToEnd, requireSame: async () => undefined },
-      log,
-    );
+    const requireSame = async () => {
+      if (this.isAnother) throw new RecreatedError("reading the ledger");
+    };
+    const claim = new NameClaim("till", { write, readOn: readToEnd, readToEnd, requireSame }, log);
     return claim;
   }
 
@@ -163,4 +165,17 @@ test("a ledger that was recreated while the name was asked for is told, not take
   log.entries.length = 0;
   await expect(agent.claim()).rejects.toThrow("the ledger is another one now");
   expect(agent.epoch).toBeUndefined();
+});
+
+test("the name is neither had nor known to be held by the reading of another ledger", async () => {
+  const log = new NameLog();
+  const agent = log.agent();
+  log.isAnother = true;
+  await expect(agent.confirm()).rejects.toThrow(RecreatedError);
+  await expect(agent.claim()).rejects.toThrow(RecreatedError);
+  expect(agent.epoch).toBeUndefined();
+  log.isAnother = false;
+  await agent.claim();
+  await agent.confirm();
+  expect(agent.epoch).toBeDefined();
 });

@@ -40,6 +40,7 @@ async function openWith(logged: readonly Entry[]) {
     open: async () => reader,
     endOf: async () => entries.length,
     writable: async () => undefined,
+    look: async () => undefined,
     retrying: (_: string, attempt: () => Promise<void>) => attempt(),
     write: async (entry: Entry) => {
       await new Promise<void>((end) => writes.push(end));

@@ -69,7 +69,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
   } as unknown as TransportOptions);
   const options = {
     transport,
-    ledger: { uploader: "till", ready: async () => undefined },
+    ledger: { uploader: "till", ready: async () => undefined, readyFor: async () => undefined },
     reporting: {
       log,
       observer: new Observer({

@@ -1,0 +1,147 @@
+/**
+ * Noting the states of an uploader's files: in the ledger, and then in what is known here. The writes of a path come one after the
+ * other; each waits until the ledger can be written and the name is known to be held.
+ */
+import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
+import type { Log } from "../../observe/log.ts";
+import { tombstone } from "../../wire/entry.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import type { Feedback } from "./feedback.ts";
+import type { NameClaim } from "./name-claim.ts";
+import type { OwnPartition } from "./own-partition.ts";
+import { PathWrites } from "./path-writes.ts";
+import type { UploaderState } from "./uploader-state.ts";
+import { VoidVersionError } from "./void-version-error.ts";
+
+/** Entries that are written side by side to a ledger that was recreated. */
+const writtenAtATime = 256;
+
+export interface FileNotesOptions {
+  uploader: string;
+  partition: Pick<OwnPartition, "position" | "write">;
+  name: NameClaim;
+  state: UploaderState;
+  feedback: Feedback;
+  log: Log;
+  /** See `UploaderLedger.ready`. */
+  ready: () => Promise<void>;
+}
+
+export class FileNotes {
+  readonly #options: FileNotesOptions;
+  readonly #writes = new PathWrites();
+  /** Numbers up to this one that were given here are void: another agent may have given higher ones since. */
+  #voidTo = 0;
+
+  constructor(options: FileNotesOptions) {
+    this.#options = options;
+  }
+
+  /** See `UploaderLedger.put`. */
+  put(path: string, value: FileValue): Promise<void> {
+    return this.#inTurn(path, async () => {
+      if ((this.#file(path)?.version ?? 0) <= value.version) await this.#write(path, value);
+    });
+  }
+
+  /** See `UploaderLedger.putOwn`. */
+  putOwn(path: string, value: FileValue): Promise<void> {
+    return this.#inTurn(path, () => {
+      this.requireValid(path, value.version);
+      return this.#write(path, value);
+    });
+  }
+
+  /** Throws a `VoidVersionError` when a version that was numbered here is void; what the ledger has of the path is not. */
+  requireValid(path: string, version: number): void {
+    if (version <= this.#voidTo && this.#file(path)?.version !== version) throw new VoidVersionError();
+  }
+
+  /** See `UploaderLedger.forget`. */
+  forget(path: string): Promise<void> {
+    const { uploader, partition, feedback } = this.#options;
+    return this.#inTurn(path, async () => {
+      const before = this.#file(path);
+      // It may be back by now.
+      if (before?.state !== "gone") return;
+      if (!feedback.receipts.isSettled(path) && before.checksum !== undefined)
+        this.#logLost(path, before.version, "its file has been gone for long");
+      await partition.write(tombstone({ kind: "file", uploader, path }));
+      this.#forget(path);
+    });
+  }
+
+  /** Another agent may have had the name, and have known better: the next look finds what is there, as if for the first time. */
+  forgetAll(): void {
+    const { state, name, log } = this.#options;
+    const paths = [...state.files.paths()];
+    this.#voidTo = name.versions.highest;
+    for (const path of paths) this.#forget(path);
+    log.warn(
+      `what is known of ${paths.length} files is forgotten: another agent may have had the name meanwhile; what is there is sent again`,
+    );
+  }
+
+  /**
+   * Writes what is known, as far as it is still so, to a ledger that was recreated. What nobody is known to have, and was sent to a
+   * log that was deleted, is forgotten: the next look finds its file. So is what a group has a newer version of, which was not
+   * noted: nobody is to get the older one back. Throws a `NameTakenError`, and see `Ledger.write`.
+   *
+   * @param chunksId of the topic of the chunks as it is now
+   */
+  async writeAgain(chunksId: string): Promise<void> {
+    const { name, state, feedback, log } = this.#options;
+    // What was meant for the ledger before is not to come behind it.
+    await this.#writes.settled();
+    const paths = [...state.files.paths()];
+    let forgotten = 0;
+    await forEachConcurrent(paths, writtenAtATime, async (path) => {
+      name.throwIfTaken();
+      const entry = this.#file(path);
+      if (!entry) return;
+      const isOld = (feedback.deliveredUnnoted(path)?.version ?? 0) > entry.version;
+      const isThere = entry.topic === chunksId || feedback.receipts.isDeliveredToAll(path);
+      const isOver = entry.state === "gone" || entry.state === "abandoned";
+      if (entry.state === "gone" && !isThere && !isOld && entry.checksum !== undefined)
+        this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
+      if ((isThere || isOver) && !isOld) return this.#write(path, { ...entry, answered: undefined });
+      forgotten++;
+      this.#forget(path);
+    });
+    log.info(
+      `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,
+    );
+  }
+
+  #inTurn(path: string, write: () => Promise<void>): Promise<void> {
+    return this.#writes.add(path, this.#options.ready, write);
+  }
+
+  #file(path: string): FileValue | undefined {
+    return this.#options.state.files.get(path);
+  }
+
+  async #write(path: string, given: FileValue): Promise<void> {
+    const { uploader, partition, name, state } = this.#options;
+    const value = { ...given, epoch: undefined };
+    // A request of a ledger that was deleted: its offset would pass over those of this one.
+    if ((value.answered ?? -1) >= partition.position) delete value.answered;
+    const { epoch } = name;
+    const key = { kind: "file", uploader, path } as const;
+    await partition.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
+    state.note(path, value, name.versions.nowMs);
+  }
+
+  /** Not in the ledger. */
+  #forget(path: string): void {
+    const { state, name } = this.#options;
+    state.note(path, undefined, name.versions.nowMs);
+  }
+
+  /** A version is forgotten of which nobody can tell whether everybody has it. */
+  #logLost(path: string, version: number, why: string): void {
+    const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
+    this.#options.log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
+  }
+}
