@@ -6,8 +6,8 @@
  * roles' views. An uploader's entries and all that groups say of its files are in one partition, so whoever reads that one has
  * them in the order in which they were written. A write waits as long as it takes, and `retry` decides what ends it.
  *
- * An entry says which ledger it is meant for, and counts for nothing in another one: what was under way when the ledger was
- * deleted and made again comes into the new one, behind what was written there.
+ * An uploader's entry says which ledger it is meant for, and counts for nothing in another one: what was under way when the
+ * ledger was deleted and made again comes into the new one, behind what was written there.
  *
  * Not promised: that an entry is written once (a write that was not acknowledged is tried again), that a reader sees what was
  * overwritten (compaction), or that all entries are an agent's own: whoever may write the topic can forge them. The decoder
@@ -53,7 +53,7 @@ export interface EntryLog {
   /** Changes when the ledger is recreated: nothing of what was in it is there then. */
   readonly id: string;
   readonly partitions: number;
-  /** @param meantFor the id of the ledger that it says something of; without it: of the present one */
+  /** @param meantFor the id of the ledger that an uploader's entry says something of; without it: of the present one */
   write(entry: Entry, meantFor?: string): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
   open(partitions: readonly number[]): Promise<EntryReader>;
 }
@@ -162,8 +162,9 @@ export class Ledger implements UploaderLog {
     return this.#retry("writing to the ledger", this.#trouble, async () => {
       try {
         // One that was recreated may have another number of partitions.
-        const headers = encodeMeantFor(meantFor ?? topic.value.id);
-        return await producer.send({ ...record, headers, partition: this.partitionOf(key) });
+        const headers = encodeMeantFor(key, meantFor ?? topic.value.id);
+        const partition = this.partitionOf(key);
+        return await producer.send({ ...record, partition, ...(headers && { headers }) });
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
         // It may have been deleted, and looking at it creates it again.
@@ -263,8 +264,9 @@ export class LedgerReader implements PositionedReader {
       }
       if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) continue;
       const decoded = decodeLedgerRecord(key, value);
-      const isStray = isMeantForAnother(headers, this.#ledgerId);
-      const entry = isStray && typeof decoded === "object" ? strayEntry(decoded) : decoded;
+      const isStray =
+        typeof decoded === "object" && isMeantForAnother(keyOf(decoded), headers, this.#ledgerId);
+      const entry = isStray ? strayEntry(decoded) : decoded;
       if (entry === "broken") this.#onSkipped(entry, event.record);
       else if (entry !== "unknown") entries.push({ entry, partition, offset, timestampMs });
     }

@@ -78,23 +78,28 @@ export function keyOf(entry: Entry): EntryKey {
   }
 }
 
-/** The header of an entry's record that names the ledger that it was meant for, by its topic id. */
+/** The header of an uploader's entry that names the ledger that it was meant for, by its topic id. */
 const meantHeader = "ledger";
 
 /** What brokers without topic ids (before Kafka 2.8) call every topic: sixteen zero bytes. It tells nothing apart. */
 const noTopicId = "AAAAAAAAAAAAAAAAAAAAAA";
 
+/** Whether it says something of one ledger, and nothing in another: an uploader's. What a group has is so in any. */
+export function isOfOneLedger({ kind }: EntryKey): boolean {
+  return kind === "name" || kind === "file";
+}
+
 /** The headers of an entry's record. */
-export function encodeMeantFor(ledgerId: string): Headers {
-  return ledgerId === noTopicId ? [] : [{ [meantHeader]: ledgerId }];
+export function encodeMeantFor(key: EntryKey, ledgerId: string): Headers | undefined {
+  return isOfOneLedger(key) && ledgerId !== noTopicId ? [{ [meantHeader]: ledgerId }] : undefined;
 }
 
 /**
  * Whether a record was meant for another ledger than the one of this id: that one was deleted as the record was under way. Of
  * several headers the first counts.
  */
-export function isMeantForAnother(headers: Headers | undefined, ledgerId: string): boolean {
-  if (ledgerId === noTopicId) return false;
+export function isMeantForAnother(key: EntryKey, headers: Headers | undefined, ledgerId: string): boolean {
+  if (!isOfOneLedger(key) || ledgerId === noTopicId) return false;
   for (const header of headers ?? []) {
     const meant = header[meantHeader];
     if (meant !== undefined) return meant.length !== ledgerId.length || meant.toString() !== ledgerId;

@@ -193,7 +193,7 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       ]);
     });
 
-    test("what was meant for another one counts for nothing, but that somebody works under the name", async () => {
+    test("an uploader's entry that was meant for another one is nothing, but that somebody works under the name; a group's counts", async () => {
       const before = ledger.id;
       await fixture.recreate();
       await ledger.write(file("a", 3));
@@ -203,6 +203,7 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       const { uploader, format, host, instance } = held("stray");
       expect((await readAll()).map(({ entry }) => entry)).toEqual([
         file("a", 3),
+        needs("a", 3),
         { kind: "claim", uploader, format, instance, host },
         held("own"),
       ]);

@@ -292,16 +292,6 @@ export class Checks implements DiskWatcher {
     }
   }
 
-  /** The entry, which is there, was meant for a ledger that is no more: see `ledgerIsNew`. */
-  entryIsStray(entry: Entry): void {
-    if (entry.kind !== "delivered" && entry.kind !== "failed") return;
-    const name = versionName(entry);
-    this.#settledBefore.add(name);
-    this.#delivered.delete(name);
-    this.#failed.delete(name);
-    for (const published of this.#published.values()) published.delete(name);
-  }
-
   #isAnywhere(version: TrueVersion): boolean {
     return [...this.#machines.values()].some(({ disk }) => {
       const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);

@@ -114,11 +114,8 @@ export class World {
       random,
       (process, entry, isStray) => {
         this.trace(`${process.name}: writes ${isStray ? "in vain " : ""}${JSON.stringify(entry)}`);
+        if (isStray) return;
         checks.entry(process, entry);
-        if (isStray) {
-          checks.entryIsStray(entry);
-          return;
-        }
         for (const one of this.uploaders) {
           const number = one.numberOf(process);
           if (number !== undefined) one.checks.entry(entry, number);

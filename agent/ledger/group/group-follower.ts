@@ -35,11 +35,6 @@ export class GroupFollower {
     this.#id = log.id;
   }
 
-  /** Of the ledger that is followed, and that the state is of. */
-  get ledgerId(): string {
-    return this.#id;
-  }
-
   /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
   async readAll(): Promise<void> {
     // First where the group began: most of what the ledger holds is ignored by a new group.

@@ -200,11 +200,11 @@ export class GroupLedger {
     this.state.start.note(value, timestampMs);
   }
 
-  /** Writes to the ledger that is followed; again, if that is another one by the time that the brokers have it. See `Ledger.write`. */
+  /** Writes to the ledger, and again if that is known to be another one by the time that the brokers have it. See `Ledger.write`. */
   async #write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
     for (;;) {
       const { recreations } = this.state;
-      const written = await this.#log.write(entry, this.#follower.ledgerId);
+      const written = await this.#log.write(entry);
       if (this.state.recreations === recreations) return written;
     }
   }

@@ -214,16 +214,22 @@ test("fields that a later agent has added are ignored", () => {
   expect(decodeEntry(Buffer.from(key), Buffer.from(json.replace("{", `{"later":[1],`)))).toEqual(entry);
 });
 
-test("an entry's record names the ledger that it is meant for, and one without a name is meant for any", () => {
-  const headers = encodeMeantFor("n8XqQ1tHQbGqGL8hUaTcAw");
-  expect(headers).toEqual([{ ledger: "n8XqQ1tHQbGqGL8hUaTcAw" }]);
-  const read = headers.map(({ ledger = "" }) => ({ ledger: Buffer.from(ledger) }));
-  expect(isMeantForAnother(read, "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
-  expect(isMeantForAnother(read, "n8XqQ1tHQbGqGL8hUaTcAx")).toBe(true);
-  expect(isMeantForAnother([{ other: Buffer.from("x") }], "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
-  expect(isMeantForAnother(undefined, "n8XqQ1tHQbGqGL8hUaTcAw")).toBe(false);
+test("an uploader's entry names the ledger that it is meant for; without a name, and of a group, it is meant for any", () => {
+  const id = "n8XqQ1tHQbGqGL8hUaTcAw";
+  const another = "n8XqQ1tHQbGqGL8hUaTcAx";
+  const ofUploader = { kind: "name", uploader: "till" } as const;
+  const ofGroup = { kind: "start", group: "inbox" } as const;
+  const headers = encodeMeantFor(ofUploader, id);
+  expect(headers).toEqual([{ ledger: id }]);
+  expect(encodeMeantFor(ofGroup, id)).toBeUndefined();
+  const read = [{ ledger: Buffer.from(id) }, { ledger: Buffer.from(another) }];
+  expect(isMeantForAnother(ofUploader, read, id)).toBe(false);
+  expect(isMeantForAnother(ofUploader, read, another)).toBe(true);
+  expect(isMeantForAnother(ofGroup, read, another)).toBe(false);
+  expect(isMeantForAnother(ofUploader, [{ other: Buffer.from("x") }], id)).toBe(false);
+  expect(isMeantForAnother(ofUploader, undefined, id)).toBe(false);
   // Of brokers without topic ids.
   const none = "AAAAAAAAAAAAAAAAAAAAAA";
-  expect(encodeMeantFor(none)).toEqual([]);
-  expect(isMeantForAnother(read, none)).toBe(false);
+  expect(encodeMeantFor(ofUploader, none)).toBeUndefined();
+  expect(isMeantForAnother(ofUploader, read, none)).toBe(false);
 });
