@@ -49,6 +49,8 @@ export class Watcher {
   readonly #options: WatcherOptions;
   readonly #inotify: Inotify;
   readonly #looks = new Set<Promise<void>>();
+  /** By path, the last one that is not judged yet. */
+  readonly #lastLooks = new Map<string, Promise<void>>();
   readonly #seen = new Map<string, string>();
   /** What the file had that took a name last. */
   readonly #contents = new Map<string, Content>();
@@ -163,15 +165,18 @@ export class Watcher {
       return;
     }
     this.#seen.set(path, identity);
-    const look = this.#judge(disk, key, path, descriptor, ino, identity)
+    const before = this.#lastLooks.get(path);
+    const look = this.#judge(disk, key, path, descriptor, ino, identity, before)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
       .finally(() => {
         closeSync(descriptor);
         this.#looks.delete(look);
+        if (this.#lastLooks.get(path) === look) this.#lastLooks.delete(path);
       });
     this.#looks.add(look);
+    this.#lastLooks.set(path, look);
   }
 
   async #judge(
@@ -181,6 +186,7 @@ export class Watcher {
     descriptor: number,
     inode: bigint,
     identity: string,
+    before: Promise<void> | undefined,
   ): Promise<void> {
     const { truth, findings, journal, onArrival } = this.#options;
     const atMs = Date.now();
@@ -188,6 +194,8 @@ export class Watcher {
     const file = await open(`/proc/self/fd/${descriptor}`);
     try {
       const seen = await contentOf(file);
+      // In the order in which they took the name: a large one is read for longer than the small one after it.
+      await before;
       if (this.#seen.get(path) === identity) this.#contents.set(path, seen);
       const judged = truth.published(disk.name, key, seen);
       journal.ofFile(

@@ -113,6 +113,18 @@ test("an older content over a newer one is counted", async () => {
   expect(found()).toEqual(["older"]);
 });
 
+test("a large content that is replaced by a small one while it is read came before it", async () => {
+  const [large, small] = [write("x".repeat(30_000_000)), write("small")];
+  const path = join(disk.output, key);
+  mkdirSync(dirname(path), { recursive: true });
+  renameSync(large, path);
+  watcher.poll();
+  renameSync(small, path);
+  await watcher.settled();
+  expect(found()).toEqual([]);
+  expect(arrivals).toHaveLength(2);
+});
+
 test("a file that is taken away by somebody else is lost, by the run itself it is not", async () => {
   await publish(write("hello"));
   watcher.remove(disk, arrivals[0] as Arrival);
