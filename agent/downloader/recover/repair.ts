@@ -283,5 +283,7 @@ export class Repair {
     reporting.observer.failed("failed", nameOf(sent), reason);
     this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
     this.#versions.partials.giveUp(sent);
+    // If its uploader has it after all, the log may still have most of it.
+    this.#attempts.delete(mapKey(sent));
   }
 }

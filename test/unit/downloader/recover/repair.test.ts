@@ -137,6 +137,19 @@ test("an uploader whose answers never complete a version is asked three times, h
   expect(writtenOf("failed")).toHaveLength(1);
 });
 
+test("what failed as nobody had it, and its uploader has after all, is read again from the log before it is asked for", async () => {
+  const { repair, world, asked, log, ledger, writtenOf } = await prepare();
+  using _follower = log.follow(ledger);
+  await log.append(Object.assign(sent("video"), { state: "gone" }));
+  await repair.check();
+  await repair.check();
+  expect([writtenOf("failed").length, world.readings, asked()]).toEqual([1, 1, 0]);
+  await log.append(sent("video"));
+  await repair.check();
+  await repair.check();
+  expect([world.readings, asked()]).toEqual([2, 1]);
+});
+
 test("what was sent to where the brokers' log ends before is asked for, once that is known", async () => {
   const { repair, world, asked, positions } = await prepare();
   positions.set(0, 5);
