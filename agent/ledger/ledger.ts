@@ -10,7 +10,7 @@
  * ledger was deleted and made again comes into the new one, behind what was written there.
  *
  * Not promised: that an entry is written once (a write that was not acknowledged is tried again), that a reader sees what was
- * overwritten (compaction), or that all entries are an agent's own: whoever may write the topic can forge them. The decoder
+ * overwritten (compaction, which also keeps a stray instead of the entry before it: of a file that is then sent again), or that all entries are an agent's own: whoever may write the topic can forge them. The decoder
  * checks their form; what they say is for each role to doubt.
  */
 import type { KafkaConfig } from "../config/config.ts";

@@ -74,9 +74,8 @@ export interface LostReceipts {
 const writtenAtATime = 500;
 
 /**
- * Takes them back. Returns how many those are, and the highest number of any of the store's. See `Ledger.write`.
- *
- * @param onTakenBack told of each once that is written, with the offset of its tombstone
+ * Takes them back. Returns how many those are, and the highest number of any of the store's. Throws a `KafkaError`, and what
+ * `takeBack` throws.
  */
 export async function takeBackReceiptsOf(
   log: EntryLog,

@@ -85,8 +85,8 @@ export class Feedback {
       if (this.#fileOf(path)?.version !== version) this.#failures.delete(name);
   }
 
-  /** The ledger was recreated: what stood in it is asked for again there, at other offsets. It is loaded anew. */
-  ledgerRecreated(): void {
+  /** The ledger is read from its beginning, as it is another one: what stood in it is asked for again there, at other offsets. */
+  beginReading(): void {
     this.#loaded = false;
     this.#requests = new Requests(this.#known);
   }

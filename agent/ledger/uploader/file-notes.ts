@@ -41,8 +41,13 @@ export class FileNotes {
   /** See `UploaderLedger.put`. */
   put(path: string, value: FileValue): Promise<void> {
     return this.#inTurn(path, async () => {
-      if ((this.#file(path)?.version ?? 0) <= value.version) await this.#write(path, value);
+      if (!this.#isVoid(path, value.version)) await this.#writeNewest(path, value);
     });
+  }
+
+  /** See `UploaderLedger.putStored`. */
+  putStored(path: string, value: FileValue): Promise<void> {
+    return this.#inTurn(path, () => this.#writeNewest(path, value));
   }
 
   /** See `UploaderLedger.putOwn`. */
@@ -55,7 +60,12 @@ export class FileNotes {
 
   /** Throws a `VoidVersionError` when a version that was numbered here is void; what the ledger has of the path is not. */
   requireValid(path: string, version: number): void {
-    if (version <= this.#voidTo && this.#file(path)?.version !== version) throw new VoidVersionError();
+    if (this.#isVoid(path, version)) throw new VoidVersionError();
+  }
+
+  /** Resolves when what is being written is. Those that wait for their turn go on waiting. */
+  settled(): Promise<void> {
+    return this.#writes.settled();
   }
 
   /** See `UploaderLedger.forget`. */
@@ -92,8 +102,6 @@ export class FileNotes {
    */
   async writeAgain(chunksId: string): Promise<void> {
     const { name, state, feedback, log } = this.#options;
-    // What was meant for the ledger before is not to come behind it.
-    await this.#writes.settled();
     const paths = [...state.files.paths()];
     let forgotten = 0;
     await forEachConcurrent(paths, writtenAtATime, async (path) => {
@@ -112,6 +120,14 @@ export class FileNotes {
     log.info(
       `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,
     );
+  }
+
+  #isVoid(path: string, version: number): boolean {
+    return version <= this.#voidTo && this.#file(path)?.version !== version;
+  }
+
+  async #writeNewest(path: string, value: FileValue): Promise<void> {
+    if ((this.#file(path)?.version ?? 0) <= value.version) await this.#write(path, value);
   }
 
   #inTurn(path: string, write: () => Promise<void>): Promise<void> {

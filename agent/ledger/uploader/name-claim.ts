@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { AgentError } from "../../lib/errors.ts";
 import { Moment } from "../../lib/moment.ts";
+import { pause } from "../../lib/retry.ts";
 import { hasEnded, thisProcess } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
@@ -15,6 +16,7 @@ import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
 import { RecreatedError } from "../recreated-error.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
 import { NameTakenError } from "./name-taken-error.ts";
+import type { OwnPartition } from "./own-partition.ts";
 import { VersionLease } from "./version-lease.ts";
 
 /** How long a holder has for its answer, once our question can be read. */
@@ -23,19 +25,11 @@ const answerMs = 10_000;
 const heldMs = 5000;
 /** Answers are this far apart: one is for all who have asked before. */
 const answersApartMs = 1000;
+const readAgainMs = 1000;
 const claiming = "claiming the name";
 
-/** The ledger, as far as the name needs it. */
-export interface NameLog {
-  /** See `OwnPartition`. */
-  write(entry: Entry): Promise<{ offset: number; timestampMs: number }>;
-  /** Reads on, waiting a moment; what comes is given to `NameClaim.apply`. Throws a `KafkaError`. */
-  readOn(): Promise<void>;
-  /** Reads all that is there now. Throws a `KafkaError`. */
-  readToEnd(): Promise<void>;
-  /** Throws a `RecreatedError` when what is read and written is not of the present ledger. */
-  requireSame(): Promise<void>;
-}
+/** The ledger, as far as the name needs it. What is read is given to `NameClaim.apply`. */
+export type NameLog = Pick<OwnPartition, "write" | "readOn" | "readToEnd" | "requireSame">;
 
 export class NameClaim {
   /** The numbers that may be given under the hold. */
@@ -77,10 +71,10 @@ export class NameClaim {
     return this.#records.holder?.epoch ?? 0;
   }
 
-  /** Whether the name was taken from another agent, which may have worked under it in this ledger. */
-  get isFromAnother(): boolean {
-    const { before } = this.#records;
-    return before !== undefined && before.instance !== this.#instance;
+  /** Whether another agent has the name, or had it until we took it, as far as the log was read: it may have worked under it. */
+  get isOrWasOthers(): boolean {
+    const { holder, before } = this.#records;
+    return [holder, before].some((one) => one !== undefined && one.instance !== this.#instance);
   }
 
   /** Whether an agent of this name can have given the number by now. */
@@ -91,7 +85,7 @@ export class NameClaim {
 
   /** Applies a `name` or `claim` entry as it is read. */
   apply(entry: Entry, offset: number): void {
-    // It is read once more, for other entries.
+    // The reader of a ledger that was deleted may begin anew in the next one.
     if (offset <= this.#lastOffset) return;
     this.#lastOffset = offset;
     const isAsked = entry.kind === "claim" && entry.instance !== this.#instance;
@@ -116,8 +110,8 @@ export class NameClaim {
     await Promise.all([this.#answering, this.versions.drop()]);
   }
 
-  /** The ledger was recreated: the name is to be claimed again, with the numbers as they are. After `letGo`. */
-  ledgerRecreated(): void {
+  /** The log is read from its beginning: the name is to be claimed then, with the numbers as they are. After `letGo`. */
+  beginReading(): void {
     this.#records = new NameRecords();
     this.#confirmedAt = undefined;
     this.#askedAt = Number.POSITIVE_INFINITY;
@@ -152,15 +146,21 @@ export class NameClaim {
     this.#answerIfAsked();
   }
 
-  /** Reads on beside the work, and answers. Throws what the work throws, and see `keep`. */
+  /** Reads on beside the work, as far as that can be, and answers. Throws what the work throws, and see `keep`. */
   async keepDuring(work: Promise<void>): Promise<void> {
     let isOver = false;
+    // What can't be read is no reason to do the work again.
+    const readOn = () =>
+      this.#ledger.readOn().catch((error: unknown) => {
+        this.#log.debug(`reading on: ${error}`);
+        return pause(readAgainMs);
+      });
     const over = work.finally(() => {
       isOver = true;
     });
     try {
       while (!isOver) {
-        await Promise.race([over, this.#ledger.readOn()]);
+        await Promise.race([over, readOn()]);
         this.keep();
       }
     } finally {
@@ -186,6 +186,7 @@ export class NameClaim {
     if (news === "taken") this.#takenBy = value.host;
     // Ours has to be the last again, as only that is kept.
     else if (news === "ignored" && value.state === "held") this.#noteQuestion(value.host);
+    else if (news === "ignored") this.#isAsked = true;
   }
 
   /** Beside the work, and not too often. */

@@ -66,6 +66,7 @@ export class OwnPartition {
       requireSame(this.#ledger, id);
       await this.readOn();
     }
+    requireSame({ id: this.#ledgerId }, id);
   }
 
   /** Up to this offset all was read. */
@@ -78,7 +79,13 @@ export class OwnPartition {
   }
 
   async #readSome(): Promise<void> {
-    const entries = (await this.#reader?.read(this.skipsFiles ? "file" : undefined)) ?? [];
-    for (const logged of entries) this.#apply(logged);
+    const reader = this.#reader;
+    try {
+      const entries = (await reader?.read(this.skipsFiles ? "file" : undefined)) ?? [];
+      // Else it is read from its beginning by now.
+      if (reader === this.#reader) for (const logged of entries) this.#apply(logged);
+    } catch (error) {
+      if (reader === this.#reader) throw error;
+    }
   }
 }

@@ -27,7 +27,7 @@ import { OwnPartition } from "./own-partition.ts";
 import { UploaderState } from "./uploader-state.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
 
-/** Reading on takes half a second. This process, or its machine, stood still if it took so long: nobody waits less for an answer. */
+/** Reading on takes half a second. Whoever does not for so long has stood still, or could not: nobody waits less for an answer. */
 const frozenMs = 5000;
 
 /** The chunks' topic as it is now. */
@@ -48,8 +48,13 @@ export class UploaderLedger {
   /** The ledger that this is of; another one is caught up with. */
   #ledgerId: string;
   #catchingUp: PromiseWithResolvers<void> | undefined;
-  /** Whether nobody else can have had the name, and written under it, since the ledger was read to its end last. */
+  /**
+   * Whether nobody else can have had the name, and written under it, since the ledger was read to its end last: it has been read on
+   * all the time. Brokers that were out of reach without an error are not noticed.
+   */
   #isSure = true;
+  /** When it was read on last. */
+  #readAt = new Moment();
 
   private constructor(
     uploader: string,
@@ -121,11 +126,13 @@ export class UploaderLedger {
     try {
       while (!signal.aborted) {
         await retry({ what: "following the ledger", signal, log: this.#log, giveUp }, async () => {
+          if (this.#readAt.elapsedMs() > frozenMs) this.#isSure = false;
           if (!this.#isSure && this.#ledger.id === this.#ledgerId) await this.#makeSure();
           if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
-          const begun = new Moment();
+          this.#readAt = new Moment();
           await this.#partition.readOn();
-          if (begun.elapsedMs() > frozenMs) this.#isSure = false;
+          if (this.#readAt.elapsedMs() > frozenMs) this.#isSure = false;
+          this.#readAt = new Moment();
         });
         this.#name.keep();
       }
@@ -176,7 +183,10 @@ export class UploaderLedger {
     });
   }
 
-  /** Notes the newest state of a path, in the ledger and then here; not what is older than that. See `Ledger.write` and `ready`. */
+  /**
+   * Notes the newest state of a path, in the ledger and then here; not what is older than that, or of a version that is void since
+   * it was read. See `Ledger.write` and `ready`.
+   */
   put(path: string, value: FileValue): Promise<void> {
     return this.#notes.put(path, value);
   }
@@ -190,6 +200,11 @@ export class UploaderLedger {
   async readyFor(path: string, version: number): Promise<void> {
     await this.ready();
     this.#notes.requireValid(path, version);
+  }
+
+  /** Notes it of a version that a group has said to have. See `put`. */
+  putStored(path: string, value: FileValue): Promise<void> {
+    return this.#notes.putStored(path, value);
   }
 
   /** Takes the entry of a path that is gone out of the ledger, and then forgets it. See `put`. */
@@ -229,11 +244,16 @@ export class UploaderLedger {
     );
     await chunks.refresh();
     await checkLayout(this.#ledger);
+    this.#knowsFiles(true);
     await this.#load();
+    // Also if the claim fails, as this one is deleted as well.
+    if (this.#name.isOrWasOthers) this.#isSure = false;
     await this.#name.claim();
-    const { isFromAnother } = this.#name;
-    if (isFromAnother || !this.#isSure) this.#notes.forgetAll();
-    if (isFromAnother) await this.#loadFiles();
+    // What was meant for the ledger before is neither to come behind what is written, nor to be known.
+    await this.#name.keepDuring(this.#notes.settled());
+    if (this.#name.isOrWasOthers) this.#isSure = false;
+    if (!this.#isSure) this.#notes.forgetAll();
+    if (this.#name.isOrWasOthers) await this.#loadFiles();
     else await this.#name.keepDuring(this.#notes.writeAgain(chunks.value.id));
     this.feedback.endLoading();
     this.#isSure = true;
@@ -246,8 +266,8 @@ export class UploaderLedger {
   async #load(): Promise<void> {
     await this.#name.letGo();
     await this.#partition.open();
-    this.feedback.ledgerRecreated();
-    this.#name.ledgerRecreated();
+    this.feedback.beginReading();
+    this.#name.beginReading();
     await this.#partition.readWhole();
   }
 

@@ -53,7 +53,8 @@ export class VersionLease {
    */
   begin(highest: number, claimedMs: number, isNew: boolean): void {
     this.#leased = highest;
-    this.#clock = new VersionClock(isNew ? Math.max(highest, firstVersion(claimedMs)) : highest, claimedMs);
+    const least = Math.max(highest, this.#highestSeen, isNew ? firstVersion(claimedMs) : 0);
+    this.#clock = new VersionClock(least, claimedMs);
   }
 
   /** A number higher than every one before, however the brokers' clock goes. Throws what `write` throws. */

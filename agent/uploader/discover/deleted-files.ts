@@ -10,7 +10,7 @@ import type { Watch } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
 import { type Found, isGone } from "./scan.ts";
 
-/** So often everything is looked at once more, whatever the counts say. */
+/** So often everything is looked at once more, whatever the hashes say. */
 const everyLooks = 60;
 /** Files that are looked at and noted at a time: each waits for the disk, then for the brokers. */
 const atATime = 32;
@@ -26,12 +26,12 @@ export interface DeletedFilesOptions {
 export class DeletedFiles {
   readonly #watch: Watch;
   readonly #options: DeletedFilesOptions;
-  /** Of the present ones that a look does not see though they are there: others than the watch wants now. */
-  #unseen = 0;
+  /** Hash of the present ones that a look does not see though they are there: others than the watch wants now. */
+  #unseenHash = 0;
   /** Whether something could not be decided last time. */
   #isUnsure = false;
-  /** Of the present ones that the look has seen. */
-  #seen = 0;
+  /** Hash of the present ones that the look has seen. */
+  #seenHash = 0;
   /** What the look is at, and whether it has seen a file there that the ledger knows. */
   #device: bigint | undefined;
   #recognized = false;
@@ -43,7 +43,7 @@ export class DeletedFiles {
   }
 
   async begin(): Promise<void> {
-    this.#seen = 0;
+    this.#seenHash = 0;
     this.#recognized = false;
     this.#device = await this.#watch.device.now();
   }
@@ -51,7 +51,7 @@ export class DeletedFiles {
   found({ file: { path }, stats }: Pick<Found, "file" | "stats">): void {
     const { ledger } = this.#options;
     if (!ledger.isPresent(path)) return;
-    this.#seen ^= hashOf(path);
+    this.#seenHash ^= hashOf(path);
     if (this.#recognized || this.#watch.device.isKnown(this.#device)) return;
     const entry = ledger.file(path);
     this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
@@ -59,7 +59,7 @@ export class DeletedFiles {
 
   /** It has found a file that stands there as it was sent. */
   foundSent(path: string): void {
-    this.#seen ^= hashOf(path);
+    this.#seenHash ^= hashOf(path);
     this.#recognized = true;
   }
 
@@ -74,11 +74,11 @@ export class DeletedFiles {
     // Mounted or unmounted in the middle of it: the next one tells.
     if (this.#device === undefined || !(await this.#isSameDevice())) return false;
     const present: string[] = [];
-    let known = 0;
+    let knownHash = 0;
     for (const path of ledger.paths()) {
       if (!this.#isOfWatch(path) || !ledger.isPresent(path)) continue;
       present.push(path);
-      known ^= hashOf(path);
+      knownHash ^= hashOf(path);
     }
     if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) {
       device.doubt(log);
@@ -86,14 +86,14 @@ export class DeletedFiles {
     }
     device.take(this.#device, log);
     const isDue = this.#looks++ % everyLooks === everyLooks - 1 || this.#isUnsure;
-    if ((known ^ this.#seen) === this.#unseen && !isDue) return true;
+    if ((knownHash ^ this.#seenHash) === this.#unseenHash && !isDue) return true;
     this.#isUnsure = false;
-    let there = 0;
+    let thereHash = 0;
     await forEachConcurrent(present, atATime, async (path) => {
-      if (!(await this.#noteIfGone(path))) there ^= hashOf(path);
+      if (!(await this.#noteIfGone(path))) thereHash ^= hashOf(path);
       leaveGarbage(garbageOf.look);
     });
-    this.#unseen = there ^ this.#seen;
+    this.#unseenHash = thereHash ^ this.#seenHash;
     return true;
   }
 

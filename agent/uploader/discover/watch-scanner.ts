@@ -217,6 +217,7 @@ export class WatchScanner {
     const { ledger } = this.#options;
     return {
       isKnown: (all, content, path) => {
+        // Asked for wherever it is known as sent.
         let itsPath = "";
         const known = this.#readiness.passes(all, content, () => {
           itsPath = path();

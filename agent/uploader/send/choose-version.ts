@@ -87,7 +87,7 @@ async function isStoredAlready(
   // Where its last chunk is nobody has noted: somewhere before the end. A group that misses it there asks for it.
   const what = `${pathToDisplay(path)}: asking where it is`;
   const end = await transport.wait(what, run, () => transport.end(partition));
-  await ledger.put(path, {
+  await ledger.putStored(path, {
     format: 1,
     version,
     state: "sent",

@@ -44,6 +44,10 @@ export async function sendFile(options: UploadOptions, found: Found, onRead: () 
       if (outcome !== "replaced") return outcome;
     }
   } catch (error) {
+    if (error instanceof VoidVersionError)
+      options.reporting.log.warn(
+        `${pathToDisplay(found.file.path)}: is numbered and sent anew: another agent may have had the name meanwhile`,
+      );
     if (error instanceof ChangedError || error instanceof VoidVersionError) return "changed";
     throw error;
   } finally {

@@ -249,6 +249,30 @@ test("what another agent notes between the reading of the new ledger and the cla
   await following;
 });
 
+test("what was being noted in the ledger before is not known once another agent has noted more in the new one", async () => {
+  const log = new MemoryLedger([noted(other)]);
+  const quiet = new HeardLog("till", () => undefined);
+  const held = Promise.withResolvers<void>();
+  const onWrite = ({ kind }: Entry) => (kind === "file" ? held.promise : Promise.resolve());
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
+  await ledger.claim();
+  const { kind, uploader, path, ...value } = noted(first) as Extract<Entry, { kind: "file" }>;
+  const noting = ledger.put(path, value);
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  const taken: NameEntry = { ...another, state: "held", highest: second.version };
+  log.recreate(taken, noted(second), { ...taken, state: "released", epoch: 0 });
+  const there = log.entries.length;
+  const isClaim = ({ kind }: Entry) => kind === "name";
+  await waitUntil("it claims the name in the new ledger", () => log.entries.slice(there).some(isClaim));
+  held.resolve();
+  await noting;
+  await ledger.ready();
+  expect(ledger.file(path)?.version).toBe(second.version);
+  over.abort();
+  await following;
+});
+
 test("what a group asks for in the new ledger is not taken for answered in the one before", async () => {
   const answered: Entry = Object.assign(noted(first), { answered: 2 });
   const log = new MemoryLedger([noted(other), noted(other), noted(other), answered]);
@@ -275,9 +299,10 @@ test("who loses the name while it writes the ledger anew stops that", async () =
   let written = -1;
   const onWrite = async ({ kind }: Entry) => {
     if (written < 0 || kind !== "file") return;
-    if (written++ > 0) return;
     const after = log.entries.findLastIndex((entry) => entry.kind === "name" && entry.epoch === undefined);
-    await log.append({ ...another, state: "held", highest: second.version, after });
+    if (written++ === 0) void log.append({ ...another, state: "held", highest: second.version, after });
+    // What the brokers take for it, the reader has as well.
+    await new Promise((resolve) => setImmediate(resolve));
   };
   const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
   await ledger.claim();

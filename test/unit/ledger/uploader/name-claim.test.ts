@@ -95,7 +95,7 @@ test("a recreated ledger into which a late word of ours has come is claimed all 
   const version = await agent.versions.next();
   const [word] = before.words.slice(-1);
   if (word?.epoch === undefined) throw new Error("it has leased nothing");
-  agent.ledgerRecreated();
+  agent.beginReading();
   // The brokers got it only when the ledger was there again, behind others' entries.
   before.entries.splice(0, before.entries.length, ...Array.from({ length: 9 }, () => strange));
   before.entries.push({ kind: "name", uploader: "till", ...word });
