@@ -27,7 +27,7 @@ import { OwnPartition } from "./own-partition.ts";
 import { UploaderState } from "./uploader-state.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
 
-/** Reading on takes half a second. Whoever does not for so long has stood still, or could not: nobody waits less for an answer. */
+/** Reading on takes half a second. This process, or its machine, stood still if it took so long: nobody waits less for an answer. */
 const frozenMs = 5000;
 
 /** The chunks' topic as it is now. */
@@ -49,12 +49,10 @@ export class UploaderLedger {
   #ledgerId: string;
   #catchingUp: PromiseWithResolvers<void> | undefined;
   /**
-   * Whether nobody else can have had the name, and written under it, since the ledger was read to its end last: it has been read on
-   * all the time. Brokers that were out of reach without an error are not noticed.
+   * Whether nobody else can have had the name, and written under it, since the ledger was read to its end last: this process has not
+   * stood still. Nothing is doubted because brokers were out of reach: after each outage all would be sent again.
    */
   #isSure = true;
-  /** When it was read on last. */
-  #readAt = new Moment();
 
   private constructor(
     uploader: string,
@@ -126,13 +124,11 @@ export class UploaderLedger {
     try {
       while (!signal.aborted) {
         await retry({ what: "following the ledger", signal, log: this.#log, giveUp }, async () => {
-          if (this.#readAt.elapsedMs() > frozenMs) this.#isSure = false;
           if (!this.#isSure && this.#ledger.id === this.#ledgerId) await this.#makeSure();
           if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
-          this.#readAt = new Moment();
+          const begun = new Moment();
           await this.#partition.readOn();
-          if (this.#readAt.elapsedMs() > frozenMs) this.#isSure = false;
-          this.#readAt = new Moment();
+          if (begun.elapsedMs() > frozenMs) this.#isSure = false;
         });
         this.#name.keep();
       }
