@@ -247,9 +247,10 @@ export class UploaderLedger {
     await this.#name.claim();
     // What was meant for the ledger before is neither to come behind what is written, nor to be known.
     await this.#name.keepDuring(this.#notes.settled());
-    if (this.#name.isOrWasOthers) this.#isSure = false;
+    const wasOthers = this.#name.isOrWasOthers;
+    if (wasOthers) this.#isSure = false;
     if (!this.#isSure) this.#notes.forgetAll();
-    if (this.#name.isOrWasOthers) await this.#loadFiles();
+    if (wasOthers) await this.#loadFiles();
     else await this.#name.keepDuring(this.#notes.writeAgain(chunks.value.id));
     this.feedback.endLoading();
     this.#isSure = true;

@@ -7,8 +7,6 @@ import { firstVersion, VersionClock } from "./version-clock.ts";
 export class VersionLease {
   readonly #write: (highest: number) => Promise<unknown>;
   #clock = new VersionClock(0, 0);
-  /** The highest number that is known from elsewhere than the name's entries. */
-  #highestSeen = 0;
   /** Numbers up to this one may be given. */
   #leased = 0;
   #extending: Promise<void> | undefined;
@@ -30,12 +28,11 @@ export class VersionLease {
 
   /** Every number that was given here, or read of, is at most this. */
   get highest(): number {
-    return Math.max(this.#clock.highest, this.#highestSeen);
+    return this.#clock.highest;
   }
 
   /** A number that was read elsewhere than in the name's entries: what is given from now on is higher. */
   note(version: number): void {
-    this.#highestSeen = Math.max(this.#highestSeen, version);
     this.#clock.raise(version);
   }
 
@@ -53,7 +50,7 @@ export class VersionLease {
    */
   begin(highest: number, claimedMs: number, isNew: boolean): void {
     this.#leased = highest;
-    const least = Math.max(highest, this.#highestSeen, isNew ? firstVersion(claimedMs) : 0);
+    const least = Math.max(highest, this.highest, isNew ? firstVersion(claimedMs) : 0);
     this.#clock = new VersionClock(least, claimedMs);
   }
 
