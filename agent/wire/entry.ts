@@ -85,7 +85,7 @@ const meantHeader = "ledger";
 const noTopicId = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /** Whether it says something of one ledger, and nothing in another: an uploader's. What a group has is so in any. */
-export function isOfOneLedger({ kind }: EntryKey): boolean {
+function isOfOneLedger({ kind }: EntryKey): boolean {
   return kind === "name" || kind === "file";
 }
 

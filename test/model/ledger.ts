@@ -8,9 +8,10 @@ import {
 import { RecreatedError } from "../../agent/ledger/recreated-error.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
-import { decodeEntry, type Entry, encodeEntryValue, isOfOneLedger, keyOf } from "../../agent/wire/entry.ts";
+import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
 import type { Random } from "../support/random.ts";
+import { isStray } from "../support/stray.ts";
 import type { Process, Turns } from "./turns.ts";
 
 interface Stored {
@@ -192,7 +193,7 @@ export class SimulatedLedger {
     const isRefused = () => this.#turns.nowMs < this.refusedUntilMs;
     const append = () => {
       if (isRefused() && this.#mayBeRefused(process)) throw new RefusedError();
-      this.#watcher(process, entry, isOfOneLedger(keyOf(entry)) && meantFor !== this.id);
+      this.#watcher(process, entry, isStray(entry, meantFor, this.id));
       const offset = this.#nextOffsets[partition] ?? 0;
       this.#nextOffsets[partition] = offset + 1;
       const timestampMs = Date.now() + this.skewMs;
@@ -251,7 +252,7 @@ export class SimulatedLedger {
   #ofThisLedger(): Stored[] {
     return this.#partitions.flat().filter(({ key, value, meantFor }) => {
       const entry = decode(key, value);
-      return !entry || !isOfOneLedger(keyOf(entry)) || meantFor === this.id;
+      return !entry || !isStray(entry, meantFor, this.id);
     });
   }
 
@@ -265,8 +266,7 @@ export class SimulatedLedger {
     );
     return some.flatMap(({ key, value, offset, timestampMs, meantFor }) => {
       const decoded = decode(key, value);
-      const isStray = decoded && isOfOneLedger(keyOf(decoded)) && meantFor !== ledgerId;
-      const entry = isStray ? strayEntry(decoded) : decoded;
+      const entry = decoded && isStray(decoded, meantFor, ledgerId) ? strayEntry(decoded) : decoded;
       return entry && entry !== "unknown" ? [{ entry, partition, offset, timestampMs }] : [];
     });
   }

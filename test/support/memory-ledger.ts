@@ -1,8 +1,9 @@
 /** A ledger of one partition in memory, in order: what a test puts there, and what a view of it writes. */
 import { type EntryLog, type EntryReader, type LoggedEntry, strayEntry } from "../../agent/ledger/ledger.ts";
 import { Log } from "../../agent/observe/log.ts";
-import { decodeEntry, type Entry, encodeEntryValue, isOfOneLedger, keyOf } from "../../agent/wire/entry.ts";
+import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey } from "../../agent/wire/entry-key.ts";
+import { isStray } from "./stray.ts";
 
 interface Reader {
   /** Of the ledger that it reads: of another one it gets nothing. */
@@ -40,7 +41,7 @@ export class MemoryLedger implements EntryLog {
 
   async write(entry: Entry, meantFor = this.id): Promise<{ offset: number; timestampMs: number }> {
     this.written.push(entry);
-    if (meantFor !== this.id && isOfOneLedger(keyOf(entry))) this.#strays.add(this.entries.length);
+    if (isStray(entry, meantFor, this.id)) this.#strays.add(this.entries.length);
     this.#put([entry]);
     return { offset: this.entries.length - 1, timestampMs: this.brokerTimeMs };
   }
