@@ -2,7 +2,7 @@
 import type { ChaosAgent } from "./agent.ts";
 import type { Journal } from "./journal.ts";
 import type { LogLine } from "./log-line.ts";
-import type { Truth } from "./truth.ts";
+import type { State, Truth } from "./truth.ts";
 import { WayCounts } from "./ways.ts";
 
 export class Counters {
@@ -10,7 +10,10 @@ export class Counters {
   readonly #truth: Truth;
   readonly #journal: Journal;
   readonly #sent = new Set<string>();
-  readonly #merged = new Map<string, Set<number>>();
+  /** By file, the versions that its uploader has begun. */
+  readonly #begun = new Map<string, { version: number; bytes: number; atMs: number }[]>();
+  /** By downloader, file and content, the versions that it has named as merged, as often as it has. */
+  readonly #merged = new Map<string, number[]>();
   readonly #storesDeleted: { disk: string; atMs: number }[] = [];
   readonly #ledgerLostMs: number[] = [];
   #kills = 0;
@@ -51,6 +54,8 @@ export class Counters {
     }
     if (key !== undefined && checksum !== undefined && version !== undefined)
       this.#noteEnd(agent, key, checksum, version);
+    if (key !== undefined && version !== undefined && / bytes, creating \d+ /.test(message))
+      this.#noteBegin(key, { version, bytes: line.bytes ?? 0, atMs });
     if (/: appended chunk,| chunk uploaded$/.test(message)) return;
     const text = `${agent.name}: ${message}${version === undefined ? "" : ` [version ${version}]`}`;
     if (key !== undefined) this.#journal.ofFile(key, text, atMs);
@@ -84,9 +89,22 @@ export class Counters {
     return this.#sent.has(`${key} ${md5}`);
   }
 
-  /** How many versions of this content a downloader has named as merged. */
-  versionsMerged(disk: string, key: string, md5: string): number {
-    return this.#merged.get(`${disk} ${key} ${md5}`)?.size ?? 0;
+  /**
+   * How many versions of this content a downloader may have published as often as `times`: those that it has named as merged, and for
+   * each time that it named none, as it was killed before, another one that the uploader has begun.
+   */
+  versionsPublished(disk: string, key: string, state: State, times: number): number {
+    const lines = this.#merged.get(`${disk} ${key} ${state.md5}`) ?? [];
+    const named = new Set(lines);
+    const begun = (this.#begun.get(key) ?? []).filter(
+      ({ version, bytes, atMs }) => !named.has(version) && bytes === state.size && atMs >= state.sinceMs,
+    );
+    const others = new Set(begun.map(({ version }) => version));
+    return named.size + Math.min(others.size, Math.max(0, times - lines.length));
+  }
+
+  #noteBegin(key: string, version: { version: number; bytes: number; atMs: number }): void {
+    this.#begun.set(key, [...(this.#begun.get(key) ?? []), version]);
   }
 
   #noteEnd(agent: ChaosAgent, key: string, md5: string, version: number): void {
@@ -95,8 +113,7 @@ export class Counters {
       return;
     }
     const id = `${agent.name} ${key} ${md5}`;
-    const versions = this.#merged.get(id) ?? new Set();
-    this.#merged.set(id, versions.add(version));
+    this.#merged.set(id, [...(this.#merged.get(id) ?? []), version]);
   }
 
   /** The file that a line is about: by its fields, else by what it begins with. */

@@ -31,7 +31,7 @@ export function whyMissing(where: Whereabouts): { kind: "lost" | "stuck"; why: s
 export interface Again {
   /** How often this content was published there. */
   times: number;
-  /** The versions of this path and checksum that the disk's downloader has named in its log. */
+  /** As many versions of this path and content its downloader may have published: see `Counters.versionsPublished`. */
   versions: number;
   /** The uploader was killed, or another one had its name, between the content's writing and its last publication. */
   uploaderKilled: boolean;

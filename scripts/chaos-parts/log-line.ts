@@ -8,6 +8,7 @@ export interface LogLine {
   uploader: string | undefined;
   version: number | undefined;
   checksum: string | undefined;
+  bytes: number | undefined;
 }
 
 const clockDoubtMs = 1500;
@@ -23,6 +24,7 @@ export function parseLine(line: string): LogLine {
     path: text("path"),
     uploader: text("uploader"),
     version: typeof found.version === "number" ? found.version : undefined,
+    bytes: typeof found.bytes === "number" ? found.bytes : undefined,
     checksum: text("checksum")?.replace(/^[a-z0-9]+:/, ""),
   };
 }

@@ -8,7 +8,7 @@ import type { Watcher } from "./watcher.ts";
 export interface Repeated {
   repetitions: Watcher["repetitions"];
   uploaders: readonly Pick<ChaosAgent, "name" | "wasKilledSince">[];
-  counters: Pick<Counters, "versionsMerged" | "wasStoreDeleted" | "wasLedgerLost">;
+  counters: Pick<Counters, "versionsPublished" | "wasStoreDeleted" | "wasLedgerLost">;
   findings: Pick<Findings, "add">;
 }
 
@@ -26,7 +26,7 @@ export function explainRepetitions({
     const uploader = uploaders.find((agent) => agent.name === name);
     const reason = reasonOf({
       times,
-      versions: counters.versionsMerged(disk.name, record.key, state.md5),
+      versions: counters.versionsPublished(disk.name, record.key, state, times),
       uploaderKilled: uploader?.wasKilledSince(state.sinceMs) ?? false,
       storeDeleted: counters.wasStoreDeleted(disk.name, firstMs, lastMs),
       ledgerLost: counters.wasLedgerLost(state.sinceMs, lastMs),
