@@ -55,7 +55,7 @@ export class Counters {
     if (key !== undefined && checksum !== undefined && version !== undefined)
       this.#noteEnd(agent, key, checksum, version);
     if (key !== undefined && version !== undefined && / bytes, creating \d+ /.test(message))
-      this.#noteBegin(key, { version, bytes: line.bytes ?? 0, atMs });
+      this.#begun.getOrInsertComputed(key, () => []).push({ version, bytes: line.bytes ?? 0, atMs });
     if (/: appended chunk,| chunk uploaded$/.test(message)) return;
     const text = `${agent.name}: ${message}${version === undefined ? "" : ` [version ${version}]`}`;
     if (key !== undefined) this.#journal.ofFile(key, text, atMs);
@@ -103,17 +103,12 @@ export class Counters {
     return named.size + Math.min(others.size, Math.max(0, times - lines.length));
   }
 
-  #noteBegin(key: string, version: { version: number; bytes: number; atMs: number }): void {
-    this.#begun.set(key, [...(this.#begun.get(key) ?? []), version]);
-  }
-
   #noteEnd(agent: ChaosAgent, key: string, md5: string, version: number): void {
     if (agent.role === "uploader") {
       this.#sent.add(`${key} ${md5}`);
       return;
     }
-    const id = `${agent.name} ${key} ${md5}`;
-    this.#merged.set(id, [...(this.#merged.get(id) ?? []), version]);
+    this.#merged.getOrInsertComputed(`${agent.name} ${key} ${md5}`, () => []).push(version);
   }
 
   /** The file that a line is about: by its fields, else by what it begins with. */

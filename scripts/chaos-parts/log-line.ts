@@ -16,6 +16,7 @@ const clockDoubtMs = 1500;
 /** One JSON object; what a killed process left half-written, or a crash printed, is a message as it stands. */
 export function parseLine(line: string): LogLine {
   const found = fieldsOf(line);
+  const number = (name: string) => (typeof found[name] === "number" ? (found[name] as number) : undefined);
   const text = (name: string) => (typeof found[name] === "string" ? (found[name] as string) : undefined);
   return {
     atMs: plausible(Date.parse(text("time") ?? "")),
@@ -23,8 +24,8 @@ export function parseLine(line: string): LogLine {
     message: text("message") ?? line,
     path: text("path"),
     uploader: text("uploader"),
-    version: typeof found.version === "number" ? found.version : undefined,
-    bytes: typeof found.bytes === "number" ? found.bytes : undefined,
+    version: number("version"),
+    bytes: number("bytes"),
     checksum: text("checksum")?.replace(/^[a-z0-9]+:/, ""),
   };
 }
