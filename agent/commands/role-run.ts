@@ -1,7 +1,7 @@
 /** What both roles work with, once the agent is connected. */
 import type { Config } from "../config/config.ts";
 import type { RecordProducer } from "../kafka/producer.ts";
-import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
+import type { FollowedTopics } from "../kafka/topics/followed-topics.ts";
 import type { Topics } from "../kafka/topics/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Effects } from "../lib/effects.ts";
@@ -13,7 +13,7 @@ export interface Connected {
   /** As they were at the start. */
   topics: Topics;
   /** As they are now. */
-  followed: Record<keyof Topics, CurrentTopic>;
+  followed: FollowedTopics;
   ledger: Ledger;
 }
 

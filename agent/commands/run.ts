@@ -4,7 +4,7 @@ import { version } from "../../package.json" with { type: "json" };
 import type { Config } from "../config/config.ts";
 import { type HttpServer, startHttp } from "../http/server.ts";
 import { RecordProducer } from "../kafka/producer.ts";
-import { CurrentTopic } from "../kafka/topics/current-topic.ts";
+import { FollowedTopics } from "../kafka/topics/followed-topics.ts";
 import { prepareTopics } from "../kafka/topics/topics.ts";
 import { checkLayout } from "../ledger/layout.ts";
 import { Ledger } from "../ledger/ledger.ts";
@@ -32,7 +32,7 @@ export interface RunOptions {
 
 /** Somewhat below what a role takes with one large file: 80 MiB, and 96. */
 const softMemoryBytes = { uploader: 66 << 20, downloader: 82 << 20 };
-/** How often a topic is looked at: a fleet of uploaders must not keep the brokers busy with it. */
+/** How often the topics are looked at: a fleet of uploaders must not keep the brokers busy with it. */
 const topicLookMs = { uploader: 20_000, downloader: 10_000 };
 
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
@@ -103,7 +103,7 @@ async function followingTopics<Result>(
   // Also while what is under way is finished, once the agent is told to stop.
   const ended = new AbortController();
   const { signal } = ended;
-  const following = Promise.all([followed.chunks.follow(signal), followed.ledger.follow(signal)]);
+  const following = followed.follow(signal);
   try {
     return await work();
   } finally {
@@ -132,11 +132,7 @@ async function connectTopics(
   attempt: RoleRun<unknown>["attempt"],
 ): Promise<Connected> {
   const topics = await retry(attempt, async () => prepareTopics(await producer.client(), kafka, log));
-  const current = { kafka, producer, log, everyMs: topicLookMs[role] };
-  const followed = {
-    chunks: new CurrentTopic(current, topics, "chunks"),
-    ledger: new CurrentTopic(current, topics, "ledger"),
-  };
+  const followed = new FollowedTopics({ kafka, producer, log, everyMs: topicLookMs[role] }, topics);
   const ledger = new Ledger(
     { kafka, agentName, producer, topic: followed.ledger, log, signal: attempt.signal, observer },
     role === "uploader" ? attempt.giveUp : isPermanent,

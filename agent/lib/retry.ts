@@ -1,6 +1,7 @@
 /** Waiting between tries: one place that owns back-off, jitter, and how sparingly a trouble is logged. */
 
 import { AgentError, ConfigurationError, messageOf } from "./errors.ts";
+import { jitteredPauseMs } from "./jitter.ts";
 import type { Trouble, Troubles } from "./troubles.ts";
 
 /** Resolves after `ms`, at once when the signal fires. Never rejects. */
@@ -67,8 +68,7 @@ export async function retry<T>(
         if (reason !== trouble?.reason) log.warn(`${what}: ${reason}; trying again until it works`);
         trouble ??= log.troubles.begin(what, reason);
         trouble.reason = reason;
-        // Jitter: a fleet that lost the same broker must not come back in step.
-        await pause(delayMs * (0.5 + Math.random()), signal);
+        await pause(jitteredPauseMs(delayMs), signal);
         if (signal.aborted) throw error;
         delayMs = Math.min(delayMs * 2, maxDelayMs);
       }

@@ -1,5 +1,5 @@
 import { RecordProducer } from "../../agent/kafka/producer.ts";
-import { CurrentTopic } from "../../agent/kafka/topics/current-topic.ts";
+import { FollowedTopics } from "../../agent/kafka/topics/followed-topics.ts";
 import { prepareTopics } from "../../agent/kafka/topics/topics.ts";
 import { Ledger } from "../../agent/ledger/ledger.ts";
 import { Effects } from "../../agent/lib/effects.ts";
@@ -33,7 +33,7 @@ ledgerSuite("the ledger on Kafka", async () => {
   const options = { kafka, agentName: "till", log, effects: new Effects(), signal: stop.signal };
   const producer = await RecordProducer.open({ ...options, queueBytes: 1 << 20, compression: "none" });
   const topics = await prepareTopics(await producer.client(), kafka, log);
-  const current = new CurrentTopic({ kafka, producer, log, everyMs: 1000 }, topics, "ledger");
+  const { ledger: current } = new FollowedTopics({ kafka, producer, log, everyMs: 1000 }, topics);
   return {
     ledger: new Ledger({ ...options, producer, topic: current }),
     recreate: async () => {

@@ -5,6 +5,7 @@
  */
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
+import { changedFrames } from "./kafka-frames.ts";
 
 const metadataRequest = 3;
 /** The first version whose answer has compact arrays; clients of today ask for newer ones. */
@@ -133,23 +134,4 @@ function withMistake(frame: Buffer, mistake: Mistake): Buffer {
   }
   if (mistake === "wrong address") return changed;
   return Buffer.concat([frame.subarray(0, start), Buffer.of(1), frame.subarray(at)]);
-}
-
-/** Cuts a stream into the protocol's frames, each behind its length, and hands on what `change` makes of them. */
-async function* changedFrames(
-  source: AsyncIterable<Buffer>,
-  change: (frame: Buffer) => Buffer,
-): AsyncGenerator<Buffer> {
-  let rest = Buffer.alloc(0);
-  for await (const bytes of source) {
-    rest = Buffer.concat([rest, bytes]);
-    while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
-      const end = 4 + rest.readInt32BE(0);
-      const frame = change(rest.subarray(4, end));
-      const length = Buffer.alloc(4);
-      length.writeInt32BE(frame.length);
-      yield Buffer.concat([length, frame]);
-      rest = rest.subarray(end);
-    }
-  }
 }

@@ -4,19 +4,19 @@
  */
 import type { KafkaConfig } from "../../config/config.ts";
 import { CoalescedRefresh } from "../../lib/coalesced-refresh.ts";
-import { pause, retry } from "../../lib/retry.ts";
+import { retry } from "../../lib/retry.ts";
 import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
 import type { RecordProducer } from "../producer.ts";
+import type { TopicLooks } from "./topic-looks.ts";
 import {
-  describeTopic,
   isByDevices,
-  lookUpTopic,
   prepareTopics,
   settingProblem,
   type Topic,
   type Topics,
   topicId,
+  toTopic,
   warnOfClocks,
   watermarks,
 } from "./topics.ts";
@@ -25,8 +25,8 @@ export interface CurrentTopicOptions {
   kafka: KafkaConfig;
   producer: RecordProducer;
   log: Log;
-  /** How often to look whether it is still the same topic, milliseconds: that is one small request. */
-  everyMs: number;
+  /** Shared with the other topic. */
+  looks: TopicLooks;
 }
 
 /** How often its settings are looked at, too: a fleet must not keep the brokers busy with it. */
@@ -51,22 +51,27 @@ export class CurrentTopic {
     return this.#topic;
   }
 
-  /** Looks at once; makes the topic when it is missing and may be made. Throws an `AgentError`. */
-  async refresh(): Promise<void> {
-    const { kafka, producer, log } = this.#options;
+  /**
+   * Looks at once; makes the topic when it is missing and may be made. Throws an `AgentError`.
+   *
+   * @param sinceMs an answer that was asked for at this time, by the monotonic clock, or later is good enough
+   */
+  async refresh(sinceMs = performance.now()): Promise<void> {
+    const { kafka, producer, log, looks } = this.#options;
     const before = this.#topic;
     const { name, id } = before;
-    const client = await producer.client();
-    const found = await describeTopic(client, name);
-    this.#topic = found ?? (await prepareTopics(client, kafka, log))[this.#which];
+    const found = await looks.topic(name, sinceMs);
+    this.#topic = found
+      ? toTopic(found, await looks.settings(name, sinceMs))
+      : (await prepareTopics(await producer.client(), kafka, log))[this.#which];
     this.#describedAtMs = performance.now();
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
     this.#judge(before);
   }
 
   /** Looks at once whether it is still the same topic, by one small request. See `refresh`. */
-  async look(): Promise<void> {
-    if (!(await this.#isSame())) await this.refreshSince(performance.now());
+  async look(sinceMs = performance.now()): Promise<void> {
+    if (!(await this.#isSame(sinceMs))) await this.refreshSince(performance.now());
   }
 
   /**
@@ -90,12 +95,17 @@ export class CurrentTopic {
 
   /** Looks again and again until the signal fires. */
   async follow(signal: AbortSignal): Promise<void> {
-    const { log, everyMs } = this.#options;
+    const { log, looks } = this.#options;
     while (!signal.aborted) {
-      await pause(everyMs, signal);
+      let sinceMs: number | undefined = await looks.next(signal);
       if (signal.aborted) return;
       const options = { what: `looking at topic ${this.#topic.name}`, signal, log };
-      await retry(options, () => (this.#isDue ? this.refresh() : this.look())).catch((error: unknown) => {
+      await retry(options, () => {
+        const good = sinceMs;
+        // What was answered before is no answer to the next try.
+        sinceMs = undefined;
+        return this.#isDue ? this.refresh(good) : this.look(good);
+      }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
     }
@@ -120,9 +130,9 @@ export class CurrentTopic {
     return performance.now() - this.#describedAtMs >= settingsMs;
   }
 
-  async #isSame(): Promise<boolean> {
+  async #isSame(sinceMs: number): Promise<boolean> {
     const { id, name, partitions } = this.#topic;
-    const found = await lookUpTopic(await this.#options.producer.client(), name);
+    const found = await this.#options.looks.topic(name, sinceMs);
     return found !== undefined && topicId(found) === id && found.partitions.length === partitions;
   }
 }

@@ -114,8 +114,9 @@ export async function describeGroup(
 }
 
 /** A broker's own settings; empty where the right to read them (DESCRIBE_CONFIGS on the cluster) is missing. Throws a `KafkaError`. */
-export function brokerSettings(client: Client, id: number): Promise<Map<string, string>> {
-  return describeSettings(client, { type: 4, name: String(id) });
+export async function brokerSettings(client: Client, id: number): Promise<ReadonlyMap<string, string>> {
+  const name = String(id);
+  return (await describeSettings(client, [{ type: 4, name }])).get(name) ?? new Map();
 }
 
 /** A broker as clients are told to find it. */

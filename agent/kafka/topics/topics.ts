@@ -6,8 +6,9 @@ import { defaultMessageBytes, leastMessageBytes } from "../../lib/limits.ts";
 import { pause } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Client } from "../connection/client.ts";
-import { ask, kafkaError } from "../errors.ts";
+import { ask, type KafkaError, kafkaError } from "../errors.ts";
 import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
+import type { FoundSettings, FoundTopic, FoundTopics } from "./topic-looks.ts";
 
 /** A topic as the brokers have it now. */
 export interface Topic {
@@ -34,8 +35,10 @@ const requestTimeoutMs = 30_000;
  */
 export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log): Promise<Topics> {
   const wanted = newTopics(kafka);
-  const chunks = await prepareTopic(client, kafka, log, wanted.chunks);
-  const ledger = await prepareTopic(client, kafka, log, wanted.ledger);
+  const found = await describeTopics(client, [kafka.topic, kafka.ledger]);
+  const prepare = (topic: NewTopic) => found.get(topic.name) ?? makeTopic(client, kafka, log, topic);
+  const chunks = await prepare(wanted.chunks);
+  const ledger = await prepare(wanted.ledger);
   checkSettings("chunks", chunks, log);
   checkSettings("ledger", ledger, log);
   return { chunks, ledger };
@@ -43,11 +46,28 @@ export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log
 
 /** The topic as it is now, `undefined` when there is none. Throws a `KafkaError`. */
 export async function describeTopic(client: Client, name: string): Promise<Topic | undefined> {
-  const found = await lookUpTopic(client, name);
-  if (!found) return undefined;
-  const settings = await describeSettings(client, { type: 2, name });
+  return (await describeTopics(client, [name])).get(name);
+}
+
+/** Those of these topics that are there, by name. Throws a `KafkaError`. */
+async function describeTopics(client: Client, names: readonly string[]): Promise<Map<string, Topic>> {
+  const all = await lookUpTopics(client, names);
+  const found = names.flatMap((name) => {
+    const one = all.get(name);
+    if (one instanceof Error) throw one;
+    return one ?? [];
+  });
+  if (found.length === 0) return new Map();
+  const settings = await describeSettingsOf(
+    client,
+    found.map(({ name }) => name),
+  );
+  return new Map(found.map((one) => [one.name, toTopic(one, settings.get(one.name) ?? new Map())]));
+}
+
+export function toTopic(found: FoundTopic, settings: ReadonlyMap<string, string>): Topic {
   return {
-    name,
+    name: found.name,
     id: topicId(found),
     partitions: found.partitions.length,
     maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes),
@@ -55,21 +75,40 @@ export async function describeTopic(client: Client, name: string): Promise<Topic
   };
 }
 
+type LookOptions = { includeAuthorizedOperations?: boolean };
+
 /** The topic in the client's words, `undefined` when there is none. Throws a `KafkaError`. */
 export async function lookUpTopic(
   client: Client,
   name: string,
-  options: { includeAuthorizedOperations?: boolean } = {},
-): Promise<RdKafka.TopicDescription | undefined> {
-  const what = `looking up topic ${name}`;
+  options: LookOptions = {},
+): Promise<FoundTopic | undefined> {
+  const found = (await lookUpTopics(client, [name], options)).get(name);
+  if (found instanceof Error) throw found;
+  return found;
+}
+
+/** These topics by one request: in the client's words, or why each can't be had. Throws a `KafkaError` where none is answered. */
+export async function lookUpTopics(
+  client: Client,
+  names: readonly string[],
+  options: LookOptions = {},
+): Promise<FoundTopics> {
   const admin = RdKafka.AdminClient.createFrom(client);
-  const [found] = await ask<RdKafka.TopicDescription[]>(what, (answer) =>
-    admin.describeTopics([name], { ...options, timeout: requestTimeoutMs }, answer),
+  const found = await ask<FoundTopic[]>(lookingUp(names), (answer) =>
+    admin.describeTopics([...names], { ...options, timeout: requestTimeoutMs }, answer),
   );
-  if (!found?.error) return found;
-  const reason = kafkaError(what, found.error);
-  if (reason.unknownTopic) return undefined;
-  throw reason;
+  return new Map(
+    found.flatMap((one): [string, FoundTopic | KafkaError][] => {
+      if (!one.error) return [[one.name, one]];
+      const reason = kafkaError(lookingUp([one.name]), one.error);
+      return reason.unknownTopic ? [] : [[one.name, reason]];
+    }),
+  );
+}
+
+function lookingUp(names: readonly string[]): string {
+  return `looking up topic ${names.join(" and ")}`;
 }
 
 /** How long the topic keeps records, milliseconds; `undefined`: for ever, or the right to read it is missing. */
@@ -96,10 +135,8 @@ export async function watermarks(
   return { low: lowOffset, high: highOffset };
 }
 
-async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: NewTopic): Promise<Topic> {
+async function makeTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: NewTopic): Promise<Topic> {
   const { name, partitions } = wanted;
-  const found = await describeTopic(client, name);
-  if (found) return found;
   if (!kafka.createTopics) {
     throw new AgentError(
       `topic ${name} is missing, and kafka.create_topics is false: make it first`,
@@ -117,23 +154,36 @@ async function prepareTopic(client: Client, kafka: KafkaConfig, log: Log, wanted
   throw new AgentError(`topic ${name} was made but the brokers do not show it`, "retryable");
 }
 
-/** The settings of a topic (2) or a broker (4). Throws a `KafkaError`. */
+/** The settings of these topics, by one request; see `Topic.settings`. Throws a `KafkaError`. */
+export function describeSettingsOf(client: Client, names: readonly string[]): Promise<FoundSettings> {
+  return describeSettings(
+    client,
+    names.map((name) => ({ type: 2, name })),
+  );
+}
+
+/** The settings of topics (2) or a broker (4), by name. Throws a `KafkaError`. */
 export async function describeSettings(
   client: Client,
-  resource: { type: 2 | 4; name: string },
-): Promise<Map<string, string>> {
+  resources: { type: 2 | 4; name: string }[],
+): Promise<FoundSettings> {
   const admin = RdKafka.AdminClient.createFrom(client);
-  const what = `reading the settings of ${resource.name}`;
-  const resources = await ask<RdKafka.DescribedResource[] | undefined>(what, (answer) =>
-    admin._client.describeConfigs([resource], requestTimeoutMs, answer),
+  const what = `reading the settings of ${resources.map(({ name }) => name).join(" and ")}`;
+  const described = await ask<RdKafka.DescribedResource[] | undefined>(what, (answer) =>
+    admin._client.describeConfigs(resources, requestTimeoutMs, answer),
   );
-  const entries = Object.entries(resources?.[0]?.entries ?? {});
   // A resource with an error of its own has no entries: the right to read settings is missing.
-  return new Map(entries.flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])));
+  return new Map((described ?? []).map(({ name, entries }) => [name, toSettings(entries)]));
+}
+
+function toSettings(entries: RdKafka.DescribedResource["entries"]): Map<string, string> {
+  return new Map(
+    Object.entries(entries).flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])),
+  );
 }
 
 /** The topic's id. The package's types say `base64str`; what comes is `base64`. */
-export function topicId(found: RdKafka.TopicDescription): string {
+export function topicId(found: FoundTopic): string {
   return (found.topicId as unknown as { base64: string }).base64;
 }
 

@@ -1,6 +1,7 @@
 /** Taking entries of files that are gone out of an uploader's ledger, once nobody can need them any more. */
 import { messageOf } from "../../lib/errors.ts";
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
+import { jitteredPeriodMs } from "../../lib/jitter.ts";
 import { pause } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { UploaderLedger } from "./uploader-ledger.ts";
@@ -44,11 +45,11 @@ export async function forgetGone(options: ForgettingOptions): Promise<void> {
 /** Forgets what is gone from time to time, until the signal fires. */
 export async function keepForgetting(options: ForgettingOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await pause(tidyMs, signal);
+    await pause(jitteredPeriodMs(tidyMs), signal);
     if (signal.aborted) return;
     await forgetGone(options).catch((error: unknown) => {
       if (!signal.aborted)
-        options.log.warn(`tidying the ledger: ${messageOf(error)}; tried again in an hour`);
+        options.log.warn(`tidying the ledger: ${messageOf(error)}; tried again within an hour`);
     });
   }
 }
