@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Kafka, startKafka } from "../../test/support/kafka.ts";
 import { Agent, type Settings } from "./agent.ts";
+import type { LedgerSizes } from "./ledger-sizes.ts";
 
 export interface BenchOptions {
   folder: string;
@@ -10,6 +11,7 @@ export interface BenchOptions {
   full: boolean;
   rounds: number;
   largeBytes: number;
+  ledgerSizes: LedgerSizes;
 }
 
 export class Bench {
@@ -17,6 +19,7 @@ export class Bench {
   readonly full: boolean;
   readonly rounds: number;
   readonly largeBytes: number;
+  readonly ledgerSizes: LedgerSizes;
   readonly #folder: string;
   readonly #agents = new Set<Agent>();
   readonly #made: string[] = [];
@@ -24,12 +27,13 @@ export class Bench {
   #count = 0;
 
   constructor(options: BenchOptions) {
-    const { folder, full, rounds, largeBytes } = options;
+    const { folder, full, rounds, largeBytes, ledgerSizes } = options;
     this.#folder = folder;
     this.executable = join(folder, "streamsend-agent");
     this.full = full;
     this.rounds = rounds;
     this.largeBytes = largeBytes;
+    this.ledgerSizes = ledgerSizes;
   }
 
   /** A new, empty folder; gone with `clear`. */
@@ -78,8 +82,13 @@ export class Bench {
     await rm(path, { recursive: true, force: true });
   }
 
+  /** Ends all agents in order. */
+  stopAll(): Promise<void> {
+    return this.stop(...this.#agents);
+  }
+
   async clear(): Promise<void> {
-    await this.stop(...this.#agents);
+    await this.stopAll();
     await this.#kafka?.stop();
     this.#kafka = undefined;
     for (const path of this.#made.splice(0)) await rm(path, { recursive: true, force: true });

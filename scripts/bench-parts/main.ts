@@ -4,11 +4,14 @@ import { parseArgs } from "node:util";
 import { Bench } from "./bench.ts";
 import { measureIdle } from "./idle.ts";
 import { measureIncomplete } from "./incomplete.ts";
+import { measureLedger } from "./ledger.ts";
+import { type LedgerSizes, ledgerSizes } from "./ledger-sizes.ts";
 import { measureMemory } from "./memory.ts";
 import { measureResume } from "./resume.ts";
 import { measureSmallFiles } from "./small-files.ts";
 import { measureStalled } from "./stalled.ts";
 import { measureStart } from "./start.ts";
+import { measureThousand } from "./thousand.ts";
 import { measureThroughput } from "./throughput.ts";
 
 const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
@@ -17,9 +20,11 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   memory: measureMemory,
   incomplete: measureIncomplete,
   stalled: measureStalled,
+  thousand: measureThousand,
   resume: measureResume,
   idle: measureIdle,
   start: measureStart,
+  ledger: measureLedger,
 };
 
 const units: Readonly<Record<string, number>> = { "": 1, MB: 1e6, GB: 1e9, MiB: 1 << 20, GiB: 1 << 30 };
@@ -30,7 +35,13 @@ const { values, positionals } = parseArgs({
   options: {
     full: { type: "boolean", default: false },
     large: { type: "string" },
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string" },
+    uploaders: { type: "string" },
+    files: { type: "string" },
+    dead: { type: "string" },
+    unsettled: { type: "string" },
+    own: { type: "string" },
+    small: { type: "string" },
   },
 });
 const [folder, ...chosen] = positionals;
@@ -39,13 +50,13 @@ const unknown = chosen.filter((name) => parts[name] === undefined);
 if (unknown.length > 0) fail(`no part ${unknown.join(", ")}: ${Object.keys(parts).join(", ")}`);
 
 const { full } = values;
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds takes a number of at least 1");
+const rounds = countOf("rounds", 3);
 const bench = new Bench({
   folder,
   full,
   rounds,
   largeBytes: bytesOf(values.large ?? (full ? "4GB" : "1GB")),
+  ledgerSizes: chosenSizes(),
 });
 
 console.log(
@@ -61,6 +72,23 @@ for (const [name, measure] of Object.entries(parts)) {
   } finally {
     await bench.clear();
   }
+}
+
+function chosenSizes(): LedgerSizes {
+  const { uploaders, files, dead, unsettled, own, small } = ledgerSizes;
+  return {
+    uploaders: countOf("uploaders", uploaders),
+    files: countOf("files", files),
+    dead: countOf("dead", dead),
+    unsettled: countOf("unsettled", unsettled),
+    own: countOf("own", own),
+    small: countOf("small", small),
+  };
+}
+
+function countOf(option: "rounds" | keyof LedgerSizes, usual: number): number {
+  const count = Number(values[option] ?? usual);
+  return Number.isInteger(count) && count >= 1 ? count : fail(`--${option} takes a number of at least 1`);
 }
 
 function bytesOf(text: string): number {

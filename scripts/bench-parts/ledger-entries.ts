@@ -1,0 +1,124 @@
+/**
+ * Ledgers of any size, written by the agent's own encoders and producer without its agents: what thousands of uploaders and a group
+ * leave behind in a year is there in minutes. Nothing else of scripts/bench knows which kinds of entries there are.
+ */
+import type { KafkaConfig } from "../../agent/config/config.ts";
+import { RecordProducer } from "../../agent/kafka/producer.ts";
+import { prepareTopics, type Topics } from "../../agent/kafka/topics/topics.ts";
+import { timeNow } from "../../agent/lib/clock.ts";
+import { Effects } from "../../agent/lib/effects.ts";
+import { Log } from "../../agent/observe/log.ts";
+import type { VersionId } from "../../agent/wire/chunk.ts";
+import { type Entry, encodeEntryValue, encodeMeantFor, keyOf } from "../../agent/wire/entry.ts";
+import { encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
+
+/** A file as its uploader knows it: what a look at it is compared with. */
+export interface KnownFile {
+  size: number;
+  /** Nanoseconds since 1970. */
+  mtime: string;
+  ctime: string;
+  inode: string;
+}
+
+const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
+const madeUp: KnownFile = {
+  size: 4096,
+  mtime: "1744741849202123456",
+  ctime: "1744741849202123456",
+  inode: "1",
+};
+
+export class LedgerWriter {
+  readonly #producer: RecordProducer;
+  readonly #topics: Topics;
+  readonly #group: string;
+  readonly #stop: AbortController;
+  /** The newest number that was given: before now, as those of the agents that come are. */
+  #version = (Date.now() - 86_400_000) * 1000;
+  #waiting = 0;
+  #problem: Error | undefined;
+  /** Entries that were written. */
+  count = 0;
+
+  private constructor(producer: RecordProducer, topics: Topics, group: string, stop: AbortController) {
+    this.#producer = producer;
+    this.#topics = topics;
+    this.#group = group;
+    this.#stop = stop;
+  }
+
+  /** Makes both topics; the group, which has the topic's name as by default, has begun at their beginning. */
+  static async open(kafka: KafkaConfig): Promise<LedgerWriter> {
+    const log = new Log({ level: "error", format: "text", agent: "bench" });
+    const stop = new AbortController();
+    const options = { kafka, agentName: "bench", log, effects: new Effects(), signal: stop.signal };
+    const producer = await RecordProducer.open({ ...options, queueBytes: 16 << 20 });
+    const topics = await prepareTopics(await producer.client(), kafka, log);
+    const writer = new LedgerWriter(producer, topics, kafka.topic, stop);
+    const offsets = Object.fromEntries(
+      Array.from({ length: topics.chunks.partitions }, (_, partition) => [partition, 0]),
+    );
+    const began = { format: 1, topic: topics.chunks.id, offsets, time: timeNow() } as const;
+    await writer.#write({ kind: "layout", format: 1, partitions: topics.ledger.partitions });
+    await writer.#write({ kind: "start", group: kafka.topic, ...began });
+    return writer;
+  }
+
+  /** A file that was sent, and that the group has. */
+  async settled(uploader: string, path: string, known: KnownFile = madeUp): Promise<void> {
+    const id = await this.#sent(uploader, path, known);
+    const { size, mtime } = known;
+    const stored = { format: 1, size, checksum, mtime, time: timeNow() } as const;
+    await this.#write({ kind: "delivered", group: this.#group, ...id, ...stored });
+  }
+
+  /** A file that was sent, and that the group does not have; its chunks have expired. */
+  async unsettled(uploader: string, path: string): Promise<void> {
+    await this.#sent(uploader, path, madeUp);
+  }
+
+  /** The uploader has worked until now, and has given its name back. */
+  async released(uploader: string): Promise<void> {
+    const who = { instance: "made by scripts/bench", host: "bench" };
+    const name = { kind: "name", uploader, format: 1, ...who, highest: this.#version } as const;
+    await this.#write({ ...name, state: "held" });
+    await this.#write({ ...name, state: "released" });
+  }
+
+  /** Resolves when the brokers have all of it. */
+  async close(): Promise<void> {
+    while (this.#waiting > 0 && !this.#problem) await Bun.sleep(5);
+    await this.#producer.close(10_000);
+    this.#stop.abort();
+    if (this.#problem) throw this.#problem;
+  }
+
+  async #sent(uploader: string, path: string, known: KnownFile): Promise<VersionId> {
+    const version = ++this.#version;
+    const where = { topic: this.#topics.chunks.id, partition: 0, offset: 0 };
+    const sent = { format: 1, version, state: "sent", ...known, ...where, checksum } as const;
+    await this.#write({ kind: "file", uploader, path, ...sent });
+    return { uploader, path, version };
+  }
+
+  async #write(entry: Entry): Promise<void> {
+    const { name, id, partitions } = this.#topics.ledger;
+    const key = keyOf(entry);
+    const value = encodeEntryValue(entry);
+    const headers = encodeMeantFor(key, id);
+    const record = {
+      topic: name,
+      partition: partitionOfEntry(key, partitions),
+      key: encodeEntryKey(key),
+      value: value === null ? null : Buffer.from(value),
+      ...(headers && { headers }),
+    };
+    this.#waiting++;
+    await this.#producer.enqueue(record, (error) => {
+      this.#waiting--;
+      this.#problem ??= error;
+    });
+    this.count++;
+  }
+}
