@@ -15,6 +15,7 @@ import { Ledger } from "../../agent/ledger/ledger.ts";
 import type { UploaderLedger } from "../../agent/ledger/uploader/uploader-ledger.ts";
 import { Effects } from "../../agent/lib/effects.ts";
 import { forEachConcurrent } from "../../agent/lib/for-each-concurrent.ts";
+import { isPermanent } from "../../agent/lib/retry.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import { usualCheckpoints } from "../../agent/uploader/send/checkpoints.ts";
@@ -111,7 +112,12 @@ export class Crowd {
       chunks: connection.followed.chunks,
       retentionMs,
       log: this.#log,
-      attempt: { what: "starting", log: this.#log, signal: this.#stop.signal, giveUp: () => once },
+      attempt: {
+        what: "starting",
+        log: this.#log,
+        signal: this.#stop.signal,
+        giveUp: once ? isPermanent : () => false,
+      },
     };
     const isOver = holdingName(hold, async (ledger, signal) => {
       ready.resolve();
