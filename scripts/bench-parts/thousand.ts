@@ -8,7 +8,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { differences } from "../../test/support/compare.ts";
 import { Crowd } from "../../test/support/crowd.ts";
-import { peakBytes } from "../../test/support/proc.ts";
+import { cpuSeconds, peakBytes } from "../../test/support/proc.ts";
 import type { Bench } from "./bench.ts";
 import { syncDisks, writeMany } from "./files.ts";
 import { deleteTopic } from "./kafka-tools.ts";
@@ -22,6 +22,8 @@ const goalMebibytes = 128;
 
 interface Run {
   seconds: number;
+  /** Of the downloader: what is slower without costing it more waits for the uploaders, which share a process. */
+  cpuSeconds: number;
   peakMebibytes: number;
 }
 
@@ -34,17 +36,19 @@ export async function measureThousand(bench: Bench): Promise<void> {
   }
   const seconds = (which: Run[]) => which.map((one) => one.seconds);
   const peak = (which: Run[]) => Math.max(...which.map((one) => one.peakMebibytes)).toFixed(1);
+  const cpu = (which: Run[]) => median(which.map((one) => one.cpuSeconds)).toFixed(1);
   const ratios = seconds(runs.one).map((one, at) => one / (runs.many[at]?.seconds ?? Number.NaN));
   printTable(
     `A thousand uploaders: ${files} files of ${fileBytes} bytes in all; ${bench.rounds} rounds`,
-    ["", "seconds", "", `downloader's peak MiB (goal ${goalMebibytes})`],
+    ["", "seconds", "", "downloader's CPU s", `and peak MiB (goal ${goalMebibytes})`],
     [
-      ["from one uploader", ...spread(seconds(runs.one), 2), peak(runs.one)],
-      [`from ${uploaders}`, ...spread(seconds(runs.many), 2), peak(runs.many)],
+      ["from one uploader", ...spread(seconds(runs.one), 2), cpu(runs.one), peak(runs.one)],
+      [`from ${uploaders}`, ...spread(seconds(runs.many), 2), cpu(runs.many), peak(runs.many)],
       [
         `rate from ${uploaders}, of that from one (goal ${goalRatio})`,
         median(ratios).toFixed(2),
         spread(ratios, 2)[1] ?? "",
+        "",
         "",
       ],
     ],
@@ -65,14 +69,18 @@ async function run(bench: Bench, count: number): Promise<Run> {
   const crowd = await Crowd.open({ brokers: bootstrap, topic });
   const go = Promise.withResolvers<void>();
   const { failed } = await crowd.uploaders(names, (name) => join(sources, name), go.promise);
+  const cpuBefore = cpuSeconds(downloader.pid);
   go.resolve();
   const published = await downloader.waitFor(/: merge complete/, files);
   const began = downloader.lines(/first chunk|final chunk/)[0]?.atMs ?? Number.NaN;
   const problems = `${await failed} files can't be sent; ${await differences(sources, output)}`;
   if (problems !== "0 files can't be sent; ") throw new Error(problems);
-  const peakMebibytes = peakBytes(downloader.pid) / 2 ** 20;
+  const used = {
+    cpuSeconds: cpuSeconds(downloader.pid) - cpuBefore,
+    peakMebibytes: peakBytes(downloader.pid) / 2 ** 20,
+  };
   await crowd.close();
   await bench.stop(downloader);
   await deleteTopic(bootstrap, topic);
-  return { seconds: ((published.at(-1)?.atMs ?? Number.NaN) - began) / 1000, peakMebibytes };
+  return { seconds: ((published.at(-1)?.atMs ?? Number.NaN) - began) / 1000, ...used };
 }
