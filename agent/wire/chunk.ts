@@ -5,6 +5,7 @@
 import { isUtf8 } from "node:buffer";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { nameDigest } from "../lib/name-hash.ts";
+import { type Attributes, decodeAttributes, encodeAttributes } from "./attributes.ts";
 import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
 import { cutTo, limits } from "./limits.ts";
 import { countIn, crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
@@ -51,6 +52,8 @@ export interface Chunk extends VersionId {
   algorithm: Algorithm;
   /** On the last chunk: `md5:…` or `sha256:…` of the whole file. */
   checksum?: string;
+  /** On the last chunk, of a file that has some. */
+  attributes?: Attributes;
 }
 
 /** The uploader's word that a version will never be completed. */
@@ -113,6 +116,7 @@ export function encodeChunk(chunk: Chunk): Headers {
   if (chunk.from) headers.push({ from: encodeFrom(chunk.from) });
   headers.push({ checksum: chunk.checksum ?? chunk.algorithm });
   if (chunk.checksum !== undefined) headers.push({ last: "1" });
+  if (chunk.attributes) headers.push({ attributes: encodeAttributes(chunk.attributes) });
   return headers;
 }
 
@@ -199,11 +203,15 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
   const ends = offset + value.length === size;
   if ((last === "1") !== ends || (last !== undefined && last !== "1")) return broken("last");
   if (!isAlgorithm(algorithm) || ends !== (whole !== undefined)) return broken("checksum");
+  const pairs = fields.get("attributes");
+  const attributes = pairs === undefined ? undefined : decodeAttributes(pairs);
+  if (pairs !== undefined && (!ends || !attributes)) return broken("attributes");
   const optional = from === undefined ? {} : { from };
   if (crc32(value) !== crc)
     return { kind: "corrupt", ...id, offset, length: value.length, size, ...optional };
   const known = whole ? { ...optional, checksum } : optional;
-  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, algorithm, ...known };
+  const told = attributes ? { ...known, attributes } : known;
+  return { kind: "chunk", ...id, offset, size, mtime, value, index, count, algorithm, ...told };
 }
 
 function encodeId(id: VersionId): Record<string, string>[] {
@@ -273,7 +281,9 @@ function readFields(headers: Headers | undefined): Map<string, string> {
 
 /** A repeated header is broken only if it is one of ours; others are none of our business. */
 const known = new Set(
-  "streamsend uploader path version offset size mtime crc32 chunk from checksum last abandoned".split(" "),
+  "streamsend uploader path version offset size mtime crc32 chunk from checksum last attributes abandoned".split(
+    " ",
+  ),
 );
 
 function broken(reason: string): Decoded {

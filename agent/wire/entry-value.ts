@@ -12,6 +12,7 @@ import {
   textThat,
   textUpTo,
 } from "../lib/json-shape.ts";
+import { attributesShape } from "./attributes.ts";
 import { parseChecksum } from "./checksum.ts";
 import { formatVersion } from "./chunk.ts";
 import { limits } from "./limits.ts";
@@ -58,6 +59,7 @@ const fileDetails = {
   from: textUpTo(limits.fromText),
   acknowledged: count,
   checksum,
+  attributes: attributesShape,
   offset: count,
   answered: count,
   reason,
@@ -67,7 +69,7 @@ const fileFields = fields(fileFacts, fileDetails);
 
 export const deliveredValue = fields(
   { format, size: count, checksum, time },
-  { mtime: nanoseconds, by: textUpTo(limits.by) },
+  { mtime: nanoseconds, attributes: attributesShape, by: textUpTo(limits.by) },
 );
 export const failedValue = fields({ format, reason, time });
 export const needsValue = fields(

@@ -34,6 +34,14 @@ export const limits = {
   process: 128,
   /** An inode's number, characters. */
   inode: 40,
+  /** Pairs of a file's attributes. */
+  attributes: 16,
+  /** The name of one, characters. */
+  attributeName: 64,
+  /** The value of one, bytes. */
+  attributeValue: 256,
+  /** All of them as JSON, bytes: a record of the smallest topic has room for them beside a path, and for a value. */
+  attributesText: 6000,
   /** A point in time as text, characters. */
   time: 40,
   /** Which store a receipt is of, characters. */

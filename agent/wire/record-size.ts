@@ -2,7 +2,8 @@
  * How large a record becomes on the topic, for `max.message.bytes`: computed from Kafka's message format v2
  * (https://kafka.apache.org/documentation/#messageformat), not guessed.
  */
-import { type Chunk, chunkKey, encodeChunk, type Headers } from "./chunk.ts";
+import type { Attributes } from "./attributes.ts";
+import { type Chunk, chunkKey, encodeChunk, type FileId, type Headers } from "./chunk.ts";
 
 /** A record batch's own header. */
 const batchHeaderBytes = 61;
@@ -10,8 +11,13 @@ const batchHeaderBytes = 61;
 const recordFixedBytes = 12;
 const longestVarint = 5;
 
+/** What the longest headers of a file's chunks depend on. */
+export interface OutgoingFile extends FileId {
+  attributes?: Attributes | undefined;
+}
+
 /** Bytes of a value that fit a batch of `batchBytes` beside the key and the longest headers of a file's chunks. */
-export function largestValue(batchBytes: number, file: { uploader: string; path: string }): number {
+export function largestValue(batchBytes: number, file: OutgoingFile): number {
   const beside = batchHeaderBytes + recordFixedBytes + 3 * longestVarint;
   return Math.max(
     1,
@@ -20,7 +26,7 @@ export function largestValue(batchBytes: number, file: { uploader: string; path:
 }
 
 /** Every field at its longest. */
-function longestHeaders({ uploader, path }: { uploader: string; path: string }): Headers {
+function longestHeaders({ uploader, path, attributes }: OutgoingFile): Headers {
   const longest = Number.MAX_SAFE_INTEGER;
   const chunk: Chunk = {
     kind: "chunk",
@@ -36,6 +42,7 @@ function longestHeaders({ uploader, path }: { uploader: string; path: string }):
     from: { topic: "x".repeat(22), offsets: [{ partition: 999_999, offset: longest }] },
     algorithm: "sha256",
     checksum: `sha256:${"0".repeat(64)}`,
+    ...(attributes ? { attributes } : {}),
   };
   return encodeChunk(chunk);
 }

@@ -29,9 +29,29 @@ const good: readonly [key: string, value: object][] = [
     },
   ],
   ["delivered/g%2F/u/5/a%FF", { format: 1, size: 5, checksum, time }],
+  [
+    "delivered/g/u/5/a",
+    { format: 1, size: 5, checksum, attributes: { store: "0042", "a.b_c-d": "é" }, time },
+  ],
   ["failed/g/u/5/a", { format: 1, reason: "full", time }],
   ["needs/g/u/5/a", { format: 1, ranges: [[0, 5]], time }],
   ["start/g", { format: 1, topic: "t", offsets: { "0": 5 }, time }],
+];
+
+const pairs = (count: number, value: string) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, value]));
+const oddAttributes: readonly object[] = [
+  { a: "b", "": "c" },
+  { A: "b" },
+  { a: "\ud800" },
+  { a: 7 },
+  { ["n".repeat(limits.attributeName)]: "x".repeat(limits.attributeValue) },
+  { ["n".repeat(limits.attributeName + 1)]: "x" },
+  { n: "x".repeat(limits.attributeValue + 1) },
+  pairs(limits.attributes, "x".repeat(limits.attributeValue)),
+  pairs(limits.attributes, "\u0001".repeat(limits.attributeValue)),
+  pairs(limits.attributes + 1, ""),
+  JSON.parse('{"__proto__":"x"}'),
 ];
 
 test("entries", () => {
@@ -85,7 +105,14 @@ function anyValue(random: Random, value: object): Buffer | null {
       return Buffer.from(mutated(random, text()));
     case 3:
     case 4: {
-      const name = random.pick([...Object.keys(value), "process", "from", "__proto__", "unknown"]);
+      const name = random.pick([
+        ...Object.keys(value),
+        "process",
+        "from",
+        "attributes",
+        "__proto__",
+        "unknown",
+      ]);
       const odd = random.pick<unknown>([
         ...oddTexts,
         ...textsAtLimits,
@@ -100,6 +127,7 @@ function anyValue(random: Random, value: object): Buffer | null {
         Array(limits.ranges).fill([0, 5]),
         Array(limits.ranges + 1).fill([0, 5]),
         { [limits.partition + 1]: 0 },
+        ...oddAttributes,
         limits.partition,
         limits.partition + 1,
         true,

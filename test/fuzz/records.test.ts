@@ -19,7 +19,9 @@ import { assertWithinLimits } from "./within-limits.ts";
 
 /** Headers that may come once, docs/protocol.md. */
 const ours = new Set(
-  "streamsend uploader path version offset size mtime crc32 chunk from checksum last abandoned".split(" "),
+  "streamsend uploader path version offset size mtime crc32 chunk from checksum last attributes abandoned".split(
+    " ",
+  ),
 );
 const kinds = ["abandoned", "broken", "chunk", "corrupt", "foreign", "newer", "refused"];
 
@@ -97,7 +99,19 @@ function goodRecord(random: Random): { headers: Headers; value: Buffer } {
     chunk.from = { topic: "n8XqQ1tHQbGqGL8hUaTcAw", offsets: [{ partition: 0, offset: 9 }] };
   if (behind === 0)
     chunk.checksum = chunk.algorithm === "md5" ? `md5:${"0f".repeat(16)}` : `sha256:${"0f".repeat(32)}`;
+  if (behind === 0 && random.below(3) === 0) chunk.attributes = anyAttributes(random);
   return { headers: encodeChunk(chunk), value };
+}
+
+/** Mostly good ones. */
+function anyAttributes(random: Random): Record<string, string> {
+  const pairs = random.list(random.below(18), () => [
+    random.pick(["a", "store.id", "region_2", "n".repeat(64), "__proto__", `k${random.below(20)}`, "A"]),
+    random.below(6) === 0
+      ? random.pick(oddTexts)
+      : random.pick(["", "0042", "é".repeat(128), "x".repeat(256)]),
+  ]);
+  return Object.fromEntries(pairs);
 }
 
 type Fields = Record<string, string | Buffer>[];
@@ -116,7 +130,8 @@ function changeHeaders(random: Random, fields: Fields): void {
       return;
     case 2:
       fields.splice(at, 0, {
-        [random.pick(["!new", "other", "__proto__", "from", "last", "abandoned"])]: otherValue(),
+        [random.pick(["!new", "other", "__proto__", "from", "last", "attributes", "abandoned"])]:
+          otherValue(),
       });
       return;
     case 3:

@@ -45,7 +45,8 @@ export function assertWithinLimits(decoded: Decoded | Entry): void {
 }
 
 function walk(name: string, value: unknown): void {
-  if (typeof value === "string") {
+  if (name === "attributes") checkAttributes(value);
+  else if (typeof value === "string") {
     if (value.length > (mostOf[name] ?? mostOfOthers)) throw new Error(`${name}: ${value.length} characters`);
   } else if (typeof value === "number") {
     const most = name === "partition" ? limits.partition : Number.MAX_SAFE_INTEGER;
@@ -58,4 +59,19 @@ function walk(name: string, value: unknown): void {
     if (entries.length > (mostItems[name] ?? 20)) throw new Error(`${name}: ${entries.length} fields`);
     for (const [field, inner] of entries) walk(field, inner);
   }
+}
+
+function checkAttributes(value: unknown): void {
+  if (value === undefined) return;
+  const pairs = Object.entries(value as object);
+  const isFew = pairs.length > 0 && pairs.length <= limits.attributes;
+  const areGood = pairs.every(
+    ([name, text]) =>
+      /^[a-z0-9._-]{1,64}$/.test(name) &&
+      typeof text === "string" &&
+      Buffer.byteLength(text) <= limits.attributeValue,
+  );
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (!isFew || !areGood || bytes > limits.attributesText)
+    throw new Error(`attributes: ${pairs.length} pairs, ${bytes} bytes`);
 }

@@ -163,6 +163,12 @@ describe("newer, to be read again after an upgrade, is a record", () => {
   });
 });
 
+test("broken is also a record with `attributes` twice", () => {
+  const attributes = { attributes: '{"a":"b"}' };
+  const headers = [...asHeaders(goldenHeaders), attributes, attributes];
+  expect(decodeRecord(headers, goldenValue).kind).toBe("broken");
+});
+
 test("unknown headers are ignored, also when they are repeated", () => {
   const headers = [...asHeaders(goldenHeaders), { traceparent: "a" }, { traceparent: "b" }];
   expect(decodeRecord(headers, goldenValue).kind).toBe("chunk");

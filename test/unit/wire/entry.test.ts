@@ -76,6 +76,36 @@ const golden: [string, string, Entry][] = [
     },
   ],
   [
+    "file/pos-0042/dir/a.txt",
+    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","attributes":{"store":"0042","region":"nörd"},"offset":1234}`,
+    {
+      kind: "file",
+      uploader: "pos-0042",
+      path: "dir/a.txt",
+      ...file,
+      state: "sent",
+      topic,
+      partition: 0,
+      checksum,
+      attributes: { store: "0042", region: "nörd" },
+      offset: 1234,
+    },
+  ],
+  [
+    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
+    `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","attributes":{"store":"0042"},"time":"${time}"}`,
+    {
+      kind: "delivered",
+      ...receipt,
+      format: 1,
+      size: 5,
+      checksum,
+      mtime: nanoseconds,
+      attributes: { store: "0042" },
+      time,
+    },
+  ],
+  [
     "file/pos-0042/caf%E9 100%25.txt",
     `{"format":1,"version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}`,
     {

@@ -34,6 +34,10 @@ export const firstOfTwoHeaders = {
 
 export const firstOfTwoValue = Buffer.from("he");
 
+/** The golden record's file, sent from a watch that has attributes. */
+export const attributesHeader = '{"store":"0042","region":"nörd"}';
+export const goldenAttributes = { store: "0042", region: "nörd" };
+
 /** As the client gives and takes headers: an object each. */
 export function asHeaders(fields: Record<string, string | Buffer | undefined>): Headers {
   return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [{ [name]: value }]));

@@ -45,6 +45,35 @@ const cases: readonly [what: string, most: number, take: (size: number) => boole
     limits.ranges,
     (size) => isTaken("needs/g/u/5/a", { format: 1, ranges: Array(size).fill([0, 5]), time }),
   ],
+  ["attributes", limits.attributes, (size) => kindOf("attributes", pairs(size)) === "chunk"],
+  [
+    "attribute's name",
+    limits.attributeName,
+    (size) => kindOf("attributes", JSON.stringify({ ["n".repeat(size)]: "" })) === "chunk",
+  ],
+  [
+    "attribute's value",
+    limits.attributeValue,
+    (size) => kindOf("attributes", JSON.stringify({ n: "v".repeat(size) })) === "chunk",
+  ],
+  ["all attributes", limits.attributesText, (size) => kindOf("attributes", pairsOf(size)) === "chunk"],
+  [
+    "file's attributes",
+    limits.attributes,
+    (size) => isTaken("file/u/a", file({ attributes: pairsIn(size) })),
+  ],
+  [
+    "receipt's attributes",
+    limits.attributes,
+    (size) =>
+      isTaken("delivered/g/u/5/a", {
+        format: 1,
+        size: 5,
+        checksum: `md5:${"0f".repeat(16)}`,
+        attributes: pairsIn(size),
+        time,
+      }),
+  ],
   ["host", limits.host, (size) => isTaken("name/u", nameOf({ host: "h".repeat(size) }))],
   ["instance", limits.instance, (size) => isTaken("name/u", nameOf({ instance: "i".repeat(size) }))],
   ["process", limits.process, (size) => isTaken("name/u", nameOf({ process: "i".repeat(size) }))],
@@ -126,6 +155,22 @@ test("an entry that breaks a limit is broken, a newer one or another kind unknow
 function kindOf(header: string, text: string): string {
   const value = header === "abandoned" ? Buffer.alloc(0) : good.value;
   return decodeRecord(withHeader(good, header, text).headers, value).kind;
+}
+
+const pairsIn = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, ""]));
+const pairs = (count: number) => JSON.stringify(pairsIn(count));
+
+/** JSON of so many bytes, of sixteen pairs that are good each: control characters take six. */
+function pairsOf(size: number): string {
+  const values = Array.from({ length: limits.attributes }, () => "");
+  const text = () => JSON.stringify(Object.fromEntries(values.map((value, at) => [`k${at}`, value])));
+  for (let at = 0; at < values.length; at++) {
+    const left = size - text().length;
+    values[at] = "\u0001".repeat(Math.min(256, Math.floor(left / 6)));
+    if (left < 6 * 256) values[at] += "x".repeat(left % 6);
+  }
+  return text();
 }
 
 /** Segments of a hundred bytes. */
