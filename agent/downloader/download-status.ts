@@ -51,12 +51,17 @@ export class DownloadStatus implements StatusSource {
     const needed = [...repair.needed()];
     return {
       waiting: ledger.state.outstanding.size,
-      moving: listed(partials.unfinished, partials.unfinishedCount, ({ id, size, bytesMissing }) => ({
-        path: nameOf(id),
-        version: id.version,
-        bytes: size - bytesMissing,
-        size,
-      })),
+      moving: listed(
+        partials.unfinished,
+        partials.unfinishedCount,
+        ({ id, size, bytesMissing, attributes }) => ({
+          path: nameOf(id),
+          version: id.version,
+          bytes: size - bytesMissing,
+          size,
+          attributes,
+        }),
+      ),
       parked: { count: noRoom.count + rejected.newerCount, items: [...noRoom.items, ...newer] },
       needed: listed(needed, needed.length, (sent) => ({
         path: nameOf(sent),

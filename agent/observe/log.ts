@@ -11,7 +11,10 @@ import { Troubles } from "../lib/troubles.ts";
 import { LocalTime } from "./local-time.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
-export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+/** `attributes` of a file are an object of texts. */
+export type Fields = Readonly<
+  Record<string, string | number | boolean | Readonly<Record<string, string>> | undefined>
+>;
 
 export interface LogOptions {
   level: Level;

@@ -1,5 +1,6 @@
 /** What /api/status says, as JSON. Lists are bounded; the count beside them is of all that there are. */
 import type { Role } from "../config/config.ts";
+import type { Attributes } from "../wire/attributes.ts";
 import { cutTo } from "../wire/limits.ts";
 
 export interface Listed<Item> {
@@ -15,6 +16,8 @@ export interface Moving {
   /** Acknowledged by the brokers, or placed in the partial; of `size`. */
   bytes: number;
   size: number;
+  /** As far as they are known: a downloader knows them once it has the file's end. */
+  attributes?: Attributes | undefined;
 }
 
 export interface Parked {

@@ -206,9 +206,9 @@ export class Assembly {
     this.#track(this.#verifying, this.#verification.verify(partial));
   }
 
-  async #fail({ id }: Partial, reason: string): Promise<void> {
+  async #fail({ id, attributes }: Partial, reason: string): Promise<void> {
     this.partials.giveUp(id);
-    await this.failures.add(id, reason);
+    await this.failures.add(id, reason, attributes);
   }
 
   /** Runs something beside the reading. */

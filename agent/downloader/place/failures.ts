@@ -5,6 +5,7 @@
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import type { Reporting } from "../../observe/reporting.ts";
+import type { Attributes } from "../../wire/attributes.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
@@ -49,11 +50,12 @@ export class Failures {
     if (this.has(id)) this.#unrecoverable.delete(chunkKey(id));
   }
 
-  async add(id: VersionId, reason: string): Promise<void> {
+  /** @param attributes as far as they are known */
+  async add(id: VersionId, reason: string, attributes?: Attributes): Promise<void> {
     const { log, observer } = this.#reporting;
     this.#unrecoverable.set(chunkKey(id), id.version);
     this.#count++;
-    log.error(`${nameOf(id)}: failed: ${reason}`, fieldsOf(id));
+    log.error(`${nameOf(id)}: failed: ${reason}`, { ...fieldsOf(id), attributes });
     observer.failed("failed", nameOf(id), reason);
     this.#owed.set(chunkKey(id), { id, reason });
     await this.writeOwed();

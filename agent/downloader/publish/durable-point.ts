@@ -200,6 +200,7 @@ export class DurablePoint {
       size: partial.size,
       mtime: String(partial.mtime),
       checksum,
+      attributes: partial.attributes,
       partial: partialName(partial.id),
       target,
       keeps,
@@ -231,7 +232,7 @@ export class DurablePoint {
     const { log, observer } = reporting;
     const { publication } = named;
     const name = nameOf(publication);
-    const fields = fieldsOf(publication);
+    const fields = { ...fieldsOf(publication), attributes: publication.attributes };
     if (named.state === "unstorable") {
       await ledger.writeFailed(publication, named.reason);
       log.error(`${name}: failed: ${named.reason}`, fields);

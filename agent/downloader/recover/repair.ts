@@ -281,7 +281,10 @@ export class Repair {
     if (!(await writes.attempt(() => ledger.writeFailed(sent, reason)))) return;
     this.#failedCount++;
     reporting.observer.failed("failed", nameOf(sent), reason);
-    this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, fieldsOf(sent));
+    this.#lines.say(lost, sent.uploader, `${nameOf(sent)}: failed: ${reason}`, {
+      ...fieldsOf(sent),
+      attributes: sent.attributes,
+    });
     this.#versions.partials.giveUp(sent);
     // If its uploader has it after all, the log may still have most of it.
     this.#attempts.delete(mapKey(sent));

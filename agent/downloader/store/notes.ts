@@ -17,6 +17,7 @@ import {
   text,
   textLike,
 } from "../../lib/json-shape.ts";
+import { attributesShape } from "../../wire/attributes.ts";
 import { algorithms } from "../../wire/checksum.ts";
 import type { PartialNote } from "./partial.ts";
 
@@ -32,6 +33,7 @@ const note: Shape<PartialNote> = fields(
   {
     from: fields({ topic: text, offsets: list(fields({ partition: count, offset: count })) }),
     checksum: text,
+    attributes: attributesShape,
   },
 );
 const publication = fields(
@@ -48,6 +50,7 @@ const publication = fields(
     keeps: count,
     /** Of the source, for its receipt; nanoseconds since 1970. */
     mtime: textLike(/^-?\d+$/),
+    attributes: attributesShape,
     /** Of the partial: what has its name, and this, is the version itself. */
     inode: count,
     /** It has its name, and only its receipt is owed. */

@@ -5,6 +5,7 @@
  */
 import type { DiskFile } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
+import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
 import { type ByteRange, Coverage } from "../../wire/byte-ranges.ts";
 import { type Algorithm, RunningChecksum } from "../../wire/checksum.ts";
 import type { Chunk, From, VersionId } from "../../wire/chunk.ts";
@@ -19,6 +20,7 @@ export interface PartialNote extends VersionId {
   from?: From | undefined;
   algorithm: Algorithm;
   checksum?: string | undefined;
+  attributes?: Attributes | undefined;
   coverage: ByteRange[];
 }
 
@@ -53,6 +55,8 @@ export class Partial {
   readonly file: string;
   /** Known once the last chunk was seen. */
   checksum: string | undefined;
+  /** The last chunk has them, too. */
+  attributes: Attributes | undefined;
   readonly #files: OpenFiles;
   readonly #coverage: Coverage;
   readonly #running: RunningChecksum;
@@ -72,6 +76,7 @@ export class Partial {
     this.from = note.from;
     this.#running = new RunningChecksum(note.algorithm);
     this.checksum = note.checksum;
+    this.attributes = note.attributes;
     this.file = file;
     this.#files = files;
     this.#coverage = new Coverage(note.coverage);
@@ -101,7 +106,8 @@ export class Partial {
   get memoryBytes(): number {
     const { uploader, path } = this.id;
     const places = this.from?.offsets.length ?? 0;
-    return baseBytes + 4 * (uploader.length + path.length) + 100 * (places + this.#coverage.ranges().length);
+    const lists = 100 * (places + this.#coverage.ranges().length);
+    return baseBytes + 4 * (uploader.length + path.length) + lists + attributesBytes(this.attributes);
   }
 
   get bytesMissing(): number {
@@ -116,6 +122,7 @@ export class Partial {
       from: this.from,
       algorithm: this.#running.algorithm,
       checksum: this.checksum,
+      attributes: this.attributes,
       coverage: [...this.#coverage.ranges()],
     };
   }
@@ -189,7 +196,10 @@ export class Partial {
     // In the meantime: the write is another thread's work.
     if (gaps.length === 1 && gaps[0]?.[0] === chunk.offset && gaps[0][1] === end) this.#hashPassing(chunk);
     await written;
-    if (chunk.checksum !== undefined) this.checksum = chunk.checksum;
+    if (chunk.checksum !== undefined) {
+      this.checksum = chunk.checksum;
+      this.attributes = chunk.attributes;
+    }
     this.#coverage.add(chunk.offset, end);
     this.#followPrefix();
     return { first, final: this.complete && !wasComplete, totalBytes: this.#coverage.total };

@@ -97,14 +97,15 @@ export class GroupLedger {
    */
   async writeDelivered(
     id: VersionId,
-    content: Pick<DeliveredValue, "size" | "checksum" | "mtime" | "by">,
+    content: Pick<DeliveredValue, "size" | "checksum" | "mtime" | "attributes" | "by">,
     before: number | undefined,
   ): Promise<void> {
     // Another member has delivered a newer one meanwhile: this receipt is obsolete already, and that one stays.
     if (before !== undefined && before > id.version) return;
     const key = receiptKey("delivered", this.group, id);
-    const { size, checksum, mtime, by } = content;
-    const entry: DeliveredEntry = { ...key, format: 1, size, checksum, mtime, by, time: timeNow() };
+    const { size, checksum, mtime, attributes, by } = content;
+    const said = { size, checksum, mtime, attributes, by };
+    const entry: DeliveredEntry = { ...key, format: 1, ...said, time: timeNow() };
     const noted = this.#write(entry).then(() => this.state.noteDelivered(id));
     const writes: Promise<unknown>[] = [noted];
     if (before !== undefined && before !== id.version)

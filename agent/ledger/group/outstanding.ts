@@ -4,6 +4,7 @@
  * gone for good take no place from the others. What does not fit is found when the ledger is read again.
  */
 import { textBytes } from "../../lib/bounded-map.ts";
+import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
 import { decodeFrom, type From, type VersionId } from "../../wire/chunk.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 
@@ -12,6 +13,7 @@ export interface Sent extends VersionId {
   /** Bytes. */
   size: number;
   checksum: string;
+  attributes?: Attributes | undefined;
   topic: string;
   partition: number;
   /** Of its last chunk. */
@@ -25,10 +27,11 @@ export interface Sent extends VersionId {
 /** What a file's entry says of it, if it was sent whole. */
 export function sentVersion(id: VersionId, value: FileValue): Sent | undefined {
   if (!wasSentWhole(value)) return undefined;
-  const { state, size, checksum, topic, partition, offset, from } = value;
+  const { state, size, checksum, attributes, topic, partition, offset, from } = value;
   // The other places may be many, and are read from nowhere.
   const where = from === undefined ? undefined : decodeFrom(from, partition);
-  return { ...id, size, checksum, topic, partition, offset, from: where, gone: state === "gone" };
+  const gone = state === "gone";
+  return { ...id, size, checksum, attributes, topic, partition, offset, from: where, gone };
 }
 
 interface Share {
@@ -203,6 +206,7 @@ export class Outstanding {
 }
 
 /** About what a version takes in memory. */
-function bytesOf({ path, checksum, topic, from }: Sent): number {
-  return 500 + textBytes(path) + textBytes(checksum) + textBytes(topic) + 100 * (from?.offsets.length ?? 0);
+function bytesOf({ path, checksum, attributes, topic, from }: Sent): number {
+  const texts = textBytes(path) + textBytes(checksum) + textBytes(topic);
+  return 500 + texts + attributesBytes(attributes) + 100 * (from?.offsets.length ?? 0);
 }

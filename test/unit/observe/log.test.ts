@@ -68,6 +68,13 @@ describe("a JSON line", () => {
   });
 });
 
+test("attributes are an object in a JSON line, and in none of text", async () => {
+  const code = `log.info("a: merge complete", { attributes: { store: "0042", odd: "a\\nb" } });`;
+  const { attributes } = JSON.parse(await written(code, { format: "json" }));
+  expect(attributes).toEqual({ store: "0042", odd: "a\nb" });
+  expect(await written(code)).toEndWith("] a: merge complete\n");
+});
+
 test("lines come in order, those before and those after a flush", async () => {
   const code = `for (let i = 0; i < 1000; i++) { log.info("line " + i); if (i % 100 === 0) log.flush(); }`;
   const numbers = [...(await written(code)).matchAll(/line (\d+)\n/g)].map((match) => Number(match[1]));

@@ -42,6 +42,31 @@ test("a partial that an older agent has named otherwise goes on under its name o
   });
 });
 
+test("attributes are kept with a partial, and with what is about to be published", async () => {
+  await inStore(async (store, partials) => {
+    await store.open();
+    const attributes = { store: "0042" };
+    const id = { uploader: "till", path: "a.bin", version: 7 };
+    const note = { ...id, size: 10, mtime: "0", algorithm: "md5" as const, coverage: [] };
+    const last = { ...id, offset: 6, size: 10, mtime: 0n, value: Buffer.from("6789"), index: 2, count: 2 };
+    const checksum = `md5:${"0f".repeat(16)}`;
+    const partial = store.partial(note);
+    await partial.place({ kind: "chunk", ...last, algorithm: "md5", checksum, attributes });
+    expect(partial.attributes).toEqual(attributes);
+    await store.writeNotes([partial.note()]);
+    const [again] = await store.partials(0);
+    expect([again?.checksum, again?.attributes]).toEqual([checksum, attributes]);
+    expect(again?.memoryBytes).toBeGreaterThan(store.partial({ ...note, checksum }).memoryBytes);
+    const publication = { ...id, size: 10, checksum, partial: partialName(id), target: "till/a.bin" };
+    await store.writePublishing([{ ...publication, attributes }, publication]);
+    expect(await store.notes.publishing()).toEqual([{ ...publication, attributes }, publication]);
+    // What no agent has written counts as no note, and what it stood for is fetched again.
+    const odd = JSON.stringify({ ...partial.note(), attributes: { "not a name": 7 } });
+    await writeFile(join(partials, `${partialName(id)}.json`), odd);
+    expect(await store.partials(0)).toEqual([]);
+  });
+});
+
 test("what is published has a number of its own, which is known again when the store is opened again", async () => {
   await inStore(async (store) => {
     await store.open();

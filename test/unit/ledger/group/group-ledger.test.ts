@@ -109,6 +109,18 @@ test("the receipt of a failure that was lifted is dropped when the version is de
   ]);
 });
 
+test("attributes are known of what is missing, and written with its receipt", async () => {
+  const attributes = { store: "0042" };
+  const log = new MemoryLedger([Object.assign(noted(first), { attributes }), noted(other)]);
+  const ledger = await GroupLedger.open("group", log);
+  const missing = [...ledger.state.unsettled()];
+  expect(missing.map((sent) => sent.attributes)).toEqual([attributes, undefined]);
+  await ledger.writeDelivered(first, { size: 5, checksum, attributes }, undefined);
+  await ledger.writeDelivered(other, { size: 5, checksum }, undefined);
+  const receipts = log.written.map((entry) => (entry.kind === "delivered" ? entry.attributes : "none"));
+  expect(receipts).toEqual([attributes, undefined]);
+});
+
 test("what is to be delivered again is known as stored, and what is older stays settled", async () => {
   const log = new MemoryLedger([noted(second), delivered(second), without(delivered(second))]);
   const ledger = await GroupLedger.open("group", log);

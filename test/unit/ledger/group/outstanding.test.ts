@@ -84,6 +84,18 @@ test("an older version that comes late does not take the place of the newer one"
   expect([...unsettled.values()].map(({ version }) => version)).toEqual([200]);
 });
 
+test("attributes take their bytes, and others keep their place", () => {
+  const unsettled = new Outstanding();
+  unsettled.put(sent("till", 1));
+  const pairs = Array.from({ length: 16 }, (_, at) => [`${at}`.padEnd(64, "n"), "v".repeat(256)]);
+  const attributes = Object.fromEntries(pairs);
+  for (let at = 0; at < 2000; at++) unsettled.put({ ...sent("loud", at), attributes });
+  // Each takes 10 kB at least.
+  expect(countOf(unsettled, "loud")).toBeLessThan((6 << 20) / 4 / 10_000);
+  expect(countOf(unsettled, "loud")).toBeGreaterThan(0);
+  expect(unsettled.has(sent("till", 1))).toBe(true);
+});
+
 test("long paths and long lists of places take no more than their bytes, and others keep their place", () => {
   const unsettled = new Outstanding();
   unsettled.put(sent("till", 1));
