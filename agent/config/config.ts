@@ -102,6 +102,8 @@ export interface WatchConfig {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly recursive: boolean;
+  /** What travels with its files; empty: nothing. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export interface DownloaderConfig {

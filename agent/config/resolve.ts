@@ -83,12 +83,13 @@ function saslConfig(sasl: Settings["kafka"]["sasl"]): SaslConfig | undefined {
 function uploaderConfig(uploader: Settings["uploader"]): UploaderConfig {
   const { every, bytes } = uploader.test_file;
   return {
-    watch: uploader.watch.map(({ path, as, include, exclude, recursive }) => ({
+    watch: uploader.watch.map(({ path, as, include, exclude, recursive, attributes }) => ({
       path,
       as,
       include,
       exclude,
       recursive,
+      attributes,
     })),
     settleMs: uploader.settle,
     maxAgeMs: uploader.max_age ?? undefined,

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { attributeNameRule, fitsAttributes, fitsAttributeValue } from "../wire/attributes.ts";
+import { limits } from "../wire/limits.ts";
 import { records } from "./schema-records.ts";
 import {
   choice,
@@ -31,7 +33,8 @@ const destination = () =>
 const attributeValue = () =>
   z
     .string({ error: "must be one value" })
-    .refine((value) => Buffer.byteLength(value) <= 256, "must be at most 256 bytes")
+    .refine(fitsAttributeValue, `must be at most ${limits.attributeValue} bytes`)
+    .refine((value) => value.isWellFormed(), "must not have half a character (a surrogate without its other)")
     .meta({ type: ["string", "number", "boolean"] });
 
 const attributes = z
@@ -39,12 +42,16 @@ const attributes = z
     z
       .string()
       .regex(
-        /^[a-z0-9._-]{1,64}$/,
-        "must be named with 1 to 64 small letters, digits, dots, underscores or hyphens",
+        attributeNameRule,
+        `must be named with 1 to ${limits.attributeName} small letters, digits, dots, underscores or hyphens`,
       ),
     attributeValue(),
   )
-  .refine((pairs) => Object.keys(pairs).length <= 16, "must be at most 16 pairs");
+  .refine(
+    (pairs) => Object.keys(pairs).length <= limits.attributes,
+    `must be at most ${limits.attributes} pairs`,
+  )
+  .refine(fitsAttributes, `must be at most ${limits.attributesText} bytes together, written as JSON`);
 
 const watch = z.strictObject({
   path: path().describe("A directory to send from. System directories themselves are refused."),
@@ -59,7 +66,9 @@ const watch = z.strictObject({
   recursive: flag().prefault(true).describe("Its subdirectories too."),
   attributes: attributes
     .prefault({})
-    .describe("Up to 16 short pairs that travel with each file; values up to 256 bytes."),
+    .describe(
+      "Up to 16 short pairs that travel with each file; values up to 256 bytes. A change counts for files that are taken up later.",
+    ),
   live: list(glob())
     .prefault([])
     .describe("Globs on the relative path: what is sent while it grows, as uploader.live says."),

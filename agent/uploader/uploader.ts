@@ -139,7 +139,8 @@ class Uploader {
     const { transport, ledger } = this.#options;
     const { file, stats } = found;
     const id = { uploader: ledger.uploader, path: file.path };
-    const isSmall = stats.size <= BigInt(transport.chunkBytes(id));
+    const { attributes } = file.watch;
+    const isSmall = stats.size <= BigInt(transport.chunkBytes({ ...id, attributes }));
     if (!isSmall && this.#slots.waiting(false) >= maxWaitingLarge) return this.#discovery.postpone(file);
     if (!this.#discovery.begin(file)) return;
     const slot = this.#slots.enter(isSmall, file.watch);

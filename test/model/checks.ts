@@ -12,6 +12,7 @@ import type { SimulatedFile } from "./inode.ts";
 import type { SimulatedTopic } from "./topic.ts";
 import {
   durableNote,
+  hasAttributes,
   output,
   partialsFolder,
   stands,
@@ -214,9 +215,13 @@ export class Checks implements DiskWatcher {
     }
     if (entry.kind !== "delivered") return;
     this.counts.receipts++;
-    const { size, checksum } = entry;
+    const { size, checksum, attributes } = entry;
     if (size !== version.content.length || checksum !== version.checksum)
       this.violate(`the receipt of ${name} speaks of another content`);
+    // Written again to a new ledger, where its uploader has noted it, it has none.
+    const isAgain = this.#hasNewLedger && attributes === undefined;
+    if (!isAgain && !hasAttributes(version, attributes))
+      this.violate(`the receipt of ${name} has other attributes than it was sent with`);
     const disk = this.#machines.get(process)?.disk;
     const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
     const isHere = there?.kind === "file" && there.version === version.version;

@@ -68,7 +68,7 @@ function simulatedDisk(): Disk {
 }
 
 function watchOf({ root, folders }: Disk): Watch {
-  const config = { path: root, as: "", include: ["**/*"], exclude: [], recursive: true };
+  const config = { path: root, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} };
   const log = new Log({ level: "error", format: "text", agent: "test" });
   return new Watch(config, new FileSystemGate(root, 8, log), folders);
 }

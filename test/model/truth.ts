@@ -1,6 +1,7 @@
 /** The truth of a simulated world: every version as its uploader meant it, and where its parts are on a disk. */
 import { createHash } from "node:crypto";
 import { partialName } from "../../agent/downloader/store/store.ts";
+import type { Attributes } from "../../agent/wire/attributes.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
 import type { SimulatedDisk } from "./disk.ts";
 
@@ -12,6 +13,8 @@ export interface TrueVersion extends VersionId {
   /** Chunks of it were sent with other bytes than the file's. */
   lied: boolean;
   abandoned: boolean;
+  /** As its first last chunk had them. */
+  attributes?: Attributes | "none";
 }
 
 export const output = "/out";
@@ -86,6 +89,11 @@ export function durableNote(
   const note = disk.files.durableAt(`${partialsFolder}${partialName(version)}.json`);
   if (note?.kind !== "file" || note.durable.bytes.length === 0) return undefined;
   return JSON.parse(note.durable.bytes.toString());
+}
+
+/** Whether these are the version's attributes, as far as those are known. */
+export function hasAttributes({ attributes }: TrueVersion, given: Attributes | undefined): boolean {
+  return attributes === undefined || Bun.deepEquals(attributes, given ?? "none");
 }
 
 export function md5(bytes: Buffer): string {

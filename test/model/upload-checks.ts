@@ -10,7 +10,7 @@ import type { Checks } from "./checks.ts";
 import type { SimulatedFile } from "./inode.ts";
 import type { Damage, ProducerWatcher } from "./producer.ts";
 import type { SourceDisk, SourceWatcher } from "./source-disk.ts";
-import { md5, type TrueVersion, type Truth, versionName } from "./truth.ts";
+import { hasAttributes, md5, type TrueVersion, type Truth, versionName } from "./truth.ts";
 import type { Process } from "./turns.ts";
 import { stateOf } from "./watched-folders.ts";
 
@@ -148,6 +148,9 @@ export class UploadChecks implements SourceWatcher {
       this.#violate(`bytes ${offset} to ${offset + value.length} of ${versionName(version)} are not its own`);
     if (checksum !== undefined && checksum !== version.checksum)
       this.#violate(`${versionName(version)} was sent with another checksum`);
+    if (checksum !== undefined) version.attributes ??= chunk.attributes ?? "none";
+    if (checksum !== undefined && !hasAttributes(version, chunk.attributes))
+      this.#violate(`${versionName(version)} was sent with two different sets of attributes`);
     if (version.abandoned) this.#violate(`${versionName(version)} was given up, and is sent`);
   }
 
@@ -171,7 +174,11 @@ export class UploadChecks implements SourceWatcher {
     if (version) version.abandoned = true;
   }
 
-  #requireSent(path: string, { size, checksum }: FileValue, version: TrueVersion | undefined): void {
+  #requireSent(
+    path: string,
+    { size, checksum, attributes }: FileValue,
+    version: TrueVersion | undefined,
+  ): void {
     if (!version) {
       this.#violate(`${this.#uploader}/${path} was noted as a version that never was`);
       return;
@@ -179,6 +186,8 @@ export class UploadChecks implements SourceWatcher {
     const name = versionName(version);
     if (size !== version.content.length || checksum !== version.checksum)
       this.#violate(`${name} was noted as sent with another content`);
+    if (!hasAttributes(version, attributes))
+      this.#violate(`${name} was noted as sent with other attributes than it had`);
     const isLogged = this.#logged.get(name)?.every((one) => one === 1) ?? false;
     if (!isLogged && !this.#checks.wasDelivered(version))
       this.#violate(`${name} was noted as sent, and not all of it is in the log`);

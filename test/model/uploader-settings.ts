@@ -29,10 +29,14 @@ export class VaryingChunkSize extends ChunkSize {
   }
 }
 
-/** @param takesEarly whether sources are taken away once the brokers have them */
-export function configOf(after: After, takesEarly: boolean): UploaderConfig {
+/**
+ * @param takesEarly whether sources are taken away once the brokers have them
+ * @param start the how manieth start of the uploader it is for: attributes change from one to the next
+ */
+export function configOf(after: After, takesEarly: boolean, start: number): UploaderConfig {
+  const attributes: Record<string, string> = start % 3 === 0 ? {} : { start: String(start) };
   return {
-    watch: [{ path: watchFolder, as: "", include: ["**/*"], exclude: [], recursive: true }],
+    watch: [{ path: watchFolder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes }],
     settleMs,
     maxAgeMs: undefined,
     existing: true,

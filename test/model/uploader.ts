@@ -64,7 +64,7 @@ export class SimulatedUploader {
   readonly sources: SourceDisk;
   readonly checks: UploadChecks;
   readonly #world: UploaderWorld;
-  readonly #config: UploaderConfig;
+  readonly #configOf: (start: number) => UploaderConfig;
   /** Who has written as which holder of the name. */
   readonly #holders = new Map<string, Process>();
   #process: Process;
@@ -86,7 +86,7 @@ export class SimulatedUploader {
     const { turns, random, truth, checks } = world;
     this.checks = new UploadChecks(name, truth, checks, after, () => this.sources);
     this.sources = new SourceDisk(turns, random, this.checks);
-    this.#config = configOf(after, world.uploaderFaults.takesEarly ?? false);
+    this.#configOf = (start) => configOf(after, world.uploaderFaults.takesEarly ?? false, start);
     this.#process = new Process(name);
   }
 
@@ -201,7 +201,7 @@ export class SimulatedUploader {
     const entries = this.#logFor(process, followed);
     const attempt = { what: "starting", log, signal, giveUp: isPermanent };
     await retry(attempt, () => checkLayout(entries));
-    const [name, role] = [this.name, this.#config];
+    const [name, role] = [this.name, this.#configOf(this.numberOf(process) ?? 0)];
     const hold = { name, role, ledger: entries, chunks, retentionMs, log, attempt };
     await holdingName(hold, (own, ending) => {
       const logStart = chunks.logStart.bind(chunks);
@@ -226,7 +226,7 @@ export class SimulatedUploader {
     const { troubles } = log;
     const observer = new Observer({ role: "uploader", name: this.name, version: "", host: "", troubles });
     await runUploader({
-      config: this.#config,
+      config: this.#configOf(this.numberOf(process) ?? 0),
       ledger,
       transport: new Transport({
         producer,

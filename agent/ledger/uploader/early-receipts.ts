@@ -3,6 +3,7 @@
  * sent, or the uploader was killed before that.
  */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import { attributesBytes } from "../../wire/attributes.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
 
 /** Thirty thousand of short paths. */
@@ -60,6 +61,7 @@ export class EarlyReceipts {
 }
 
 /** About what a receipt takes in memory. */
-function bytesOf({ group, checksum, mtime, reason }: GroupReceipt): number {
-  return 200 + textBytes(group) + textBytes(checksum) + textBytes(mtime) + textBytes(reason);
+function bytesOf({ group, checksum, mtime, reason, attributes }: GroupReceipt): number {
+  const texts = textBytes(group) + textBytes(checksum) + textBytes(mtime) + textBytes(reason);
+  return 200 + texts + attributesBytes(attributes);
 }

@@ -66,8 +66,8 @@ export class Feedback {
   apply(entry: Entry, offset: number): void {
     if (entry.kind === "needs") this.#applyRequest(entry, offset);
     else if (entry.kind === "delivered") {
-      const { size, checksum, mtime } = entry;
-      this.#applyReceipt({ ...idOf(entry), verdict: "delivered", size, checksum, mtime });
+      const { size, checksum, mtime, attributes } = entry;
+      this.#applyReceipt({ ...idOf(entry), verdict: "delivered", size, checksum, mtime, attributes });
     } else if (entry.kind === "failed")
       this.#applyReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
     else if (entry.kind === "tombstone") this.#applyTombstone(entry.key);
@@ -188,7 +188,7 @@ export class Feedback {
   }
 
   /** A receipt of another content than was sent is ignored. */
-  #note(receipt: GroupReceipt, { size, checksum }: FileValue): void {
+  #note({ attributes, ...receipt }: GroupReceipt, { size, checksum }: FileValue): void {
     const isDelivered = receipt.verdict === "delivered";
     if (isDelivered && (receipt.size !== size || receipt.checksum !== checksum)) return;
     if (isDelivered) this.#known.add(receipt.group);

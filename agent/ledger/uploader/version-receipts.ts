@@ -2,6 +2,7 @@
  * Which groups have, or can't store, the present version of an uploader's files: a number a path, as there may be a
  * million of them. Its low half has a bit for each group that has the version, its high half one for each that can't store it.
  */
+import type { Attributes } from "../../wire/attributes.ts";
 import type { KnownGroups } from "./known-groups.ts";
 
 export type Verdict = "delivered" | "failed";
@@ -17,6 +18,8 @@ export interface GroupReceipt {
   checksum?: string | undefined;
   /** Nanoseconds since 1970, as text. */
   mtime?: string | undefined;
+  /** Of a delivered one, until it is known whether its entry is here. */
+  attributes?: Attributes | undefined;
   /** Of a failed one. */
   reason?: string | undefined;
 }

@@ -1,6 +1,7 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
 import type { WatchConfig } from "../../config/config.ts";
 import { type Folders, localFolders } from "../../lib/folders.ts";
+import { type Attributes, someAttributes } from "../../wire/attributes.ts";
 import { pathProblem, pathToNative, pathToText } from "../../wire/path.ts";
 import { WatchDevice } from "../discover/watch-device.ts";
 import { WatchGlobs } from "../discover/watch-globs.ts";
@@ -31,6 +32,11 @@ export class Watch {
     this.device = new WatchDevice(config.path, access, folders);
     this.#root = Buffer.from(config.path, "utf8");
     this.#globs = new WatchGlobs(config);
+  }
+
+  /** What the settings give to a version that is numbered now. */
+  get attributes(): Attributes | undefined {
+    return someAttributes(this.config.attributes);
   }
 
   file(relative: string): WatchedFile {

@@ -113,7 +113,8 @@ async function sendRanges(
   const sender = new RangeSender(options, source, target, ranges, undefined);
   const resending = {
     get progress(): Moving {
-      return { path: name, version, bytes: sender.acknowledgedBytes, size: bytes };
+      const { attributes } = target;
+      return { path: name, version, bytes: sender.acknowledgedBytes, size: bytes, attributes };
     },
   };
   const groups = request.groups.join(", ");
@@ -159,7 +160,7 @@ function targetOf(
 ): Target {
   const { id: topicId, partitions } = transport.topic;
   const algorithm = algorithmOf(entry.checksum);
-  const version = { version: entry.version, topicId, algorithm, checksum };
+  const version = { version: entry.version, topicId, algorithm, attributes: entry.attributes, checksum };
   if (entry.topic !== topicId || entry.partition >= partitions)
     return { ...version, partition: partitionOf(chunkKey({ uploader, path }), partitions), from: undefined };
   return { ...version, partition: entry.partition, from: decodeFrom(entry.from ?? "") };

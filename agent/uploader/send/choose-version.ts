@@ -1,6 +1,7 @@
 /** Which version a file is: one that was sent already, one to go on with, or a new one. */
 import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
+import type { Attributes } from "../../wire/attributes.ts";
 import { chunkKey, decodeFrom, type From } from "../../wire/chunk.ts";
 import { type WholeFile, wasSentWhole } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
@@ -16,6 +17,8 @@ export interface Version {
   partition: number;
   /** Of a version that is gone on with, where the ledger has it. */
   from: From | undefined;
+  /** As the settings say of a new version; of one that is gone on with as the ledger has them, whatever those say now. */
+  attributes: Attributes | undefined;
   /** Of a version that is gone on with: bytes from the file's beginning that the brokers have. */
   resumedAt: number | undefined;
 }
@@ -55,6 +58,7 @@ export async function chooseVersion(
       topicId: topic.id,
       partition: begunIn,
       from: decodeFrom(entry.from ?? ""),
+      attributes: entry.attributes,
       // At least the last byte is sent, so that it is known where the version ends in its partition.
       resumedAt: Math.max(0, Math.min(entry.acknowledged ?? 0, entry.size - 1)),
     };
@@ -65,13 +69,14 @@ export async function chooseVersion(
     topicId: topic.id,
     partition,
     from: undefined,
+    attributes: source.file.watch.attributes,
     resumedAt: undefined,
   };
 }
 
 async function isStoredAlready(
   source: SourceFile,
-  { path, version, size, mtime, checksum }: GroupReceipt,
+  { path, version, size, mtime, checksum, attributes }: GroupReceipt,
   options: UploadOptions,
 ): Promise<boolean> {
   const { ledger, transport, run } = options;
@@ -96,6 +101,7 @@ async function isStoredAlready(
     partition,
     ...(begun?.from === undefined ? {} : { from: begun.from }),
     checksum,
+    attributes: begun ? begun.attributes : attributes,
     offset: Math.max(0, end - 1),
   });
   return true;

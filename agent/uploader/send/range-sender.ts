@@ -5,6 +5,7 @@
  */
 import type { Acknowledgement } from "../../kafka/producer.ts";
 import type { Fields } from "../../observe/log.ts";
+import type { Attributes } from "../../wire/attributes.ts";
 import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";
 import type { Algorithm } from "../../wire/checksum.ts";
 import { type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
@@ -23,6 +24,8 @@ export interface Target {
   /** Where its first chunk can be at the earliest; found out when it comes to more than one chunk. */
   from: From | undefined;
   algorithm: Algorithm;
+  /** The same each time that its last chunk is sent, whatever the settings say by then. */
+  attributes: Attributes | undefined;
   /** `md5:…` or `sha256:…` of the whole file, for its last chunk. Throws like `SourceFile.read`. */
   checksum(): Promise<string>;
 }
@@ -230,8 +233,9 @@ export class RangeSender {
 
   async #chunk(offset: number, value: Buffer): Promise<Chunk> {
     const { size, mtime } = this.#source.fingerprint;
-    const { version, from, algorithm } = this.#target;
+    const { version, from, algorithm, attributes } = this.#target;
     const last = offset + value.length === size;
+    const checksum = last ? { checksum: await this.#target.checksum() } : {};
     return {
       kind: "chunk",
       ...this.#id(),
@@ -244,7 +248,8 @@ export class RangeSender {
       count: this.#chunkCount(),
       ...(from ? { from } : {}),
       algorithm,
-      ...(last ? { checksum: await this.#target.checksum() } : {}),
+      ...checksum,
+      ...(last && attributes ? { attributes } : {}),
     };
   }
 
@@ -258,7 +263,8 @@ export class RangeSender {
   }
 
   #nextChunkBytes(): number {
-    return this.#options.transport.chunkBytes(this.#id());
+    const { attributes } = this.#target;
+    return this.#options.transport.chunkBytes({ ...this.#id(), attributes });
   }
 
   #chunkCount(): number {

@@ -114,7 +114,8 @@ class VersionUpload {
 
   get progress(): Moving {
     const bytes = this.#sender.acknowledgedBytes;
-    return { path: this.#name, version: this.#target.version, bytes, size: this.#size };
+    const { version, attributes } = this.#target;
+    return { path: this.#name, version, bytes, size: this.#size, attributes };
   }
 
   async send(onRead: () => void): Promise<void> {
@@ -208,8 +209,11 @@ class VersionUpload {
     return new Checkpoints(checkpoints, this.#size, notedBytes, write, onTrouble);
   }
 
-  #entry<const State extends FileValue["state"]>(state: State): FileFacts & { state: State } {
-    return { format: 1, version: this.#target.version, state, ...this.#source.fingerprint };
+  #entry<const State extends FileValue["state"]>(
+    state: State,
+  ): FileFacts & Pick<FileValue, "attributes"> & { state: State } {
+    const { version, attributes } = this.#target;
+    return { format: 1, version, state, ...this.#source.fingerprint, attributes };
   }
 
   #where(): Pick<SentFile, "topic" | "partition" | "from"> {

@@ -2,7 +2,7 @@
  * How large a chunk may be: what the topic takes, less what a record costs beside its value; on a slow link less, so
  * that a chunk is under way for no longer than ten seconds; on a link that breaks, what that is trusted with.
  */
-import { largestValue } from "../../wire/record-size.ts";
+import { largestValue, type OutgoingFile } from "../../wire/record-size.ts";
 import { LinkLimit, leastBytes } from "./link-limit.ts";
 
 const slowestChunkSeconds = 10;
@@ -34,7 +34,7 @@ export class ChunkSize {
   }
 
   /** Bytes of a chunk of this file, from now on. */
-  next(file: { uploader: string; path: string }): number {
+  next(file: OutgoingFile): number {
     const largest = largestValue(this.#topicBytes, file);
     const wanted = this.#wanted === "auto" ? largest : Math.min(this.#wanted, largest);
     const bearable = Math.min(this.#bytesPerSecond() * slowestChunkSeconds, this.link.bytes);

@@ -14,6 +14,7 @@ import { AgentError } from "../../lib/errors.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Headers } from "../../wire/chunk.ts";
+import type { OutgoingFile } from "../../wire/record-size.ts";
 import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
 import type { Run } from "../parts.ts";
 import type { ChunkSize } from "./chunk-size.ts";
@@ -87,7 +88,7 @@ export class Transport {
   }
 
   /** Bytes of a chunk of this file, from now on. */
-  chunkBytes(file: { uploader: string; path: string }): number {
+  chunkBytes(file: OutgoingFile): number {
     const { chunkSize, window } = this.#options;
     return Math.min(chunkSize.next(file), window.limitBytes);
   }

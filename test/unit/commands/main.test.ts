@@ -165,7 +165,7 @@ test("only the commands that need it load the Kafka client", () => {
   visit(main);
   const outside = [...seen].filter(
     (path) =>
-      !/^node:|\/agent\/(main|(config|commands|lib)\/[^/]+|observe\/(local-time|log|troubles))(\.ts)?$|^bun:ffi$/.test(
+      !/^node:|\/agent\/(main|(config|commands|lib)\/[^/]+|observe\/(local-time|log|troubles)|wire\/(attributes|limits))(\.ts)?$|^bun:ffi$/.test(
         path,
       ),
   );

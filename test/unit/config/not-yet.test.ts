@@ -17,16 +17,15 @@ test("a setting whose feature is not built is refused when it is used", async ()
     ["", ["uploader.partitioning=spread"], "uploader.partitioning"],
     ["", ["uploader.test_file.every=1m"], "uploader.test_file.every"],
     [`kafka: {sasl: {${scram}, ca: /ca}}`, [], "kafka.sasl.ca"],
-    ["", ["uploader.watch.0.attributes={store: 7}"], "uploader.watch.0.attributes"],
     [
       "",
       [
         "uploader.watch=/a,/b",
         "uploader.watch.0.as=a",
         "uploader.watch.1.as=b",
-        "uploader.watch.1.attributes.a.b=c",
+        "uploader.watch.1.live=*.log",
       ],
-      "uploader.watch.1.attributes",
+      "uploader.watch.1.live",
     ],
     ["", ["uploader.watch.0.live=*.log"], "uploader.watch.0.live"],
     ["", ["uploader.live.checkpoint=2s"], "uploader.live.checkpoint"],
@@ -71,7 +70,6 @@ kafka: {sasl: {mechanism: plain, username: u, password: p}}`;
     "uploader.max_age=off",
     "uploader.test_file={every: off, bytes: 1KiB}",
     "uploader.records={sources: []}",
-    "uploader.watch.0.attributes={}",
     "uploader.watch.0.live=[]",
     "uploader.live={checkpoint: 1000ms, idle: 30s}",
   ];

@@ -17,14 +17,8 @@ const records = (columns: string, more = "") =>
 const sink = (keys: string) => `downloader.tables.sinks=[{source: shop/orders, table: orders, ${keys}}]`;
 
 test("what is wrong is said with its key", async () => {
-  const pairs = Array.from({ length: 17 }, (_, index) => `k${index}: v`).join(", ");
-  const attributes = "uploader.watch.0.attributes";
   const source = "uploader.records.sources.0";
   const wrong: [set: string, problem: string][] = [
-    [`${attributes}={Store: 7}`, `${attributes}.Store: must be named with 1 to 64 small letters`],
-    [`${attributes}={__proto__: 7}`, `${attributes}.__proto__: is no name`],
-    [`${attributes}={a: ${"é".repeat(129)}}`, `${attributes}.a: must be at most 256 bytes`],
-    [`${attributes}={${pairs}}`, `${attributes}: must be at most 16 pairs`],
     ["uploader.watch.0.live=/x", "uploader.watch.0.live: must be a glob on the relative path"],
     ["uploader.live.checkpoint=0s", "uploader.live.checkpoint: must be at least 10ms (0s)"],
     ["uploader.live.idle=30", "uploader.live.idle: must be off, or a duration"],
@@ -77,18 +71,6 @@ test("sources have names of their own, a project and secrets", async () => {
     "uploader.records.project: required with uploader.records.sources",
     "uploader.records.sources.0.secrets.0.file: required, or value",
     "uploader.records.sources.1.id: is that of uploader.records.sources.0 (a)",
-  ]);
-});
-
-test("attributes keep the dots and underscores of their names, and are texts", async () => {
-  const tree = { role: "uploader", uploader: { watch: [{ path: "/w", attributes: { "a.b_c-d": "1" } }] } };
-  expect(schema.parse(tree).uploader.watch[0]?.attributes).toEqual({ "a.b_c-d": "1" });
-  const environment = { STREAMSEND_UPLOADER_WATCH_0_ATTRIBUTES_STORE_ID: "x".repeat(257) };
-  const set = [`uploader.watch.0.attributes.a.b=${"x".repeat(257)}`];
-  const problems = await wrongOf(set, environment);
-  expect(problems.map((problem) => problem.split(":")[0])).toEqual([
-    "uploader.watch.0.attributes.store_id",
-    "uploader.watch.0.attributes.a.b",
   ]);
 });
 

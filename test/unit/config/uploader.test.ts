@@ -8,7 +8,7 @@ const watching = (...watches: string[]) =>
 
 test("an uploader's defaults are those of the documentation", async () => {
   expect(await loadUploader("uploader: {watch: [{path: /w}]}")).toEqual({
-    watch: [{ path: "/w", as: "", include: ["**/*"], exclude: [], recursive: true }],
+    watch: [{ path: "/w", as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} }],
     settleMs: 5000,
     maxAgeMs: undefined,
     existing: true,

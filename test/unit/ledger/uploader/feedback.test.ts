@@ -111,6 +111,21 @@ test("of receipts without an entry the newest delivered one counts, until there 
   expect(feedback.deliveredUnnoted("a")).toBeUndefined();
 });
 
+test("a version that was not noted has its attributes from its receipt; who hears of a delivery need not know them", async () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  const over = new AbortController();
+  const news = Array.fromAsync(feedback.news(over.signal));
+  const attributes = { store: "0042" };
+  feedback.apply(Object.assign(receiptOf("delivered", 7), { attributes }), 0);
+  expect(feedback.deliveredUnnoted("a")?.attributes).toEqual(attributes);
+  put(sent(7));
+  over.abort();
+  const [heard] = await news;
+  expect(heard).toMatchObject({ kind: "receipt", receipt: { version: 7 } });
+  expect(heard?.kind === "receipt" && heard.receipt.attributes).toBeUndefined();
+});
+
 test("another version of the path has not been delivered", () => {
   const { feedback, put } = prepare(["hub"]);
   feedback.endLoading();

@@ -39,7 +39,7 @@ function prepare(name = "folder/a.txt") {
   mkdirSync(join(source, "folder"), { recursive: true });
   const log = new Log({ level: "error", format: "text", agent: "test" });
   const watch = new Watch(
-    { path: source, as: "", include: ["**/*"], exclude: [], recursive: true },
+    { path: source, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
     new FileSystemGate(source, 1, log),
   );
   const path = join(source, name);

@@ -50,7 +50,7 @@ function prepare() {
     },
   });
   const watch = new Watch(
-    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
+    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
     counting,
   );
   const busy = new Set<string>();

@@ -41,7 +41,7 @@ async function prepare() {
     rmSync(root, { recursive: true });
   });
   const log = new Log({ level: "error", format: "text", agent: "test" });
-  const config = { path: root, as: "", include: ["**/*"], exclude: [], recursive: true };
+  const config = { path: root, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} };
   const watch = new Watch(config, new FileSystemGate(root, 1, log));
   const look = async (from = "") => {
     const told: [number, string][] = [];

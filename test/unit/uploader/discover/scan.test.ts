@@ -30,7 +30,7 @@ async function lookAt(path: (folder: string) => string) {
     warn: () => undefined,
   });
   const watch = new Watch(
-    { path: path(folder), as: "", include: ["**/*"], exclude: [], recursive: true },
+    { path: path(folder), as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
     new FileSystemGate(folder, Number.POSITIVE_INFINITY, log),
   );
   const unreadable: string[] = [];

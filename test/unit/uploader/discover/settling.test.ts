@@ -5,7 +5,7 @@ import { Watch } from "../../../../agent/uploader/access/watch.ts";
 import { Settling } from "../../../../agent/uploader/discover/settling.ts";
 
 const log = new Log({ level: "error", format: "text", agent: "test" });
-const config = { path: "/watch", as: "", include: ["**/*"], exclude: [], recursive: true };
+const config = { path: "/watch", as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} };
 const watch = new Watch(config, new FileSystemGate("/watch", 1, log));
 const file = watch.file("a");
 const settleMs = 1000;

@@ -12,7 +12,7 @@ function prepare() {
   const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
     warn: (message: string) => said.push(message),
   });
-  const config = { path: "/watch", as: "", include: ["**/*"], exclude: [], recursive: true };
+  const config = { path: "/watch", as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} };
   const unread = new UnreadablePaths(new Watch(config, new FileSystemGate("/watch", 1, log)), log);
   const look = (...paths: readonly string[]) => {
     unread.beginLook();

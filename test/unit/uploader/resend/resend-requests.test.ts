@@ -34,7 +34,7 @@ function prepare(paths: readonly string[], parallel = 4) {
     warn: (message: string) => void warnings.push(message),
   });
   const watch = new Watch(
-    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
+    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
     new FileSystemGate(folder, Number.POSITIVE_INFINITY, silent),
   );
   const asked = new Map(paths.map((path) => [path, 1]));

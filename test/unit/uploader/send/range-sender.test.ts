@@ -43,7 +43,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
     warn: () => undefined,
   });
   const watch = new Watch(
-    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true },
+    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
     new FileSystemGate(folder, Number.POSITIVE_INFINITY, log),
   );
   const underWay: { bytes: number; end: OnDelivered }[] = [];
@@ -92,6 +92,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
       partition: 0,
       from: { topic: "id", offsets: [{ partition: 0, offset: 0 }] },
       algorithm: "md5" as const,
+      attributes: undefined,
       checksum: () => source.checksum(),
     };
     const sender = new RangeSender(options, source, target, [[0, bytes]], undefined);

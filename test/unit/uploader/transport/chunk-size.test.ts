@@ -9,6 +9,14 @@ test("auto is as large as the topic takes, less what the record costs", () => {
   expect(bytes).toBeGreaterThan(1_047_000);
 });
 
+test("attributes leave less for the value, of each chunk alike", () => {
+  const chunkSize = new ChunkSize("auto", 1_048_588);
+  const attributes = { store: "0042" };
+  const lost = chunkSize.next(file) - chunkSize.next({ ...file, attributes });
+  expect(lost).toBeGreaterThanOrEqual("attributes".length + JSON.stringify(attributes).length);
+  expect(lost).toBeLessThan(50);
+});
+
 test("a configured size holds as long as the topic takes it", () => {
   const chunkSize = new ChunkSize(500_000, 1_048_588);
   expect(chunkSize.next(file)).toBe(500_000);
