@@ -32,8 +32,8 @@ async function filesArrive(scene: Scene): Promise<Scenario> {
     ...more,
   });
   const first = file("note.txt", 500);
-  const second = file("note.txt", 700, { version: handMadeVersion + 1 });
-  const several = file("deep/er/several.bin", 30_000, { chunkBytes: 4000 });
+  const second = file("note.txt", 700, { version: handMadeVersion + 1, attributes: { store: "1" } });
+  const several = file("deep/er/several.bin", 30_000, { chunkBytes: 4000, attributes: { store: "2" } });
   const givenUp = file("given-up.bin", 5000, { chunkBytes: 3000 });
   const empty = file("empty.txt", 0);
   const broken = file("broken.bin", 9000, { chunkBytes: 5000 });
@@ -116,15 +116,15 @@ async function filesArrive(scene: Scene): Promise<Scenario> {
       ]);
       const parked = await readFile(join(output, ".streamsend/parked.json"), "utf8");
       expect(JSON.parse(parked)).toMatchObject([{ partition: 0, from: newerAt, to: newerAt + 1 }]);
-      const receipts = [...compacted(await kafka.readAll(scene.ledger)).keys()].filter(
-        (key) => !/^(file|start)\/|^layout$/.test(key),
-      );
+      const receipts = [...compacted(await kafka.readAll(scene.ledger))]
+        .filter(([key]) => !/^(file|start)\/|^layout$/.test(key))
+        .map(([key, value]) => [key, (value as Partial<HandMadeFile>).attributes]);
       expect(receipts.sort()).toEqual(
         [second, several, empty, broken]
-          .map(
-            ({ path, version }) =>
-              `delivered/${scene.group}/${uploader}/${version ?? handMadeVersion}/${path}`,
-          )
+          .map(({ path, version, attributes }) => [
+            `delivered/${scene.group}/${uploader}/${version ?? handMadeVersion}/${path}`,
+            attributes,
+          ])
           .sort(),
       );
       expect(await kafka.committedBy(scene.group, scene.topic)).toEqual([end]);

@@ -29,24 +29,35 @@ test("a file that arrived, of an uploader that was killed before it noted it as 
   const kafka = await scene.kafka();
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
   await writeFile(join(source, "note.txt"), "once");
-  const downloader = await scene.downloader(output);
+  const downloader = await scene.downloader(output, { kafka: { ledger_partitions: 1 } });
   const stored = async () => [...compacted(await kafka.readAll(scene.ledger).catch(() => [])).keys()];
   await waitUntil("the ledger's layout is written", async () => (await stored()).includes("layout"));
   // The first record is its claim of the name, the second one leases versions, the third one says that the file is sent.
   const env = { AGENT_CRASH_AT: "3:before" };
-  const crashing = await scene.uploader(source, { executable: crashableExecutable, env });
+  const from = (store: string) => ({ watch: [{ path: source, attributes: { store } }] });
+  const crashing = await scene.uploader(source, {
+    executable: crashableExecutable,
+    env,
+    uploader: from("before"),
+  });
   await downloader.waitForLine(/note\.txt: merge complete/);
   await crashing.waitForExit();
   await waitUntil("the group has said so", async () =>
     (await stored()).some((key) => key.startsWith("delivered/")),
   );
   expect(await stored()).not.toContain("file/uploader/note.txt");
-  const again = await scene.uploader(source, { args: ["--once"] });
-  expect(await again.waitForExit()).toBe(0);
+  const startAgain = () => scene.uploader(source, { args: ["--once"], uploader: from("after") });
+  expect(await (await startAgain()).waitForExit()).toBe(0);
   expect(versionsSent(await kafka.readAll(scene.topic), "note.txt").size).toBe(1);
-  expect(compacted(await kafka.readAll(scene.ledger)).get("file/uploader/note.txt")).toMatchObject({
-    state: "sent",
-  });
+  const entry = compacted(await kafka.readAll(scene.ledger)).get("file/uploader/note.txt");
+  // With those that it was sent with, also when it is sent again.
+  expect(entry).toMatchObject({ state: "sent", attributes: { store: "before" } });
+  const { version } = entry as { version: number };
+  const asked = request("mirror", { uploader: "uploader", path: "note.txt", version }, [[0, 4]]);
+  await kafka.produce(scene.ledger, [asked]);
+  expect(await (await startAgain()).waitForExit()).toBe(0);
+  const sent = chunksOfPath(await kafka.readAll(scene.topic), "note.txt");
+  expect(sent.map((record) => headerOf(record, "attributes"))).toEqual(Array(2).fill('{"store":"before"}'));
   // What is not the same any more is another version.
   await writeFile(join(source, "note.txt"), "twice");
   expect(await (await scene.uploader(source, { args: ["--once"] })).waitForExit()).toBe(0);
@@ -60,14 +71,19 @@ async function filesAreSent(scene: Scene): Promise<Scenario> {
   const source = await scene.folder("source");
   const output = await scene.folder("output");
   const at = (path: string) => join(source, path);
+  let starts = 0;
   const start = (options: object, uploader: Settings = {}) =>
     scene.uploader(source, {
       ...options,
       name,
       args: ["--once"],
       kafka: { ledger_partitions: 1 },
-      // What is sent twice is little for the broker to keep.
-      uploader: { compression: "zstd", ...uploader },
+      uploader: {
+        // What is sent twice is little for the broker to keep.
+        compression: "zstd",
+        watch: [{ path: source, attributes: { start: String(starts++) } }],
+        ...uploader,
+      },
     });
   let changed = false;
   const change = async () => {
@@ -92,7 +108,10 @@ async function filesAreSent(scene: Scene): Promise<Scenario> {
           const { version } = compacted(await kafka.readAll(scene.ledger)).get(`file/${name}/video.avi`) as {
             version: number;
           };
-          const asked = request(scene.group, { uploader: name, path: "video.avi", version }, [[10, 50_000]]);
+          const asked = request(scene.group, { uploader: name, path: "video.avi", version }, [
+            [10, 50_000],
+            [largeBytes - 1, largeBytes],
+          ]);
           await kafka.produce(scene.ledger, [asked]);
         },
         start,
@@ -130,6 +149,9 @@ async function filesAreSent(scene: Scene): Promise<Scenario> {
         expect(versionsNotedAsSent(ledger, name, path).size).toBe(contents);
       }
       const chunks = await kafka.readAll(scene.topic);
+      // The settings are others at each start, a version's attributes are not.
+      for (const [version, sets] of attributesByVersion(chunks))
+        expect([version, [...sets]]).toEqual([version, [expect.stringMatching(/^\{"start":"\d+"\}$/)]]);
       // Its beginning is noted before its first chunk is sent, so it goes on as the same version.
       expect(versionsSent(chunks, "video.avi").size).toBe(1);
       const crashes = runs.filter(({ crashed }) => crashed).length;
@@ -139,6 +161,21 @@ async function filesAreSent(scene: Scene): Promise<Scenario> {
       );
     },
   };
+}
+
+/** As the records have them that end a file. */
+function attributesByVersion(chunks: readonly ReadRecord[]): Map<string, Set<string | undefined>> {
+  const ends = chunks.filter((record) => headerOf(record, "last") !== undefined);
+  const byVersion = Map.groupBy(
+    ends,
+    (record) => `${headerOf(record, "path")} ${headerOf(record, "version")}`,
+  );
+  return new Map(
+    [...byVersion].map(([version, records]) => [
+      version,
+      new Set(records.map((record) => headerOf(record, "attributes"))),
+    ]),
+  );
 }
 
 /** Compresses well, and each chunk of it is another one. */

@@ -14,7 +14,7 @@ export interface HandMadeEntry {
 
 /** The uploader's word on a file; everything is in partition 0. */
 export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord {
-  const { uploader, path, content, version = handMadeVersion } = file;
+  const { uploader, path, content, version = handMadeVersion, attributes } = file;
   const { state = "sent", topicId, offset, from } = entry;
   const value = {
     format: 1,
@@ -28,6 +28,7 @@ export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord
     partition: 0,
     ...(from === undefined ? {} : { from }),
     checksum: `md5:${createHash("md5").update(content).digest("hex")}`,
+    attributes,
     offset,
   };
   return { key: `file/${uploader}/${path}`, value: Buffer.from(JSON.stringify(value)), headers: [] };

@@ -15,6 +15,7 @@ export interface HandMadeFile {
   chunkBytes?: number;
   /** The chunk topic's id, for files of more than one chunk. */
   topicId?: string;
+  attributes?: Record<string, string>;
 }
 
 export const handMadeVersion = 1744741849202123;
@@ -32,7 +33,7 @@ export function chunksOf(file: HandMadeFile): PlainRecord[] {
 
 /** One record with any part of the file. */
 export function chunkAt(file: HandMadeFile, offset: number, value: Buffer, chunk = "1/1"): PlainRecord {
-  const { uploader, path, content, version = handMadeVersion, topicId } = file;
+  const { uploader, path, content, version = handMadeVersion, topicId, attributes } = file;
   const isLast = offset + value.length === content.length;
   const md5 = createHash("md5").update(content).digest("hex");
   return {
@@ -51,6 +52,7 @@ export function chunkAt(file: HandMadeFile, offset: number, value: Buffer, chunk
       ...(value.length < content.length ? [{ from: `${topicId} 0@0` }] : []),
       { checksum: isLast ? `md5:${md5}` : "md5" },
       ...(isLast ? [{ last: "1" }] : []),
+      ...(isLast && attributes ? [{ attributes: JSON.stringify(attributes) }] : []),
     ],
   };
 }
