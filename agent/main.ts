@@ -45,6 +45,7 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const address = parsed.values.get("http")?.at(-1);
     return print(await readStatus(address, process.env.STREAMSEND_HTTP_TOKEN || undefined));
   }
+  const forgotten = command === "forget" ? forgottenOf(parsed.operands) : undefined;
   const loaded = await load(parsed);
   if (command === "check") {
     const { formatSettings } = await import("./commands/check.ts");
@@ -64,8 +65,25 @@ async function dispatch(parsed: Arguments): Promise<number> {
     await redeliver(loaded.config, options, (line) => lines.push(`${printable(line)}\n`));
     return print(lines.join(""));
   }
+  if (forgotten) {
+    const { forget } = await import("./commands/forget.ts");
+    const { terminalQuestion } = await import("./commands/question.ts");
+    await forget(loaded.config, {
+      ...forgotten,
+      yes: flags.has("yes"),
+      ask: terminalQuestion(),
+      print: (text) => print(printableLines(text)),
+    });
+    return exitCode.done;
+  }
   const { run } = await import("./commands/run.ts");
   return run(loaded.config, { once: flags.has("once"), dryRun: flags.has("dry-run") });
+}
+
+function forgottenOf([kind, name, ...others]: readonly string[]) {
+  if ((kind !== "uploader" && kind !== "group") || !name || others.length > 0)
+    throw new UsageError("forget takes uploader or group, and one name", "forget");
+  return { kind, name } as const;
 }
 
 async function load({ values }: Arguments) {

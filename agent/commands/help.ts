@@ -112,8 +112,15 @@ A file's newest version only, from the topic or, where that no longer has it, fr
     summary: "take a retired uploader or group out of the ledger",
     operands: "uploader|group NAME",
     options: ["yes", "config", "set"],
-    about: "Says first what would be lost by it, and asks.",
-    examples: ["streamsend-agent forget uploader pos-0042"],
+    about: `Says first what would be lost by it, and asks; no running agent is needed.
+--yes does not ask. Without it, and without a terminal, nothing is changed. What is at work is refused.
+Files that were stored stay, and so does what is in the topic, until it expires. An uploader that comes back
+under the name sends all that it has again; a group that comes back begins anew.
+Exit code: 0 forgotten, 1 not, unknown, at work, or no broker, 2 wrong usage or configuration.`,
+    examples: [
+      "streamsend-agent forget uploader pos-0042",
+      "streamsend-agent forget group archive --yes --config /etc/streamsend/config.yaml",
+    ],
   },
   keygen: {
     summary: "make a key for end-to-end encryption and signing",

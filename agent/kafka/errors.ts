@@ -33,6 +33,7 @@ export const codes = {
   rebalanceInProgress: 27,
   topicAuthorization: 29,
   groupAuthorization: 30,
+  groupNotFound: 69,
   clusterAuthorization: 31,
   topicAlreadyExists: 36,
   saslAuthentication: 58,

@@ -67,6 +67,21 @@ export function entryPartitionKey(key: Exclude<EntryKey, { kind: "layout" }>): s
   return key.kind === "start" ? key.group : key.uploader;
 }
 
+/** Whether it says something of this uploader: its own word, or what a group or a claimant says of it. */
+export function isAboutUploader(key: EntryKey, uploader: string): boolean {
+  return "uploader" in key && key.uploader === uploader;
+}
+
+/** Whether it is a group's word, and not an uploader's. */
+export function isOfGroups(key: EntryKey): key is Extract<EntryKey, { group: string }> {
+  return "group" in key;
+}
+
+/** Whether it is a group's word on a version. */
+export function isReceipt(key: EntryKey): key is ReceiptKey<ReceiptKind> {
+  return isOfGroups(key) && "version" in key;
+}
+
 /** The partition of an entry in a ledger of so many. */
 export function partitionOfEntry(key: EntryKey, partitions: number): number {
   // Where everybody looks for it.

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { expectSameTree } from "../support/compare.ts";
+import { forgetArguments, outcomeOf } from "../support/forget.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
 import { PlainKafka } from "../support/plain-kafka.ts";
 import { type Settings, useScenes } from "../support/scene.ts";
@@ -167,4 +168,27 @@ test("without TLS on a port with it, --once says so and exits 1", async () => {
   const agent = await scene.uploader(await scene.folder("source"), options);
   expect(await agent.waitForExit()).toBe(1);
   expect(agent.output).toMatch(/the brokers speak TLS on this port.*kafka\.tls\.enabled/);
+});
+
+test("a group is forgotten without the right to remove it from Kafka, and that is said; not without that to see who is in it", async () => {
+  const scene = await openScene();
+  const group = "members-archive";
+  const agent = await scene.downloader(await scene.folder("output"), {
+    kafka: login("receiver"),
+    downloader: { group },
+    args: ["--once"],
+  });
+  expect(await agent.waitForExit(), agent.report()).toBe(0);
+  const forget = async (user: string) =>
+    outcomeOf(scene.agent(await forgetArguments(scene, ["group", group, "--yes"], login(user))));
+  // It may read the ledger, and not ask for the group.
+  await kafka.allow(["groupless"], ["--group", "streamsend-reader-hub"], "Describe");
+  const refused = await forget("groupless");
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    `streamsend-agent: looking up group ${group}: the brokers deny this user the group: it needs DESCRIBE on group ${group}\n`,
+  ]);
+  const { code, out, err } = await forget("receiver");
+  expect([code, err]).toEqual([0, ""]);
+  expect(out).toContain(`its positions stay in Kafka, as this user lacks DELETE on group ${group}`);
 });

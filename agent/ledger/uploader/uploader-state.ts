@@ -3,15 +3,13 @@
  * (`feedback.ts`), and who has its name (`name-claim.ts`).
  */
 import type { Log } from "../../observe/log.ts";
-import { RareWarnings } from "../../observe/rare-warnings.ts";
-import { type DeliveredEntry, type Entry, fileValueOf, keyOf } from "../../wire/entry.ts";
+import { type DeliveredEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
-import { pathToDisplay } from "../../wire/path.ts";
 import type { LoggedEntry } from "../ledger.ts";
+import { CredibleVersions } from "./credible-versions.ts";
 import type { Feedback } from "./feedback.ts";
 import { FileEntries } from "./file-entries.ts";
 import type { NameClaim } from "./name-claim.ts";
-import { BrokerTime } from "./version-clock.ts";
 
 export class UploaderState {
   readonly files = new FileEntries();
@@ -20,14 +18,13 @@ export class UploaderState {
   readonly #uploader: string;
   readonly #feedback: Feedback;
   readonly #name: NameClaim;
-  readonly #warnings: RareWarnings;
-  readonly #brokerTime = new BrokerTime();
+  readonly #credible: CredibleVersions;
 
   constructor(uploader: string, feedback: Feedback, name: NameClaim, log: Log) {
     this.#uploader = uploader;
     this.#feedback = feedback;
     this.#name = name;
-    this.#warnings = new RareWarnings(log);
+    this.#credible = new CredibleVersions(log);
   }
 
   /** The ledger has it: from now on it is so. */
@@ -39,13 +36,14 @@ export class UploaderState {
 
   /** Applies an entry as it is read. One with a version that nothing could follow is ignored. */
   apply({ entry, offset, timestampMs }: LoggedEntry): void {
-    this.#brokerTime.note(timestampMs);
+    this.#credible.noteTime(timestampMs);
     const key = keyOf(entry);
     if (!("uploader" in key) || key.uploader !== this.#uploader) return;
     if (key.kind === "file")
       this.#applyFile(key.path, entry.kind === "file" ? fileValueOf(entry) : undefined, timestampMs);
-    else if (key.kind === "name" || key.kind === "claim") this.#applyName(entry, offset);
-    else if (this.#isCredible(key.version, `${key.kind} of ${key.path}`)) {
+    else if (key.kind === "name" || key.kind === "claim")
+      this.#name.apply(this.#credible.ofName(entry), offset);
+    else if (this.#credible.has(key.version, `${key.kind} of ${key.path}`)) {
       this.#feedback.apply(entry, offset);
       if (entry.kind === "delivered") this.#noteNewer(entry);
       if (entry.kind === "delivered" || entry.kind === "failed") this.#name.versions.note(entry.version);
@@ -58,23 +56,8 @@ export class UploaderState {
     // A frozen agent's, that had lost the name: whoever has it knows better.
     if ((read?.epoch ?? Number.POSITIVE_INFINITY) < this.#name.knownEpoch) return;
     // What is not said in full is not known: the file is sent again.
-    const isKnown = read && read.state !== "incomplete" && this.#isCredible(read.version, path);
+    const isKnown = read && read.state !== "incomplete" && this.#credible.has(read.version, path);
     this.note(path, isKnown ? { ...read, epoch: undefined } : undefined, timestampMs);
-  }
-
-  #applyName(entry: Entry, offset: number): void {
-    const isForged = entry.kind === "name" && !this.#isCredible(entry.highest, "its name");
-    this.#name.apply(isForged ? { ...entry, highest: 0 } : entry, offset);
-  }
-
-  /** No number that nothing could follow is believed, wherever it stands. */
-  #isCredible(version: number, where: string): boolean {
-    if (this.#brokerTime.isPlausible(version)) return true;
-    this.#warnings.warn(
-      "version",
-      `an entry of the ledger has the impossible version ${version} (${pathToDisplay(where)}): it is ignored`,
-    );
-    return false;
   }
 
   /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */

@@ -45,7 +45,6 @@ test("a command that is not built is refused", () => {
   const lines = [
     "send - --path a.log --as office --under in --attribute a=b --attribute c=d --wait group",
     "find **/*.log --uploader pos-0042 --json --set kafka.topic=t",
-    "forget group archive --yes",
     "keygen --output key",
   ];
   for (const line of lines) {
@@ -57,6 +56,16 @@ test("a command that is not built is refused", () => {
         exitCode: 2,
       });
     }
+  }
+});
+
+test("forget wants a kind and one name, whatever the configuration", () => {
+  for (const args of [[], ["uploader"], ["file", "x"], ["group", "a", "b"], ["uploader", ""]]) {
+    expect(agent(["forget", ...args])).toEqual({
+      out: "",
+      err: "streamsend-agent: forget takes uploader or group, and one name (see streamsend-agent forget --help)\n",
+      exitCode: 2,
+    });
   }
 });
 
@@ -156,7 +165,7 @@ test("only the commands that need it load the Kafka client", () => {
       const isOwn = path.startsWith(".") && path.endsWith(".ts");
       if (
         isOwn &&
-        !(file === main && kind === "dynamic-import" && /\/(run|redeliver|doctor)\.ts$/.test(path))
+        !(file === main && kind === "dynamic-import" && /\/(run|redeliver|doctor|forget)\.ts$/.test(path))
       ) {
         visit(join(dirname(file), path));
       } else if (!isOwn) seen.add(path);

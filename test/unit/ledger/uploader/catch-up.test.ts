@@ -1,7 +1,5 @@
 /** A ledger that is recreated under an uploader that has its name. */
 import { expect, test } from "bun:test";
-import type { UploaderLog } from "../../../../agent/ledger/ledger.ts";
-import { RecreatedError } from "../../../../agent/ledger/recreated-error.ts";
 import { NameTakenError } from "../../../../agent/ledger/uploader/name-taken-error.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
 import { VoidVersionError } from "../../../../agent/ledger/uploader/void-version-error.ts";
@@ -11,63 +9,8 @@ import { type Entry, keyOf, type NameEntry } from "../../../../agent/wire/entry.
 import { delivered, first, needs, noted, other, second } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
+import { uploaderLogOn } from "../../../support/uploader-log.ts";
 import { waitUntil } from "../../../support/wait.ts";
-
-interface Hooks {
-  /** Before each read. */
-  onRead?: () => void;
-  /** Before each write. */
-  onWrite?: (entry: Entry) => Promise<void>;
-}
-
-function uploaderLogOn(log: MemoryLedger, { onRead, onWrite }: Hooks = {}): UploaderLog {
-  return {
-    get id() {
-      return log.id;
-    },
-    name: "ledger",
-    partitions: 1,
-    partitionOf: () => 0,
-    writable: async () => undefined,
-    retrying: untilItIsAnother,
-    endOf: async () => log.entries.length,
-    look: async () => undefined,
-    write: async (entry, meantFor = log.id) => {
-      await onWrite?.(entry);
-      return log.write(entry, meantFor);
-    },
-    open: async () => {
-      const reader = await log.open();
-      let position = 0;
-      return {
-        get caughtUp() {
-          return reader.caughtUp;
-        },
-        position: () => position,
-        read: async (without) => {
-          onRead?.();
-          const ended = log.entries.length;
-          const some = await reader.read(without);
-          position = Math.max(ended, ...some.map(({ offset }) => offset + 1));
-          return some;
-        },
-        close: () => reader.close(),
-      };
-    },
-  };
-}
-
-/** What fails as the ledger is another one is tried again. */
-async function untilItIsAnother<T>(_what: string, attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof RecreatedError)) throw error;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-}
 
 test("what a group has a newer version of is not written again, as nobody is to get the older one back", async () => {
   // Whoever sent the second version was killed before it noted that.
