@@ -32,8 +32,10 @@ export class VersionReceipts {
   readonly #groups: readonly string[] | undefined;
   readonly #known: KnownGroups;
   readonly #bits = new Map<string, number>();
-  /** Of all groups that have any file. */
+  /** Of all groups that have any file, and have not taken back all that they had. */
   #seen = 0;
+  /** How many paths each group has. */
+  readonly #pathsOf = new Array<number>(maxGroups).fill(0);
 
   /** @param groups whose receipts count, at most `maxGroups`; undefined: any group's do, and one is enough */
   constructor(groups: readonly string[] | undefined, known: KnownGroups) {
@@ -50,19 +52,27 @@ export class VersionReceipts {
     const before = this.#bits.get(path) ?? 0;
     const after = before | this.#bit(group, verdict);
     this.#bits.set(path, after);
+    this.#count(after & ~before, 1);
     if (verdict === "delivered") this.#seen |= this.#bit(group, verdict);
     if (this.#groups !== undefined) return after !== before;
     return ((verdict === "delivered" ? before : before >>> maxGroups) & everyGroup) === 0;
   }
 
+  /** A group that takes back the last that it has is no group that has files any more: it was forgotten, say. */
   takeBack({ path, group, verdict }: GroupReceipt): void {
-    const left = (this.#bits.get(path) ?? 0) & ~this.#bit(group, verdict);
-    if (left === 0) this.#bits.delete(path);
-    else this.#bits.set(path, left);
+    const before = this.#bits.get(path) ?? 0;
+    const taken = before & this.#bit(group, verdict);
+    if (taken === 0) return;
+    if (before === taken) this.#bits.delete(path);
+    else this.#bits.set(path, before & ~taken);
+    this.#count(taken, -1);
+    const at = 31 - Math.clz32(taken);
+    if (verdict === "delivered" && this.#pathsOf[at] === 0) this.#seen &= ~taken;
   }
 
   /** There is another version of the path now, or none. */
   clear(path: string): void {
+    this.#count(this.#bits.get(path) ?? 0, -1);
     this.#bits.delete(path);
   }
 
@@ -88,6 +98,11 @@ export class VersionReceipts {
     const bits = this.#bits.get(path) ?? 0;
     const failed = (bits >>> maxGroups) & everyGroup;
     return this.#groups === undefined ? failed !== 0 && (bits & everyGroup) === 0 : (failed & ~bits) !== 0;
+  }
+
+  #count(bits: number, by: 1 | -1): void {
+    for (let at = 0; at < maxGroups; at++)
+      if (bits & (1 << at)) this.#pathsOf[at] = (this.#pathsOf[at] ?? 0) + by;
   }
 
   #isEnough(bits: number): boolean {

@@ -40,3 +40,24 @@ test("where one group's word is enough, it is known all the same which groups ha
   receipts.put({ verdict: "failed", path: "b", version: 1, group: "group-99" });
   expect([receipts.isDelivered("b"), receipts.isFailed("b")]).toEqual([false, true]);
 });
+
+test("a group that takes back all that it had is not among those that are to have each file any more, unless it is configured", () => {
+  const known = new KnownGroups(["hub", "archive"]);
+  const [seen, configured] = [
+    new VersionReceipts(undefined, known),
+    new VersionReceipts(["hub", "archive"], known),
+  ];
+  for (const receipts of [seen, configured]) {
+    for (const path of ["a", "b"])
+      for (const group of ["hub", "archive"]) receipts.put({ verdict: "delivered", path, version: 1, group });
+    receipts.put({ verdict: "failed", path: "b", version: 1, group: "archive" });
+    receipts.clear("b");
+    receipts.put({ verdict: "delivered", path: "b", version: 2, group: "hub" });
+    receipts.takeBack({ verdict: "failed", path: "b", version: 1, group: "archive" });
+    expect([receipts.isDeliveredToAll("a"), receipts.isDeliveredToAll("b")]).toEqual([true, false]);
+    receipts.takeBack({ verdict: "delivered", path: "a", version: 1, group: "archive" });
+    receipts.takeBack({ verdict: "delivered", path: "a", version: 1, group: "archive" });
+  }
+  expect([seen.isDeliveredToAll("a"), seen.isDeliveredToAll("b")]).toEqual([true, true]);
+  expect([configured.isDelivered("a"), configured.isDeliveredToAll("b")]).toEqual([false, false]);
+});
