@@ -187,7 +187,8 @@ export class Session {
         "the ledger was deleted and made again: where the group began is noted in it",
         "retryable",
       );
-    const { repair, rereads, assembly } = this.#rooms;
+    const { repair, forgotten, rereads, assembly } = this.#rooms;
+    await forgotten.check();
     await repair.check();
     rereads.resume((partial) => assembly.partials.has(partial));
   }

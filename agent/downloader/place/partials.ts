@@ -166,7 +166,8 @@ export class Partials {
     const { ledger, retentionMs, now } = this.#options;
     for (const { id, placedAtMs } of this.#unfinished)
       if (ledger.state.delivered.has(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.room.parked()) if (ledger.state.isSettled(id)) this.room.remove(id);
+    for (const id of this.room.parked())
+      if (ledger.state.isSettled(id) || ledger.state.forgotten.has(id)) this.room.remove(id);
     this.room.removeSilent();
   }
 

@@ -18,6 +18,7 @@ import type { LoggedEntry } from "../ledger.ts";
 import { BrokerTime } from "../uploader/version-clock.ts";
 import { DeliveredVersions, takenBackSlots } from "./delivered-versions.ts";
 import { FailedVersions } from "./failed-versions.ts";
+import { ForgottenFiles } from "./forgotten-files.ts";
 import { GroupStart } from "./group-start.ts";
 import { ObsoleteReceipts } from "./obsolete-receipts.ts";
 import { OpenRequests } from "./open-requests.ts";
@@ -31,6 +32,7 @@ export class GroupState {
   readonly group: string;
   readonly delivered: DeliveredVersions;
   readonly failed: FailedVersions;
+  readonly forgotten = new ForgottenFiles();
   readonly requests = new OpenRequests();
   readonly start = new GroupStart();
   readonly silence: Silence;
@@ -70,6 +72,7 @@ export class GroupState {
     this.failed.clear();
     this.silence.clear();
     this.requests.clear();
+    this.forgotten.clear();
     this.#takenBack = new VersionIndex(takenBackSlots);
     this.#obsolete = new ObsoleteReceipts();
     this.#owed = new OwedReceipts();
@@ -223,6 +226,7 @@ export class GroupState {
 
   #applyFile({ uploader, path }: FileId, value: FileValue, offset: number): void {
     const newest = { uploader, path, version: value.version };
+    this.forgotten.remove(newest);
     const unsettled = this.#loading ?? this.#unsettled;
     const wasUnsettled = this.#unsettled.has(newest);
     unsettled.settle(newest);
@@ -239,13 +243,12 @@ export class GroupState {
 
   /**
    * The uploader has forgotten the file. It is forgotten here as well, so that the tombstones of its receipts ask for nothing.
-   * Later versions stay (both clocks are the brokers'): when the ledger is read again, this comes before what is known already.
+   * Later versions stay: when the ledger is read again, this comes before what is known already.
    */
   #applyForgotten({ uploader, path }: FileId, offset: number, timestampMs: number): void {
     const file = { uploader, path };
     (this.#loading ?? this.#unsettled).settle({ ...file, version: Number.MAX_SAFE_INTEGER });
-    const isBefore = (version: number | undefined): version is number =>
-      version !== undefined && version < (timestampMs + 1) * 1000;
+    const isBefore = this.forgotten.note(file, timestampMs);
     const delivered = this.delivered.newest(file);
     const failed = this.failed.newest(file);
     const asked = this.requests.versionOf(file);
