@@ -16,6 +16,8 @@ export interface KafkaOptions {
   /** Beside the plain one that `bootstrap` names. */
   listeners?: readonly Listener[];
   logLevel?: "warn" | "info" | "debug";
+  /** A small one, with so much memory: `256m`. */
+  heap?: string;
   /** As a further broker of this one's cluster. */
   join?: Kafka;
 }
@@ -46,6 +48,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const kafka = new Kafka(await mkdtemp(join(tmpdir(), "streamsend-kafka-")));
   // A test that fails, or is interrupted, must leave no broker behind.
   const args = ["--with", String(process.pid), "--log-level", options.logLevel ?? "info"];
+  if (options.heap) args.push("--heap", options.heap);
   if (options.join) args.push("--join", options.join.dir);
   for (const [key, value] of Object.entries(options.settings ?? {})) args.push("--set", `${key}=${value}`);
   for (const { name, protocol, advertisedPort, advertisedHost } of options.listeners ?? []) {
@@ -120,10 +123,15 @@ export class Kafka {
 
   /** Another cluster, and an empty one, comes to the same address. */
   async wipe(): Promise<void> {
-    await this.kill();
-    for (const made of ["data", "formatted", "cluster"])
-      rmSync(join(this.dir, made), { recursive: true, force: true });
+    await this.lose();
+    rmSync(join(this.dir, "cluster"));
     await this.restart();
+  }
+
+  /** The machine is gone with all that was on its disk; `restart` puts an empty broker of its number in its place. */
+  async lose(): Promise<void> {
+    await this.kill();
+    for (const made of ["data", "formatted"]) rmSync(join(this.dir, made), { recursive: true, force: true });
   }
 
   /** Ends the broker and removes its data. */

@@ -7,6 +7,14 @@ type Answer<T> = (error: unknown, result: T) => void;
 
 const timeoutMs = 20_000;
 
+/** A partition, and the brokers that have it, by their numbers. */
+export interface PartitionPlace {
+  partition: number;
+  leader: number | undefined;
+  replicas: readonly number[];
+  inSync: readonly number[];
+}
+
 export class PlainKafka {
   readonly #properties: Record<string, string | number | boolean>;
   readonly #producer: InstanceType<typeof RdKafka.Producer>;
@@ -17,7 +25,9 @@ export class PlainKafka {
   }
 
   static async open(brokers: string, properties: Record<string, string> = {}): Promise<PlainKafka> {
-    const kafka = new PlainKafka({ "bootstrap.servers": brokers, ...properties });
+    // Whoever asks for topics as brokers go is to hear of that soon.
+    const own = { "bootstrap.servers": brokers, "topic.metadata.refresh.interval.ms": 2000 };
+    const kafka = new PlainKafka({ ...own, ...properties });
     await ask("connecting", (done) => kafka.#producer.connect({ timeout: timeoutMs }, done));
     kafka.#producer.setPollInBackground(true);
     return kafka;
@@ -71,6 +81,28 @@ export class PlainKafka {
     // The types say base64str.
     const { base64 } = found.topicId as unknown as { base64: string };
     return { id: base64, partitions: found.partitions.length };
+  }
+
+  /** Where each partition of the topic is. */
+  async placesOf(topic: string): Promise<PartitionPlace[]> {
+    const [found] = await ask<RdKafka.TopicDescription[]>(`describing ${topic}`, (done) =>
+      this.#admin().describeTopics([topic], { timeout: timeoutMs }, done),
+    );
+    return (found?.partitions ?? []).map(({ partition, leader, replicas, isr }) => ({
+      partition,
+      leader: leader && leader.id >= 0 ? leader.id : undefined,
+      replicas: replicas.map(({ id }) => id),
+      inSync: isr.map(({ id }) => id),
+    }));
+  }
+
+  /** The broker that keeps the group; undefined: none does now. */
+  async coordinatorOf(group: string): Promise<number | undefined> {
+    const { groups } = await ask<RdKafka.GroupDescriptions>(`describing ${group}`, (done) =>
+      this.#admin().describeGroups([group], { timeout: timeoutMs }, done),
+    );
+    const [found] = groups;
+    return found && !found.error && found.coordinator.id >= 0 ? found.coordinator.id : undefined;
   }
 
   /** The topic's settings by name. */
