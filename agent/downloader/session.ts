@@ -184,7 +184,7 @@ export class Session {
     }
     if (ledger.state.recreations !== this.#recreations && ledger.isComplete)
       throw new AgentError(
-        "the ledger was deleted and made again: where the group began is noted in it",
+        "the ledger was made again, or lost its end: where the group began is noted in it",
         "retryable",
       );
     const { repair, forgotten, rereads, assembly } = this.#rooms;

@@ -5,6 +5,7 @@ import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { readerGroup, readerProperties } from "./connection/settings.ts";
 import { ask, codes, KafkaError } from "./errors.ts";
+import { watermarks } from "./topics/topics.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {
@@ -70,8 +71,9 @@ export class LogReader implements RecordReader {
   #consumer: Consumer | undefined;
   #isLost = false;
   #isClosed = false;
+  #wasCut = false;
   #lastBytes = 0;
-  #ended: number[] = [];
+  #ended: Position[] = [];
 
   private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
@@ -100,10 +102,24 @@ export class LogReader implements RecordReader {
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
     const records = await consume(consumer, count, `reading ${this.#topic}`, this.#groupRight);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
-    for (const { partition, offset } of records) this.#next.set(partition, offset + 1);
+    for (const { partition, offset } of records) {
+      this.#wasCut ||= offset < this.position(partition);
+      this.#next.set(partition, offset + 1);
+    }
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
-    for (const partition of this.#ended.splice(0)) events.push({ kind: "end", partition });
+    for (const { partition, offset } of this.#ended.splice(0)) {
+      await this.#noteEnd(consumer, partition, offset);
+      events.push({ kind: "end", partition });
+    }
     return events;
+  }
+
+  /**
+   * Whether something that was read is in the log no more, and other records come at its offsets: a broker that became leader
+   * without it has cut it off. From then on all that there is comes once more, from the beginning.
+   */
+  get wasCut(): boolean {
+    return this.#wasCut;
   }
 
   /** The next offset to read; negative: nothing was read yet. */
@@ -130,9 +146,7 @@ export class LogReader implements RecordReader {
     if (this.#isClosed) await this.#disconnect();
     this.#requireOpen();
     consumer.on("partition.eof", ({ partition, offset }) => {
-      this.#ended.push(partition);
-      // Also past what compaction has left nothing of.
-      this.#next.set(partition, Math.max(offset, this.#next.get(partition) ?? 0));
+      this.#ended.push({ partition, offset });
     });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
@@ -140,6 +154,18 @@ export class LogReader implements RecordReader {
       if (consumer === this.#consumer) this.#isLost = true;
     });
     return consumer;
+  }
+
+  /** The position is there, also past what compaction has left nothing of. Nothing says that this news is not an old one. */
+  async #noteEnd(consumer: Consumer, partition: number, offset: number): Promise<void> {
+    if (offset < this.position(partition)) {
+      // What was read with it must not be lost: without an answer it is asked again.
+      const bounds = await watermarks(consumer, this.#topic, partition).catch(() => undefined);
+      if (!bounds) this.#ended.push({ partition, offset });
+      if (!bounds || bounds.high >= this.position(partition)) return;
+      this.#wasCut = true;
+    }
+    this.#next.set(partition, offset);
   }
 
   #requireOpen(): void {

@@ -60,6 +60,8 @@ export interface EntryLog {
 
 export interface EntryReader {
   readonly caughtUp: boolean;
+  /** See `LogReader.wasCut`. */
+  readonly wasCut?: boolean;
   /** @param without see `LedgerReader.read` */
   read(without?: EntryKey["kind"]): Promise<LoggedEntry[]>;
   close(): Promise<void>;
@@ -241,6 +243,10 @@ export class LedgerReader implements PositionedReader {
   /** Whether each partition has been read to its end once. */
   get caughtUp(): boolean {
     return this.#behind.size === 0;
+  }
+
+  get wasCut(): boolean {
+    return this.#reader.wasCut;
   }
 
   /**

@@ -49,7 +49,7 @@ export class GroupFollower {
     const options = { what: "following the ledger", signal, log };
     while (!signal.aborted) {
       await retry(options, async () => {
-        if (this.#log.id !== this.#id) await this.#followRecreated(log);
+        if (this.#log.id !== this.#id || this.#reader?.wasCut) await this.#followRecreated(log);
         if (this.#isRereadDue()) await this.#readOnce();
         for (const logged of (await this.#reader?.read()) ?? []) this.#state.apply(logged);
         this.#warnOfFloor(log);
@@ -71,11 +71,13 @@ export class GroupFollower {
     return this.#reader?.caughtUp ?? false;
   }
 
-  /** What was read is another topic's: its offsets say nothing here. */
+  /** What was read is another topic's, or is lost in part: its offsets say nothing here. */
   async #followRecreated(log: Log): Promise<void> {
-    log.warn(
-      "the ledger was deleted and made again: what is delivered is noted in it again, and all else is read from it",
-    );
+    const what =
+      this.#log.id === this.#id
+        ? "the end of the ledger was cut off"
+        : "the ledger was deleted and made again";
+    log.warn(`${what}: what is delivered is noted in it again, and all else is read from it`);
     this.#id = this.#log.id;
     this.#state.ledgerRecreated();
     await this.close();

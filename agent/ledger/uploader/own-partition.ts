@@ -69,6 +69,11 @@ export class OwnPartition {
     requireSame({ id: this.#ledgerId }, id);
   }
 
+  /** Whether entries that were read, or written and read, are not there any more. See `LogReader.wasCut`. */
+  get wasCut(): boolean {
+    return this.#reader?.wasCut ?? false;
+  }
+
   /** Up to this offset all was read. */
   get position(): number {
     return this.#reader?.position(this.#number) ?? 0;

@@ -125,7 +125,7 @@ export class UploaderLedger {
       while (!signal.aborted) {
         await retry({ what: "following the ledger", signal, log: this.#log, giveUp }, async () => {
           if (!this.#isSure && this.#ledger.id === this.#ledgerId) await this.#makeSure();
-          if (this.#ledger.id !== this.#ledgerId) await this.#catchUp(chunks);
+          if (this.#ledger.id !== this.#ledgerId || this.#partition.wasCut) await this.#catchUp(chunks);
           const begun = new Moment();
           await this.#partition.readOn();
           if (begun.elapsedMs() > frozenMs) this.#isSure = false;
@@ -229,15 +229,15 @@ export class UploaderLedger {
   }
 
   /**
-   * The ledger was recreated: the name is claimed there, and what is known is written again (`file-notes.ts`). All of it is
+   * The ledger was recreated, or its end cut off: the name is claimed there, and what is known is written again (`file-notes.ts`). All of it is
    * forgotten where another agent may have had the name, and have known better, or has worked in the new ledger already.
    */
   async #catchUp(chunks: ChunksTopic): Promise<void> {
     const { id } = this.#ledger;
     this.#catchingUp ??= Promise.withResolvers();
-    this.#log.warn(
-      "the ledger is another one now: what is known is written to it, what may be lost is sent again",
-    );
+    const what =
+      id === this.#ledgerId ? "the end of the ledger was cut off" : "the ledger is another one now";
+    this.#log.warn(`${what}: what is known is written to it, what may be lost is sent again`);
     await chunks.refresh();
     await checkLayout(this.#ledger);
     this.#knowsFiles(true);
