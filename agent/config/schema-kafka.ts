@@ -63,7 +63,9 @@ export const kafka = z.strictObject({
   replication: integer(-1, 32_767)
     .refine((value) => value !== 0, "must be -1 (the brokers' default) or at least 1")
     .prefault(-1)
-    .describe("Copies of the topics that the agent makes. -1: the brokers' default."),
+    .describe(
+      "Copies of the topics that the agent makes. -1: the brokers' default, which is one copy where they are not set otherwise. In a cluster of three or more: 3.",
+    ),
   retention: duration(1000, Number.MAX_SAFE_INTEGER)
     .prefault("7d")
     .describe("How long the chunks' topic keeps them, when the agent makes it."),

@@ -10,6 +10,7 @@ import { watchOf } from "../kafka/connection/connect.ts";
 import { groupConsumerProperties } from "../kafka/connection/settings.ts";
 import { codes, KafkaError } from "../kafka/errors.ts";
 import {
+  type BrokerAddress,
   brokerAddresses,
   brokerSettings,
   inspectGroup,
@@ -21,18 +22,17 @@ import type { Topics } from "../kafka/topics/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { count } from "./amounts.ts";
 import { judgeBacklog, measureBacklog } from "./backlog.ts";
 import { brokerFailure, knockAtCluster, reachBrokers } from "./brokers.ts";
 import { examineClock } from "./clock.ts";
-import { type Finding, fail, ok, untried } from "./finding.ts";
+import { type Finding, fail, untried } from "./finding.ts";
 import { giveRights, makeTopic } from "./fixes.ts";
 import { examineHttp } from "./http.ts";
 import { examineName } from "./name.ts";
 import { examineOutput } from "./output.ts";
 import { Patience } from "./patience.ts";
 import { judgeMembers, judgeRights, judgeSession, neededRights } from "./rights.ts";
-import { judgeChunks, judgeLedger } from "./topics.ts";
+import { judgeChunks, judgeLedger, judgeMissing } from "./topics.ts";
 import { examineWatches } from "./watches.ts";
 
 /** To let go of the brokers in order; the process ends anyhow. */
@@ -93,7 +93,7 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
     return;
   }
   const wanted = newTopics(kafka);
-  const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, topic));
+  const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, topic, addresses));
   const rights = examineGroupRights(parts);
   rights.catch(() => undefined);
   const session = examineSession(parts, addresses[0]?.id ?? 0);
@@ -146,7 +146,11 @@ interface FoundTopic {
 }
 
 /** What the brokers tell of the topic. */
-async function findTopic({ config, client, patience }: Parts, wanted: NewTopic): Promise<FoundTopic> {
+async function findTopic(
+  { config, client, patience }: Parts,
+  wanted: NewTopic,
+  brokers: readonly BrokerAddress[],
+): Promise<FoundTopic> {
   const { kafka } = config;
   const subject = wanted.name === kafka.ledger ? `ledger ${wanted.name}` : `topic ${wanted.name}`;
   const look = async (): Promise<FoundTopic> => {
@@ -161,8 +165,9 @@ async function findTopic({ config, client, patience }: Parts, wanted: NewTopic):
     } catch (error) {
       return { findings: [explainRefusal(kafka, subject, wanted, error)] };
     }
-    const text = `is missing; the agent will make it, with ${count(wanted.partitions, "partition")}: the brokers would accept that`;
-    return { findings: [ok(subject, text)] };
+    const defaults = await brokerSettings(client, brokers[0]?.id ?? 0).catch(() => new Map<string, string>());
+    const circumstances = { kafka, brokers: brokers.length };
+    return { findings: [judgeMissing(subject, wanted, circumstances, defaults)] };
   };
   try {
     const found = await patience.wait(look());

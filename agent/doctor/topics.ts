@@ -1,6 +1,7 @@
 /** Is a topic made so that nothing gets lost in it? Judges what `inspectTopic` gave, asks nothing. */
 import type { KafkaConfig } from "../config/config.ts";
 import type { TopicInspection } from "../kafka/topics/inspect.ts";
+import type { NewTopic } from "../kafka/topics/new-topic.ts";
 import { isByDevices, type Topic } from "../kafka/topics/topics.ts";
 import { leastMessageBytes } from "../lib/limits.ts";
 import { about, aboutBytes, count } from "./amounts.ts";
@@ -60,6 +61,31 @@ export function judgeLedger(found: TopicInspection, circumstances: Circumstances
   return orFine(wrong, subject, [describe(found), ...(policy === undefined ? [] : ["compacted"])]);
 }
 
+/**
+ * A topic that is missing, and that the brokers would make.
+ *
+ * @param defaults settings of a broker by name, for what the agent leaves to them; empty where they can't be read
+ */
+export function judgeMissing(
+  subject: string,
+  { partitions }: NewTopic,
+  { kafka, brokers }: Circumstances,
+  defaults: ReadonlyMap<string, string>,
+): Finding {
+  const replicas =
+    kafka.replication < 0
+      ? Number(defaults.get("default.replication.factor") ?? Number.NaN)
+      : kafka.replication;
+  const copies = Number.isNaN(replicas) ? "" : ` and ${count(replicas, "replica")}`;
+  const text = `is missing; the agent will make it, with ${count(partitions, "partition")}${copies}`;
+  if (replicas > 1 || brokers === 1 || Number.isNaN(replicas))
+    return ok(subject, `${text}: the brokers would accept that`);
+  const fix = `set kafka.replication: ${Math.min(brokers, 3)}`;
+  return fail(subject, `${text}, in a cluster of ${brokers} brokers: ${lostWithOne}`, fix);
+}
+
+const lostWithOne = "the loss of one disk loses data";
+
 /** @param what comes of times that devices give */
 function judgeTimes(topic: Topic, kafka: KafkaConfig, subject: string, what: string): Finding[] {
   if (!isByDevices(topic)) return [];
@@ -79,7 +105,7 @@ function judgeBoth(found: TopicInspection, { kafka, brokers }: Circumstances, su
     wrong.push(fail(subject, text, "start the brokers that hold them"));
   }
   if (replicas === 1 && brokers > 1) {
-    const text = `is kept once, in a cluster of ${brokers} brokers: the loss of one disk loses data`;
+    const text = `is kept once, in a cluster of ${brokers} brokers: ${lostWithOne}`;
     wrong.push(
       fail(
         subject,
@@ -106,7 +132,7 @@ function judgeInSync(found: TopicInspection, kafka: KafkaConfig, subject: string
     const text = `min.insync.replicas is ${least}, with ${count(replicas, "replica")}: brokers before 3.7 would take no writes`;
     wrong.push(warn(subject, text, setTopic(kafka, topic.name, `min.insync.replicas=${replicas}`)));
   }
-  if (behind.length === 0) return wrong;
+  if (behind.length === 0) return [...wrong, ...judgeLeast(found, kafka, subject)];
   const out = [...new Set(behind.flatMap((partition) => partition.out))].toSorted((a, b) => a - b);
   const fix = `start ${out.length === 1 ? "broker" : "brokers"} ${out.join(", ")}, or see why ${out.length === 1 ? "it lags" : "they lag"} behind`;
   const tooFew = behind.filter((partition) => partition.inSync < Math.min(least, partition.replicas));
@@ -119,6 +145,13 @@ function judgeInSync(found: TopicInspection, kafka: KafkaConfig, subject: string
     wrong.push(warn(subject, text, fix));
   }
   return wrong;
+}
+
+/** Whether an acknowledgement is worth what the replicas cost. */
+function judgeLeast({ topic, replicas }: TopicInspection, kafka: KafkaConfig, subject: string): Finding[] {
+  if (topic.settings.get("min.insync.replicas") !== "1" || replicas < 3) return [];
+  const text = `min.insync.replicas is 1, with ${count(replicas, "replica")}: what one broker alone has counts as stored, and is lost with it`;
+  return [warn(subject, text, setTopic(kafka, topic.name, "min.insync.replicas=2"))];
 }
 
 function describe({ topic, replicas }: TopicInspection): string {

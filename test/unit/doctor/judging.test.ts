@@ -8,9 +8,10 @@ import { fail, formatFinding, ok, summary, untried, warn } from "../../../agent/
 import { judgeName } from "../../../agent/doctor/name.ts";
 import { judgeSpace } from "../../../agent/doctor/output.ts";
 import { judgeMembers, judgeRights, judgeSession, neededRights } from "../../../agent/doctor/rights.ts";
-import { judgeChunks, judgeLedger } from "../../../agent/doctor/topics.ts";
+import { judgeChunks, judgeLedger, judgeMissing } from "../../../agent/doctor/topics.ts";
 import { judgeInotify } from "../../../agent/doctor/watches.ts";
 import type { TopicInspection } from "../../../agent/kafka/topics/inspect.ts";
+import { newTopics } from "../../../agent/kafka/topics/new-topic.ts";
 import { loadConfigOf } from "../config/loading.ts";
 
 const config = await loadConfigOf("name: till\nkafka: { brokers: [kafka:9092] }");
@@ -48,6 +49,43 @@ describe("a topic on a cluster of three", () => {
       expect(finding?.text).toContain("kept once, in a cluster of 3");
       expect(finding?.fix).toContain("kafka-reassign-partitions.sh");
     }
+  });
+
+  test("would be made with one copy where nobody says otherwise: that loses data", () => {
+    const { chunks } = newTopics(kafka);
+    const judge = (replication: number, defaults: Record<string, string>) =>
+      judgeMissing(
+        "topic files",
+        chunks,
+        { kafka: { ...kafka, replication }, brokers: 3 },
+        new Map(Object.entries(defaults)),
+      );
+    for (const finding of [judge(-1, { "default.replication.factor": "1" }), judge(1, {})])
+      expect(finding).toMatchObject({
+        level: "fail",
+        text: "is missing; the agent will make it, with 1 partition and 1 replica, in a cluster of 3 brokers: the loss of one disk loses data",
+        fix: "set kafka.replication: 3",
+      });
+    expect(judge(-1, { "default.replication.factor": "3" }).text).toContain(
+      "1 partition and 3 replicas: the",
+    );
+    expect(judge(3, { "default.replication.factor": "1" }).level).toBe("ok");
+    // The right to read a broker's settings is missing.
+    expect(judge(-1, {}).level).toBe("ok");
+  });
+
+  test("is warned of when one of three replicas is enough for an acknowledgement", () => {
+    const [finding, ...others] = judgeChunks(found({ "min.insync.replicas": "1" }), circumstances);
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      level: "warn",
+      text: "min.insync.replicas is 1, with 3 replicas: what one broker alone has counts as stored, and is lost with it",
+      fix: expect.stringContaining("--entity-name files --add-config min.insync.replicas=2"),
+    });
+    expect(judgeChunks(found({ "min.insync.replicas": "1" }, { replicas: 2 }), circumstances)[0]?.level).toBe(
+      "ok",
+    );
+    expect(judgeChunks(found({ "min.insync.replicas": "2" }), circumstances)[0]?.level).toBe("ok");
   });
 
   test("stops the agent while a partition has no leader", () => {
