@@ -7,7 +7,7 @@ import type { AgentProcess } from "../support/agent-process.ts";
 import { Cluster, clusterStartMs, type Placement, waitForReplicas } from "../support/cluster.ts";
 import { expectSameTree } from "../support/compare.ts";
 import { headerOf } from "../support/records.ts";
-import { type AgentOptions, type Scene, useScenes } from "../support/scene.ts";
+import { type AgentOptions, type Scene, type Settings, useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -176,6 +176,32 @@ test("a broker is lost for good: agents go on without it, and those that are sta
     await broker.restart();
   }
   await heal(stage);
+});
+
+test("by the brokers' own defaults topics are kept once: doctor says so before they are made, and kafka.replication helps", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  const watch = [{ path: await scene.folder("source") }];
+  const { topic, ledger, brokers } = scene;
+  const doctor = async (own: Settings) => {
+    const settings = { role: "uploader", kafka: { brokers, topic, ledger, ledger_partitions: 4, ...own } };
+    const config = await scene.configuration({ ...settings, uploader: { watch }, http: { listen: "off" } });
+    const agent = scene.agent(["doctor", "--config", config]);
+    await agent.waitForExit();
+    return agent.output;
+  };
+  const once =
+    /FAIL +(topic|ledger) .*will make it.* 1 replica, in a cluster of 3 brokers.*; fix: set kafka.replication: 3/g;
+  expect((await doctor({})).match(once)).toHaveLength(2);
+  const wanted = { replication: 3 };
+  expect(await doctor(wanted)).not.toMatch(/FAIL|warn/);
+  const uploader = await scene.uploader(await scene.folder("other"), { kafka: wanted, args: ["--once"] });
+  expect(await uploader.waitForExit()).toBe(0);
+  for (const name of [topic, ledger]) {
+    for (const { replicas } of await kafka.placesOf(name)) expect(replicas).toHaveLength(3);
+    expect(await kafka.settingsOf(name)).toMatchObject({ "min.insync.replicas": "2" });
+  }
+  expect(await doctor(wanted)).not.toMatch(/FAIL|warn/);
 });
 
 test("the one broker that is named stops once the agents are connected: they go on by the others", async () => {
