@@ -47,7 +47,8 @@ const passing: Readonly<Record<string, string>> = {
   87: "the topic has rules for its records that ours do not meet (compaction without keys, a schema): give the agent a topic of its own",
   // THROTTLING_QUOTA_EXCEEDED
   89: "a quota of the brokers holds this up: wait, or have it raised",
-  // The client's own
+  // The client's own; the first: the brokers no longer name the one that was asked
+  "-137": "the broker that was asked is not in the cluster any more: another one is asked",
   "-192": "not delivered within message.timeout.ms: take that out of kafka.options",
   "-198": "a record can't be decompressed",
   "-186": "the client does not take what it was given: check kafka.options",
