@@ -39,23 +39,24 @@ export function within(ranges: readonly ByteRange[], size: number): ByteRange[] 
 
 /** Which bytes of a file are there: sorted ranges that neither touch nor overlap. */
 export class Coverage {
-  #ranges: ByteRange[];
+  readonly #ranges: ByteRange[] = [];
 
   constructor(ranges: readonly ByteRange[] = []) {
-    this.#ranges = [];
     for (const [from, to] of ranges) this.add(from, to);
   }
 
   /** Adds `[from, to)`; returns how many of its bytes were not there yet. */
   add(from: number, to: number): number {
     if (to <= from) return 0;
-    const before = this.#ranges.filter((range) => range[1] < from);
-    const after = this.#ranges.filter((range) => range[0] > to);
-    const touched = this.#ranges.slice(before.length, this.#ranges.length - after.length);
+    const first = this.#ranges.findLastIndex((range) => range[1] < from) + 1;
+    let behind = first;
+    while ((this.#ranges[behind]?.[0] ?? Number.POSITIVE_INFINITY) <= to) behind++;
+    const touched = this.#ranges.slice(first, behind);
     const start = Math.min(from, touched[0]?.[0] ?? from);
     const end = Math.max(to, touched.at(-1)?.[1] ?? to);
     const known = touched.reduce((sum, [a, b]) => sum + Math.max(0, Math.min(b, to) - Math.max(a, from)), 0);
-    this.#ranges = [...before, [start, end], ...after];
+    // In place: there may be thousands, and one more with each chunk.
+    this.#ranges.splice(first, touched.length, [start, end]);
     return to - from - known;
   }
 
