@@ -137,7 +137,9 @@ export const uploader = z.strictObject({
     .describe("Compression of the chunks on the way."),
   partitioning: choice(["file", "spread"])
     .prefault("file")
-    .describe("file: a path's chunks in one partition; spread: over all partitions."),
+    .describe(
+      "file: a path's chunks in one partition; spread: over all partitions, which takes one member of a group that has all of them.",
+    ),
   in_flight: size(65_536)
     .prefault("8MiB")
     .describe("Read and not yet acknowledged, over all files: the bound of the memory."),

@@ -99,7 +99,8 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
   const session = examineSession(parts, addresses[0]?.id ?? 0);
   session.catch(() => undefined);
   const [chunks, ledger] = await Promise.all(looks);
-  const circumstances = { kafka, brokers: addresses.length, ...chunkBytesOf(config) };
+  const spreads = config.role === "uploader" && config.uploader.partitioning === "spread";
+  const circumstances = { kafka, brokers: addresses.length, spreads, ...chunkBytesOf(config) };
   yield* chunks?.findings ?? [];
   if (chunks?.topic) yield* judgeChunks(chunks.topic, circumstances);
   yield* ledger?.findings ?? [];

@@ -22,6 +22,10 @@ export function makeTopic(kafka: KafkaConfig, { name, partitions, settings }: Ne
   return `kafka-topics.sh ${parts.join(" ")}`;
 }
 
+export function addPartitions(kafka: KafkaConfig, topic: string, partitions: number): string {
+  return `kafka-topics.sh ${server(kafka)} --alter --topic ${topic} --partitions ${partitions}`;
+}
+
 export function giveRights(
   kafka: KafkaConfig,
   resource: "topic" | "group",

@@ -6,7 +6,10 @@ import { isByDevices, type Topic } from "../kafka/topics/topics.ts";
 import { leastMessageBytes } from "../lib/limits.ts";
 import { about, aboutBytes, count } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
-import { setTopic } from "./fixes.ts";
+import { addPartitions, setTopic } from "./fixes.ts";
+
+/** For whoever wants several and has not said how many. */
+const usualPartitions = 4;
 
 /** What a topic is judged by. */
 export interface Circumstances {
@@ -14,11 +17,13 @@ export interface Circumstances {
   brokers: number;
   /** The configured chunk size; undefined: as large as the topic takes. */
   chunkBytes?: number;
+  /** An uploader spreads each file over all partitions. */
+  spreads?: boolean;
 }
 
 /** The topic of the chunks. */
 export function judgeChunks(found: TopicInspection, circumstances: Circumstances): Finding[] {
-  const { kafka, chunkBytes } = circumstances;
+  const { kafka, chunkBytes, spreads = false } = circumstances;
   const { topic } = found;
   const subject = `topic ${topic.name}`;
   const policy = topic.settings.get("cleanup.policy");
@@ -35,6 +40,10 @@ export function judgeChunks(found: TopicInspection, circumstances: Circumstances
     wrong.push(
       warn(subject, text, setTopic(kafka, topic.name, `max.message.bytes=${chunkBytes + leastMessageBytes}`)),
     );
+  }
+  if (spreads && topic.partitions === 1) {
+    const text = "has 1 partition: with it uploader.partitioning: spread is the same as file";
+    wrong.push(warn(subject, text, addPartitions(kafka, topic.name, usualPartitions)));
   }
   const facts = [describe(found), kept(topic.settings), `records up to ${aboutBytes(topic.maxMessageBytes)}`];
   return orFine(wrong, subject, facts);

@@ -7,12 +7,14 @@ import type { GroupWait } from "./group/group-wait.ts";
 import type { SessionKafka } from "./parts.ts";
 import type { Assembly } from "./place/assembly.ts";
 import type { RejectedRecords } from "./place/rejected-records.ts";
+import type { SpreadVersions } from "./place/spread-versions.ts";
 import type { Repair } from "./recover/repair.ts";
 import { nameOf } from "./version-label.ts";
 
 export interface DownloadParts {
   readonly assembly: Assembly;
   readonly rejected: RejectedRecords;
+  readonly spread: Pick<SpreadVersions, "count" | "reasons" | "refused">;
   readonly repair: Repair;
   readonly assignment: Assignment;
   readonly groupWait: Pick<GroupWait, "reasons" | "unreadRecords">;
@@ -25,25 +27,28 @@ export class DownloadStatus implements StatusSource {
   constructor(metrics: Metrics, parts: DownloadParts, kafka: SessionKafka) {
     this.#parts = parts;
     this.#kafka = kafka;
-    const { assembly, rejected } = parts;
+    const { assembly, rejected, spread } = parts;
     const { ledger } = kafka;
     metrics.observe({
       inFlightBytes: () => assembly.placingBytes,
       incompleteFiles: () => assembly.partials.unfinishedCount,
       waitingFiles: () => ledger.state.outstanding.size,
       consumerLagChunks: () => this.#lag,
-      parkedFiles: () => assembly.partials.room.parkedCount + rejected.newerCount,
+      parkedFiles: () => assembly.partials.room.parkedCount + rejected.newerCount + spread.count,
     });
   }
 
   report(): RoleReport {
-    const { assembly, rejected, repair } = this.#parts;
+    const { assembly, rejected, spread, repair } = this.#parts;
     const { ledger } = this.#kafka;
     const { partials } = assembly;
     const noRoom = listed(partials.room.parked(), partials.room.parkedCount, (id) => ({
       path: nameOf(id),
       reason: `no room for ${id.bytes} bytes`,
     }));
+    const elsewhere = listed(spread.refused(), spread.count, ({ id, reason }) => {
+      return { path: nameOf(id), reason };
+    });
     const newer = rejected.parked.map(({ partition, from, to, what }) => ({
       path: `partition ${partition}, offsets ${from} to ${to - 1}`,
       reason: `written by a newer agent (${what})`,
@@ -62,7 +67,10 @@ export class DownloadStatus implements StatusSource {
           attributes,
         }),
       ),
-      parked: { count: noRoom.count + rejected.newerCount, items: [...noRoom.items, ...newer] },
+      parked: {
+        count: noRoom.count + elsewhere.count + rejected.newerCount,
+        items: [...noRoom.items, ...elsewhere.items, ...newer],
+      },
       needed: listed(needed, needed.length, (sent) => ({
         path: nameOf(sent),
         version: sent.version,
@@ -74,10 +82,10 @@ export class DownloadStatus implements StatusSource {
 
   /** A pause of everything is a trouble of `retry`, which says why. */
   notReady(): readonly string[] {
-    const { assembly, groupWait } = this.#parts;
+    const { assembly, spread, groupWait } = this.#parts;
     const { room } = assembly.partials;
     const { parkedCount } = room;
-    const { reasons } = groupWait;
+    const reasons = [...groupWait.reasons, ...spread.reasons()];
     if (parkedCount === 0) return reasons;
     let bytes = 0;
     for (const version of room.parked()) bytes += version.bytes;

@@ -7,6 +7,7 @@ import { LogGaps } from "./group/log-gaps.ts";
 import type { FirstFailure, Output, ProcessMemory, SessionKafka, SessionRun } from "./parts.ts";
 import { Assembly } from "./place/assembly.ts";
 import { RejectedRecords } from "./place/rejected-records.ts";
+import { SpreadVersions } from "./place/spread-versions.ts";
 import { DurablePoint } from "./publish/durable-point.ts";
 import { DurablePointSchedule } from "./publish/durable-point-schedule.ts";
 import { ForgottenVersions } from "./recover/forgotten-versions.ts";
@@ -29,6 +30,7 @@ export class Rooms {
   readonly groupWait: GroupWait;
   readonly gaps: LogGaps;
   readonly rejected: RejectedRecords;
+  readonly spread: SpreadVersions;
   readonly assembly: Assembly;
   readonly durablePoint: DurablePoint;
   readonly schedule: DurablePointSchedule;
@@ -49,12 +51,14 @@ export class Rooms {
     this.groupWait = new GroupWait({ group, topic, name: config.group, positions, unread, log, now });
     this.gaps = new LogGaps({ group, positions, reporting, now });
     this.rejected = new RejectedRecords(topic.id, reporting);
-    const { rejected } = this;
+    this.spread = new SpreadVersions({ topic, positions, ledger, reporting, now });
+    const { rejected, spread } = this;
     const writes = new LedgerWrites({ log, once: run.once, now });
     this.assembly = new Assembly(
       { config, store: output.store, ledger, retentionMs: topic.retentionMs, reporting, now },
       {
         rejected,
+        spread,
         writes,
         publish: () => this.schedule.makeNow(),
         onGap: (partial, { partition, offset }) =>
@@ -83,7 +87,7 @@ export class Rooms {
     this.forgotten = new ForgottenVersions({ state, partials, rereads: this.rereads, group, positions, log });
     this.repair = new Repair(
       { ledger, writes, reading, rereads: this.rereads, reporting, giveUpMs: config.giveUpMs, now },
-      { partials, room: partials.room, failures, rejected },
+      { partials, room: partials.room, failures, rejected, spread },
     );
   }
 }

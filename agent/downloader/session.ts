@@ -206,11 +206,12 @@ export class Session {
   }
 
   #lostCount(): number {
-    const { assembly, rejected, schedule, repair } = this.#rooms;
+    const { assembly, rejected, schedule, spread, repair } = this.#rooms;
     const { partials, failures } = assembly;
     const asked = [...repair.needed()].length;
     const failed = failures.count + schedule.unstorableCount + repair.failedCount;
-    return failed + partials.room.parkedCount + rejected.refusedCount + rejected.newerCount + asked;
+    const passed = partials.room.parkedCount + spread.count;
+    return failed + passed + rejected.refusedCount + rejected.newerCount + asked;
   }
 
   #throwFailure(): void {

@@ -57,6 +57,7 @@ const fileDetails = {
   topic,
   partition,
   from: textUpTo(limits.fromText),
+  to: textUpTo(limits.fromText),
   acknowledged: count,
   checksum,
   attributes: attributesShape,

@@ -14,6 +14,8 @@ const longestVarint = 5;
 /** What the longest headers of a file's chunks depend on. */
 export interface OutgoingFile extends FileId {
   attributes?: Attributes | undefined;
+  /** Partitions that its chunks are in; 1 without it. */
+  places?: number | undefined;
 }
 
 /** Bytes of a value that fit a batch of `batchBytes` beside the key and the longest headers of a file's chunks. */
@@ -26,7 +28,7 @@ export function largestValue(batchBytes: number, file: OutgoingFile): number {
 }
 
 /** Every field at its longest. */
-function longestHeaders({ uploader, path, attributes }: OutgoingFile): Headers {
+function longestHeaders({ uploader, path, attributes, places = 1 }: OutgoingFile): Headers {
   const longest = Number.MAX_SAFE_INTEGER;
   const chunk: Chunk = {
     kind: "chunk",
@@ -39,7 +41,10 @@ function longestHeaders({ uploader, path, attributes }: OutgoingFile): Headers {
     value: Buffer.alloc(0),
     index: longest,
     count: longest,
-    from: { topic: "x".repeat(22), offsets: [{ partition: 999_999, offset: longest }] },
+    from: {
+      topic: "x".repeat(22),
+      offsets: Array.from({ length: places }, () => ({ partition: 999_999, offset: longest })),
+    },
     algorithm: "sha256",
     checksum: `sha256:${"0".repeat(64)}`,
     ...(attributes ? { attributes } : {}),

@@ -103,6 +103,15 @@ const ofChunks: Attack[] = [
       many(5, (at) => withHeader(chunk("u", `from-${at}`, 2), "from", `${topicId}${" 0@0".repeat(200_000)}`)),
   },
   {
+    name: "files that are said to be spread over as many partitions as may be named",
+    on: "chunks",
+    records: ({ topicId }, turn) =>
+      many(100, (at) => {
+        const from = `${topicId}${many(256, (partition) => ` ${partition}@0`).join("")}`;
+        return withHeader(chunk(`spread-${turn}`, `f-${at}`, 2, topicId), "from", from);
+      }),
+  },
+  {
     name: "middles of files whose beginning is said to be at the log's",
     on: "chunks",
     records: ({ topicId }, turn) =>
@@ -198,6 +207,17 @@ const ofLedger: Attack[] = [
         const from = `${topicId}${" 0@0".repeat(200)}`;
         const where = { topic: topicId, partition: 0, offset: at, from };
         return entry(`file/dead-${turn}-${at}/${longPath(String(at))}`, fileOf(1_744_741_849_202_123, where));
+      }),
+  },
+  {
+    name: "files that were said to be spread over as many partitions as may be named",
+    on: "ledger",
+    records: ({ topicId }, turn) =>
+      many(100, (at) => {
+        const places = (offset: number) =>
+          `${topicId}${many(256, (partition) => ` ${partition}@${offset}`).join("")}`;
+        const where = { topic: topicId, partition: 0, offset: at, from: places(0), to: places(at) };
+        return entry(`file/spread-${turn}/${longPath(String(at))}`, fileOf(1_744_741_849_202_123, where));
       }),
   },
   {

@@ -28,6 +28,13 @@ const good: readonly [key: string, value: object][] = [
       offset: 7,
     },
   ],
+  [
+    "file/u/spread",
+    {
+      ...{ format: 1, version: 5, state: "sent", size: 5, mtime: "1", ctime: "1", inode: "2" },
+      ...{ topic: "t", partition: 1, from: "t 1@3 0@4", to: "t 1@7", checksum, offset: 7 },
+    },
+  ],
   ["delivered/g%2F/u/5/a%FF", { format: 1, size: 5, checksum, time }],
   [
     "delivered/g/u/5/a",

@@ -11,6 +11,7 @@ const mostOf: Readonly<Record<string, number>> = {
   group: limits.group,
   topic: limits.topicId,
   from: limits.fromText,
+  to: limits.fromText,
   reason: limits.reason,
   host: limits.host,
   instance: limits.instance,

@@ -12,7 +12,7 @@
  */
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
 import { codeOf } from "../../lib/errors.ts";
-import { type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
+import { type Abandoned, type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
 import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
 import type { Partial, Placed } from "../store/partial.ts";
@@ -21,11 +21,13 @@ import { Changes } from "./changes.ts";
 import { Failures } from "./failures.ts";
 import { Partials, type PlacingOptions } from "./partials.ts";
 import type { RejectedRecords } from "./rejected-records.ts";
+import type { SpreadVersions } from "./spread-versions.ts";
 import { Verification } from "./verification.ts";
 
 /** What the assembly needs of others. */
 export interface AssemblyNeighbours {
   rejected: RejectedRecords;
+  spread: Pick<SpreadVersions, "admits" | "remove">;
   /** For receipts that may be refused and are owed then. */
   writes: LedgerWrites;
   /** Publishes what is verified. */
@@ -89,7 +91,7 @@ export class Assembly {
     if (record.skipped !== undefined) return rejected.skip(record.skipped, record);
     const decoded = this.#decode(record);
     if (decoded.kind === "chunk") return void (await this.#acceptChunk(decoded, record));
-    if (decoded.kind === "abandoned") return this.partials.abandon(decoded, decoded.reason);
+    if (decoded.kind === "abandoned") return this.#abandon(decoded);
     rejected.reject(decoded, record);
   }
 
@@ -143,7 +145,7 @@ export class Assembly {
     const { ledger, reporting, now } = this.#options;
     // A version whose receipt says failed may come all the same, and is welcome then.
     const isDelivered = ledger.state.delivered.has(chunk);
-    if (!isDelivered && this.failures.has(chunk)) return false;
+    if (!isDelivered && (this.failures.has(chunk) || !this.#neighbours.spread.admits(chunk))) return false;
     const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);
     if (isDelivered || (partial && !partial.wants(chunk))) reporting.observer.metrics.chunk("duplicate");
     if (!partial?.wants(chunk)) return false;
@@ -200,6 +202,11 @@ export class Assembly {
     this.#logChunk(chunk, placed);
     if (placed.final) this.#verify(partial);
     else if (chunk.checksum !== undefined && !partial.complete) this.#neighbours.onGap(partial, record);
+  }
+
+  #abandon(abandoned: Abandoned): void {
+    this.#neighbours.spread.remove(abandoned);
+    this.partials.abandon(abandoned, abandoned.reason);
   }
 
   #verify(partial: Partial): void {

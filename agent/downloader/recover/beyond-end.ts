@@ -4,7 +4,7 @@
  */
 import type { Group } from "../../kafka/group.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
-import { chunkKey } from "../../wire/chunk.ts";
+import type { Place } from "../../wire/places.ts";
 import type { ChunkTopic } from "../parts.ts";
 
 /** What of the topic this member reads. */
@@ -19,15 +19,14 @@ export interface Reading {
 const patienceMs = 5000;
 
 type Standing = Map<number, { position: number; sinceMs: number }>;
-type Found = Map<string, { offset: number; end: number }>;
 
 export class BeyondEnd {
   readonly #reading: Reading;
   readonly #now: () => number;
   /** Partitions of which something is ahead: where they were read up to, and since when. */
   #standing: Standing = new Map();
-  /** The offset that was found beyond the end, by file, and that end. */
-  #found: Found = new Map();
+  /** The end of the log that a place was found beyond. */
+  readonly #ends = new WeakMap<Place, number>();
 
   constructor(reading: Reading, now: () => number) {
     this.#reading = reading;
@@ -39,8 +38,7 @@ export class BeyondEnd {
     const { group, positions } = this.#reading;
     const ahead = Map.groupBy(this.#ahead(unsettled), ({ partition }) => partition);
     const standing: Standing = new Map();
-    const found: Found = new Map();
-    for (const [partition, versions] of ahead) {
+    for (const [partition, places] of ahead) {
       const position = positions.get(partition) ?? 0;
       const before = this.#standing.get(partition);
       let sinceMs = before?.position === position ? before.sinceMs : this.#now();
@@ -49,31 +47,22 @@ export class BeyondEnd {
       const end = isDue ? (await group.bounds(partition)).high : Number.POSITIVE_INFINITY;
       if (isDue) sinceMs = this.#now();
       standing.set(partition, { position, sinceMs });
-      for (const sent of versions) {
-        const known = this.endOf(sent);
-        const isBeyond = position >= end && sent.offset >= end;
-        if (isBeyond || known !== undefined)
-          found.set(chunkKey(sent), { offset: sent.offset, end: isBeyond ? end : (known ?? end) });
-      }
+      for (const place of places) if (position >= end && place.last >= end) this.#ends.set(place, end);
     }
     this.#standing = standing;
-    this.#found = found;
   }
 
-  /** The end of the log that the version was found beyond. */
-  endOf(sent: Sent): number | undefined {
-    if (this.#found.size === 0) return undefined;
-    const found = this.#found.get(chunkKey(sent));
-    return found?.offset === sent.offset ? found.end : undefined;
+  /** The end of the log that a version's place was found beyond, if it still is ahead of what is read. */
+  endOf(place: Place): number | undefined {
+    return this.#isAhead(place) ? this.#ends.get(place) : undefined;
   }
 
-  *#ahead(unsettled: Iterable<Sent>): Generator<Sent> {
-    const { positions, topic } = this.#reading;
-    for (const sent of unsettled)
-      if (
-        sent.topic === topic.id &&
-        (positions.get(sent.partition) ?? Number.POSITIVE_INFINITY) <= sent.offset
-      )
-        yield sent;
+  *#ahead(unsettled: Iterable<Sent>): Generator<Place> {
+    for (const { topic, places } of unsettled)
+      if (topic === this.#reading.topic.id) yield* places.filter((place) => this.#isAhead(place));
+  }
+
+  #isAhead({ partition, last }: Place): boolean {
+    return (this.#reading.positions.get(partition) ?? Number.POSITIVE_INFINITY) <= last;
   }
 }

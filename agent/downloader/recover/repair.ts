@@ -15,21 +15,24 @@
 import { nameSome } from "../../ledger/group/group-follower.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
-import type { Place } from "../../ledger/group/owed-receipts.ts";
+import type { SentTo } from "../../ledger/group/owed-receipts.ts";
 import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { lengthOf, union } from "../../wire/byte-ranges.ts";
 import { chunkKey, mapKey, type VersionId } from "../../wire/chunk.ts";
 import { partitionOf } from "../../wire/numbers.ts";
+import type { Place } from "../../wire/places.ts";
 import type { Admission } from "../place/admission.ts";
 import type { Failures } from "../place/failures.ts";
 import type { Partials } from "../place/partials.ts";
 import type { RejectedRecords } from "../place/rejected-records.ts";
+import type { SpreadVersions } from "../place/spread-versions.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { type Attempt, newAttempt, waitsOf } from "./attempt.ts";
 import { BeyondEnd, type Reading } from "./beyond-end.ts";
 import type { LedgerWrites } from "./ledger-writes.ts";
+import { hasHome, isOurs } from "./ownership.ts";
 import type { RereadRequests } from "./reread-requests.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
 
@@ -39,6 +42,7 @@ export interface VersionsAtHand {
   room: Pick<Admission, "hasRoomFor">;
   failures: Pick<Failures, "isOwed" | "retry" | "writeOwed">;
   rejected: Pick<RejectedRecords, "isNewer">;
+  spread: Pick<SpreadVersions, "pass" | "removeSettled">;
 }
 
 export interface RepairOptions {
@@ -119,8 +123,9 @@ export class Repair {
   /** Takes the next step for each version that is missing. Throws a `KafkaError`. */
   async check(): Promise<void> {
     const { ledger, writes } = this.#options;
-    const { partials, room, failures } = this.#versions;
+    const { partials, room, failures, spread } = this.#versions;
     partials.dropStale();
+    spread.removeSettled();
     await failures.writeOwed();
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
@@ -132,7 +137,10 @@ export class Repair {
     for (const sent of [...ledger.state.unsettled()]) {
       const key = mapKey(sent);
       const state = this.#stateOf(sent);
-      if (state === "elsewhere") continue;
+      if (state === "elsewhere") {
+        spread.pass(sent);
+        continue;
+      }
       seen.add(key);
       const known = this.#attempts.get(key);
       if (known) known.wasMissing &&= state === "missing";
@@ -167,9 +175,9 @@ export class Repair {
   async tidy(): Promise<void> {
     const { ledger, writes, reading } = this.#options;
     const { positions, topic } = reading;
-    const isOurs = (id: VersionId, owedFor?: Place) =>
-      positions.has(owedFor ? this.#partitionOf(owedFor) : partitionOf(chunkKey(id), topic.partitions));
-    if (ledger.state.hasObsolete) await writes.attempt(() => ledger.tidy(isOurs));
+    const isToTidy = (id: VersionId, owedFor?: SentTo) =>
+      owedFor ? hasHome(owedFor, reading) : positions.has(partitionOf(chunkKey(id), topic.partitions));
+    if (ledger.state.hasObsolete) await writes.attempt(() => ledger.tidy(isToTidy));
   }
 
   /** Writes the counts of lines that were held back. */
@@ -196,21 +204,18 @@ export class Repair {
 
   #stateOf(sent: Sent): State {
     const { rereads, reading } = this.#options;
-    const { topic, positions } = reading;
     const { partials, failures, rejected } = this.#versions;
-    const isOfThisTopic = sent.topic === topic.id;
-    const position = positions.get(this.#partitionOf(sent));
-    if (position === undefined || rejected.isNewer(sent)) return "elsewhere";
-    const isAhead = isOfThisTopic && position <= sent.offset && this.#beyondEnd.endOf(sent) === undefined;
+    if (!isOurs(sent, reading) || rejected.isNewer(sent)) return "elsewhere";
+    const isAhead = sent.topic === reading.topic.id && sent.places.some((place) => this.#isAhead(place));
     return isAhead || partials.isWhole(sent) || failures.isOwed(sent) || rereads.isReading(sent)
       ? "on its way"
       : "missing";
   }
 
-  /** Whose member it is that cares for it. What was in a topic that is no more is shared out by where it was. */
-  #partitionOf({ topic, partition }: Place): number {
-    const { id, partitions } = this.#options.reading.topic;
-    return topic === id ? partition : partition % partitions;
+  /** Whether something of a version is still to be read there. */
+  #isAhead(place: Place): boolean {
+    const position = this.#options.reading.positions.get(place.partition) ?? 0;
+    return position <= place.last && this.#beyondEnd.endOf(place) === undefined;
   }
 
   /** Whether room is to be kept for it: not for what its uploader was asked for and does not send. */
@@ -227,7 +232,7 @@ export class Repair {
     leaveGarbage(garbageOf.stepCharacter * sent.path.length);
     if (attempt.step === "noticed") {
       this.#versions.failures.retry(sent);
-      const answer = this.#options.rereads.readSent(sent, this.#beyondEnd.endOf(sent));
+      const answer = this.#options.rereads.readSent(sent, (place) => this.#beyondEnd.endOf(place));
       if (answer === "later") return;
       attempt.step = "read";
       if (answer === "reading") {
@@ -242,7 +247,8 @@ export class Repair {
 
   async #ask(sent: Sent, attempt: Attempt): Promise<void> {
     const { ledger, writes, reporting, now, giveUpMs } = this.#options;
-    const place = `${sent.topic} ${sent.partition}@${sent.offset}`;
+    const ends = sent.places.map(({ partition, last }) => `${partition}@${last}`);
+    const place = `${sent.topic} ${ends.join(" ")}`;
     const isAnswered = attempt.askedAt !== place;
     if (attempt.step === "asked" && !isAnswered && (await this.#failUnanswered(sent))) return;
     // Another member may have taken the request back, as far as it knew.

@@ -8,6 +8,7 @@
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { isSpread, type Place } from "../../wire/places.ts";
 import type { Partial } from "../store/partial.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import type { LogReplay, Reason, Wanted } from "./log-replay.ts";
@@ -61,6 +62,8 @@ export class RereadRequests {
     const { topicId } = this.#options;
     // Of another topic nothing can be read; once the version is sent whole, its uploader is asked.
     if (!partial.from || partial.from.topic !== topicId) return;
+    // What is missing of one that is spread may be in another partition, and only not have come yet.
+    if (isSpread(partial.from, topicId)) return;
     const parts = partial.from.offsets.map(({ partition, offset }) => ({
       partition,
       from: offset,
@@ -70,13 +73,18 @@ export class RereadRequests {
     if (this.#request(wanted) === "later") this.#postpone(partial, wanted);
   }
 
-  /** Reads a version again that was sent, and read past. @param end where the log ends, if that is before what was sent */
-  readSent(sent: Sent, end = Number.POSITIVE_INFINITY): Answer {
-    const { partition, offset, topic, from } = sent;
-    if (topic !== this.#options.topicId) return "nowhere";
-    const first = from?.offsets.find((one) => one.partition === partition)?.offset ?? offset;
-    const until = Math.min(offset + 1, end);
-    return this.#request({ id: sent, parts: [{ partition, from: first, until }], reason: "sent" });
+  /**
+   * Reads a version again that was sent, and read past.
+   *
+   * @param endOf where the log of a place's partition ends, if that is before what was sent there
+   */
+  readSent(sent: Sent, endOf: (place: Place) => number | undefined): Answer {
+    if (sent.topic !== this.#options.topicId) return "nowhere";
+    const parts = sent.places.map((place) => {
+      const { partition, from, last } = place;
+      return { partition, from, until: Math.min(last + 1, endOf(place) ?? Number.POSITIVE_INFINITY) };
+    });
+    return this.#request({ id: sent, parts, reason: "sent" });
   }
 
   isReading(id: VersionId): boolean {

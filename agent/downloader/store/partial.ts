@@ -45,6 +45,8 @@ export class UnreadableError extends AgentError {
 const baseBytes = 3200;
 /** At most so many parts of a file may be there with gaps between them. */
 const maxIntervals = 1000;
+/** Of one that is spread: its partitions are read each at its own pace. */
+const maxSpreadIntervals = 10_000;
 
 export class Partial {
   readonly id: VersionId;
@@ -129,7 +131,8 @@ export class Partial {
 
   /** Whether the chunk would change anything; not where it would leave too many gaps: read in order none is left. */
   wants(chunk: Chunk): boolean {
-    if (this.#coverage.ranges().length >= maxIntervals && this.#isApart(chunk)) return false;
+    const most = (this.from?.offsets.length ?? 0) > 1 ? maxSpreadIntervals : maxIntervals;
+    if (this.#coverage.ranges().length >= most && this.#isApart(chunk)) return false;
     const gaps = this.#coverage.missing(chunk.offset, chunk.offset + chunk.value.length);
     return gaps.length > 0 || (chunk.checksum !== undefined && this.checksum === undefined);
   }

@@ -26,7 +26,7 @@ import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
-import type { Place } from "./owed-receipts.ts";
+import type { SentTo } from "./owed-receipts.ts";
 import { findDelivered } from "./recall.ts";
 import { type LostReceipts, takeBackReceiptsOf } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
@@ -163,7 +163,7 @@ export class GroupLedger {
    * @param isOurs whether this member, and no other, is to drop the file's receipts; or to write one that is owed: who else
    *   reads the place it was sent to may know of no delivery, and nobody else would deliver it again
    */
-  async tidy(isOurs: (id: VersionId, owedFor?: Place) => boolean): Promise<void> {
+  async tidy(isOurs: (id: VersionId, owedFor?: SentTo) => boolean): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
     if (this.state.mustReadAgain) return;
     // What was dropped already may still be to be read.

@@ -31,9 +31,11 @@ export class GroupStart {
   }
 
   /** Whether the version was sent after the group began. What was sent before is ignored. */
-  covers({ topic, partition, offset, version }: Sent): boolean {
+  covers({ topic, places, version }: Sent): boolean {
     if (!this.#value) return true;
-    if (topic === this.#value.topic) return offset >= (this.#value.offsets[String(partition)] ?? 0);
+    const { offsets } = this.#value;
+    if (topic === this.#value.topic)
+      return places.some(({ partition, last }) => last >= (offsets[String(partition)] ?? 0));
     // Of a topic that came before or after the one that the group began with; versions are the brokers' microseconds.
     return version >= this.#atMs * 1000;
   }

@@ -23,7 +23,7 @@ import { GroupStart } from "./group-start.ts";
 import { ObsoleteReceipts } from "./obsolete-receipts.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
-import { type OwedReceipt, OwedReceipts, type Place } from "./owed-receipts.ts";
+import { type OwedReceipt, OwedReceipts, type SentTo } from "./owed-receipts.ts";
 import { Silence } from "./silence.ts";
 import { PublicationNumbers } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
@@ -178,7 +178,7 @@ export class GroupState {
   }
 
   /** At most `count` receipts that are owed to a recreated ledger, of those that `isOurs`. They are handed out once. */
-  drainOwed(isOurs: (id: VersionId, place: Place) => boolean, count: number): OwedReceipt[] {
+  drainOwed(isOurs: (id: VersionId, place: SentTo) => boolean, count: number): OwedReceipt[] {
     return this.#owed?.drain(isOurs, count) ?? [];
   }
 

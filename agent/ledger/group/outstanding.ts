@@ -5,8 +5,9 @@
  */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
-import { decodeFrom, type From, type VersionId } from "../../wire/chunk.ts";
+import type { VersionId } from "../../wire/chunk.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
+import { type Place, placesOf } from "../../wire/places.ts";
 
 /** A version that was sent whole, and where. */
 export interface Sent extends VersionId {
@@ -15,11 +16,12 @@ export interface Sent extends VersionId {
   checksum: string;
   attributes?: Attributes | undefined;
   topic: string;
+  /** The one that its uploader names first. */
   partition: number;
-  /** Of its last chunk. */
+  /** Of its last chunk in that. */
   offset: number;
-  /** Of a version of several chunks. */
-  from: From | undefined;
+  /** One, or several where it is spread. */
+  places: readonly Place[];
   /** The uploader no longer has it. */
   gone: boolean;
 }
@@ -27,11 +29,9 @@ export interface Sent extends VersionId {
 /** What a file's entry says of it, if it was sent whole. */
 export function sentVersion(id: VersionId, value: FileValue): Sent | undefined {
   if (!wasSentWhole(value)) return undefined;
-  const { state, size, checksum, attributes, topic, partition, offset, from } = value;
-  // The other places may be many, and are read from nowhere.
-  const where = from === undefined ? undefined : decodeFrom(from, partition);
-  const gone = state === "gone";
-  return { ...id, size, checksum, attributes, topic, partition, offset, from: where, gone };
+  const { state, size, checksum, attributes, topic, partition, offset } = value;
+  const places = placesOf(value);
+  return { ...id, size, checksum, attributes, topic, partition, offset, places, gone: state === "gone" };
 }
 
 interface Share {
@@ -206,7 +206,7 @@ export class Outstanding {
 }
 
 /** About what a version takes in memory. */
-function bytesOf({ path, checksum, attributes, topic, from }: Sent): number {
+function bytesOf({ path, checksum, attributes, topic, places }: Sent): number {
   const texts = textBytes(path) + textBytes(checksum) + textBytes(topic);
-  return 500 + texts + attributesBytes(attributes) + 100 * (from?.offsets.length ?? 0);
+  return 500 + texts + attributesBytes(attributes) + 100 * (places.length - 1);
 }

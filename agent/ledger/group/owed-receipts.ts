@@ -10,12 +10,12 @@ import { VersionIndex } from "./version-index.ts";
 export type Content = Pick<DeliveredValue, "size" | "checksum" | "mtime">;
 
 /** Where a version was sent to. */
-export type Place = Pick<Sent, "topic" | "partition">;
+export type SentTo = Pick<Sent, "topic" | "partition">;
 
 export interface OwedReceipt {
   id: VersionId;
   content: Content;
-  place: Place;
+  place: SentTo;
 }
 
 /** Receipts that are kept. What does not fit is found when the ledger is read again. */
@@ -38,7 +38,7 @@ export class OwedReceipts {
   }
 
   /** The version is known as delivered, and its uploader's entry is here. Returns whether it is kept. */
-  note({ uploader, path, version, topic, partition }: VersionId & Place, content: Content): boolean {
+  note({ uploader, path, version, topic, partition }: VersionId & SentTo, content: Content): boolean {
     const file = chunkKey({ uploader, path });
     if ((this.#written.get(file) ?? 0) >= version) return true;
     if (this.#owed.size >= maxOwed && !this.#owed.has(file)) return false;
@@ -47,7 +47,7 @@ export class OwedReceipts {
   }
 
   /** At most `count` of those that `isOurs`. They are removed here, to be written now. */
-  drain(isOurs: (id: VersionId, place: Place) => boolean, count: number): OwedReceipt[] {
+  drain(isOurs: (id: VersionId, place: SentTo) => boolean, count: number): OwedReceipt[] {
     const ours = [...this.#owed.values()].filter(({ id, place }) => isOurs(id, place)).slice(0, count);
     for (const { id } of ours) this.#owed.delete(chunkKey(id));
     return ours;

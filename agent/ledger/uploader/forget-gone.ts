@@ -4,6 +4,8 @@ import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { jitteredPeriodMs } from "../../lib/jitter.ts";
 import { pause } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
+import { placesOf } from "../../wire/places.ts";
 import type { UploaderLedger } from "./uploader-ledger.ts";
 
 const tidyMs = 3600_000;
@@ -32,13 +34,9 @@ export async function forgetGone(options: ForgettingOptions): Promise<void> {
   const { ledger } = options;
   // First: between a look at a path and its tombstone nothing may come that makes it one to keep.
   const starts = await logStarts(options);
-  const hasExpired = (path: string) => {
-    const { topic, partition, offset } = ledger.file(path) ?? {};
-    // Never sent whole: it can't be had from the log.
-    return offset === undefined || offset < (starts.get(`${topic} ${partition}`) ?? 0);
-  };
   await forEachConcurrent(goneFor(options), forgottenAtATime, async (path) => {
-    if (hasExpired(path)) await ledger.forget(path);
+    const places = logPlacesOf(ledger.file(path));
+    if (places.every(({ log, last }) => last < (starts.get(log) ?? 0))) await ledger.forget(path);
   });
 }
 
@@ -61,19 +59,39 @@ function* goneFor({ ledger, retentionMs }: ForgettingOptions): Generator<string>
   }
 }
 
-/** By topic and partition, where the logs begin that these paths were sent to. */
+/** A topic's partition, and the offset of the version's last chunk there. */
+interface LogPlace {
+  /** As a key. */
+  log: string;
+  topic: string;
+  partition: number;
+  last: number;
+}
+
+/** Where the chunks of an entry's version are; nowhere, if it was never sent whole: it can't be had from the log then. */
+function logPlacesOf(entry: FileValue | undefined): LogPlace[] {
+  const { topic, partition: home, offset } = entry ?? {};
+  if (!entry || topic === undefined || home === undefined || offset === undefined) return [];
+  return placesOf({ ...entry, topic, partition: home, offset }).map(({ partition, last }) => {
+    return { log: `${topic} ${partition}`, topic, partition, last };
+  });
+}
+
+/** By `LogPlace.log`, where the logs begin that these paths were sent to. */
 async function logStarts(options: ForgettingOptions): Promise<ReadonlyMap<string, number>> {
   const { ledger, logStart, log } = options;
   const asked = new Map<string, Promise<number>>();
   for (const path of goneFor(options)) {
-    const { topic, partition } = ledger.file(path) ?? {};
-    const name = `${topic} ${partition}`;
-    if (topic === undefined || partition === undefined || asked.has(name)) continue;
-    const start = logStart(topic, partition).catch((error: unknown) => {
-      log.warn(`what is gone and was sent to partition ${partition} is forgotten later: ${messageOf(error)}`);
-      return 0;
-    });
-    asked.set(name, start);
+    for (const { log: name, topic, partition } of logPlacesOf(ledger.file(path))) {
+      if (asked.has(name)) continue;
+      const start = logStart(topic, partition).catch((error: unknown) => {
+        log.warn(
+          `what is gone and was sent to partition ${partition} is forgotten later: ${messageOf(error)}`,
+        );
+        return 0;
+      });
+      asked.set(name, start);
+    }
   }
   return new Map(await Promise.all([...asked].map(async ([name, start]) => [name, await start] as const)));
 }

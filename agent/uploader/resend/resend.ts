@@ -8,15 +8,16 @@ import { AgentError } from "../../lib/errors.ts";
 import type { Moving } from "../../observe/status.ts";
 import { lengthOf } from "../../wire/byte-ranges.ts";
 import { algorithmOf } from "../../wire/checksum.ts";
-import { chunkKey, decodeFrom, encodeFrom } from "../../wire/chunk.ts";
+import { decodeFrom } from "../../wire/chunk.ts";
 import { type FileFacts, type WholeFile, wasSentWhole } from "../../wire/entry-value.ts";
-import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
+import { partitionsOf, placesOf } from "../../wire/places.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
-import { RangeSender, type Target } from "../send/range-sender.ts";
+import { RangeSender } from "../send/range-sender.ts";
 import { SourceFile } from "../send/source-file.ts";
+import { LastOffsets, newPartitions, sentPlaceOf, type Target } from "../send/target.ts";
 import type { UploadOptions } from "../upload-options.ts";
 
 /**
@@ -133,17 +134,12 @@ async function sendRanges(
     moving.delete(resending);
     sender.close();
   }
-  const { topicId, partition, from } = target;
   // Its content was not compared at the end, and something but its size and time has changed.
   if (source.isInDoubt && !(await source.hasChecksum(entry.checksum))) throw new ContentError();
-  const before = entry.topic === topicId ? entry.offset : 0;
   await ledger.put(path, {
     ...entry,
     ...source.fingerprint,
-    topic: topicId,
-    partition,
-    from: from && encodeFrom(from),
-    offset: Math.max(before, sender.lastOffset),
+    ...sentPlaceOf(target),
     answered: request.offset,
   });
   observer.metrics.recovery("needs");
@@ -153,17 +149,24 @@ async function sendRanges(
 
 /** Where the version is, if its topic still is the same one; else where it goes now. */
 function targetOf(
-  { ledger: { uploader }, transport }: UploadOptions,
+  options: UploadOptions,
   path: string,
   entry: WholeFile,
   checksum: () => Promise<string>,
 ): Target {
-  const { id: topicId, partitions } = transport.topic;
+  const { id: topicId, partitions: count } = options.transport.topic;
   const algorithm = algorithmOf(entry.checksum);
   const version = { version: entry.version, topicId, algorithm, attributes: entry.attributes, checksum };
-  if (entry.topic !== topicId || entry.partition >= partitions)
-    return { ...version, partition: partitionOf(chunkKey({ uploader, path }), partitions), from: undefined };
-  return { ...version, partition: entry.partition, from: decodeFrom(entry.from ?? "") };
+  const partitions = partitionsOf(entry);
+  if (entry.topic !== topicId || partitions.some((partition) => partition >= count))
+    return {
+      ...version,
+      partitions: newPartitions(options, path),
+      from: undefined,
+      lasts: new LastOffsets(),
+    };
+  const from = decodeFrom(entry.from ?? "");
+  return { ...version, partitions, from, lasts: new LastOffsets(placesOf(entry)) };
 }
 
 /** For the last chunk. Throws a `ContentError` when all of the file was read and is not what was sent. */

@@ -1,20 +1,20 @@
 /** Which version a file is: one that was sent already, one to go on with, or a new one. */
-import type { UploaderLedger } from "../../ledger/uploader/uploader-ledger.ts";
 import type { GroupReceipt } from "../../ledger/uploader/version-receipts.ts";
 import type { Attributes } from "../../wire/attributes.ts";
-import { chunkKey, decodeFrom, type From } from "../../wire/chunk.ts";
+import { decodeFrom, encodeFrom, type From } from "../../wire/chunk.ts";
 import { type WholeFile, wasSentWhole } from "../../wire/entry-value.ts";
-import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
+import { partitionsOf } from "../../wire/places.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { SourceFile } from "./source-file.ts";
+import { newPartitions } from "./target.ts";
 
-/** A version that is to be sent. Its partition is chosen once, and holds when partitions are added. */
+/** A version that is to be sent, and its partitions. */
 export interface Version {
   version: number;
   topicId: string;
-  partition: number;
+  partitions: readonly number[];
   /** Of a version that is gone on with, where the ledger has it. */
   from: From | undefined;
   /** As the settings say of a new version; of one that is gone on with as the ledger has them, whatever those say now. */
@@ -42,32 +42,30 @@ export async function isSentAlready(source: SourceFile, options: UploadOptions):
 }
 
 /** The version to send: the one that was being sent into this very topic, else a new one. See `UploaderLedger.ready`. */
-export async function chooseVersion(
-  source: SourceFile,
-  ledger: UploaderLedger,
-  topic: { id: string; partitions: number },
-): Promise<Version> {
+export async function chooseVersion(source: SourceFile, options: UploadOptions): Promise<Version> {
+  const { ledger, transport } = options;
+  const { topic } = transport;
   const { path } = source.file;
   const entry = ledger.file(path);
-  const { partition: begunIn = topic.partitions } = entry ?? {};
-  const isThere = entry?.state === "sending" && entry.topic === topic.id && begunIn < topic.partitions;
+  const begunIn = entry ? partitionsOf(entry) : [];
+  const isThere = entry?.state === "sending" && entry.topic === topic.id && areThere(begunIn, topic);
   // If only its ctime or inode is another, its content is most likely the same; the checksum at its end tells.
   if (isThere && sameSizeAndTime(entry, source.fingerprint)) {
     return {
       version: entry.version,
       topicId: topic.id,
-      partition: begunIn,
+      partitions: begunIn,
       from: decodeFrom(entry.from ?? ""),
       attributes: entry.attributes,
       // At least the last byte is sent, so that it is known where the version ends in its partition.
       resumedAt: Math.max(0, Math.min(entry.acknowledged ?? 0, entry.size - 1)),
     };
   }
-  const partition = partitionOf(chunkKey({ uploader: ledger.uploader, path }), topic.partitions);
+  const partitions = newPartitions(options, path);
   return {
     version: await ledger.nextVersion(),
     topicId: topic.id,
-    partition,
+    partitions,
     from: undefined,
     attributes: source.file.watch.attributes,
     resumedAt: undefined,
@@ -82,29 +80,36 @@ async function isStoredAlready(
   const { ledger, transport, run } = options;
   const { fingerprint } = source;
   if (size !== fingerprint.size || mtime !== fingerprint.mtime || checksum === undefined) return false;
-  const { id, partitions } = transport.topic;
+  const { id } = transport.topic;
   const entry = ledger.file(path);
   const begun = entry?.version === version ? entry : undefined;
   if (begun && begun.topic !== id) return false;
   if (!(await source.hasChecksum(checksum))) return false;
-  const partition =
-    begun?.partition ?? partitionOf(chunkKey({ uploader: ledger.uploader, path }), partitions);
+  // Where it was sent to is known only if it has begun by the ledger: else it is where a file of one chunk is.
+  const partitions = begun ? partitionsOf(begun) : newPartitions(options, path).slice(0, 1);
   // Where its last chunk is nobody has noted: somewhere before the end. A group that misses it there asks for it.
   const what = `${pathToDisplay(path)}: asking where it is`;
-  const end = await transport.wait(what, run, () => transport.end(partition));
+  const ends = await transport.wait(what, run, () => transport.ends(partitions));
+  const lasts = partitions.map((partition, at) => ({ partition, offset: Math.max(0, (ends[at] ?? 0) - 1) }));
+  const [first = { partition: 0, offset: 0 }] = lasts;
   await ledger.putStored(path, {
     format: 1,
     version,
     state: "sent",
     ...fingerprint,
     topic: id,
-    partition,
+    ...first,
     ...(begun?.from === undefined ? {} : { from: begun.from }),
+    ...(lasts.length > 1 ? { to: encodeFrom({ topic: id, offsets: lasts }) } : {}),
     checksum,
     attributes: begun ? begun.attributes : attributes,
-    offset: Math.max(0, end - 1),
   });
   return true;
+}
+
+/** A topic that was made again may have fewer, and be taken for the same one where the brokers have no topic ids. */
+function areThere(partitions: readonly number[], topic: { partitions: number }): boolean {
+  return partitions.length > 0 && partitions.every((partition) => partition < topic.partitions);
 }
 
 async function isSameContent(source: SourceFile, entry: WholeFile, takesAway: boolean): Promise<boolean> {

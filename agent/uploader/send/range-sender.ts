@@ -5,9 +5,7 @@
  */
 import type { Acknowledgement } from "../../kafka/producer.ts";
 import type { Fields } from "../../observe/log.ts";
-import type { Attributes } from "../../wire/attributes.ts";
 import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";
-import type { Algorithm } from "../../wire/checksum.ts";
 import { type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { TopicReplacedError } from "../errors.ts";
@@ -15,20 +13,7 @@ import type { Place } from "../transport/in-flight-window.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
 import type { SourceFile } from "./source-file.ts";
-
-/** A version, and where it goes. */
-export interface Target {
-  version: number;
-  topicId: string;
-  partition: number;
-  /** Where its first chunk can be at the earliest; found out when it comes to more than one chunk. */
-  from: From | undefined;
-  algorithm: Algorithm;
-  /** The same each time that its last chunk is sent, whatever the settings say by then. */
-  attributes: Attributes | undefined;
-  /** `md5:…` or `sha256:…` of the whole file, for its last chunk. Throws like `SourceFile.read`. */
-  checksum(): Promise<string>;
-}
+import type { Target } from "./target.ts";
 
 /** What goes on beside the sending. */
 export interface Beside {
@@ -50,7 +35,8 @@ export class RangeSender {
   readonly #size: number;
   readonly #name: string;
   readonly #chunkBytes: number;
-  #lastOffset = 0;
+  /** Chunks that were handed over: each goes to the next of the version's partitions. */
+  #handedOver = 0;
   #anythingSent: boolean;
   /** Of a file of one chunk, until the ledger has it: so many files wait at most. */
   #place: Place | undefined;
@@ -85,11 +71,6 @@ export class RangeSender {
     return this.#prefix.bytes;
   }
 
-  /** Of the last chunk in its partition. */
-  get lastOffset(): number {
-    return this.#lastOffset;
-  }
-
   /** Whether a chunk of the version may be in the topic. */
   get anythingSent(): boolean {
     return this.#anythingSent;
@@ -103,6 +84,20 @@ export class RangeSender {
   /** Notes where the version's chunks begin, if it comes to several. Throws a permanent `AgentError` only. */
   async prepare(): Promise<void> {
     if (this.#size > this.#chunkBytes) this.#target.from ??= await this.#askFrom();
+  }
+
+  /**
+   * Before a version is gone on with: its chunks of before may be anywhere up to where its partitions end now. In one partition
+   * the chunks that still come are behind them. Throws a permanent `AgentError` only.
+   */
+  async prepareToGoOn(): Promise<void> {
+    const { partitions, lasts } = this.#target;
+    if (partitions.length < 2) return;
+    const ends = await this.#askEnds("asking where its chunks may be");
+    partitions.forEach((partition, at) => {
+      const end = ends[at] ?? 0;
+      if (end > 0) lasts.note(partition, end - 1);
+    });
   }
 
   /**
@@ -205,7 +200,7 @@ export class RangeSender {
     const { transport } = this.#options;
     const { observer } = this.#options.reporting;
     const { value } = chunk;
-    const { partition } = this.#target;
+    const partition = this.#nextPartition(chunk);
     this.#anythingSent = true;
     const ended = this.#prefix.sent(at, value.length);
     const record = { partition, key: chunkKey(chunk), value, headers: encodeChunk(chunk) };
@@ -220,9 +215,15 @@ export class RangeSender {
     });
   }
 
-  #noteAcknowledged({ index, count }: Chunk, { offset }: Acknowledgement): void {
+  #nextPartition({ from }: Chunk): number {
+    const { partitions } = this.#target;
+    // What has no `from` is looked for in the first partition only.
+    return partitions[from ? this.#handedOver++ % partitions.length : 0] ?? 0;
+  }
+
+  #noteAcknowledged({ index, count }: Chunk, { partition, offset }: Acknowledgement): void {
     const { log, logChunks } = this.#options.reporting;
-    this.#lastOffset = Math.max(this.#lastOffset, offset);
+    this.#target.lasts.note(partition, offset);
     if (!logChunks) return;
     log.info(`${this.#name}: (${padded(index)} of ${padded(count)}) chunk uploaded`, {
       ...this.#fields(),
@@ -253,18 +254,23 @@ export class RangeSender {
     };
   }
 
-  /** Where the version's first chunk can be: the end of its partition now. */
+  /** Where the version's first chunk can be: the ends of its partitions now. */
   async #askFrom(): Promise<From> {
+    const { topicId, partitions } = this.#target;
+    const ends = await this.#askEnds("asking where its chunks begin");
+    const offsets = partitions.map((partition, at) => ({ partition, offset: ends[at] ?? 0 }));
+    return { topic: topicId, offsets };
+  }
+
+  #askEnds(why: string): Promise<number[]> {
     const { transport, run } = this.#options;
-    const { topicId, partition } = this.#target;
-    const what = `${this.#name}: asking where its chunks begin`;
-    const offset = await transport.wait(what, run, () => transport.end(partition));
-    return { topic: topicId, offsets: [{ partition, offset }] };
+    const { partitions } = this.#target;
+    return transport.wait(`${this.#name}: ${why}`, run, () => transport.ends(partitions));
   }
 
   #nextChunkBytes(): number {
-    const { attributes } = this.#target;
-    return this.#options.transport.chunkBytes({ ...this.#id(), attributes });
+    const { attributes, partitions } = this.#target;
+    return this.#options.transport.chunkBytes({ ...this.#id(), attributes, places: partitions.length });
   }
 
   #chunkCount(): number {

@@ -8,8 +8,8 @@ import { AgentError, messageOf } from "../../lib/errors.ts";
 import type { Fields } from "../../observe/log.ts";
 import type { Moving } from "../../observe/status.ts";
 import { parseChecksum } from "../../wire/checksum.ts";
-import { chunkKey, encodeAbandoned, encodeFrom } from "../../wire/chunk.ts";
-import type { FileFacts, FileValue, SentFile } from "../../wire/entry-value.ts";
+import { chunkKey, encodeAbandoned } from "../../wire/chunk.ts";
+import type { FileFacts, FileValue } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { fingerprintOf, sameSizeAndTime } from "../access/fingerprint.ts";
 import type { Found } from "../discover/scan.ts";
@@ -17,8 +17,9 @@ import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { chooseVersion, isSentAlready, type Version } from "./choose-version.ts";
-import { RangeSender, type Target } from "./range-sender.ts";
+import { RangeSender } from "./range-sender.ts";
 import { SourceFile } from "./source-file.ts";
+import { LastOffsets, placeOf, sentPlaceOf, type Target } from "./target.ts";
 
 /**
  * sent: acknowledged and noted. unchanged: only looked different. changed: given up, settle again. open: somebody has it
@@ -63,8 +64,8 @@ async function sendAsVersion(
 ): Promise<Outcome | "replaced"> {
   const { signal } = options.run;
   const { observer } = options.reporting;
-  const { ledger, transport, moving } = options;
-  const upload = new VersionUpload(options, source, await chooseVersion(source, ledger, transport.topic));
+  const { moving } = options;
+  const upload = new VersionUpload(options, source, await chooseVersion(source, options));
   moving.add(upload);
   try {
     await upload.send(onRead);
@@ -107,7 +108,8 @@ class VersionUpload {
     this.#name = pathToDisplay(this.#path);
     const { resumedAt, ...version } = taken;
     this.#resumedAt = resumedAt;
-    this.#target = { ...version, algorithm: options.config.checksum, checksum: () => source.checksum() };
+    const checksum = () => source.checksum();
+    this.#target = { ...version, lasts: new LastOffsets(), algorithm: options.config.checksum, checksum };
     this.#sender = new RangeSender(options, source, this.#target, [[0, this.#size]], resumedAt);
     this.#checkpoints = this.#newCheckpoints(resumedAt ?? 0);
   }
@@ -123,7 +125,7 @@ class VersionUpload {
     if (this.#resumedAt === undefined) {
       await this.#sender.prepare();
       await this.#checkpoints.begin();
-    }
+    } else await this.#sender.prepareToGoOn();
     const { count, bytes } = this.#sender.chunks;
     log.info(`${this.#name}: ${this.#size} bytes, creating ${count} ${bytes}-byte chunks`, {
       ...this.#fields(),
@@ -144,19 +146,16 @@ class VersionUpload {
   async giveUp(reason: string): Promise<void> {
     const { ledger, transport, run } = this.#options;
     const { log } = this.#options.reporting;
-    const { version, partition } = this.#target;
+    const { version, partitions, from } = this.#target;
     log.warn(`${this.#name}: given up: ${reason}; it is sent again once it stands still`, this.#fields());
     await this.#checkpoints.settled();
     if (!this.#sender.anythingSent) return;
     const id = { uploader: ledger.uploader, path: this.#path, version };
-    const record = {
-      partition,
-      key: chunkKey(id),
-      value: Buffer.alloc(0),
-      headers: encodeAbandoned(id, reason),
-    };
+    const record = { key: chunkKey(id), value: Buffer.alloc(0), headers: encodeAbandoned(id, reason) };
     const what = `${this.#name}: telling that it was given up`;
-    await transport.wait(what, run, () => transport.deliver(record));
+    // Behind its last chunk in each: what is read of one partition says nothing of the others.
+    for (const partition of from ? partitions : partitions.slice(0, 1))
+      await transport.wait(what, run, () => transport.deliver({ ...record, partition }));
     await ledger.put(this.#path, { ...this.#entry("abandoned"), reason });
   }
 
@@ -186,9 +185,8 @@ class VersionUpload {
     const checksum = await this.#source.checksum();
     await ledger.putOwn(this.#path, {
       ...this.#entry("sent"),
-      ...this.#where(),
+      ...sentPlaceOf(this.#target),
       checksum,
-      offset: this.#sender.lastOffset,
     });
     log.info(`${this.#name}: finished ${this.#sender.chunks.count} chunk uploads`, this.#fields());
     const said = parseChecksum(checksum);
@@ -203,7 +201,7 @@ class VersionUpload {
     const { ledger, checkpoints } = this.#options;
     const { log } = this.#options.reporting;
     const write = (acknowledged: number) =>
-      ledger.putOwn(this.#path, { ...this.#entry("sending"), ...this.#where(), acknowledged });
+      ledger.putOwn(this.#path, { ...this.#entry("sending"), ...placeOf(this.#target), acknowledged });
     // Without it more is sent again; what keeps it from being written, the chunks meet too.
     const onTrouble = (error: unknown) => log.debug(`${this.#name}: checkpoint: ${messageOf(error)}`);
     return new Checkpoints(checkpoints, this.#size, notedBytes, write, onTrouble);
@@ -214,11 +212,6 @@ class VersionUpload {
   ): FileFacts & Pick<FileValue, "attributes"> & { state: State } {
     const { version, attributes } = this.#target;
     return { format: 1, version, state, ...this.#source.fingerprint, attributes };
-  }
-
-  #where(): Pick<SentFile, "topic" | "partition" | "from"> {
-    const { topicId, partition, from } = this.#target;
-    return { topic: topicId, partition, ...(from ? { from: encodeFrom(from) } : {}) };
   }
 
   #fields(): Fields {

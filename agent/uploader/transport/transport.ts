@@ -11,6 +11,7 @@ import type { CurrentTopic } from "../../kafka/topics/current-topic.ts";
 import type { Topic } from "../../kafka/topics/topics.ts";
 import { VoidVersionError } from "../../ledger/uploader/void-version-error.ts";
 import { AgentError } from "../../lib/errors.ts";
+import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Headers } from "../../wire/chunk.ts";
@@ -46,6 +47,8 @@ export interface ChunkRecord {
 
 /** What a record under way costs in memory beside its value: headers, promises, the client's bookkeeping. */
 const recordCostBytes = 64 << 10;
+/** Each question has one of few threads until it is answered. */
+const askedAtATime = 2;
 
 export class Transport {
   readonly #options: TransportOptions;
@@ -104,9 +107,13 @@ export class Transport {
     return new Place(window, bytes + recordCostBytes, chunkSize.topicBytes);
   }
 
-  /** Where a partition ends now. Throws a `KafkaError`. */
-  end(partition: number): Promise<number> {
-    return this.#options.topic.end(partition);
+  /** Where these partitions end now, in their order. Throws a `KafkaError`. */
+  async ends(partitions: readonly number[]): Promise<number[]> {
+    const ends = new Map<number, number>();
+    await forEachConcurrent(partitions, askedAtATime, async (partition) => {
+      ends.set(partition, await this.#options.topic.end(partition));
+    });
+    return partitions.map((partition) => ends.get(partition) ?? 0);
   }
 
   /** Looks at the topic, unless that was done since. See `CurrentTopic.refreshSince`. */

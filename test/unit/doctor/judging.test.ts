@@ -40,6 +40,23 @@ describe("a topic on a cluster of three", () => {
     expect(judgeLedger(found({ "cleanup.policy": "compact" }), circumstances)[0]?.level).toBe("ok");
   });
 
+  test("has to have several partitions for files to be spread over", () => {
+    const one = found({});
+    const single = { ...one, topic: { ...one.topic, partitions: 1 } };
+    const levels = (topic: TopicInspection, spreads: boolean) =>
+      judgeChunks(topic, { ...circumstances, spreads }).map(({ level }) => level);
+    expect(levels(one, true)).toEqual(["ok"]);
+    expect(levels(single, false)).toEqual(["ok"]);
+    expect(judgeChunks(single, { ...circumstances, spreads: true })).toEqual([
+      {
+        level: "warn",
+        subject: "topic files",
+        text: "has 1 partition: with it uploader.partitioning: spread is the same as file",
+        fix: "kafka-topics.sh --bootstrap-server kafka:9092 --alter --topic files --partitions 4",
+      },
+    ]);
+  });
+
   test("would lose data with one", () => {
     for (const [finding] of [
       judgeChunks(found({}, { replicas: 1 }), circumstances),

@@ -92,6 +92,23 @@ const golden: [string, string, Entry][] = [
     },
   ],
   [
+    "file/pos-0042/spread.avi",
+    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":1,"from":"${topic} 1@1200 0@900","to":"${topic} 1@1234 0@905","checksum":"${checksum}","offset":1234}`,
+    {
+      kind: "file",
+      uploader: "pos-0042",
+      path: "spread.avi",
+      ...file,
+      state: "sent",
+      topic,
+      partition: 1,
+      from: `${topic} 1@1200 0@900`,
+      to: `${topic} 1@1234 0@905`,
+      checksum,
+      offset: 1234,
+    },
+  ],
+  [
     `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
     `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","attributes":{"store":"0042"},"time":"${time}"}`,
     {

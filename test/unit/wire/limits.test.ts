@@ -80,6 +80,7 @@ const cases: readonly [what: string, most: number, take: (size: number) => boole
   ["inode", limits.inode, (size) => isTaken("file/u/a", file({ inode: "1".repeat(size) }))],
   ["topic", limits.topicId, (size) => isTaken("file/u/a", file({ topic: "t".repeat(size) }))],
   ["file's from", limits.fromText, (size) => isTaken("file/u/a", file({ from: "f".repeat(size) }))],
+  ["file's to", limits.fromText, (size) => isTaken("file/u/a", file({ to: "f".repeat(size) }))],
   ["file's partition", limits.partition, (size) => isTaken("file/u/a", file({ partition: size }))],
   ["file's path", limits.path, (size) => isTaken(`file/u/${pathOf(size)}`, file({}))],
   ["start's partitions", limits.startPartitions, (size) => isTaken("start/g", start(offsetsOf(size)))],

@@ -67,6 +67,7 @@ async function prepare(paths: readonly string[] = ["video"]) {
     giveUpMs: 30 * 24 * 3600_000,
     now,
   };
+  const passed: string[] = [];
   const versions: VersionsAtHand = {
     partials: {
       dropStale: () => undefined,
@@ -79,11 +80,12 @@ async function prepare(paths: readonly string[] = ["video"]) {
     room: { hasRoomFor: async () => true },
     failures: { isOwed: () => false, retry: () => undefined, writeOwed: async () => undefined },
     rejected: { isNewer: () => false },
+    spread: { pass: ({ path }) => passed.push(path), removeSettled: () => undefined },
   };
   const repair = new Repair(options, versions);
   const writtenOf = (kind: EntryKey["kind"]) => log.written.filter((entry) => keyOf(entry).kind === kind);
   const asked = () => writtenOf("needs").filter((entry) => entry.kind !== "tombstone").length;
-  return { repair, world, asked, log, ledger, positions, lines, writtenOf };
+  return { repair, world, asked, log, ledger, positions, lines, writtenOf, passed };
 }
 
 const hourMs = 3600_000;
@@ -180,6 +182,36 @@ test("a receipt that is owed is written by whoever would have to get the version
   positions.set(0, 8);
   await repair.tidy();
   expect(writtenOf("delivered")).toHaveLength(1);
+});
+
+const spreadVideo = Object.assign(sent("video"), { from: "topic 0@0 1@0 2@0", to: "topic 0@7 1@3" });
+
+test("what is spread is got back by whoever has all of its partitions, once all of them are read past", async () => {
+  const { repair, world, asked, log, ledger, positions, passed } = await prepare([]);
+  using _following = log.follow(ledger);
+  await log.append(spreadVideo);
+  for (let look = 0; look < 5; look++) await repair.check();
+  positions.set(1, 4);
+  for (let look = 0; look < 5; look++) await repair.check();
+  expect([world.readings, asked(), passed.length]).toEqual([0, 0, 10]);
+  positions.set(2, 0);
+  positions.set(1, 3);
+  for (let look = 0; look < 5; look++) await repair.check();
+  // One is still to be read.
+  expect([world.readings, asked(), passed.length]).toEqual([0, 0, 10]);
+  positions.set(1, 4);
+  for (let look = 0; look < 5; look++) await repair.check();
+  expect([world.readings, asked()]).toEqual([1, 1]);
+});
+
+test("what of a spread version was sent to where the log of one partition ends before is asked for", async () => {
+  const { repair, world, asked, log, ledger, positions } = await prepare([]);
+  using _following = log.follow(ledger);
+  await log.append(spreadVideo);
+  for (const partition of [1, 2]) positions.set(partition, 2);
+  world.end = 2;
+  for (world.nowMs = 0; world.nowMs < 60_000; world.nowMs += 1000) await repair.check();
+  expect(asked()).toBe(1);
 });
 
 test("ten thousand missing versions write a few lines, and how many they are", async () => {

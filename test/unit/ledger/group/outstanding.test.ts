@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { maxOutstanding, Outstanding, type Sent } from "../../../../agent/ledger/group/outstanding.ts";
 
 function sent(uploader: string, at: number): Sent {
-  const where = { topic: "topic", partition: 0, offset: at, from: undefined };
+  const where = { topic: "topic", partition: 0, offset: at, places: [{ partition: 0, from: at, last: at }] };
   return { uploader, path: `file-${at}`, version: 100 + at, size: 1, checksum: "", gone: false, ...where };
 }
 
@@ -99,11 +99,11 @@ test("attributes take their bytes, and others keep their place", () => {
 test("long paths and long lists of places take no more than their bytes, and others keep their place", () => {
   const unsettled = new Outstanding();
   unsettled.put(sent("till", 1));
-  const offsets = Array.from({ length: 256 }, (_, partition) => ({ partition, offset: 0 }));
+  const places = Array.from({ length: 256 }, (_, partition) => ({ partition, from: 0, last: 0 }));
   const loud = (uploader: string, at: number): Sent => ({
     ...sent(uploader, at),
     path: `${"p".repeat(3900)}${at}`,
-    from: { topic: "t", offsets },
+    places,
   });
   for (let uploader = 0; uploader < 10; uploader++)
     for (let at = 0; at < 1000; at++) unsettled.put(loud(`loud-${uploader}`, at));

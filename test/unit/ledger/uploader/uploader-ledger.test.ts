@@ -136,6 +136,23 @@ test("what is gone is remembered as long as a chunk of it is in the log", async 
   expect(asked).toEqual(["topic 0", "topic 1", "before 0", "topic 2"]);
 });
 
+test("what is gone and was spread is remembered as long as a chunk of it is in any of its partitions", async () => {
+  const sent = goneFile("video", {
+    ...{ topic: "topic", partition: 1, offset: 5 },
+    ...{ from: "topic 1@0 0@0 2@0", to: "topic 1@5 0@9" },
+  });
+  const { ledger, writes, forget } = await openWith([sent]);
+  const starts = [9, 6, 0];
+  await forget(async (_, partition) => starts[partition] ?? 0);
+  expect([...ledger.paths()]).toEqual(["video"]);
+  starts[0] = 10;
+  const forgotten = forget(async (_, partition) => starts[partition] ?? 0);
+  while (writes.length < 1) await Bun.sleep(0);
+  for (const end of writes) end();
+  await forgotten;
+  expect([...ledger.paths()]).toEqual([]);
+});
+
 test("a version that is said to be sent, without its checksum or its place, is not known", async () => {
   const whole = { state: "sent", checksum: "md5:5d41402abc4b2a76b9719d911017c592", topic: "t", partition: 0 };
   const entries = [

@@ -11,6 +11,7 @@ import { FileSystemGate } from "../../../../agent/uploader/access/file-system-ga
 import { Watch } from "../../../../agent/uploader/access/watch.ts";
 import { RangeSender } from "../../../../agent/uploader/send/range-sender.ts";
 import { SourceFile } from "../../../../agent/uploader/send/source-file.ts";
+import { LastOffsets, sentPlaceOf, type Target } from "../../../../agent/uploader/send/target.ts";
 import { ChunkSize } from "../../../../agent/uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../../../../agent/uploader/transport/in-flight-window.ts";
 import { Transport, type TransportOptions } from "../../../../agent/uploader/transport/transport.ts";
@@ -32,11 +33,12 @@ interface Given {
   onRefused?: (triedBytes: number) => void;
   /** Refuses a record at once. */
   refuse?: (record: OutgoingRecord) => Error | undefined;
+  partitions?: readonly number[];
   renew?: () => Promise<void>;
 }
 
 /** Files of 2 MB in chunks of 400 kB, of which the window takes two; each stays under way until the test ends it. */
-async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: Given) {
+async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew, partitions = [0] }: Given) {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
   const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -46,14 +48,15 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
     { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
     new FileSystemGate(folder, Number.POSITIVE_INFINITY, log),
   );
-  const underWay: { bytes: number; end: OnDelivered }[] = [];
+  const underWay: { bytes: number; partition: number; end: OnDelivered }[] = [];
+  const targets: Target[] = [];
   const chunkSize = new ChunkSize(400_000, 1_048_588);
   const transport = new Transport({
     producer: {
       enqueue: async (record: OutgoingRecord, end: OnDelivered) => {
         const refusal = refuse?.(record);
         if (refusal) throw refusal;
-        underWay.push({ bytes: record.value?.length ?? 0, end });
+        underWay.push({ bytes: record.value?.length ?? 0, partition: record.partition, end });
       },
       renew,
       limitBatches: async () => undefined,
@@ -61,6 +64,7 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
     topic: {
       value: { name: "topic", id: "id", partitions: 1, maxMessageBytes: 1_048_588 },
       refresh: async () => onRefused?.(chunkSize.topicBytes),
+      end: async (partition: number) => 100 * partition,
     },
     ledgerBytes: 1_048_588,
     window: new InFlightWindow(1 << 20, undefined),
@@ -86,21 +90,23 @@ async function prepare({ names, bytes = 2_000_000, onRefused, refuse, renew }: G
     writeFileSync(join(folder, name), Buffer.alloc(bytes));
     const source = await SourceFile.open(gate, watch.file(name), "md5");
     if (!source) throw new Error("it is gone");
-    const target = {
+    const target: Target = {
       version: 1,
       topicId: "id",
-      partition: 0,
-      from: { topic: "id", offsets: [{ partition: 0, offset: 0 }] },
-      algorithm: "md5" as const,
+      partitions,
+      lasts: new LastOffsets(),
+      from: undefined,
+      algorithm: "md5",
       attributes: undefined,
       checksum: () => source.checksum(),
     };
+    targets.push(target);
     const sender = new RangeSender(options, source, target, [[0, bytes]], undefined);
     await sender.send();
     sender.close();
     await source.close();
   });
-  return { chunkSize, underWay, sent: Promise.all(sendings) };
+  return { chunkSize, underWay, targets, sent: Promise.all(sendings) };
 }
 
 test("what waits for the window while the link turns out to carry less is sent in smaller chunks", async () => {
@@ -194,4 +200,44 @@ test("what was made before the topic's limit was lowered, and is refused after t
       end(undefined, { partition: 0, offset: offset++, timestampMs: 0 });
   await ended;
   expect(chunkSize.topicBytes).toBe(524_294);
+});
+
+/** Ends what is under way, the last first, at offsets that rise in each partition. */
+async function endAll({ underWay, sent }: Awaited<ReturnType<typeof prepare>>) {
+  const ended: { partition: number; offset: number }[] = [];
+  let isSent = false;
+  const whole = sent.then(() => {
+    isSent = true;
+  });
+  for (; !isSent; await Bun.sleep(1)) {
+    const inOrder = underWay.splice(0).map(({ partition, end }) => {
+      const offset = 100 * partition + ended.filter((one) => one.partition === partition).length;
+      ended.push({ partition, offset });
+      return () => end(undefined, { partition, offset, timestampMs: 0 });
+    });
+    for (const end of inOrder.reverse()) end();
+  }
+  await whole;
+  return ended;
+}
+
+test("chunks go to the partitions in turns, and the entry says where the last of each is, whatever their order", async () => {
+  const sending = await prepare({ names: ["a"], partitions: [2, 0, 1] });
+  const ended = await endAll(sending);
+  expect(ended.map(({ partition }) => partition)).toEqual([2, 0, 1, 2, 0]);
+  const [target] = sending.targets;
+  expect(target && sentPlaceOf(target)).toEqual({
+    ...{ topic: "id", partition: 2, offset: 201 },
+    from: "id 2@200 0@0 1@100",
+    to: expect.stringMatching(/^id( 2@201| 0@1| 1@100){3}$/),
+  });
+});
+
+test("a file of one chunk is in the first of the partitions, and has no other place", async () => {
+  const sending = await prepare({ names: ["a"], bytes: 300_000, partitions: [2, 0, 1] });
+  expect(await endAll(sending)).toEqual([{ partition: 2, offset: 200 }]);
+  const [target] = sending.targets;
+  expect(target && sentPlaceOf(target)).toEqual({
+    ...{ topic: "id", partition: 2, offset: 200, from: undefined, to: undefined },
+  });
 });
