@@ -26,7 +26,7 @@ import type { Process } from "./turns.ts";
 /** A machine with a downloader, as the checks see it. */
 export interface Machine {
   readonly disk: SimulatedDisk;
-  /** Files of which a chunk was let pass by for want of room, and is fetched later. */
+  /** Files of which a chunk was let pass by for want of room, or of partitions, and is fetched later. */
   readonly parked: ReadonlySet<string>;
   /** When the process was told last that it is a member of the group, by the world's clock. */
   confirmedAtMs(process: Process): number;

@@ -55,7 +55,7 @@ const maxDelayMs = 10_000;
 export class SimulatedDownloader implements Machine {
   readonly name: string;
   readonly disk: SimulatedDisk;
-  /** Files of which a chunk was let pass by for want of room, and is fetched later. */
+  /** Files of which a chunk was let pass by for want of room, or of partitions, and is fetched later. */
   readonly parked = new Set<string>();
   readonly #world: DownloaderWorld;
   #process: Process;
@@ -146,7 +146,7 @@ export class SimulatedDownloader implements Machine {
     const trace = (line: string) => this.#world.trace(line);
     const log = new HeardLog(this.name, (line) => {
       trace(`${this.name}: ${line}`);
-      const parked = /^(.*): parked: /.exec(line)?.[1];
+      const parked = /^(.*): (?:parked|refused: it is spread)/.exec(line)?.[1];
       if (parked !== undefined) this.parked.add(parked);
     });
     const observer = new Observer({

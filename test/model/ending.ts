@@ -1,8 +1,9 @@
 /** How a told story has to end: everything that was sent is delivered or has failed for a reason, and nothing is left over. */
 import { notAnswered } from "../../agent/ledger/group/silence.ts";
-import { chunkKey, decodeFrom, decodeRecord } from "../../agent/wire/chunk.ts";
+import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
 import { type Entry, fileValueOf } from "../../agent/wire/entry.ts";
-import { type FileValue, wasSentWhole } from "../../agent/wire/entry-value.ts";
+import { type FileValue, type WholeFile, wasSentWhole } from "../../agent/wire/entry-value.ts";
+import { placesOf } from "../../agent/wire/places.ts";
 import type { Checks } from "./checks.ts";
 import type { SimulatedDownloader } from "./downloader.ts";
 import type { SimulatedGroup } from "./group.ts";
@@ -62,18 +63,21 @@ export class Ending {
 
   /** The version that an uploader's entry says was sent. */
   #newestOf(entry: Entry): TrueVersion | undefined {
-    if (entry.kind !== "file" || !wasSentWhole(fileValueOf(entry))) return undefined;
-    return this.#concernsGroup(entry) ? this.#world.truth.find(chunkKey(entry), entry.version) : undefined;
+    if (entry.kind !== "file") return undefined;
+    const value = fileValueOf(entry);
+    if (!wasSentWhole(value)) return undefined;
+    return this.#concernsGroup(value) ? this.#world.truth.find(chunkKey(entry), entry.version) : undefined;
   }
 
   /** What was sent before the group began is none of its business. */
-  #concernsGroup({ topic, partition, offset, version }: FileValue): boolean {
+  #concernsGroup(entry: WholeFile): boolean {
+    const { topic, version } = entry;
     const start = this.#world.ledger.entries().get("start/group");
     if (start?.kind !== "start") return true;
     // Of another topic nobody can tell exactly.
     const startedMs = this.#world.ledger.writtenAtMs("start/group") ?? 0;
     if (start.topic !== topic) return version >= (startedMs + startMarginMs) * 1000;
-    return (offset ?? 0) >= (start.offsets[String(partition)] ?? 0);
+    return placesOf(entry).some(({ partition, last }) => last >= (start.offsets[String(partition)] ?? 0));
   }
 
   /** Whether what was to be delivered is, where it must be. */
@@ -112,11 +116,13 @@ export class Ending {
   }
 
   /** Whether all of it is where its entry says: what came into a topic that had just taken the other one's place nobody knows of. */
-  #isInLog(version: TrueVersion, { topic, partition = 0, from = "", offset = 0 }: FileValue): boolean {
-    if (topic !== this.#world.topic.id) return false;
-    // Without that it is one chunk, as far as is known.
-    const first = decodeFrom(from)?.offsets[0]?.offset ?? offset;
-    const records = this.#world.topic.records(partition, first, this.#world.topic.high(partition));
+  #isInLog(version: TrueVersion, entry: FileValue): boolean {
+    const { topic } = this.#world;
+    if (entry.topic !== topic.id || !wasSentWhole(entry)) return false;
+    // Without a `from` it is one chunk, as far as is known.
+    const records = placesOf(entry).flatMap(({ partition, from }) =>
+      topic.records(partition, from, topic.high(partition)),
+    );
     const isThere = Buffer.alloc(version.content.length + 1);
     for (const { record } of records) {
       const chunk = decodeRecord(record.headers, record.value);

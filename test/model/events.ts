@@ -210,22 +210,32 @@ const event = (only: readonly Kind[]): fc.Arbitrary<Event> =>
     b: fc.nat(999),
   });
 
-/** Stories of anything, of these kinds of events, or of these very events in another order of turns. */
+/**
+ * Stories of anything, of these kinds of events, or of these very events in another order of turns; in worlds of any kind, or
+ * where a file is surely spread over what several members share.
+ */
 export function stories({
   only,
   told,
+  spreads,
 }: {
   only?: readonly Kind[];
   told?: readonly Event[];
+  spreads?: true;
 }): fc.Arbitrary<Story> {
-  return fc.record({
-    beginning: fc.record({
+  const several = { min: spreads ? 2 : 1, max: 3 };
+  const isOfAnything = only === undefined && told === undefined;
+  const beginning = fc
+    .record({
       seed: fc.nat(),
-      partitions: fc.integer({ min: 1, max: 3 }),
-      machines: fc.integer({ min: 1, max: 3 }),
+      partitions: fc.integer(several),
+      machines: fc.integer(several),
       keepsBoth: fc.boolean(),
       after: fc.constantFrom("keep", "keep", "keep", "delete", "move"),
-    }),
+    })
+    .map((drawn): Beginning => ({ ...drawn, spreads: spreads ?? (isOfAnything && drawn.seed % 2 === 1) }));
+  return fc.record({
+    beginning,
     events: told
       ? fc.constant([...told])
       : fc.array(event(only ?? kinds()), { minLength: 1, maxLength: 40, size: "max" }),

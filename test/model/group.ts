@@ -33,6 +33,7 @@ export class SimulatedGroup {
   readonly #watcher: CommitWatcher;
   readonly #members = new Set<Member>();
   readonly committed = new Map<number, { offset: number; metadata: string }>();
+  #isGathered = false;
   /** So many of the next commits fail, before or after they count. */
   failingCommits = 0;
 
@@ -56,17 +57,29 @@ export class SimulatedGroup {
       const before = [...this.#members].find((other) => other.instance === instance);
       if (before) this.#replace(before, member);
       this.#members.add(member);
-      if (!before) this.rebalance();
+      if (!before || this.#isGathered) this.rebalance();
       return member;
     });
   }
 
   /** Gives the partitions out anew. */
   rebalance(): void {
-    const members = [...this.#members];
-    if (members.length === 0) return;
+    if (this.#members.size === 0) return;
     for (let partition = 0; partition < this.topic.partitions; partition++)
-      this.#give(partition, this.random.pick(members));
+      this.#give(partition, this.#next());
+  }
+
+  /** From now on one member has all partitions. */
+  gather(): void {
+    this.#isGathered = true;
+    this.rebalance();
+  }
+
+  /** Who gets the next partition. */
+  #next(): Member {
+    const members = [...this.#members];
+    const [first] = members;
+    return this.#isGathered && first ? first : this.random.pick(members);
   }
 
   /** Takes the partitions of those that were silent for too long. */
@@ -121,7 +134,8 @@ export class SimulatedGroup {
 
   #give(partition: number, to: Member): void {
     const owner = [...this.#members].find((member) => member.assigned.has(partition));
-    if (owner === to) return;
+    // Who is gathered at may just be letting go of it for another: then it gets it back.
+    if (owner === to && !(this.#isGathered && to.isAsked)) return;
     if (owner) owner.revoke(partition, () => to.takeOver(partition));
     else to.takeOver(partition);
   }
@@ -132,8 +146,7 @@ export class SimulatedGroup {
 
   /** When a partition is free and the one it was for has gone: somebody gets it. */
   placeFree(partition: number): void {
-    const members = [...this.#members];
-    const isTaken = members.some((member) => member.assigned.has(partition));
-    if (!isTaken && members.length > 0) this.random.pick(members).gain(partition);
+    const isTaken = [...this.#members].some((member) => member.assigned.has(partition));
+    if (!isTaken && this.#members.size > 0) this.#next().gain(partition);
   }
 }

@@ -92,6 +92,19 @@ test(
   patienceMs,
 );
 
+test(
+  "files that are spread over partitions of several members are delivered once one member has all, whatever happened before",
+  async () => {
+    const only = [
+      ...["put", "putMany", "removeSource", "uploaderCrashes", "uploaderStops", "clientFails"],
+      ...["kill", "powerCut", "stop", "comesBack", "rebalance", "expel", "timePasses"],
+      ...["addPartition", "remakeTopic", "expire", "corrupt", "redeliver"],
+    ] as const;
+    expect(await tellStories({ runs: 40, seed: 1, of: { only, spreads: true } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
 const inInbox = (path: string) => /^\/out\/[^.]/.test(path);
 
 interface Broken {

@@ -30,10 +30,14 @@ export class VaryingChunkSize extends ChunkSize {
 }
 
 /**
- * @param takesEarly whether sources are taken away once the brokers have them
+ * @param how whether a file's chunks use all partitions, and whether sources are taken away once the brokers have them
  * @param start the how manieth start of the uploader it is for: attributes change from one to the next
  */
-export function configOf(after: After, takesEarly: boolean, start: number): UploaderConfig {
+export function configOf(
+  after: After,
+  { spreads, takesEarly }: { spreads: boolean; takesEarly: boolean },
+  start: number,
+): UploaderConfig {
   const attributes: Record<string, string> = start % 3 === 0 ? {} : { start: String(start) };
   return {
     watch: [{ path: watchFolder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes }],
@@ -45,7 +49,7 @@ export function configOf(after: After, takesEarly: boolean, start: number): Uplo
     chunkBytes: "auto",
     checksum: "md5",
     compression: "none",
-    partitioning: "file",
+    partitioning: spreads ? "spread" : "file",
     inFlightBytes: windowBytes,
     parallel: 2,
     rateBytesPerSecond: undefined,

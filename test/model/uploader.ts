@@ -80,13 +80,15 @@ export class SimulatedUploader {
   /** Whether that has happened since its start. */
   hasMissed = false;
 
-  constructor(name: string, world: UploaderWorld, after: After) {
+  /** @param spreads whether a file's chunks use all partitions */
+  constructor(name: string, world: UploaderWorld, after: After, spreads: boolean) {
     this.name = name;
     this.#world = world;
     const { turns, random, truth, checks } = world;
     this.checks = new UploadChecks(name, truth, checks, after, () => this.sources);
     this.sources = new SourceDisk(turns, random, this.checks);
-    this.#configOf = (start) => configOf(after, world.uploaderFaults.takesEarly ?? false, start);
+    const how = { spreads, takesEarly: world.uploaderFaults.takesEarly ?? false };
+    this.#configOf = (start) => configOf(after, how, start);
     this.#process = new Process(name);
   }
 

@@ -25,6 +25,8 @@ export interface Beginning {
   machines: number;
   keepsBoth: boolean;
   after: After;
+  /** Whether the first of the uploaders spreads its files over all partitions. */
+  spreads: boolean;
 }
 
 /** How a world is broken on purpose; nothing: it is not. */
@@ -68,6 +70,7 @@ export class World {
   readonly stopsClock: boolean;
   readonly uploaderFaults: UploaderFaults;
   readonly #forgesCredibly: boolean;
+  readonly #spreads: boolean;
   readonly #ending = new Ending(this);
   /** Nobody can tell any more for how long an uploader has not answered. */
   clockWasSet = false;
@@ -80,7 +83,7 @@ export class World {
 
   /** @param lines gets a line for whatever happens */
   constructor(
-    { seed, partitions, machines, keepsBoth, after }: Beginning,
+    { seed, partitions, machines, keepsBoth, after, spreads }: Beginning,
     faults: Faults = {},
     lines?: string[],
   ) {
@@ -140,7 +143,10 @@ export class World {
       dirMode: 0o755,
       giveUpMs,
     };
-    this.uploaders = ["till-1", "till-2"].map((name) => new SimulatedUploader(name, this, after));
+    this.#spreads = spreads;
+    this.uploaders = ["till-1", "till-2"].map(
+      (name, at) => new SimulatedUploader(name, this, after, spreads && at === 0),
+    );
     this.downloaders = Array.from({ length: machines }, (_, at) => {
       const name = `machine-${at + 1}`;
       return new SimulatedDownloader(
@@ -267,6 +273,8 @@ export class World {
 
   #heal(): void {
     this.group.failingCommits = 0;
+    // What is spread is delivered once one member has all partitions.
+    if (this.#spreads) this.group.gather();
     this.ledger.refusedUntilMs = 0;
     for (const uploader of this.uploaders) {
       uploader.damage = "none";
