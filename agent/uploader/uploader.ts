@@ -20,7 +20,7 @@ import { Cleanup } from "./cleanup/cleanup.ts";
 import { ContentRescan } from "./discover/content-rescan.ts";
 import type { Discovered } from "./discover/discovered.ts";
 import { Discovery } from "./discover/discovery.ts";
-import type { Found } from "./discover/scan.ts";
+import type { Found, Sighting } from "./discover/scan.ts";
 import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
 import { isFatal } from "./errors.ts";
 import { ActivePaths } from "./queue/active-paths.ts";
@@ -135,7 +135,7 @@ class Uploader {
   }
 
   /** Small files come as fast as they are read; a large one waits for its slot beside the discovery of others. */
-  async #queue(found: Found): Promise<void> {
+  async #queue(found: Sighting): Promise<void> {
     const { transport, ledger } = this.#options;
     const { file, stats } = found;
     const id = { uploader: ledger.uploader, path: file.path };
@@ -153,7 +153,7 @@ class Uploader {
     this.#running.add(task);
   }
 
-  async #send(found: Found, slot: Promise<() => void>): Promise<void> {
+  async #send(found: Sighting, slot: Promise<() => void>): Promise<void> {
     const { signal, once } = this.#options.run;
     const { observer } = this.#options.reporting;
     const { file } = found;
@@ -165,7 +165,10 @@ class Uploader {
       this.#failed.delete(file.path);
       countOutcome(observer, outcome, file);
       const isDoubted = this.#discovery.done(file, outcome === "changed");
-      if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) this.#cleanup.sent(file.path);
+      if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) {
+        this.#discovery.sent(found);
+        this.#cleanup.sent(file.path);
+      }
     } catch (error) {
       if (isFatal(error, once)) this.#fatal.abort(error);
       this.#sayFailed(file, error);

@@ -1,5 +1,5 @@
 import type { WatchedFile } from "../access/watch.ts";
-import type { Found } from "./scan.ts";
+import type { Sighting } from "./scan.ts";
 
 /**
  * What a scan comes to. ready: the file is to be sent. sent: it stands there as the version that the ledger has as sent. doubted: so
@@ -7,7 +7,7 @@ import type { Found } from "./scan.ts";
  * sent as it is; said once. looked: a full look is over.
  */
 export type Discovered =
-  | { kind: "ready"; found: Found }
+  | { kind: "ready"; found: Sighting }
   | { kind: "sent" | "doubted"; file: WatchedFile }
   | { kind: "refused"; file: WatchedFile; reason: string }
   | { kind: "looked" };

@@ -4,7 +4,7 @@ import { callsPerWatch, FileSystemGate } from "../access/file-system-gate.ts";
 import { Watch, type WatchedFile } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
 import type { Discovered } from "./discovered.ts";
-import type { Found } from "./scan.ts";
+import type { Found, Sighting } from "./scan.ts";
 import { type ScannerOptions, WatchScanner } from "./watch-scanner.ts";
 
 export class Discovery {
@@ -86,6 +86,10 @@ export class Discovery {
 
   settleAgain(found: Found): void {
     this.#of(found.file)?.settleAgain(found);
+  }
+
+  sent(found: Sighting): void {
+    this.#of(found.file)?.sent(found);
   }
 
   done(file: WatchedFile, changed: boolean): boolean {

@@ -83,6 +83,11 @@ export class Readiness {
     return this.#seen.get(content) === "left" ? "passed" : undefined;
   }
 
+  /** It was sent as it was found: looks pass over it from now on, as long as the ledger has it so. */
+  sent(found: Sighting): void {
+    this.#isSent(found, fingerprintOf(found.stats));
+  }
+
   /** It is none that the watch wants. */
   unwanted(all: Mark): void {
     this.#seen.set(all, "passed");

@@ -128,6 +128,11 @@ export class WatchScanner {
     return meanwhile === "touched";
   }
 
+  /** It was sent as it was found, and nothing happened to it meanwhile. */
+  sent(found: Sighting): void {
+    this.#readiness.sent(found);
+  }
+
   /** It is not finished after all, and stands still for another `settle` before it is handed out again. */
   settleAgain({ file, stats }: Found): void {
     this.#readiness.settling.again(file, fingerprintOf(stats));

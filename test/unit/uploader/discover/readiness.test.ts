@@ -1,0 +1,35 @@
+/** Which files looks pass over. */
+import { expect, test } from "bun:test";
+import { fingerprintOf } from "../../../../agent/uploader/access/fingerprint.ts";
+import type { WatchedFile } from "../../../../agent/uploader/access/watch.ts";
+import { Readiness, type ReadinessOptions } from "../../../../agent/uploader/discover/readiness.ts";
+import type { Sighting } from "../../../../agent/uploader/discover/scan.ts";
+import type { FileValue } from "../../../../agent/wire/entry-value.ts";
+
+const stats = { size: 5n, mtimeNs: 7n, ctimeNs: 7n, ino: 1n, dev: 1n };
+const found: Sighting = {
+  file: { path: "a" } as WatchedFile,
+  stats,
+  seenMs: 0,
+  all: { low: 1, high: 2 },
+  content: { low: 3, high: 4 },
+};
+
+/** With what the ledger has of the file. */
+function prepare(entry: Pick<FileValue, "state" | "mtime" | "ctime" | "inode" | "size"> | undefined) {
+  const ledger = { file: () => entry };
+  const config = { settleMs: 1000, after: "keep" };
+  const readiness = new Readiness({ ledger, config } as unknown as ReadinessOptions);
+  readiness.sent(found);
+  return readiness.passes(found.all, found.content, () => true);
+}
+
+test("what was just sent as it was found is passed over by the next look", () => {
+  expect(prepare({ state: "sent", ...fingerprintOf(stats) })).toBe("sent");
+});
+
+test("what the ledger has in another state, or not as sent, is looked at again", () => {
+  expect(prepare({ state: "sent", ...fingerprintOf({ ...stats, ctimeNs: 8n }) })).toBeUndefined();
+  expect(prepare({ state: "gone", ...fingerprintOf(stats) })).toBeUndefined();
+  expect(prepare(undefined)).toBeUndefined();
+});
