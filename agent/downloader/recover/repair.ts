@@ -82,6 +82,8 @@ export class Repair {
   readonly #attempts = new Map<string, Attempt>();
   /** What only waits for room, as of the last check. */
   #waiting: ReadonlySet<string> = new Set();
+  /** Partitions that this member had then. */
+  #checked: ReadonlySet<number> = new Set();
   #failedCount = 0;
 
   constructor(options: RepairOptions, versions: VersionsAtHand) {
@@ -101,8 +103,11 @@ export class Repair {
     return this.#failedCount;
   }
 
-  /** Whether something is missing for which not everything was tried that can be tried here. */
+  /** Whether something is missing for which not everything was tried that can be tried here, or is not known yet. */
   get isTrying(): boolean {
+    // What was sent to partitions that have just come is not looked at yet: a spread file is found to be refused only then.
+    const { positions } = this.#options.reading;
+    if (positions.keys().some((partition) => !this.#checked.has(partition))) return true;
     for (const sent of this.#missing()) {
       if (this.#waiting.has(mapKey(sent))) continue;
       const attempt = this.#attempts.get(mapKey(sent));
@@ -130,6 +135,7 @@ export class Repair {
     // What is not known yet is not settled.
     if (!ledger.isComplete) return;
     await this.#beyondEnd.check(ledger.state.unsettled());
+    const checked = new Set(this.#options.reading.positions.keys());
     const seen = new Set<string>();
     const steps: Promise<void>[] = [];
     const waiting = new Set<string>();
@@ -163,6 +169,7 @@ export class Repair {
     await Promise.all(steps);
     this.#endAttempts(seen);
     this.#waiting = waiting;
+    this.#checked = checked;
     this.#lines.flush();
     await this.tidy();
     writes.endRound();

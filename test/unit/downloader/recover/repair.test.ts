@@ -204,6 +204,18 @@ test("what is spread is got back by whoever has all of its partitions, once all 
   expect([world.readings, asked()]).toEqual([1, 1]);
 });
 
+test("whether something is to be tried is not known before what was sent to a partition that came was looked at", async () => {
+  const { repair, log, ledger, positions, passed } = await prepare([]);
+  using _following = log.follow(ledger);
+  await repair.check();
+  expect(repair.isTrying).toBe(false);
+  await log.append(spreadVideo);
+  positions.set(1, 4);
+  expect([repair.isTrying, passed.length]).toEqual([true, 0]);
+  await repair.check();
+  expect([repair.isTrying, passed.length]).toEqual([false, 1]);
+});
+
 test("what of a spread version was sent to where the log of one partition ends before is asked for", async () => {
   const { repair, world, asked, log, ledger, positions } = await prepare([]);
   using _following = log.follow(ledger);
