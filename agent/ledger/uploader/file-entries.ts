@@ -31,6 +31,11 @@ export class FileEntries {
     return text !== undefined && !text.includes('"state":"gone"');
   }
 
+  /** Whether the path has an entry that says it was sent, and is there; asked for each file at each look. */
+  isSent(path: string): boolean {
+    return this.#texts.get(path)?.includes('"state":"sent"') === true;
+  }
+
   /** What is gone, and since when, by the brokers' clock, milliseconds since 1970. */
   goneSince(): Iterable<[path: string, sinceMs: number]> {
     return this.#goneSinceMs;

@@ -150,6 +150,11 @@ export class UploaderLedger {
     return this.#state.files.isPresent(path);
   }
 
+  /** Whether the path has an entry that says it was sent, and is there; asked for each file at each look. */
+  isSent(path: string): boolean {
+    return this.#state.files.isSent(path);
+  }
+
   /** What is gone, and for how long: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
     for (const [path, sinceMs] of this.#state.files.goneSince())

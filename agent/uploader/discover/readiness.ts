@@ -74,12 +74,12 @@ export class Readiness {
   /**
    * Whether nothing is to be done with a file, as it stands, by its marks.
    *
-   * @param isPresent whether the ledger still has it, asked where that matters
+   * @param isSent whether the ledger still has it as sent, asked where that matters
    */
-  passes(all: Mark, content: Mark, isPresent: () => boolean): "sent" | "passed" | undefined {
+  passes(all: Mark, content: Mark, isSent: () => boolean): "sent" | "passed" | undefined {
     const verdict = this.#seen.get(all);
     if (verdict === "passed") return "passed";
-    if (verdict === "sent") return isPresent() ? "sent" : undefined;
+    if (verdict === "sent") return isSent() ? "sent" : undefined;
     return this.#seen.get(content) === "left" ? "passed" : undefined;
   }
 

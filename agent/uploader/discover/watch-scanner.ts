@@ -226,7 +226,7 @@ export class WatchScanner {
         let itsPath = "";
         const known = this.#readiness.passes(all, content, () => {
           itsPath = path();
-          return ledger.isPresent(itsPath);
+          return ledger.isSent(itsPath);
         });
         if (known === "sent") this.#gone.foundSent(itsPath);
         return known !== undefined;

@@ -44,7 +44,21 @@ test("however many sets there are, each file has its own", () => {
 test("whether a file is gone its attributes do not tell", () => {
   const entries = new FileEntries();
   entries.set("a", { ...entry, attributes: { state: "gone" } }, 0);
-  expect(entries.isPresent("a")).toBe(true);
+  expect([entries.isPresent("a"), entries.isSent("a")]).toEqual([true, false]);
   entries.set("a", { ...entry, state: "gone", attributes: { state: "sent" } }, 0);
-  expect(entries.isPresent("a")).toBe(false);
+  expect([entries.isPresent("a"), entries.isSent("a")]).toEqual([false, false]);
+});
+
+test("a file counts as sent only as long as its entry says so: not one that was given up, or is sent anew", () => {
+  const entries = new FileEntries();
+  const reason = '"state":"sent"';
+  for (const state of ["sending", "abandoned", "gone"] as const) {
+    entries.set("a", { ...entry, state, reason }, 0);
+    expect(entries.isSent("a")).toBe(false);
+  }
+  const where = { topic: "topic", partition: 0, offset: 1, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
+  entries.set("a", { ...entry, state: "sent", ...where }, 0);
+  expect(entries.isSent("a")).toBe(true);
+  entries.set("a", undefined, 0);
+  expect(entries.isSent("a")).toBe(false);
 });
