@@ -56,13 +56,13 @@ export class Discovery {
 
   /** The watches that the last full look could not read, and why. */
   get unreadableWatches(): readonly string[] {
-    return [...this.#watches.values()].flatMap(({ unreadable }) => unreadable ?? []);
+    return [...this.#watches.values()].flatMap(({ unread }) => unread.problem ?? []);
   }
 
   /** How many folders and files, and watches, the last full looks could not read. */
   get unreadCount(): number {
     let count = 0;
-    for (const scanner of this.#watches.values()) count += scanner.unreadCount;
+    for (const scanner of this.#watches.values()) count += scanner.unread.count;
     return count;
   }
 

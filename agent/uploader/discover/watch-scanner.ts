@@ -92,14 +92,9 @@ export class WatchScanner {
     return settling.size + later.count + this.#pending.fileCount + this.#activeCount;
   }
 
-  /** Why the last full look could not read the watch. */
-  get unreadable(): string | undefined {
-    return this.#unread.problem;
-  }
-
-  /** How many folders and files the last full look could not read. */
-  get unreadCount(): number {
-    return this.#unread.count;
+  /** What the last full look could not read. */
+  get unread(): Pick<UnreadablePaths, "problem" | "count"> {
+    return this.#unread;
   }
 
   /** There is no place for it now; it is looked at again a little later. */
