@@ -7,6 +7,7 @@ import { keyOf } from "../../wire/entry.ts";
 import { isOfGroups, isReceipt } from "../../wire/entry-key.ts";
 import { GroupStart } from "../group/group-start.ts";
 import { sentVersion } from "../group/outstanding.ts";
+import { notAnswered } from "../group/silence.ts";
 import { VersionIndex } from "../group/version-index.ts";
 import type { EntryLog, LoggedEntry } from "../ledger.ts";
 import { type IsWanted, type Standing, standingIn } from "./standing-entries.ts";
@@ -27,7 +28,7 @@ export class Counted {
 /** What a group says of the files, and what it has not got of them. */
 export class GroupTally {
   readonly start = new GroupStart();
-  /** Sent, and neither stored nor failed. */
+  /** Sent, and neither stored nor failed; what failed only as its uploader is silent is missing. */
   readonly missing = new Counted();
   /** Asked for, and not answered. */
   readonly asked = new Counted();
@@ -86,6 +87,8 @@ async function readReceipts(
       if (!group) continue;
       group.receipts++;
       if (key.kind === "needs") group.asked.add(key);
+      // It has failed only for as long as its uploader is silent: one that is to be forgotten may owe all of it.
+      else if (entry.kind === "failed" && entry.reason.startsWith(notAnswered)) continue;
       else settled.set(settledName(key.group, key), key.version);
     }
   }

@@ -59,6 +59,14 @@ test("what can't be stored is not missing, a newer version is, and so is what wa
   );
 });
 
+test("what has failed only as its uploader does not answer is missing", async () => {
+  const silent: Entry = Object.assign(failed(first), {
+    reason: "not answered since 2025-04-15: it may be gone",
+  });
+  expect((await saidOf(start(0), noted(first), silent))[2]).toBe("  group group has not got 1 file (a.txt)");
+  expect((await saidOf(start(0), noted(first), silent, delivered(first)))[2]).toContain("has all");
+});
+
 test("what was sent before a group began is none of its", async () => {
   expect((await saidOf(start(8), noted(first), noted(second)))[2]).toContain("has all that was sent");
   expect((await saidOf(noted(first), start(7)))[2]).toContain("has not got 1 file");
