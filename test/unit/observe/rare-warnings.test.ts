@@ -23,17 +23,39 @@ afterAll(() => {
   error.mockRestore();
 });
 
-test("the first of a kind is said, then one every ten seconds, with how many there were", () => {
-  const warnings = new RareWarnings(log);
-  for (const second of [0, 1, 9, 10, 11, 31]) {
+/** One of the kind a second, from one of them to another. */
+function warnEachSecond(warnings: RareWarnings, from: number, to: number): void {
+  for (let second = from; second <= to; second++) {
     now.mockReturnValue(second * 1000);
     warnings.warn("odd", `at ${second}`);
   }
-  const lines = warn.mock.calls.map(([line]) => line);
-  expect(lines).toEqual([
+}
+
+test("the first of a kind is said, then one after ten seconds, and ever fewer as there are more, with how many there were", () => {
+  const warnings = new RareWarnings(log);
+  warnEachSecond(warnings, 0, 200);
+  expect(warn.mock.calls.map(([line]) => line)).toEqual([
     "at 0",
-    "at 10; and 2 more of its kind before",
-    "at 31; and 1 more of its kind before",
+    "at 10; and 9 more of its kind before",
+    "at 30; and 19 more of its kind before",
+    "at 70; and 39 more of its kind before",
+    "at 130; and 59 more of its kind before",
+    "at 190; and 59 more of its kind before",
+  ]);
+});
+
+test("once there were no more of a kind for a while, the next ones are said as the first", () => {
+  const warnings = new RareWarnings(log);
+  warnEachSecond(warnings, 0, 100);
+  warn.mockClear();
+  for (const second of [500, 700, 701, 710]) {
+    now.mockReturnValue(second * 1000);
+    warnings.warn("odd", `at ${second}`);
+  }
+  expect(warn.mock.calls.map(([line]) => line)).toEqual([
+    "at 500; and 30 more of its kind before",
+    "at 700",
+    "at 710; and 1 more of its kind before",
   ]);
 });
 
