@@ -20,6 +20,8 @@ class NameLog {
   isRecreatedByWrite = false;
   /** Whether it is another one than whoever reads it takes it for; it may have as many entries. */
   isAnother = false;
+  /** Somebody makes sure of the name, and stands still before it is done. */
+  standstill: Promise<void> | undefined;
 
   agent(): NameClaim {
     const log = Object.assign(new Log({ level: "error", format: "text", agent: "test" }), {
@@ -36,6 +38,9 @@ class NameLog {
       return { offset, timestampMs: this.timeMs };
     };
     const requireSame = async () => {
+      const { standstill } = this;
+      this.standstill = undefined;
+      await standstill;
       if (this.isAnother) throw new RecreatedError("reading the ledger");
     };
     const claim = new NameClaim("till", { write, readOn: readToEnd, readToEnd, requireSame }, log);
@@ -178,4 +183,23 @@ test("the name is neither had nor known to be held by the reading of another led
   await agent.claim();
   await agent.confirm();
   expect(agent.epoch).toBeDefined();
+});
+
+test("who stood still while it made sure of its name makes sure once more", async () => {
+  const log = new NameLog();
+  const agent = await start(log);
+  const { now } = performance;
+  const goesOn = Promise.withResolvers<void>();
+  try {
+    performance.now = () => now.call(performance) + 6000;
+    log.standstill = goesOn.promise;
+    const confirming = agent.confirm();
+    await Bun.sleep(0);
+    await start(log);
+    performance.now = () => now.call(performance) + 60_000;
+    goesOn.resolve();
+    await expect(confirming).rejects.toThrow("is in use by an agent");
+  } finally {
+    performance.now = now;
+  }
 });
