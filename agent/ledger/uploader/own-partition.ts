@@ -13,6 +13,7 @@ export class OwnPartition {
   /** Of the ledger that it is a reader of. */
   #ledgerId = "";
   #reading: Promise<void> | undefined;
+  #position = 0;
   /** Set once the uploader is the only writer of its files' entries: they cost nothing to read then. */
   skipsFiles = false;
 
@@ -28,6 +29,7 @@ export class OwnPartition {
     this.#ledgerId = this.#ledger.id;
     this.#number = this.#ledger.partitionOf({ kind: "name", uploader: this.#uploader });
     this.#reader = await this.#ledger.open([this.#number]);
+    this.#position = 0;
   }
 
   /** Writes an entry for the ledger that is read; in another one it counts for nothing. See `Ledger.write`. */
@@ -74,9 +76,9 @@ export class OwnPartition {
     return this.#reader?.wasCut ?? false;
   }
 
-  /** Up to this offset all was read. */
+  /** Up to this offset all was applied. The reader's own is ahead of what it has not handed on yet. */
   get position(): number {
-    return this.#reader?.position(this.#number) ?? 0;
+    return this.#position;
   }
 
   async close(): Promise<void> {
@@ -88,7 +90,9 @@ export class OwnPartition {
     try {
       const entries = (await reader?.read(this.skipsFiles ? "file" : undefined)) ?? [];
       // Else it is read from its beginning by now.
-      if (reader === this.#reader) for (const logged of entries) this.#apply(logged);
+      if (!reader || reader !== this.#reader) return;
+      for (const logged of entries) this.#apply(logged);
+      this.#position = reader.position(this.#number);
     } catch (error) {
       if (reader === this.#reader) throw error;
     }

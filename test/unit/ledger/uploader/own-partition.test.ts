@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { PositionedReader } from "../../../../agent/ledger/ledger.ts";
 import { OwnPartition } from "../../../../agent/ledger/uploader/own-partition.ts";
 import { endlessLedger } from "../../../support/endless-ledger.ts";
 
@@ -34,4 +35,32 @@ test("in a ledger that was recreated with another number of partitions it is rea
   number = 3;
   await partition.open();
   expect(opened).toEqual([[40], [3]]);
+});
+
+test("it is read to its end when what was read is applied, not when the reader has come so far", async () => {
+  const ledger = endlessLedger({ caughtUp: true });
+  const claim = { kind: "claim", uploader: "till", format: 1, instance: "other", host: "other" } as const;
+  const handOn = Promise.withResolvers<void>();
+  const applied: number[] = [];
+  const reader: PositionedReader = {
+    caughtUp: true,
+    position: () => 5,
+    read: async () => {
+      await handOn.promise;
+      return [{ entry: claim, partition: 0, offset: 4, timestampMs: 0 }];
+    },
+    close: async () => undefined,
+  };
+  const partition = new OwnPartition(
+    { ...ledger, id: "one", open: async () => reader },
+    "till",
+    ({ offset }) => applied.push(offset),
+  );
+  await partition.open();
+  const read = partition.readOn();
+  const toEnd = partition.readToEnd().then(() => applied.slice());
+  await ledger.endOf(0);
+  handOn.resolve();
+  expect(await toEnd).toEqual([4]);
+  await read;
 });
