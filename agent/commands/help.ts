@@ -25,7 +25,7 @@ const optionTexts = {
   record: { value: "FILE", text: "show the row that this record becomes; needs --source" },
   source: { value: "PROJECT/ID", text: "the record's source" },
   http: { value: "ADDR", text: "the running agent's HTTP address" },
-  since: { value: "TIME", text: "only what was delivered since then" },
+  since: { value: "TIME", text: "only what was sent, or has failed, since then" },
   help: { text: "this help; -h too" },
   version: { text: "the version" },
 } as const satisfies Record<string, Option>;

@@ -1,17 +1,19 @@
 /**
- * `redeliver`: takes back the receipts of what a group has delivered, or could not store. The group's downloaders see
- * that at once, or at their next start, and fetch those files again: from the log, or from their uploaders.
+ * `redeliver`: says in the ledger that a group is to have again what it has delivered, or takes back that it could not store it. The
+ * group's downloaders see that at once, or at their next start, and fetch those files: from the log, or from their uploaders.
  */
 import type { Config, DownloaderConfig } from "../config/config.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { describeTopic } from "../kafka/topics/topics.ts";
 import { findReceipts, type Receipt } from "../ledger/group/receipts.ts";
 import { Ledger } from "../ledger/ledger.ts";
+import { timeNow } from "../lib/clock.ts";
 import { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";
 import { chunkKey } from "../wire/chunk.ts";
-import { tombstone } from "../wire/entry.ts";
+import { type Entry, tombstone } from "../wire/entry.ts";
+import { receiptKey } from "../wire/entry-key.ts";
 import { pathToDisplay, pathToGlobName } from "../wire/path.ts";
 import { UsageError } from "./arguments.ts";
 import type { Since } from "./since.ts";
@@ -19,7 +21,7 @@ import type { Since } from "./since.ts";
 export interface RedeliverOptions {
   /** On `UPLOADER/PATH`; undefined: all. */
   glob: string | undefined;
-  /** Only what was delivered since, by the brokers' clock. */
+  /** Only what was sent, or has failed, since: by the brokers' clock. */
   since: Since | undefined;
 }
 
@@ -60,17 +62,18 @@ async function takeBack(
   const pattern = new Bun.Glob(glob ?? "**");
   const isWanted = ({ id, timeMs }: Receipt) =>
     pattern.match(pathToGlobName(chunkKey(id))) && (sinceMs === undefined || timeMs >= sinceMs);
-  const { found, forgotten } = await findReceipts(ledger, group, isWanted);
+  const found = await findReceipts(ledger, group, isWanted);
   for (let at = 0; at < found.length; at += entriesAtATime) {
     const some = found.slice(at, at + entriesAtATime);
-    await Promise.all(some.map(({ id, kind }) => ledger.write(tombstone({ kind, group, ...id }))));
+    await Promise.all(some.map((receipt) => ledger.write(wishFor(receipt, group))));
     for (const { id } of some) say(`${pathToDisplay(chunkKey(id))}: version ${id.version} is fetched again`);
   }
-  for (const { id } of forgotten)
-    say(
-      `${pathToDisplay(chunkKey(id))}: version ${id.version} can't be had: its uploader no longer knows it`,
-    );
   if (found.length === 0) say(`nothing of group ${group} to fetch again`);
+}
+
+function wishFor({ kind, id }: Receipt, group: string): Entry {
+  if (kind === "failed") return tombstone(receiptKey(kind, group, id));
+  return { ...receiptKey("again", group, id), format: 1, time: timeNow() };
 }
 
 /** In milliseconds since 1970 by the brokers' clock. They tell it with the acknowledgement of a record, as to `doctor`. */

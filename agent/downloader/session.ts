@@ -42,6 +42,7 @@ export class Session {
     this.#options = options;
     this.#recreations = options.kafka.ledger.state.recreations;
     this.#lastRepairMs = options.run.now();
+    options.kafka.ledger.state.start.reads(options.kafka.topic.id);
     this.#rooms = new Rooms(options, this.#failure, this.#abort.signal);
   }
 
@@ -111,6 +112,8 @@ export class Session {
     const { kafka, output, reporting, run } = this.#options;
     const { durablePoint, rejected, assembly } = this.#rooms;
     const { observer } = reporting;
+    // Another member may have written marks of what is here.
+    await kafka.ledger.readToEnd();
     await noticeRollback(output, kafka.ledger, reporting);
     const interrupted = await durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
@@ -126,6 +129,8 @@ export class Session {
   /** Positions for partitions that this member has just got. */
   async #startReading(partitions: readonly number[]): Promise<Position[]> {
     const { assignment, durablePoint, groupWait, assembly, rereads } = this.#rooms;
+    // Whoever had them has written marks of what was delivered: the next ones go on from those.
+    await this.#options.kafka.ledger.readToEnd();
     const starts = await assignment.gain(partitions);
     // So that another member begins at the same place.
     await durablePoint.commitPositions(starts);
@@ -187,8 +192,7 @@ export class Session {
         "the ledger was made again, or lost its end: where the group began is noted in it",
         "retryable",
       );
-    const { repair, forgotten, rereads, assembly } = this.#rooms;
-    await forgotten.check();
+    const { repair, rereads, assembly } = this.#rooms;
     await repair.check();
     rereads.resume((partial) => assembly.partials.has(partial));
   }

@@ -30,7 +30,7 @@ export async function checkLayout(ledger: EntryLog & { readonly name: string }):
  */
 async function readLayout(ledger: EntryLog): Promise<number | undefined> {
   let smaller: number | undefined;
-  for await (const entries of readWhole(ledger, [0], "file")) {
+  for await (const entries of readWhole(ledger, [0], "files")) {
     for (const { entry } of entries) {
       if (entry.kind !== "layout") continue;
       const { partitions } = entry;

@@ -67,15 +67,19 @@ export interface EntryReader {
   close(): Promise<void>;
 }
 
-/** The ledger as an uploader works with it, which waits for what it may not do, and reads up to where it ends now. */
-export interface UploaderLog extends EntryLog {
+/** A ledger that can be read up to where it ends now. */
+export interface PositionedLog extends EntryLog {
+  endOf(partition: number): Promise<number>;
+  open(partitions: readonly number[]): Promise<PositionedReader>;
+}
+
+/** The ledger as an uploader works with it, which waits for what it may not do. */
+export interface UploaderLog extends PositionedLog {
   readonly name: string;
   partitionOf(key: EntryKey): number;
   writable(): Promise<void>;
-  endOf(partition: number): Promise<number>;
   look(): Promise<void>;
   retrying<T>(what: string, attempt: () => Promise<T>): Promise<T>;
-  open(partitions: readonly number[]): Promise<PositionedReader>;
 }
 
 export interface PositionedReader extends EntryReader {
@@ -210,7 +214,7 @@ export class Ledger implements UploaderLog {
 
 /** What an entry of so many bytes leaves behind beside them. What is too large is not looked at. */
 function garbageOfEntry(bytes: number): number {
-  const isRead = bytes <= longestKeyBytes + limits.entry;
+  const isRead = bytes <= longestKeyBytes + limits.startEntry;
   return isRead ? Math.max(garbageOf.entry, garbageOf.entryByte * bytes) : garbageOf.entry;
 }
 

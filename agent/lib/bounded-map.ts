@@ -51,6 +51,10 @@ export class BoundedMap<Key, Value> {
     this.#droppedCount++;
   }
 
+  clear(): void {
+    for (const key of [...this.#entries.keys()]) this.delete(key);
+  }
+
   delete(key: Key): boolean {
     const value = this.#entries.get(key);
     if (!this.#entries.delete(key)) return false;

@@ -28,7 +28,9 @@ export function textThat(isGood: (value: string) => boolean): Shape<string> {
   return (value) => (typeof value === "string" && isGood(value) ? value : refuse());
 }
 
-export function oneOf<const Value extends string | number>(...values: readonly Value[]): Shape<Value> {
+export function oneOf<const Value extends string | number | boolean>(
+  ...values: readonly Value[]
+): Shape<Value> {
   return (value) => (values.includes(value as Value) ? (value as Value) : refuse());
 }
 

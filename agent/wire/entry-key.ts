@@ -2,20 +2,29 @@
 import { isUploaderName, type VersionId } from "./chunk.ts";
 import { limits } from "./limits.ts";
 import { parseCount, partitionOf } from "./numbers.ts";
-import { pathProblem, pathToBytes, pathToText } from "./path.ts";
+import { canonicalPath } from "./path.ts";
 
 /** What a key names. The kinds with a group are receipts. */
 export type EntryKey =
   | { kind: "name"; uploader: string }
   | { kind: "claim"; uploader: string }
   | { kind: "layout" }
-  | { kind: "file"; uploader: string; path: string }
+  | { kind: "files"; uploader: string; epoch: number; slot: number }
   | { kind: "start"; group: string }
-  | ReceiptKey<"delivered">
+  | DoneKey
   | ReceiptKey<"failed">
-  | ReceiptKey<"needs">;
+  | ReceiptKey<"needs">
+  | ReceiptKey<"again">;
 
-export type ReceiptKind = "delivered" | "failed" | "needs";
+export type ReceiptKind = "failed" | "needs" | "again";
+
+/** The mark of what a group has of an uploader's versions in one partition of the chunks. */
+export interface DoneKey {
+  kind: "done";
+  group: string;
+  uploader: string;
+  partition: number;
+}
 
 export type ReceiptKey<K extends ReceiptKind> = { kind: K; group: string } & VersionId;
 
@@ -35,10 +44,11 @@ const kinds: ReadonlySet<string> = new Set<EntryKey["kind"]>([
   "name",
   "claim",
   "layout",
-  "file",
-  "delivered",
+  "files",
   "failed",
   "needs",
+  "again",
+  "done",
   "start",
 ]);
 
@@ -53,10 +63,12 @@ export function encodeEntryKey(key: EntryKey): string {
       return `${key.kind}/${key.uploader}`;
     case "layout":
       return key.kind;
-    case "file":
-      return `file/${key.uploader}/${key.path}`;
+    case "files":
+      return `files/${key.uploader}/${key.epoch}/${key.slot}`;
     case "start":
       return `start/${escapeGroup(key.group)}`;
+    case "done":
+      return `done/${escapeGroup(key.group)}/${key.uploader}/${key.partition}`;
     default:
       return [key.kind, escapeGroup(key.group), key.uploader, key.version, key.path].join("/");
   }
@@ -100,30 +112,29 @@ export function decodeEntryKey(kind: EntryKey["kind"], rest: string[]): EntryKey
         : undefined;
     case "start":
       return rest.length === 1 ? { kind, group: unescapeGroup(rest[0] as string) } : undefined;
-    case "file": {
-      const [uploader = "", ...path] = rest;
-      return isUploaderName(uploader) && path.length > 0
-        ? { kind, uploader, path: canonical(path) }
-        : undefined;
+    case "files": {
+      const [uploader = "", epochText, slotText, ...more] = rest;
+      const epoch = parseCount(epochText);
+      const slot = parseCount(slotText);
+      if (!isUploaderName(uploader) || epoch === undefined || slot === undefined) return undefined;
+      return more.length === 0 ? { kind, uploader, epoch, slot } : undefined;
     }
-    case "delivered":
+    case "done": {
+      const [group = "", uploader = "", partitionText, ...more] = rest;
+      const partition = parseCount(partitionText);
+      if (!isUploaderName(uploader) || partition === undefined || partition > limits.partition)
+        return undefined;
+      return more.length === 0 ? { kind, group: unescapeGroup(group), uploader, partition } : undefined;
+    }
     case "failed":
-    case "needs": {
+    case "needs":
+    case "again": {
       const [group = "", uploader = "", versionText, ...path] = rest;
       const version = parseCount(versionText);
       if (!isUploaderName(uploader) || version === undefined || path.length === 0) return undefined;
-      return { kind, group: unescapeGroup(group), uploader, version, path: canonical(path) };
+      return { kind, group: unescapeGroup(group), uploader, version, path: canonicalPath(path.join("/")) };
     }
   }
-}
-
-/** Throws for a path that no file may have: nothing is to be kept of it. */
-function canonical(segments: string[]): string {
-  const text = segments.join("/");
-  if (text.length > limits.pathText) throw new RangeError("too long for a path");
-  const path = pathToText(pathToBytes(text));
-  if (pathProblem(path) !== undefined) throw new RangeError("no path of a file");
-  return path;
 }
 
 function unescapeGroup(text: string): string {

@@ -8,6 +8,7 @@ import {
   oneOf,
   pair,
   type Shaped,
+  text,
   textLike,
   textThat,
   textUpTo,
@@ -17,6 +18,7 @@ import { parseChecksum } from "./checksum.ts";
 import { formatVersion } from "./chunk.ts";
 import { limits } from "./limits.ts";
 import { parseCount } from "./numbers.ts";
+import { canonicalPath } from "./path.ts";
 
 const nanoseconds = textLike(/^-?\d{1,20}$/);
 const format = oneOf(formatVersion);
@@ -45,7 +47,6 @@ export const claimValue = fields({
 export const layoutValue = fields({ format, partitions: countUpTo(limits.partition) });
 
 const fileFacts = {
-  format,
   version: count,
   state: oneOf("sending", "sent", "abandoned", "gone"),
   size: count,
@@ -64,18 +65,35 @@ const fileDetails = {
   offset: count,
   answered: count,
   reason,
-  epoch: count,
+  /** Of what is gone: since when, by the brokers' clock, milliseconds since 1970. */
+  since: count,
+  /** The ledger offset at which the version was first noted as sent whole, where it is now; without it: here. */
+  at: count,
 };
 const fileFields = fields(fileFacts, fileDetails);
-
-export const deliveredValue = fields(
-  { format, size: count, checksum, time },
-  { mtime: nanoseconds, attributes: attributesShape, by: textUpTo(limits.by) },
+const notedFields = fields({ path: (value) => canonicalPath(text(value)) });
+const filesFields = fields(
+  { format, next: count, open: list(count, limits.open), files: list(notedFile, limits.files) },
+  { moved: oneOf(true) },
 );
+
 export const failedValue = fields({ format, reason, time });
 export const needsValue = fields(
   { format, ranges: list(pair(count), limits.ranges), time },
   { since: count },
+);
+export const againValue = fields({ format, time });
+const earlyFile = fields(
+  { path: (value) => canonicalPath(text(value)), version: count, size: count, checksum },
+  { mtime: nanoseconds, attributes: attributesShape },
+);
+const marked = list(count, limits.marked);
+export const doneValue = fields(
+  {
+    ...{ format, to: count, at: count, but: marked, also: marked, early: list(earlyFile, limits.early) },
+    ...{ by: mapOf(count, (store) => store.length <= limits.by, limits.stores), time },
+  },
+  { start: fields({ topic, offset: count, ms: count }) },
 );
 const offsets = mapOf(count, isPartition, limits.startPartitions);
 export const startValue = fields({ format, topic, offsets, time });
@@ -86,10 +104,10 @@ export type NameValue = Shaped<typeof nameValue>;
 export type ClaimValue = Shaped<typeof claimValue>;
 /** How the ledger's entries are spread over its partitions. */
 export type LayoutValue = Shaped<typeof layoutValue>;
-/** What an entry of a file says in every state. */
+/** What is said of a file in every state. */
 export type FileFacts = Omit<Shaped<typeof fileFields>, "state" | keyof FileDetails>;
 type FileDetails = { [Key in keyof typeof fileDetails]?: Shaped<(typeof fileDetails)[Key]> | undefined };
-/** What an entry of a file has once all of the version was sent: its content, and where it is. */
+/** What is said of it once all of the version was sent: its content, and where it is. */
 type SentDetails = {
   [Key in "topic" | "partition" | "checksum" | "offset"]-?: NonNullable<FileDetails[Key]>;
 };
@@ -118,17 +136,33 @@ export function wasSentWhole(file: FileValue): file is WholeFile {
   return (file.state === "sent" || file.state === "gone") && hasSentDetails(file);
 }
 
-/** A group's word that a version is verified and stored. */
-export type DeliveredValue = Shaped<typeof deliveredValue>;
 /** A group's word that a version can't be stored. */
 export type FailedValue = Shaped<typeof failedValue>;
 /** A group's request for ranges, `[from, to)` in bytes, of a version. */
 export type NeedsValue = Shaped<typeof needsValue>;
+/** A group's wish to have a version once more that it has, or has had. */
+export type AgainValue = Shaped<typeof againValue>;
+/** What a group has of an uploader's versions in one partition of the chunks. */
+export type DoneValue = Shaped<typeof doneValue>;
+/** A version that a group has, and that its uploader may not have noted. */
+export type EarlyFile = Shaped<typeof earlyFile>;
 /** The offsets at which a group began. */
 export type StartValue = Shaped<typeof startValue>;
 
-/** A file's value; throws a `ShapeError` when it is none. */
-export function fileValue(parsed: unknown): FileValue {
+/** One of a batch: what is said of a path. */
+export type NotedFile = FileValue & { path: string };
+
+/** A batch of what an uploader notes of its files. */
+export type FilesValue = Omit<Shaped<typeof filesFields>, "files"> & { files: NotedFile[] };
+
+/** A batch's value; throws a `ShapeError` when it is none. */
+export const filesValue: (parsed: unknown) => FilesValue = filesFields;
+
+function notedFile(parsed: unknown): NotedFile {
+  return Object.assign(notedFields(parsed), fileValue(parsed));
+}
+
+function fileValue(parsed: unknown): FileValue {
   const said = fileFields(parsed);
   if (isWhole(said) || isNotSent(said)) return said;
   return Object.assign(said, { state: "incomplete" } as const);
@@ -149,6 +183,7 @@ function hasSentDetails({ topic, partition, checksum, offset }: FileDetails): bo
 }
 
 /** As it was read: what is incomplete was said to be sent. */
-export function writtenFile(value: FileValue): ReadFile {
-  return value.state === "incomplete" ? { ...value, state: "sent" } : value;
+export function writtenFiles({ files, ...batch }: FilesValue) {
+  const written = files.map((file) => (file.state === "incomplete" ? { ...file, state: "sent" } : file));
+  return { ...batch, files: written };
 }

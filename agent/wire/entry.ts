@@ -3,36 +3,48 @@
  * specifies them. An entry that does not decode is left alone: it may be a newer agent's.
  */
 import { formatVersion, type Headers } from "./chunk.ts";
-import { decodeEntryKey, type EntryKey, isEntryKind, longestKeyBytes, type ReceiptKey } from "./entry-key.ts";
 import {
+  type DoneKey,
+  decodeEntryKey,
+  type EntryKey,
+  isEntryKind,
+  longestKeyBytes,
+  type ReceiptKey,
+} from "./entry-key.ts";
+import {
+  type AgainValue,
+  againValue,
   type ClaimValue,
   claimValue,
-  type DeliveredValue,
-  deliveredValue,
+  type DoneValue,
+  doneValue,
   type FailedValue,
+  type FilesValue,
   type FileValue,
   failedValue,
-  fileValue,
+  filesValue,
   type LayoutValue,
   layoutValue,
   type NameValue,
   type NeedsValue,
+  type NotedFile,
   nameValue,
   needsValue,
   type StartValue,
   startValue,
-  writtenFile,
+  writtenFiles,
 } from "./entry-value.ts";
 import { cutTo, limits } from "./limits.ts";
 
 export type NameEntry = KeyOf<"name"> & NameValue;
 export type ClaimEntry = KeyOf<"claim"> & ClaimValue;
 export type LayoutEntry = KeyOf<"layout"> & LayoutValue;
-export type FileEntry = KeyOf<"file"> & FileValue;
+export type FilesEntry = KeyOf<"files"> & FilesValue;
 export type StartEntry = KeyOf<"start"> & StartValue;
-export type DeliveredEntry = ReceiptKey<"delivered"> & DeliveredValue;
 export type FailedEntry = ReceiptKey<"failed"> & FailedValue;
 export type NeedsEntry = ReceiptKey<"needs"> & NeedsValue;
+export type AgainEntry = ReceiptKey<"again"> & AgainValue;
+export type DoneEntry = DoneKey & DoneValue;
 /** What stood under the key counts no longer. */
 export interface Tombstone {
   kind: "tombstone";
@@ -44,11 +56,12 @@ export type ValueEntry =
   | NameEntry
   | ClaimEntry
   | LayoutEntry
-  | FileEntry
+  | FilesEntry
   | StartEntry
-  | DeliveredEntry
   | FailedEntry
-  | NeedsEntry;
+  | NeedsEntry
+  | AgainEntry
+  | DoneEntry;
 
 export type Entry = ValueEntry | Tombstone;
 
@@ -67,10 +80,14 @@ export function keyOf(entry: Entry): EntryKey {
       return { kind: entry.kind, uploader: entry.uploader };
     case "layout":
       return { kind: entry.kind };
-    case "file":
-      return { kind: entry.kind, uploader: entry.uploader, path: entry.path };
+    case "files":
+      return { kind: entry.kind, uploader: entry.uploader, epoch: entry.epoch, slot: entry.slot };
     case "start":
       return { kind: entry.kind, group: entry.group };
+    case "done": {
+      const { kind, group, uploader, partition } = entry;
+      return { kind, group, uploader, partition };
+    }
     default: {
       const { kind, group, uploader, path, version } = entry;
       return { kind, group, uploader, path, version };
@@ -84,9 +101,9 @@ const meantHeader = "ledger";
 /** What brokers without topic ids (before Kafka 2.8) call every topic: sixteen zero bytes. It tells nothing apart. */
 const noTopicId = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/** Whether it says something of one ledger, and nothing in another: an uploader's. What a group has is so in any. */
+/** Whether it says something of one ledger, and nothing in another: an uploader's, or by its offsets. What a group asks for is so in any. */
 function isOfOneLedger({ kind }: EntryKey): boolean {
-  return kind === "name" || kind === "file";
+  return kind === "name" || kind === "files" || kind === "done";
 }
 
 /** The headers of an entry's record. */
@@ -111,8 +128,9 @@ export function isMeantForAnother(key: EntryKey, headers: Headers | undefined, l
 export function encodeEntryValue(entry: Entry): string | null {
   if (entry.kind === "tombstone") return null;
   const value = entryValueOf(entry);
-  if (!("reason" in value) || value.reason === undefined) return JSON.stringify(value);
-  return JSON.stringify({ ...value, reason: cutTo(value.reason, limits.reason) });
+  return JSON.stringify(value, (name, inner: unknown) =>
+    name === "reason" && typeof inner === "string" ? cutTo(inner, limits.reason) : inner,
+  );
 }
 
 /** The entry without the fields of its key, in the same order. */
@@ -127,10 +145,16 @@ function entryValueOf(entry: ValueEntry) {
       const { kind, ...value } = entry;
       return value;
     }
-    case "file":
-      return writtenFile(fileValueOf(entry));
+    case "files": {
+      const { kind, uploader, epoch, slot, ...value } = entry;
+      return writtenFiles(value);
+    }
     case "start": {
       const { kind, group, ...value } = entry;
+      return value;
+    }
+    case "done": {
+      const { kind, group, uploader, partition, ...value } = entry;
       return value;
     }
     default: {
@@ -140,9 +164,9 @@ function entryValueOf(entry: ValueEntry) {
   }
 }
 
-/** What an entry says of its file. */
-export function fileValueOf(entry: FileEntry): FileValue {
-  const { kind, uploader, path, ...value } = entry;
+/** What a batch says of one of its files. */
+export function fileValueOf(noted: NotedFile): FileValue {
+  const { path, ...value } = noted;
   return value;
 }
 
@@ -166,7 +190,7 @@ export function decodeLedgerRecord(
   if (!keyBytes || keyBytes.length > longestKeyBytes) return keyBytes ? "broken" : "unknown";
   const [kind = "", ...rest] = keyBytes.toString("utf8").split("/");
   if (!isEntryKind(kind)) return "unknown";
-  if ((valueBytes?.length ?? 0) > (kind === "start" ? limits.startEntry : limits.entry)) return "broken";
+  if ((valueBytes?.length ?? 0) > mostBytes(kind)) return "broken";
   try {
     const key = decodeEntryKey(kind, rest);
     if (!key) return "broken";
@@ -179,6 +203,11 @@ export function decodeLedgerRecord(
   }
 }
 
+/** An entry's value, bytes. */
+function mostBytes(kind: EntryKey["kind"]): number {
+  return kind === "start" || kind === "done" ? limits.startEntry : limits.entry;
+}
+
 /** Puts the value's fields to the key's. Throws a `ShapeError`. */
 function decodeValue(key: EntryKey, parsed: unknown): ValueEntry {
   switch (key.kind) {
@@ -188,16 +217,18 @@ function decodeValue(key: EntryKey, parsed: unknown): ValueEntry {
       return Object.assign(key, claimValue(parsed));
     case "layout":
       return Object.assign(key, layoutValue(parsed));
-    case "file":
-      return Object.assign(key, fileValue(parsed));
+    case "files":
+      return Object.assign(key, filesValue(parsed));
     case "start":
       return Object.assign(key, startValue(parsed));
-    case "delivered":
-      return Object.assign(key, deliveredValue(parsed));
     case "failed":
       return Object.assign(key, failedValue(parsed));
     case "needs":
       return Object.assign(key, needsValue(parsed));
+    case "again":
+      return Object.assign(key, againValue(parsed));
+    case "done":
+      return Object.assign(key, doneValue(parsed));
   }
 }
 

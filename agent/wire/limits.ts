@@ -46,13 +46,23 @@ export const limits = {
   time: 40,
   /** Which store a receipt is of, characters. */
   by: 64,
+  /** Stores that a mark names. */
+  stores: 16,
+  /** Versions in each of a mark's two lists. */
+  marked: 12_000,
+  /** Files of a mark that are delivered and not noted. */
+  early: 2000,
+  /** Files of a batch. */
+  files: 500,
+  /** Versions that a batch names as open. */
+  open: 64,
   /** Ranges of a request. */
   ranges: 1000,
   /** Partitions that a group's beginning names. */
   startPartitions: 10_000,
   /** A partition's number: an int32 of Kafka's. */
   partition: 2 ** 31 - 1,
-  /** An entry's value, bytes; of `start`, which names every partition, `startEntry`. */
+  /** An entry's value, bytes; of `start`, which names every partition, and of `done`, `startEntry`. */
   entry: 65_536,
   startEntry: 524_288,
 } as const;

@@ -62,6 +62,14 @@ export function pathProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** The canonical text of what may be written in another way. Throws a `RangeError` for a path that no file may have: nothing is to be kept of it. */
+export function canonicalPath(text: string): string {
+  if (text.length > limits.pathText) throw new RangeError("too long for a path");
+  const path = pathToText(pathToBytes(text));
+  if (pathProblem(path) !== undefined) throw new RangeError("no path of a file");
+  return path;
+}
+
 /** A path as globs see it, which is as people do: nothing is escaped, and a byte that is no UTF-8 is U+FFFD, one character. */
 export function pathToGlobName(text: string): string {
   if (!text.includes("%")) return text;

@@ -16,6 +16,13 @@ export function isSpread(from: From, topicId: string): boolean {
   return from.offsets.length > 1 && from.topic === topicId;
 }
 
+/** The partition that stands for a version that a chunk is of: of several the one that its uploader names first. @param partition of the chunk */
+export function homeOf(from: From | undefined, partition: number): number {
+  return from !== undefined && from.offsets.length > 1
+    ? (from.offsets[0]?.partition ?? partition)
+    : partition;
+}
+
 /** The partitions that an entry's version is in, the one that it names first. */
 export function partitionsOf({ partition, from }: FileValue): readonly number[] {
   const places = decodeFrom(from ?? "")?.offsets ?? [];

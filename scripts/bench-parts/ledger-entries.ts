@@ -8,9 +8,9 @@ import { prepareTopics, type Topics } from "../../agent/kafka/topics/topics.ts";
 import { timeNow } from "../../agent/lib/clock.ts";
 import { Effects } from "../../agent/lib/effects.ts";
 import { Log } from "../../agent/observe/log.ts";
-import type { VersionId } from "../../agent/wire/chunk.ts";
 import { type Entry, encodeEntryValue, encodeMeantFor, keyOf } from "../../agent/wire/entry.ts";
 import { encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
+import type { NotedFile } from "../../agent/wire/entry-value.ts";
 
 /** A file as its uploader knows it: what a look at it is compared with. */
 export interface KnownFile {
@@ -20,6 +20,9 @@ export interface KnownFile {
   ctime: string;
   inode: string;
 }
+
+/** As many as an uploader puts together. */
+const filesOfBatch = 100;
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 const madeUp: KnownFile = {
@@ -36,6 +39,9 @@ export class LedgerWriter {
   readonly #stop: AbortController;
   /** The newest number that was given: before now, as those of the agents that come are. */
   #version = (Date.now() - 86_400_000) * 1000;
+  /** By uploader, what is not written yet, and what it has sent. */
+  readonly #batches = new Map<string, NotedFile[]>();
+  readonly #sentOf = new Map<string, { slots: number; newest: number; missing: number[] }>();
   #waiting = 0;
   #problem: Error | undefined;
   /** Entries that were written. */
@@ -67,19 +73,19 @@ export class LedgerWriter {
 
   /** A file that was sent, and that the group has. */
   async settled(uploader: string, path: string, known: KnownFile = madeUp): Promise<void> {
-    const id = await this.#sent(uploader, path, known);
-    const { size, mtime } = known;
-    const stored = { format: 1, size, checksum, mtime, time: timeNow() } as const;
-    await this.#write({ kind: "delivered", group: this.#group, ...id, ...stored });
+    await this.#sent(uploader, path, known);
   }
 
   /** A file that was sent, and that the group does not have; its chunks have expired. */
   async unsettled(uploader: string, path: string): Promise<void> {
-    await this.#sent(uploader, path, madeUp);
+    const version = await this.#sent(uploader, path, madeUp);
+    this.#of(uploader).missing.push(version);
   }
 
-  /** The uploader has worked until now, and has given its name back. */
+  /** The uploader has worked until now, and has given its name back; the group has noted what it has of it. */
   async released(uploader: string): Promise<void> {
+    await this.#writeBatch(uploader);
+    await this.#writeMark(uploader);
     const who = { instance: "made by scripts/bench", host: "bench" };
     const name = { kind: "name", uploader, format: 1, ...who, highest: this.#version } as const;
     await this.#write({ ...name, state: "held" });
@@ -88,18 +94,44 @@ export class LedgerWriter {
 
   /** Resolves when the brokers have all of it. */
   async close(): Promise<void> {
+    for (const uploader of [...this.#batches.keys()]) {
+      await this.#writeBatch(uploader);
+      await this.#writeMark(uploader);
+    }
     while (this.#waiting > 0 && !this.#problem) await Bun.sleep(5);
     await this.#producer.close(10_000);
     this.#stop.abort();
     if (this.#problem) throw this.#problem;
   }
 
-  async #sent(uploader: string, path: string, known: KnownFile): Promise<VersionId> {
+  #of(uploader: string): { slots: number; newest: number; missing: number[] } {
+    return this.#sentOf.getOrInsertComputed(uploader, () => ({ slots: 0, newest: 0, missing: [] }));
+  }
+
+  async #writeBatch(uploader: string): Promise<void> {
+    const files = this.#batches.get(uploader) ?? [];
+    this.#batches.delete(uploader);
+    const [slot, next] = [this.#of(uploader).slots++, this.#version + 1];
+    if (files.length > 0)
+      await this.#write({ kind: "files", uploader, epoch: 0, slot, format: 1, open: [], next, files });
+  }
+
+  async #writeMark(uploader: string): Promise<void> {
+    const { newest, missing } = this.#of(uploader);
+    const mark = { format: 1, to: newest, at: Number.MAX_SAFE_INTEGER, but: missing } as const;
+    const key = { kind: "done", group: this.#group, uploader, partition: 0 } as const;
+    await this.#write({ ...key, ...mark, also: [], early: [], by: {}, time: timeNow() });
+  }
+
+  async #sent(uploader: string, path: string, known: KnownFile): Promise<number> {
     const version = ++this.#version;
     const where = { topic: this.#topics.chunks.id, partition: 0, offset: 0 };
-    const sent = { format: 1, version, state: "sent", ...known, ...where, checksum } as const;
-    await this.#write({ kind: "file", uploader, path, ...sent });
-    return { uploader, path, version };
+    const batch = this.#batches.get(uploader) ?? [];
+    batch.push({ path, version, state: "sent", ...known, ...where, checksum });
+    this.#batches.set(uploader, batch);
+    this.#of(uploader).newest = version;
+    if (batch.length >= filesOfBatch) await this.#writeBatch(uploader);
+    return version;
   }
 
   async #write(entry: Entry): Promise<void> {

@@ -163,8 +163,19 @@ const ofLedger: Attack[] = [
       many(200, (at) => {
         const id = `${group}/${uploader}/${5 + at}/${longPath(`${turn}-${at}`)}`;
         return at % 2 === 0
-          ? entry(`delivered/${id}`, { format, size: 5, checksum, time })
+          ? entry(`again/${id}`, { format, time })
           : entry(`failed/${id}`, { format, reason: control.repeat(100), time });
+      }),
+  },
+  {
+    name: "marks of uploaders that there are not, and of one that there is",
+    on: "ledger",
+    records: ({ uploader, group }, turn) =>
+      many(200, (at) => {
+        const early = [{ path: longPath(`${turn}-${at}`), version: 5 + at, size: 5, checksum }];
+        const lists = { but: Array(100).fill(at), also: Array(100).fill(at), early, by: { s: at } };
+        const of = at % 2 === 0 ? `${uploader}-${turn}-${at}` : uploader;
+        return entry(`done/${group}/${of}/${1000 + at}`, { format, to: 9, at: 0, ...lists, time });
       }),
   },
   {
@@ -259,7 +270,7 @@ const ofLedger: Attack[] = [
     name: "tombstones of receipts that there are not",
     on: "ledger",
     records: ({ uploader, group }, turn) =>
-      many(300, (at) => entry(`delivered/${group}/${uploader}/5/t-${turn}-${at}`, null)),
+      many(300, (at) => entry(`again/${group}/${uploader}/5/t-${turn}-${at}`, null)),
   },
 ];
 

@@ -39,7 +39,7 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       return reader;
     }
     /** All that is there, by a reader of its own. */
-    async function readAll(partitions = all(), without?: "file" | "needs"): Promise<LoggedEntry[]> {
+    async function readAll(partitions = all(), without?: "files" | "needs"): Promise<LoggedEntry[]> {
       const reader = await open(partitions);
       const logged: LoggedEntry[] = [];
       while (!reader.caughtUp) logged.push(...(await reader.read(without)));
@@ -165,10 +165,10 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       await ledger.write(needs("a", 1));
       await ledger.write(tombstone(keyOf(file("a", 1))));
       await ledger.write(tombstone(keyOf(needs("a", 1))));
-      const kindsWithout = async (without: "file" | "needs") =>
+      const kindsWithout = async (without: "files" | "needs") =>
         (await readAll(all(), without)).map(({ entry }) => `${entry.kind} ${keyOf(entry).kind}`);
-      expect(await kindsWithout("file")).toEqual(["needs needs", "tombstone needs"]);
-      expect(await kindsWithout("needs")).toEqual(["file file", "tombstone file"]);
+      expect(await kindsWithout("files")).toEqual(["needs needs", "tombstone needs"]);
+      expect(await kindsWithout("needs")).toEqual(["files files", "tombstone files"]);
     });
 
     test("a reader that was closed reads nothing any more", async () => {
@@ -220,7 +220,7 @@ export function ledgerSuite(name: string, make: () => Promise<LedgerFixture>, is
       await fixture.compact();
       const logged = await readAll();
       expect(standing(logged)).toEqual(before);
-      expect(logged.filter(({ entry }) => entry.kind === "file")).toEqual([
+      expect(logged.filter(({ entry }) => entry.kind === "files")).toEqual([
         expect.objectContaining({ entry: file("a", 4), offset: newest.offset }),
       ]);
       expect(logged.filter(({ entry }) => entry.kind === "needs")).toEqual([]);
@@ -244,10 +244,9 @@ function file(path: string, version: number, uploader = "till"): Entry {
   const where = { topic: "topic", partition: 0, offset: 7 };
   const times = { mtime: "0", ctime: "0", inode: "1" };
   const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
-  return {
-    ...{ kind: "file", uploader, path, format: 1, version, state: "sent", size: 5 },
-    ...{ ...times, ...where, checksum },
-  };
+  const slot = path.charCodeAt(0);
+  const noted = { path, version, state: "sent", size: 5, ...times, ...where, checksum } as const;
+  return { kind: "files", uploader, epoch: 0, slot, format: 1, open: [], next: version + 1, files: [noted] };
 }
 
 function held(instance: string): NameEntry {

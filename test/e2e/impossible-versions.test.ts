@@ -27,9 +27,20 @@ test("impossible versions in the ledger do not keep later files from being sent 
     headers: [],
   };
   const delivered: PlainRecord = {
-    key: `delivered/${scene.group}/uploader/${version}/a.txt`,
+    key: `done/${scene.group}/uploader/0`,
     value: Buffer.from(
-      JSON.stringify({ format: 1, size: 1, checksum: `md5:${"0".repeat(32)}`, time: "2025-01-01T00:00:00Z" }),
+      JSON.stringify({
+        ...{
+          format: 1,
+          to: version,
+          at: version,
+          but: [],
+          also: [version],
+          by: {},
+          time: "2025-01-01T00:00:00Z",
+        },
+        early: [{ path: "a.txt", version, size: 1, checksum: `md5:${"0".repeat(32)}` }],
+      }),
     ),
     headers: [],
   };

@@ -10,36 +10,35 @@ import { assertWithinLimits, textsAtLimits } from "./within-limits.ts";
 
 const checksum = `md5:${"0f".repeat(16)}`;
 const time = "2025-04-15T18:30:49.202Z";
+const file = {
+  ...{ path: "dir/a.txt", version: 5, state: "sent", size: 5 },
+  ...{ mtime: "1744741849202123456", ctime: "1", inode: "2" },
+  ...{ topic: "t", partition: 0, checksum, offset: 7 },
+};
+const early = { path: "dir/a.txt", version: 5, size: 5, checksum, mtime: "1" };
 const good: readonly [key: string, value: object][] = [
   ["name/pos-0042", { format: 1, instance: "i", host: "h", state: "held", highest: 5 }],
+  ["files/u/3/0", { format: 1, next: 9, open: [7], files: [file] }],
   [
-    "file/u/dir/a.txt",
+    "done/g%2F/u/2",
+    { ...{ format: 1, to: 9, at: 5, but: [7], also: [11] }, early: [early], by: { s: 3 }, time },
+  ],
+  [
+    "files/u/3/1",
     {
-      format: 1,
-      version: 5,
-      state: "sent",
-      size: 5,
-      mtime: "1744741849202123456",
-      ctime: "1",
-      inode: "2",
-      topic: "t",
-      partition: 0,
-      checksum,
-      offset: 7,
+      ...{ format: 1, next: 9, open: [], moved: true },
+      files: [
+        {
+          ...file,
+          partition: 1,
+          from: "t 1@3 0@4",
+          to: "t 1@7",
+          attributes: { store: "0042", "a.b_c-d": "é" },
+        },
+      ],
     },
   ],
-  [
-    "file/u/spread",
-    {
-      ...{ format: 1, version: 5, state: "sent", size: 5, mtime: "1", ctime: "1", inode: "2" },
-      ...{ topic: "t", partition: 1, from: "t 1@3 0@4", to: "t 1@7", checksum, offset: 7 },
-    },
-  ],
-  ["delivered/g%2F/u/5/a%FF", { format: 1, size: 5, checksum, time }],
-  [
-    "delivered/g/u/5/a",
-    { format: 1, size: 5, checksum, attributes: { store: "0042", "a.b_c-d": "é" }, time },
-  ],
+  ["again/g/u/5/a%FF", { format: 1, time }],
   ["failed/g/u/5/a", { format: 1, reason: "full", time }],
   ["needs/g/u/5/a", { format: 1, ranges: [[0, 5]], time }],
   ["start/g", { format: 1, topic: "t", offsets: { "0": 5 }, time }],
@@ -80,7 +79,9 @@ test("entries", () => {
   });
   // A fuzz that makes nothing but garbage tries nothing.
   if (isWhole)
-    expect([...seen].sort()).toEqual(["delivered", "failed", "file", "name", "needs", "none", "start"]);
+    expect([...seen].sort()).toEqual([
+      ...["again", "done", "failed", "files", "name", "needs", "none", "start"],
+    ]);
 });
 
 function record(random: Random): { key: Buffer | null; value: Buffer | null } {
@@ -133,6 +134,11 @@ function anyValue(random: Random, value: object): Buffer | null {
         [[1, 0]],
         Array(limits.ranges).fill([0, 5]),
         Array(limits.ranges + 1).fill([0, 5]),
+        ...[limits.marked, limits.marked + 1, limits.open, limits.open + 1].map((most) =>
+          Array(most).fill(5),
+        ),
+        ...[limits.early, limits.early + 1].map((most) => Array(most).fill(early)),
+        ...[limits.files, limits.files + 1].map((most) => Array(most).fill(file)),
         { [limits.partition + 1]: 0 },
         ...oddAttributes,
         limits.partition,

@@ -24,6 +24,11 @@ const mostOfOthers = 80;
 const mostItems: Readonly<Record<string, number>> = {
   ranges: limits.ranges,
   offsets: limits.startPartitions,
+  files: limits.files,
+  open: limits.open,
+  but: limits.marked,
+  also: limits.marked,
+  early: limits.early,
 };
 
 /** Texts and lists just below, at, and just over each limit. */

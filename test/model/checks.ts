@@ -6,7 +6,8 @@
  */
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
-import { type Entry, keyOf } from "../../agent/wire/entry.ts";
+import { type DoneEntry, type Entry, keyOf } from "../../agent/wire/entry.ts";
+import { Claims } from "./claims.ts";
 import type { DiskWatcher, SimulatedDisk } from "./disk.ts";
 import type { SimulatedFile } from "./inode.ts";
 import type { SimulatedTopic } from "./topic.ts";
@@ -58,6 +59,9 @@ export class Checks implements DiskWatcher {
   readonly #forgotten = new Set<string>();
   /** Versions that were asked for again on purpose, and their files. */
   readonly #again = new Map<string, string>();
+  /** Of those the ones that are asked for now, whatever a mark says. */
+  readonly #wished = new Set<string>();
+  readonly #claims = new Claims();
   /** Of these versions somebody took the file away. */
   readonly #taken = new Set<string>();
   /** Of these files somebody took a name away: perhaps the one that it was just being kept under. */
@@ -190,17 +194,16 @@ export class Checks implements DiskWatcher {
       this.violate(`${process.name} was about to publish without having asked whether it is a member`);
   }
 
-  entry(process: Process, entry: Entry): void {
+  /** @param offset of the entry, in the ledger */
+  entry(process: Process, entry: Entry, offset: number): void {
     const key = keyOf(entry);
     const isTombstone = entry.kind === "tombstone";
-    if (key.kind === "file" && isTombstone) this.#forgotten.add(chunkKey(key));
+    if (entry.kind === "files") this.#claims.batch(entry, offset);
+    if (entry.kind === "done") this.#mark(process, entry);
     if (!("version" in key)) return;
     const name = versionName(key);
-    // Members take back only what is moot.
-    if (isTombstone && key.kind === "delivered" && !this.#machines.has(process))
-      this.#redeliver(name, chunkKey(key));
-    // Or what is not there any more.
-    if (isTombstone && key.kind === "delivered" && this.#rolledBack.has(name)) this.#delivered.delete(name);
+    if (entry.kind === "again") this.#wish(process, name, chunkKey(key));
+    if (isTombstone && key.kind === "again") this.#wishIsOver(process, key);
     if (isTombstone) return;
     const version = this.#truth.find(chunkKey(key), key.version);
     if (!version) {
@@ -213,19 +216,44 @@ export class Checks implements DiskWatcher {
       this.#failed.set(name, entry.reason);
       this.counts.failed++;
     }
-    if (entry.kind !== "delivered") return;
+  }
+
+  /** A mark is written: what it says of true versions that was not known before has to be so. */
+  #mark(process: Process, mark: DoneEntry): void {
+    this.#claims.mark(mark);
+    // A stranger may write what he likes.
+    if (!this.#machines.has(process)) return;
+    for (const { path, version: number, size, checksum, attributes } of mark.early) {
+      const version = this.#truth.find(chunkKey({ uploader: mark.uploader, path }), number);
+      if (version && !hasAttributes(version, attributes))
+        this.violate(`the mark of ${versionName(version)} has other attributes than it was sent with`);
+      if (version && (size !== version.content.length || checksum !== version.checksum))
+        this.violate(`the mark of ${versionName(version)} speaks of another content`);
+    }
+    for (const version of this.#truth.all())
+      if (this.#claims.isClaimed(mark, version)) this.#claimed(process, version);
+  }
+
+  /** A mark is written for a ledger that is no more: who does not know that yet may read it. */
+  strayMark(process: Process, mark: DoneEntry): void {
+    const disk = this.#machines.get(process)?.disk;
+    for (const version of this.#truth.all()) {
+      const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
+      const isHere = there?.kind === "file" && there.version === version.version;
+      if (isHere && this.#claims.wasClaimed(mark, version)) this.#everDelivered.add(versionName(version));
+    }
+  }
+
+  #claimed(process: Process, version: TrueVersion): void {
+    const name = versionName(version);
+    if (this.#delivered.has(name) || this.#wished.has(name)) return;
     this.counts.receipts++;
-    const { size, checksum, attributes } = entry;
-    if (size !== version.content.length || checksum !== version.checksum)
-      this.violate(`the receipt of ${name} speaks of another content`);
-    // Written again to a new ledger, where its uploader has noted it, it has none.
-    const isAgain = this.#hasNewLedger && attributes === undefined;
-    if (!isAgain && !hasAttributes(version, attributes))
-      this.violate(`the receipt of ${name} has other attributes than it was sent with`);
     const disk = this.#machines.get(process)?.disk;
     const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
     const isHere = there?.kind === "file" && there.version === version.version;
     const isThere = isHere || (this.#hasNewLedger && this.#isAnywhere(version));
+    if (!isThere && this.#claims.isSuperseded(version)) return;
+    if (!isThere && this.#failed.has(name)) this.violate(`${name} has failed, and has a receipt`);
     if (!isThere && !this.#taken.has(name))
       this.violate(`${name} has a receipt, and a power cut could take it from ${disk?.name}`);
     this.#delivered.add(name);
@@ -269,9 +297,18 @@ export class Checks implements DiskWatcher {
     if (!this.isDelivered(version)) this.#publishedOn(disk).delete(versionName(version));
   }
 
-  /** Somebody wants to have a version again. */
-  #redeliver(name: string, file: string): void {
+  #wishIsOver(process: Process, id: VersionId): void {
+    const version = this.#truth.find(chunkKey(id), id.version);
+    if (!this.#wished.delete(versionName(id)) || !version) return;
+    if (this.#claims.isClaimedNow(version)) this.#claimed(process, version);
+  }
+
+  /** Somebody wants to have a version again; or a machine whose disk was rolled back: the mark does not say which of them had it. */
+  #wish(process: Process, name: string, file: string): void {
+    if (this.#machines.has(process) && this.#rolledBack.size === 0)
+      this.violate(`${process.name} asks for ${name} again, and no disk was rolled back`);
     this.#again.set(name, file);
+    this.#wished.add(name);
     this.#delivered.delete(name);
     for (const published of this.#published.values()) published.delete(name);
   }
@@ -289,6 +326,8 @@ export class Checks implements DiskWatcher {
   ledgerIsNew(): void {
     this.#hasNewLedger = true;
     for (const name of [...this.#delivered, ...this.#failed.keys()]) this.#settledBefore.add(name);
+    this.#claims.ledgerIsNew();
+    this.#wished.clear();
     this.#delivered.clear();
     this.#failed.clear();
     for (const [disk, published] of this.#published) {
@@ -365,7 +404,8 @@ export class Checks implements DiskWatcher {
       this.#settledBefore.has(name) ||
       !this.#truth.isNewest(version) ||
       version.abandoned ||
-      version.lied
+      version.lied ||
+      this.#claims.isDead(version)
     );
   }
 

@@ -1,7 +1,6 @@
 /** How a told story has to end: everything that was sent is delivered or has failed for a reason, and nothing is left over. */
 import { notAnswered } from "../../agent/ledger/group/silence.ts";
 import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
-import { type Entry, fileValueOf } from "../../agent/wire/entry.ts";
 import { type FileValue, type WholeFile, wasSentWhole } from "../../agent/wire/entry-value.ts";
 import { placesOf } from "../../agent/wire/places.ts";
 import type { Checks } from "./checks.ts";
@@ -19,7 +18,7 @@ const startMarginMs = 10_000;
 interface Told {
   readonly topic: Pick<SimulatedTopic, "high" | "id" | "partitions" | "records">;
   readonly group: Pick<SimulatedGroup, "committed">;
-  readonly ledger: Pick<SimulatedLedger, "entries" | "leftReceipts" | "writtenAtMs">;
+  readonly ledger: Pick<SimulatedLedger, "entries" | "files" | "writtenAtMs">;
   readonly truth: Truth;
   readonly checks: Checks;
   readonly uploaders: readonly Pick<SimulatedUploader, "checks" | "hasMissed" | "hasSource" | "name">[];
@@ -44,13 +43,10 @@ export class Ending {
         open.push(`partition ${partition} is committed to ${offset} of ${this.#world.topic.high(partition)}`);
     }
     for (const uploader of this.#world.uploaders) open.push(...uploader.checks.open());
-    for (const key of this.#world.ledger.leftReceipts(
-      (id) => this.#world.truth.find(chunkKey(id), id.version) !== undefined,
-    ))
-      open.push(`${key} stands, and its file is forgotten`);
-    for (const [key, entry] of this.#world.ledger.entries()) {
-      if (entry.kind === "needs") open.push(`${key} stands in the ledger`);
-      const version = this.#newestOf(entry);
+    for (const [key, entry] of this.#world.ledger.entries())
+      if (entry.kind === "needs" || entry.kind === "again") open.push(`${key} stands in the ledger`);
+    for (const [key, file] of this.#world.ledger.files()) {
+      const version = this.#sentVersion(key, file);
       if (
         version &&
         !this.#world.checks.isDelivered(version) &&
@@ -61,12 +57,10 @@ export class Ending {
     return open;
   }
 
-  /** The version that an uploader's entry says was sent. */
-  #newestOf(entry: Entry): TrueVersion | undefined {
-    if (entry.kind !== "file") return undefined;
-    const value = fileValueOf(entry);
-    if (!wasSentWhole(value)) return undefined;
-    return this.#concernsGroup(value) ? this.#world.truth.find(chunkKey(entry), entry.version) : undefined;
+  /** The version that an uploader says was sent. */
+  #sentVersion(key: string, file: FileValue): TrueVersion | undefined {
+    if (!wasSentWhole(file) || !this.#concernsGroup(file)) return undefined;
+    return this.#world.truth.find(key, file.version);
   }
 
   /** What was sent before the group began is none of its business. */
@@ -83,8 +77,8 @@ export class Ending {
   /** Whether what was to be delivered is, where it must be. */
   judge(): void {
     for (const { disk } of this.#world.downloaders) this.#world.checks.requireWholeFiles(disk);
-    for (const entry of this.#world.ledger.entries().values()) {
-      const version = this.#newestOf(entry);
+    for (const [key, file] of this.#world.ledger.files()) {
+      const version = this.#sentVersion(key, file);
       if (!version) continue;
       const name = versionName(version);
       const reason = this.#world.checks.failure(version);
@@ -95,7 +89,7 @@ export class Ending {
       if (this.#world.checks.isDelivered(version)) {
         if (!isThere && !this.#world.checks.wasTaken(version))
           this.#world.checks.violate(`${name} is delivered and nowhere`);
-      } else if (entry.kind === "file" && this.#isObtainable(version, entry))
+      } else if (this.#isObtainable(version, file))
         this.#world.checks.violate(`${name} failed, though it can be had: ${reason}`);
     }
   }

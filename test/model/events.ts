@@ -1,6 +1,5 @@
 /** What may happen in a simulated world, as fast-check makes and shrinks it. */
 import fc from "fast-check";
-import { keyOf, tombstone } from "../../agent/wire/entry.ts";
 import { output } from "./truth.ts";
 import { Process } from "./turns.ts";
 import { forgetAfterMs } from "./uploader.ts";
@@ -164,10 +163,14 @@ const events = {
     disk.files.remove(taken);
   },
   redeliver: (world, _a, b) => {
-    const delivered = [...world.ledger.entries().values()].filter(({ kind }) => kind === "delivered");
+    const noted = [...world.ledger.files()].flatMap(
+      ([key, { version }]) => world.truth.find(key, version) ?? [],
+    );
+    const delivered = noted.filter((version) => world.checks.isDelivered(version));
     if (delivered.length === 0) return;
-    const entry = pick(delivered, b);
-    void world.ledger.for(new Process("somebody")).write(tombstone(keyOf(entry)));
+    const { uploader, path, version } = pick(delivered, b);
+    const wish = { kind: "again", group: "group", uploader, path, version, format: 1, time: "" } as const;
+    void world.ledger.for(new Process("somebody")).write(wish);
   },
   snapshot: (world, a) => machine(world, a).takeSnapshot(),
   rollBack: (world, a) => {

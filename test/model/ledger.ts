@@ -7,9 +7,10 @@ import {
 } from "../../agent/ledger/ledger.ts";
 import { RecreatedError } from "../../agent/ledger/recreated-error.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
-import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
+import { chunkKey } from "../../agent/wire/chunk.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../agent/wire/entry-key.ts";
+import type { FileValue } from "../../agent/wire/entry-value.ts";
 import type { Random } from "../support/random.ts";
 import { isStray } from "../support/stray.ts";
 import type { Process, Turns } from "./turns.ts";
@@ -25,7 +26,7 @@ interface Stored {
 }
 
 /** Told of each entry before it is there; `isStray`: it is meant for another ledger, and counts for nothing. */
-export type LedgerWatcher = (process: Process, entry: Entry, isStray: boolean) => void;
+export type LedgerWatcher = (process: Process, entry: Entry, isStray: boolean, offset: number) => void;
 
 /** The brokers deny somebody the right to write. */
 export class RefusedError extends AgentError {
@@ -78,8 +79,9 @@ export class SimulatedLedger {
     const newest = new Map<string, Entry>();
     for (const { key, value } of this.#ofThisLedger()) {
       const entry = decode(key, value);
+      // In the order in which they were written last.
+      newest.delete(key);
       if (entry && entry.kind !== "tombstone") newest.set(key, entry);
-      else newest.delete(key);
     }
     return newest;
   }
@@ -89,20 +91,14 @@ export class SimulatedLedger {
     return this.#ofThisLedger().findLast(({ key }) => key === name)?.timestampMs;
   }
 
-  /** Receipts of versions that there are, and that stand though their file was forgotten after them. */
-  leftReceipts(exists: (id: VersionId) => boolean): string[] {
-    const receipts = new Map<string, { file: string; isLeft: boolean }>();
-    for (const { key: name, value } of this.#ofThisLedger()) {
-      const entry = decode(name, value);
-      const key = entry && keyOf(entry);
-      if (key?.kind === "file" && value === null) {
-        for (const receipt of receipts.values()) if (receipt.file === chunkKey(key)) receipt.isLeft = true;
-      } else if (key && "version" in key) {
-        receipts.delete(name);
-        if (value !== null && exists(key)) receipts.set(name, { file: chunkKey(key), isLeft: false });
-      }
-    }
-    return [...receipts].filter(([, { isLeft }]) => isLeft).map(([name]) => name);
+  /** What uploaders say of their files, by the files' keys: of each what was said last, in a batch that stands. */
+  files(): Map<string, FileValue> {
+    const files = new Map<string, FileValue>();
+    for (const entry of this.entries().values())
+      if (entry.kind === "files")
+        for (const { path, ...value } of entry.files)
+          files.set(chunkKey({ uploader: entry.uploader, path }), value);
+    return files;
   }
 
   /** Number of all entries ever written: it has changed when something is new. */
@@ -193,8 +189,8 @@ export class SimulatedLedger {
     const isRefused = () => this.#turns.nowMs < this.refusedUntilMs;
     const append = () => {
       if (isRefused() && this.#mayBeRefused(process)) throw new RefusedError();
-      this.#watcher(process, entry, isStray(entry, meantFor, this.id));
       const offset = this.#nextOffsets[partition] ?? 0;
+      this.#watcher(process, entry, isStray(entry, meantFor, this.id), offset);
       this.#nextOffsets[partition] = offset + 1;
       const timestampMs = Date.now() + this.skewMs;
       this.#partitions[partition]?.push({ offset, timestampMs, key, value, meantFor });

@@ -54,6 +54,10 @@ export class Truth {
     return this.#versions.get(key)?.find((one) => one.version === version);
   }
 
+  *all(): Generator<TrueVersion> {
+    for (const versions of this.#versions.values()) yield* versions;
+  }
+
   versionsOf(key: string): readonly TrueVersion[] {
     return this.#versions.get(key) ?? [];
   }

@@ -4,8 +4,8 @@
  */
 import type { OutgoingRecord } from "../../agent/kafka/producer.ts";
 import { type Abandoned, type Chunk, chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
-import { type Entry, fileValueOf, keyOf } from "../../agent/wire/entry.ts";
-import { type FileValue, wasSentWhole } from "../../agent/wire/entry-value.ts";
+import type { Entry } from "../../agent/wire/entry.ts";
+import { type FileValue, type NotedFile, wasSentWhole } from "../../agent/wire/entry-value.ts";
 import type { Checks } from "./checks.ts";
 import type { SimulatedFile } from "./inode.ts";
 import type { Damage, ProducerWatcher } from "./producer.ts";
@@ -83,21 +83,21 @@ export class UploadChecks implements SourceWatcher {
 
   /** The uploader has an entry of one of its files in the ledger. @param number see `producerOf` */
   entry(entry: Entry, number: number): void {
-    const key = keyOf(entry);
+    if (entry.kind !== "files") return;
     // Who has lost the name says nothing any more.
-    const { epoch = this.#lastEpoch } = entry.kind === "file" ? entry : {};
-    if (key.kind !== "file" || epoch < this.#lastEpoch) return;
+    const { epoch } = entry;
+    if (epoch < this.#lastEpoch) return;
     this.#lastEpoch = epoch;
     this.#lastHolder = Math.max(this.#lastHolder, number);
-    if (entry.kind !== "file") {
-      this.#noted.delete(key.path);
-      return;
-    }
-    const value = fileValueOf(entry);
-    this.#noted.set(key.path, value);
-    const version = this.#truth.find(chunkKey(key), value.version);
-    if (version && value.state === "abandoned") version.abandoned = true;
-    if (value.state === "sent" && wasSentWhole(value)) this.#requireSent(key.path, value, version);
+    for (const file of entry.files) this.#note(file);
+  }
+
+  #note(file: NotedFile): void {
+    const { path, state } = file;
+    this.#noted.set(path, file);
+    const version = this.#truth.find(chunkKey({ uploader: this.#uploader, path }), file.version);
+    if (version && state === "abandoned") version.abandoned = true;
+    if (state === "sent" && wasSentWhole(file)) this.#requireSent(path, file, version);
   }
 
   takingAway(path: string, file: SimulatedFile): void {

@@ -115,10 +115,11 @@ export class World {
       2,
       turns,
       random,
-      (process, entry, isStray) => {
+      (process, entry, isStray, offset) => {
         this.trace(`${process.name}: writes ${isStray ? "in vain " : ""}${JSON.stringify(entry)}`);
+        if (isStray && entry.kind === "done") checks.strayMark(process, entry);
         if (isStray) return;
-        checks.entry(process, entry);
+        checks.entry(process, entry, offset);
         for (const one of this.uploaders) {
           const number = one.numberOf(process);
           if (number !== undefined) one.checks.entry(entry, number);
@@ -210,13 +211,15 @@ export class World {
     const where = { topic: this.topic.id, partition: 0, offset: 0 };
     if (what % 4 === 0)
       write({
-        ...{ kind: "file", uploader, path },
-        ...{ format: 1, version, state: "sent", size, checksum, ...time, ...where },
+        ...{ kind: "files", uploader, epoch: 2 ** 40, slot: what, format: 1, open: [], next: version },
+        files: [{ path, version, state: "sent", size, checksum, ...time, ...where }],
       });
     else if (what % 4 === 1)
+      // Of a partition that there is not: what takes the place of a mark while nobody has its partition may have it forgotten.
       write({
-        ...{ kind: "delivered", group: "group", ...id },
-        ...{ format: 1, size, checksum, mtime: "0", time: "" },
+        ...{ kind: "done", group: "group", uploader, partition: 900 },
+        ...{ format: 1, to: 0, at: 0, but: [], also: [], by: {}, time: "" },
+        early: [{ path, version, size, checksum, mtime: "0" }],
       });
     else if (what % 4 === 2)
       write({

@@ -1,5 +1,6 @@
 /** Entries of the ledger as docs/protocol.md writes them, put together by hand: what an uploader says of a file. */
 import { createHash } from "node:crypto";
+import { anyEpoch } from "./entries.ts";
 import { type HandMadeFile, handMadeVersion } from "./hand-made.ts";
 import type { PlainRecord } from "./records.ts";
 
@@ -16,8 +17,8 @@ export interface HandMadeEntry {
 export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord {
   const { uploader, path, content, version = handMadeVersion, attributes } = file;
   const { state = "sent", topicId, offset, from } = entry;
-  const value = {
-    format: 1,
+  const noted = {
+    path,
     version,
     state,
     size: content.length,
@@ -31,7 +32,14 @@ export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord
     attributes,
     offset,
   };
-  return { key: `file/${uploader}/${path}`, value: Buffer.from(JSON.stringify(value)), headers: [] };
+  const value = { format: 1, open: [], next: version + 1, files: [noted] };
+  // A slot that no agent comes to.
+  const slot = 1_000_000 + Bun.hash.crc32(path);
+  return {
+    key: `files/${uploader}/${anyEpoch}/${slot}`,
+    value: Buffer.from(JSON.stringify(value)),
+    headers: [],
+  };
 }
 
 /** A group's request for ranges of a version; `undefined`: it is taken back. */
@@ -54,9 +62,12 @@ interface Id {
   version: number;
 }
 
-/** A group's word that it has a version. */
+/** A group's word that it has a version, noted or not: the mark of partition 0, which says nothing of any other one. */
 export function delivered(group: string, id: Id, content: { size: number; checksum: string }): PlainRecord {
-  return receipt("delivered", group, id, content);
+  const { uploader, path, version } = id;
+  const early = [{ path, version, size: content.size, checksum: content.checksum }];
+  const mark = { format: 1, to: 0, at: 0, but: [], also: [], early, by: {}, time: new Date().toISOString() };
+  return { key: `done/${group}/${uploader}/0`, value: Buffer.from(JSON.stringify(mark)), headers: [] };
 }
 
 /** A group's word that it can't store a version. */

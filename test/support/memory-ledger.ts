@@ -1,5 +1,10 @@
 /** A ledger of one partition in memory, in order: what a test puts there, and what a view of it writes. */
-import { type EntryLog, type EntryReader, type LoggedEntry, strayEntry } from "../../agent/ledger/ledger.ts";
+import {
+  type LoggedEntry,
+  type PositionedLog,
+  type PositionedReader,
+  strayEntry,
+} from "../../agent/ledger/ledger.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey } from "../../agent/wire/entry-key.ts";
@@ -20,7 +25,7 @@ interface Follower {
 /** A reader that has read everything asks again so often. */
 const idleMs = 50;
 
-export class MemoryLedger implements EntryLog {
+export class MemoryLedger implements PositionedLog {
   id = "ledger";
   readonly partitions = 1;
   readonly entries: Entry[];
@@ -97,7 +102,11 @@ export class MemoryLedger implements EntryLog {
     };
   }
 
-  async open(): Promise<EntryReader> {
+  async endOf(): Promise<number> {
+    return this.entries.length;
+  }
+
+  async open(): Promise<PositionedReader> {
     this.opened++;
     const reader: Reader = { id: this.id, at: 0, wake: undefined };
     this.#readers.push(reader);
@@ -121,6 +130,7 @@ export class MemoryLedger implements EntryLog {
         return caughtUp;
       },
       read,
+      position: () => reader.at,
       close: async () => {
         this.#readers = this.#readers.filter((one) => one !== reader);
       },

@@ -17,12 +17,70 @@ export function headerOf(record: PlainRecord, name: string): string | undefined 
   return record.headers.find((header) => name in header)?.[name];
 }
 
-/** The newest value under each key, as a compacted topic has it in the end; tombstones are left out. */
+/**
+ * What a ledger has in the end: the newest value under each key, without tombstones. What uploaders say of their files in
+ * batches stands as `file/UPLOADER/PATH`, each as it was said last; and what groups say in marks of those, and of files that were not
+ * noted, as `delivered/GROUP/UPLOADER/VERSION/PATH`.
+ */
 export function compacted(records: readonly ReadRecord[]): Map<string, unknown> {
-  const entries = new Map<string, unknown>();
-  for (const { key, value } of records) {
-    if (value === null) entries.delete(key);
-    else entries.set(key, JSON.parse(value.toString("utf8")));
+  const newest = new Map<string, { value: unknown; offset: number }>();
+  for (const { key, value, offset } of records) {
+    newest.delete(key);
+    if (value !== null) newest.set(key, { value: JSON.parse(value.toString("utf8")), offset });
   }
+  const entries = new Map<string, unknown>();
+  const noted = new Map<string, Noted>();
+  for (const [key, { value, offset }] of newest) {
+    const uploader = key.split("/")[1] ?? "";
+    if (!isBatch(value)) entries.set(key, value);
+    else
+      for (const { path, ...file } of value.files) {
+        entries.set(`file/${uploader}/${path}`, file);
+        noted.set(`${uploader}/${path}`, { uploader, path, at: offset, ...file });
+      }
+  }
+  for (const [key, mark] of entries) if (isMark(mark)) expand(entries, key, mark, [...noted.values()]);
   return entries;
+}
+
+interface FileAt {
+  path: string;
+  version: number;
+  size: number;
+  checksum?: string;
+}
+
+interface Noted extends FileAt {
+  uploader: string;
+  at: number;
+  partition?: number;
+}
+
+interface Mark extends Record<"at" | "to", number>, Record<"also" | "but", number[]> {
+  early: FileAt[];
+}
+
+/** Puts what a mark says of single versions in its place. */
+function expand(entries: Map<string, unknown>, key: string, mark: Mark, noted: readonly Noted[]): void {
+  const [, group, of, partition] = key.split("/");
+  const say = ({ path, version, size, checksum }: FileAt) => {
+    const id = `${group}/${of}/${version}/${path}`;
+    if (!entries.has(`again/${id}`)) entries.set(`delivered/${id}`, { format: 1, size, checksum });
+  };
+  const isOf = (file: Noted) => file.uploader === of && String(file.partition) === partition;
+  for (const file of noted.filter(isOf)) {
+    const { version, at } = file;
+    const isBelow = at < mark.at && version <= mark.to && !mark.but.includes(version);
+    if (isBelow || mark.also.includes(version)) say(file);
+  }
+  for (const file of mark.early) say(file);
+  entries.delete(key);
+}
+
+function isBatch(value: unknown): value is { files: (FileAt & { at?: number; partition?: number })[] } {
+  return typeof value === "object" && value !== null && "files" in value;
+}
+
+function isMark(value: unknown): value is Mark {
+  return typeof value === "object" && value !== null && "early" in value;
 }

@@ -77,8 +77,7 @@ async function beginGroup(
       new Map(began.map(([partition, offset]) => [Number(partition), offset])),
     );
   }
-  const hasBegun =
-    ledger.state.delivered.hasReceipts || [...committed.values()].some((item) => item.offset !== undefined);
+  const hasBegun = ledger.state.hasMarks || [...committed.values()].some((item) => item.offset !== undefined);
   if (hasBegun && !isRecreated) return;
   const { partitions } = topic;
   const offsets = new Map<number, number>();

@@ -12,8 +12,10 @@ import type { Store } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { DiskSpace, type Occupant } from "./disk-space.ts";
 
+/** Which version, and in which partition of the topic it is. */
+type Placed = VersionId & { readonly partition: number };
 /** A version that waits for room, and how many bytes it needs. */
-export type Parked = VersionId & { readonly bytes: number };
+export type Parked = Placed & { readonly bytes: number };
 
 interface Waiting {
   parked: Parked;
@@ -73,11 +75,11 @@ export class Admission {
   }
 
   /** Whether the version may be put together; else it is parked. Throws what the file system throws. */
-  async admits(chunk: Chunk, begun: Occupant | undefined): Promise<boolean> {
+  async admits(chunk: Chunk, partition: number, begun: Occupant | undefined): Promise<boolean> {
     if (begun && !this.#space.hasLapsed(begun)) return true;
     const bytes = begun?.bytesMissing ?? chunk.size;
     const fits = await this.#space.fits(bytes);
-    if (!fits) this.#park(chunk, bytes, false);
+    if (!fits) this.#park({ ...idOf(chunk), partition }, bytes, false);
     return fits;
   }
 
@@ -93,7 +95,7 @@ export class Admission {
    *
    * @param promisedBytes room that was promised to versions which have not begun
    */
-  async hasRoomFor(id: VersionId, bytes: number, promisedBytes: number): Promise<boolean> {
+  async hasRoomFor(id: Placed, bytes: number, promisedBytes: number): Promise<boolean> {
     const fits = await this.#space.fitted(promisedBytes + bytes);
     if (fits) this.#parked.delete(chunkKey(id));
     else if (bytes > 0) this.#park(id, bytes, true);
@@ -112,8 +114,8 @@ export class Admission {
       if (nowMs - heardAtMs > (isSent ? sentMs : beingSentMs)) this.#parked.delete(key);
   }
 
-  #park({ uploader, path, version }: VersionId, bytes: number, isSent: boolean): void {
-    const id = { uploader, path, version };
+  #park(placed: Placed, bytes: number, isSent: boolean): void {
+    const id = { ...idOf(placed), partition: placed.partition };
     const key = chunkKey(id);
     const isNew = !this.isParked(id);
     this.#parked.set(key, { parked: { ...id, bytes }, heardAtMs: this.#options.now(), isSent });
@@ -128,4 +130,9 @@ export class Admission {
     log.debug(line, { ...fieldsOf(id), bytes });
     this.#warnings.warn("parked", line);
   }
+}
+
+/** Nothing more: a chunk has its bytes. */
+function idOf({ uploader, path, version }: VersionId): VersionId {
+  return { uploader, path, version };
 }

@@ -13,6 +13,7 @@
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { type Abandoned, type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
+import { homeOf } from "../../wire/places.ts";
 import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
 import type { Partial, Placed } from "../store/partial.ts";
@@ -144,7 +145,7 @@ export class Assembly {
   async #acceptChunk(chunk: Chunk, record: IncomingRecord): Promise<boolean> {
     const { ledger, reporting, now } = this.#options;
     // A version whose receipt says failed may come all the same, and is welcome then.
-    const isDelivered = ledger.state.delivered.has(chunk);
+    const isDelivered = ledger.state.isDelivered(chunk, homeOf(chunk.from, record.partition));
     if (!isDelivered && (this.failures.has(chunk) || !this.#neighbours.spread.admits(chunk))) return false;
     const partial = isDelivered ? undefined : await this.#partialFor(chunk, record);
     if (isDelivered || (partial && !partial.wants(chunk))) reporting.observer.metrics.chunk("duplicate");
@@ -153,6 +154,7 @@ export class Assembly {
     this.#placingBytes += bytes;
     this.changes.placing(bytes);
     partial.placedAtMs = now();
+    partial.partition = homeOf(chunk.from, record.partition);
     const placing = this.#place(partial, chunk, record).finally(() => {
       this.#placingBytes -= bytes;
     });
@@ -166,11 +168,12 @@ export class Assembly {
   /** The version's partial, begun if it is new; none for a version that is not admitted. */
   async #partialFor(chunk: Chunk, record: IncomingRecord): Promise<Partial | undefined> {
     await this.#publishOlder(chunk);
-    if (!(await this.partials.admits(chunk))) return undefined;
+    const partition = homeOf(chunk.from, record.partition);
+    if (!(await this.partials.admits(chunk, partition))) return undefined;
     // Another reading may have begun it meanwhile.
     const begun = this.partials.find(chunk);
     if (begun) return begun;
-    const partial = this.partials.begin(chunk);
+    const partial = this.partials.begin(chunk, partition);
     if (partial && chunk.offset > 0) this.#neighbours.onGap(partial, record);
     return partial;
   }
@@ -213,9 +216,9 @@ export class Assembly {
     this.#track(this.#verifying, this.#verification.verify(partial));
   }
 
-  async #fail({ id, attributes }: Partial, reason: string): Promise<void> {
+  async #fail({ id, partition, attributes }: Partial, reason: string): Promise<void> {
     this.partials.giveUp(id);
-    await this.failures.add(id, reason, attributes);
+    await this.failures.add({ ...id, partition }, reason, attributes);
   }
 
   /** Runs something beside the reading. */

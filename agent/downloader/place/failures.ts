@@ -10,6 +10,9 @@ import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 
+/** Which version, and in which partition of the topic it is. */
+type Placed = VersionId & { readonly partition: number };
+
 /** At most so many are kept. Of the others nothing is lost: they are missing, and fail again. */
 const maxKept = 1000;
 
@@ -20,7 +23,7 @@ export class Failures {
   /** By file, the version that failed. */
   readonly #unrecoverable = new BoundedMap<string, number>(maxKept);
   /** By file, what has no receipt yet. */
-  readonly #owed = new BoundedMap<string, { id: VersionId; reason: string }>(maxKept);
+  readonly #owed = new BoundedMap<string, { id: Placed; reason: string }>(maxKept);
   #owedWritten = Promise.resolve();
   #count = 0;
 
@@ -51,7 +54,7 @@ export class Failures {
   }
 
   /** @param attributes as far as they are known */
-  async add(id: VersionId, reason: string, attributes?: Attributes): Promise<void> {
+  async add(id: Placed, reason: string, attributes?: Attributes): Promise<void> {
     const { log, observer } = this.#reporting;
     this.#unrecoverable.set(chunkKey(id), id.version);
     this.#count++;
@@ -71,7 +74,7 @@ export class Failures {
   async #writeOwed(): Promise<void> {
     for (const [key, owed] of this.#owed) {
       const { id, reason } = owed;
-      const isMoot = this.#ledger.state.delivered.has(id);
+      const isMoot = this.#ledger.state.isDelivered(id, id.partition);
       if (!isMoot && !(await this.#writes.attempt(() => this.#ledger.writeFailed(id, reason)))) return;
       if (this.#owed.get(key) === owed) this.#owed.delete(key);
     }

@@ -94,7 +94,7 @@ export class Partials {
   restore(partial: Partial): boolean {
     const other = this.newestOf(partial.id);
     if (
-      this.#options.ledger.state.isSettled(partial.id) ||
+      this.#options.ledger.state.isSettled(partial.id, partial.partition) ||
       (other && other.id.version > partial.id.version)
     ) {
       this.#changes.dropped(partial);
@@ -107,23 +107,24 @@ export class Partials {
   }
 
   /** Whether chunks of the version are placed: not of one that is older than the one at hand, nor of one without room. */
-  async admits(chunk: Chunk): Promise<boolean> {
+  async admits(chunk: Chunk, partition: number): Promise<boolean> {
     const known = this.newestOf(chunk);
     if (known && known.id.version > chunk.version) return false;
     const begun = known?.id.version === chunk.version ? known : undefined;
     // First: the older one's room may be what the newer one lacks.
     if (known && !begun) this.giveUp(known.id);
     if (begun && begun.size !== chunk.size) return false;
-    return this.room.admits(chunk, begun);
+    return this.room.admits(chunk, partition, begun);
   }
 
   /** Begins a version that was admitted and is not here; not if a newer one was begun meanwhile. */
-  begin(chunk: Chunk): Partial | undefined {
+  begin(chunk: Chunk, partition: number): Partial | undefined {
     const known = this.newestOf(chunk);
     if (known && known.id.version >= chunk.version) return undefined;
     if (known) this.giveUp(known.id);
     const { uploader, path, version, size, from, algorithm } = chunk;
-    const note = { uploader, path, version, size, mtime: String(chunk.mtime), from, algorithm, coverage: [] };
+    const id = { uploader, path, version, partition };
+    const note = { ...id, size, mtime: String(chunk.mtime), from, algorithm, coverage: [] };
     const partial = this.#options.store.partial(note);
     // The version was given up a moment ago, and its bytes are about to be removed: what comes now is got back later.
     if (this.#changes.isDropping(partial)) return undefined;
@@ -161,13 +162,16 @@ export class Partials {
     this.#drop(partial);
   }
 
-  /** Gives up what another member has delivered meanwhile, and what has stood still until its chunks expired. */
+  /**
+   * Gives up what another member has delivered meanwhile, what its uploader was killed before it had noted it, and what has stood
+   * still until its chunks expired.
+   */
   dropStale(): void {
     const { ledger, retentionMs, now } = this.#options;
-    for (const { id, placedAtMs } of this.#unfinished)
-      if (ledger.state.delivered.has(id) || now() - placedAtMs > retentionMs) this.giveUp(id);
-    for (const id of this.room.parked())
-      if (ledger.state.isSettled(id) || ledger.state.forgotten.has(id)) this.room.remove(id);
+    for (const { id, partition, placedAtMs } of this.#unfinished)
+      if (ledger.state.isDelivered(id, partition) || now() - placedAtMs > retentionMs) this.giveUp(id);
+    for (const parked of this.room.parked())
+      if (ledger.state.isSettled(parked, parked.partition)) this.room.remove(parked);
     this.room.removeSilent();
   }
 

@@ -86,7 +86,8 @@ export class SpreadVersions {
     const nowMs = now();
     for (const [key, met] of this.#met) {
       const isSilent = nowMs - met.heardAtMs > (met.isSent ? sentMs : beingSentMs);
-      if (isSilent || !this.#isRefused(met) || ledger.state.isSettled(met.id)) this.#met.delete(key);
+      if (isSilent || !this.#isRefused(met) || ledger.state.isSettled(met.id, met.partitions[0] ?? 0))
+        this.#met.delete(key);
     }
   }
 

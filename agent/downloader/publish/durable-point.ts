@@ -8,10 +8,10 @@
  *   4. the list of what is to be published,
  *      and its number                        a crash: the next start finishes it
  *   5. finished files get their names        a crash: the list says which have theirs
- *   6. their receipts are acknowledged       a crash: the next start writes them
+ *   6. their marks are acknowledged          a crash: the next start writes them
  *   7. what is parked is noted, what was
  *      given up is removed                   a crash: as before; past the position nothing would show either
- *   8. the position is committed             a crash: the receipts say that what comes again is done
+ *   8. the position is committed             a crash: the marks say that what comes again is done
  *   9. what is done is cleared away
  *
  * Elsewhere in this room: `durable-point-schedule.ts` says when one is due and takes the snapshot that it makes durable,
@@ -21,7 +21,6 @@
  */
 import type { DownloaderConfig } from "../../config/config.ts";
 import type { Position } from "../../kafka/log-reader.ts";
-import { formatStamp } from "../../ledger/group/store-receipts.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
@@ -130,7 +129,7 @@ export class DurablePoint {
     const { output } = this.#options;
     const { store } = output;
     const all = await store.notes.publishing();
-    const open = all.filter((publication) => !ledger.state.delivered.has(publication));
+    const open = all.filter((publication) => !ledger.state.isDelivered(publication, publication.partition));
     // What is written now is not of the snapshot that this list may come from.
     if (open.length > 0) await store.raiseNumber(store.number + 1);
     const unnamed = open.filter(({ named }) => named === undefined);
@@ -148,8 +147,11 @@ export class DurablePoint {
     const { ledger } = this.#options.kafka;
     const { output } = this.#options;
     const { store } = output;
-    await this.#recallForgotten(finished);
-    const timely = finished.filter(({ partial }) => !ledger.state.delivered.has(partial.id));
+    const superseded = await this.#superseded(finished);
+    const timely = finished.filter(
+      ({ partial }) =>
+        !superseded.has(partial.id) && !ledger.state.isDelivered(partial.id, partial.partition),
+    );
     if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications: Publication[] = [];
     for (const version of timely) publications.push(await this.#publication(version));
@@ -174,29 +176,27 @@ export class DurablePoint {
     return { failedCount: results.length - named.size, leftOver };
   }
 
-  /** Looks up what would replace a file, where the ledger may have dropped old receipts: what is there may be newer. */
-  async #recallForgotten(finished: readonly Finished[]): Promise<void> {
+  /** Looks up what would replace a file, where more is under way than is known: what is there may be newer. */
+  async #superseded(finished: readonly Finished[]): Promise<ReadonlySet<VersionId>> {
     const { kafka, output, config } = this.#options;
     const { ledger } = kafka;
     const replacing: VersionId[] = [];
     for (const { partial } of finished) {
-      if (partial.id.version > ledger.state.delivered.floor) continue;
+      if (!ledger.state.versions.mayBeSuperseded(partial.id)) continue;
       const target = output.paths.native(layoutPath(config.layout, partial.id));
       if (await output.disk.look(target).catch(() => undefined)) replacing.push(partial.id);
     }
-    await ledger.recall(replacing);
+    return new Set(await ledger.findSuperseded(replacing));
   }
 
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
-    const { config, output, kafka } = this.#options;
+    const { config, output } = this.#options;
     const target = layoutPath(config.layout, partial.id);
-    const keeps =
-      config.onChange === "keep-both"
-        ? (kafka.ledger.state.delivered.newestStored(partial.id) ?? 0)
-        : undefined;
+    const keeps = this.#keepsBoth ? await output.store.versions.newest(partial.id) : undefined;
     const inode = (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,
+      partition: partial.partition,
       size: partial.size,
       mtime: String(partial.mtime),
       checksum,
@@ -209,44 +209,67 @@ export class DurablePoint {
   }
 
   /**
-   * When the brokers refuse the receipts, they are owed, however long that lasts: also if somebody moves the files out of the
+   * When the brokers refuse the marks, they are owed, however long that lasts: also if somebody moves the files out of the
    * output meanwhile, or the agent is started again.
    */
   async #settleAll(results: readonly Named[]): Promise<void> {
+    const stored = results.filter(({ state }) => state === "named").map(({ publication }) => publication);
+    // Not later: what a mark says is never settled again.
+    if (this.#keepsBoth) await this.#options.output.store.versions.note(stored);
     try {
-      await Promise.all(results.map((named) => this.#settle(named)));
+      await Promise.all([this.#delivered(stored), ...results.map((named) => this.#failed(named))]);
     } catch (error) {
       // What can't have its name is found again by its partial.
-      const owed = results.filter(({ state }) => state === "named").map(({ publication }) => publication);
       await this.#options.output.store.writePublishing(
-        owed.map((publication) => ({ ...publication, named: 1 })),
+        stored.map((publication) => ({ ...publication, named: 1 })),
       );
       throw error;
     }
   }
 
-  /** The receipt of a version that has its name, or can't have it, and the log line. */
-  async #settle(named: Named): Promise<void> {
-    const { kafka, output, reporting } = this.#options;
-    const { ledger } = kafka;
+  get #keepsBoth(): boolean {
+    return this.#options.config.onChange === "keep-both";
+  }
+
+  /** The receipt of a version that can't have its name, and the log line. */
+  async #failed(named: Named): Promise<void> {
+    if (named.state !== "unstorable") return;
+    const { kafka, reporting } = this.#options;
     const { log, observer } = reporting;
-    const { publication } = named;
+    const { publication, reason } = named;
     const name = nameOf(publication);
-    const fields = { ...fieldsOf(publication), attributes: publication.attributes };
-    if (named.state === "unstorable") {
-      await ledger.writeFailed(publication, named.reason);
-      log.error(`${name}: failed: ${named.reason}`, fields);
-      observer.failed("failed", name, named.reason);
-    }
-    if (named.state !== "named") return;
-    const content = {
-      ...publication,
-      by: formatStamp({ store: output.store.id, number: output.store.number }),
-    };
-    await ledger.writeDelivered(publication, content, ledger.state.delivered.newest(publication));
+    await kafka.ledger.writeFailed(publication, reason);
+    log.error(`${name}: failed: ${reason}`, { ...fieldsOf(publication), attributes: publication.attributes });
+    observer.failed("failed", name, reason);
+  }
+
+  /** The marks of versions that have their names, and the log lines. */
+  async #delivered(stored: readonly Publication[]): Promise<void> {
+    if (stored.length === 0) return;
+    const { kafka, output, reporting } = this.#options;
+    const { log } = reporting;
+    const delivered = stored.map((publication) => {
+      const { uploader, path, version, partition } = publication;
+      return { id: { uploader, path, version }, partition, content: publication };
+    });
+    const { marks, forgottenCount } = await kafka.ledger.writeDelivered(delivered, output.store);
+    // Not sooner: a snapshot in between has them on its list.
+    await output.store.marks.write(marks);
+    if (forgottenCount > 0)
+      log.warn(
+        `${forgottenCount} files are delivered that their uploaders have not noted, more than the ledger's marks can hold: they are delivered once more if they are sent again`,
+        { files: forgottenCount },
+      );
+    for (const publication of stored) this.#report(publication);
+  }
+
+  #report(publication: Publication): void {
+    const { log, observer } = this.#options.reporting;
     const checksum = parseChecksum(publication.checksum);
+    const name = nameOf(publication);
     log.info(`${name}: merge complete, ${checksum?.algorithm} ok ${checksum?.digest}`, {
-      ...fields,
+      ...fieldsOf(publication),
+      attributes: publication.attributes,
       bytes: publication.size,
       checksum: publication.checksum,
     });

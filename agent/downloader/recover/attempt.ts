@@ -1,8 +1,11 @@
 /** How far the repair of one version has come, and what people are told of all. */
+import type { Sent } from "../../ledger/group/outstanding.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 
 export interface Attempt {
   id: VersionId;
+  /** Of the topic that it was sent to. */
+  partition: number;
   step: "noticed" | "read" | "asked";
   /** Whether it was missing at the last check, too. */
   wasMissing: boolean;
@@ -16,8 +19,16 @@ export interface Attempt {
 /** At most so many uploaders are named. */
 const maxNamed = 10;
 
-export function newAttempt(id: VersionId): Attempt {
-  return { id, step: "noticed", wasMissing: false, asks: 0, askedAt: "", askedAtMs: 0 };
+export function newAttempt({ uploader, path, version, partition }: Sent): Attempt {
+  return {
+    id: { uploader, path, version },
+    partition,
+    step: "noticed",
+    wasMissing: false,
+    asks: 0,
+    askedAt: "",
+    askedAtMs: 0,
+  };
 }
 
 /** What the versions wait for; for people. */

@@ -1,6 +1,5 @@
 /** Which member of a group cares for a version: whoever has its partitions. For one that is spread that may be nobody for now. */
 import type { Sent } from "../../ledger/group/outstanding.ts";
-import type { SentTo } from "../../ledger/group/owed-receipts.ts";
 import type { Reading } from "./beyond-end.ts";
 
 /** Whether this member has all partitions that the version is in. */
@@ -10,9 +9,6 @@ export function isOurs(sent: Sent, reading: Reading): boolean {
 }
 
 /** Whether this member has the partition that a version was sent to. What was in a topic that is no more is shared out alike. */
-export function hasHome(
-  { topic, partition }: SentTo,
-  { topic: { id, partitions }, positions }: Reading,
-): boolean {
+function hasHome({ topic, partition }: Sent, { topic: { id, partitions }, positions }: Reading): boolean {
   return positions.has(topic === id ? partition : partition % partitions);
 }

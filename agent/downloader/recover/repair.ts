@@ -15,7 +15,6 @@
 import { nameSome } from "../../ledger/group/group-follower.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
-import type { SentTo } from "../../ledger/group/owed-receipts.ts";
 import { notAnswered } from "../../ledger/group/silence.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
@@ -32,7 +31,7 @@ import { fieldsOf, nameOf } from "../version-label.ts";
 import { type Attempt, newAttempt, waitsOf } from "./attempt.ts";
 import { BeyondEnd, type Reading } from "./beyond-end.ts";
 import type { LedgerWrites } from "./ledger-writes.ts";
-import { hasHome, isOurs } from "./ownership.ts";
+import { isOurs } from "./ownership.ts";
 import type { RereadRequests } from "./reread-requests.ts";
 import { type Kind, UploaderLines } from "./uploader-lines.ts";
 
@@ -176,15 +175,16 @@ export class Repair {
   }
 
   /**
-   * See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has, and writes those of versions
-   * that it would have to get back if it did not know them as delivered.
+   * See `GroupLedger.tidy`; each member drops the receipts of those files whose partition it has, and writes the marks of those
+   * partitions.
    */
   async tidy(): Promise<void> {
     const { ledger, writes, reading } = this.#options;
     const { positions, topic } = reading;
-    const isToTidy = (id: VersionId, owedFor?: SentTo) =>
-      owedFor ? hasHome(owedFor, reading) : positions.has(partitionOf(chunkKey(id), topic.partitions));
-    if (ledger.state.hasObsolete) await writes.attempt(() => ledger.tidy(isToTidy));
+    const isToTidy = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
+    // What was in a topic that is no more is shared out by where it was.
+    const hasPartition = (partition: number) => positions.has(partition % topic.partitions);
+    if (ledger.state.isUntidy) await writes.attempt(() => ledger.tidy(isToTidy, hasPartition));
   }
 
   /** Writes the counts of lines that were held back. */
@@ -195,10 +195,10 @@ export class Repair {
 
   #endAttempts(alive: ReadonlySet<string>): void {
     const { ledger, reporting } = this.#options;
-    for (const [key, { id, step }] of this.#attempts) {
+    for (const [key, { id, partition, step }] of this.#attempts) {
       if (alive.has(key)) continue;
       this.#attempts.delete(key);
-      if (step === "asked" && (ledger.state.delivered.newest(id) ?? 0) >= id.version)
+      if (step === "asked" && ledger.state.isDelivered(id, partition))
         reporting.observer.metrics.recovery("needs");
     }
   }

@@ -21,7 +21,8 @@ import { attributesShape } from "../../wire/attributes.ts";
 import { algorithms } from "../../wire/checksum.ts";
 import type { PartialNote } from "./partial.ts";
 
-const versionId = { uploader: text, path: text, version: count };
+/** With the partition of the topic where its chunks came. */
+const versionId = { uploader: text, path: text, version: count, partition: count };
 const note: Shape<PartialNote> = fields(
   {
     ...versionId,

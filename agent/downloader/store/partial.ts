@@ -14,6 +14,8 @@ import { runsOf } from "./zero-runs.ts";
 
 /** What is kept of an unfinished version beside its bytes. */
 export interface PartialNote extends VersionId {
+  /** Of the topic, where its chunks came last. */
+  partition: number;
   size: number;
   /** Nanoseconds since 1970, as text. */
   mtime: string;
@@ -53,6 +55,8 @@ export class Partial {
   readonly size: number;
   readonly mtime: bigint;
   readonly from: From | undefined;
+  /** Of the topic, where its chunks came last. */
+  partition: number;
   /** Where its bytes are. */
   readonly file: string;
   /** Known once the last chunk was seen. */
@@ -73,6 +77,7 @@ export class Partial {
 
   constructor(note: PartialNote, file: string, files: OpenFiles) {
     this.id = { uploader: note.uploader, path: note.path, version: note.version };
+    this.partition = note.partition;
     this.size = note.size;
     this.mtime = BigInt(note.mtime);
     this.from = note.from;
@@ -119,6 +124,7 @@ export class Partial {
   note(): PartialNote {
     return {
       ...this.id,
+      partition: this.partition,
       size: this.size,
       mtime: String(this.mtime),
       from: this.from,

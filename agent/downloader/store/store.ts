@@ -9,6 +9,8 @@
  *     .streamsend/partial/VERSION-HASH.json
  *     .streamsend/published-NUMBER/        a folder whose name says how often this store has published
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
+ *     .streamsend/marks                    what the group's marks said of this store's files when it last published
+ *     .streamsend/versions                 which version of each file was stored last, where older ones are kept
  *     .streamsend/parked.json              where records of a newer format are, to be read again
  *     .streamsend/quarantine/              failed verification, the newest few
  *
@@ -23,6 +25,7 @@ import { AgentError, codeOf } from "../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import { MarkCopies } from "./mark-copies.ts";
 import { Notes, type Publication } from "./notes.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { OutputFolder } from "./output-folder.ts";
@@ -30,6 +33,7 @@ import { type Holder, OutputLock } from "./output-lock.ts";
 import { Partial, type PartialNote } from "./partial.ts";
 import { PublicationNumber } from "./publication-number.ts";
 import { Quarantine } from "./quarantine.ts";
+import { StoredVersions } from "./stored-versions.ts";
 
 export class Store {
   readonly output: string;
@@ -38,6 +42,8 @@ export class Store {
   readonly #files: OpenFiles;
   readonly #partials: string;
   readonly notes: Notes;
+  readonly versions: StoredVersions;
+  readonly marks: MarkCopies;
   readonly #quarantine: Quarantine;
   readonly #outputFolder: OutputFolder;
   readonly #lock: OutputLock;
@@ -53,6 +59,8 @@ export class Store {
     this.#files = files;
     this.#partials = join(this.folder, "partial");
     this.notes = new Notes(this.folder, this.#disk);
+    this.marks = new MarkCopies(this.folder, this.#disk);
+    this.versions = new StoredVersions(this.folder, this.#disk);
     this.#quarantine = new Quarantine(join(this.folder, "quarantine"), this.#disk);
     this.#number = new PublicationNumber(this.folder, this.#disk);
     this.#outputFolder = new OutputFolder(output, this.#partials, this.#disk);

@@ -6,7 +6,7 @@
  * Not promised: anything for a group that works meanwhile. To it each tombstone of a receipt asks for the file again.
  */
 import type { Tombstone } from "../../wire/entry.ts";
-import { isOfGroups, isReceipt, partitionOfEntry } from "../../wire/entry-key.ts";
+import { isOfGroups, partitionOfEntry } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
 import { allPartitions } from "../read-whole.ts";
 import { takeOut } from "./take-out.ts";
@@ -24,7 +24,7 @@ export async function forgetGroup(
   const { id } = log;
   const options = { log, write: (entry: Tombstone) => log.write(entry, id), mayGoOn: requireIdle };
   const receipts = await takeOut({ ...options, partitions: allPartitions(log) }, [
-    (key) => isReceipt(key) && key.group === group,
+    (key) => isOfGroups(key) && key.group === group && key.kind !== "start",
   ]);
   const start = { kind: "start", group } as const;
   const partitions = [partitionOfEntry(start, log.partitions)];

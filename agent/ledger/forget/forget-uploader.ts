@@ -13,7 +13,7 @@
  * Not promised: that nothing is written about its files later. A group that still reads its chunks stores them, and says so.
  */
 import type { Log } from "../../observe/log.ts";
-import { keyOf } from "../../wire/entry.ts";
+import { type Entry, keyOf } from "../../wire/entry.ts";
 import { isAboutUploader, isOfGroups } from "../../wire/entry-key.ts";
 import type { LoggedEntry, UploaderLog } from "../ledger.ts";
 import { CredibleVersions } from "../uploader/credible-versions.ts";
@@ -34,7 +34,9 @@ export async function forgetUploader(ledger: UploaderLog, uploader: string, log:
     const key = keyOf(entry);
     if (!isAboutUploader(key, uploader)) return;
     if (key.kind === "name" || key.kind === "claim") name.apply(credible.ofName(entry), offset);
-    else if ("version" in entry && credible.has(entry.version, entry.path)) name.versions.note(entry.version);
+    else
+      for (const version of versionsIn(entry))
+        if (credible.has(version, key.kind)) name.versions.note(version);
   };
   try {
     await partition.open();
@@ -62,4 +64,11 @@ export async function forgetUploader(ledger: UploaderLog, uploader: string, log:
   } finally {
     await partition.close();
   }
+}
+
+/** The numbers of an uploader's versions that an entry names. */
+function versionsIn(entry: Entry): number[] {
+  if (entry.kind === "files") return entry.files.map(({ version }) => version);
+  if (entry.kind === "done") return [entry.to, ...entry.early.map(({ version }) => version)];
+  return "version" in entry ? [entry.version] : [];
 }

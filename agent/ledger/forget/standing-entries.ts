@@ -1,9 +1,8 @@
 /**
  * What stands in a ledger of any size, in bounded memory: a first reading notes where the last word on each key is, in 24 to 64
- * bytes a key, and a second one has what stands there. Of more keys than are kept, that is done once for each share of the files.
+ * bytes a key, and a second one has what stands there. Of more keys than are kept, that is done once for each share of the uploaders.
  */
 import { nameHash } from "../../lib/name-hash.ts";
-import { chunkKey } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../wire/entry-key.ts";
 import { VersionIndex } from "../group/version-index.ts";
@@ -16,14 +15,14 @@ export type IsWanted = (key: EntryKey) => boolean;
 /** Keys of a share; a third of what `VersionIndex` has room for. */
 const keysAtATime = 500_000;
 
-/** The entries of a share of the files, as they stood when it was looked at. */
+/** The entries of a share of the uploaders, as they stood when it was looked at. */
 export interface Standing {
   /** Reads them from the ledger, each time anew, some at a time. Throws a `KafkaError`. */
   entries(isAsked?: IsWanted): AsyncGenerator<LoggedEntry[]>;
 }
 
 /**
- * What stands under these keys in these partitions, share by share, and nothing where nothing does; all that is about one file is in one share. What is in another
+ * What stands under these keys in these partitions, share by share, and nothing where nothing does; all that is about one uploader is in one share. What is in another
  * partition than its key belongs to is nobody's. Throws a `KafkaError`.
  *
  * @param atATime for the tests
@@ -104,5 +103,5 @@ async function* wantedIn(
 }
 
 function shareName(key: EntryKey): string {
-  return "path" in key ? chunkKey(key) : encodeEntryKey(key);
+  return "uploader" in key ? key.uploader : encodeEntryKey(key);
 }

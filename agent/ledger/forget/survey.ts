@@ -36,7 +36,7 @@ export async function surveyUploader(log: EntryLog, uploader: string): Promise<U
       if (isOfGroups(key) && (isIts || key.kind === "start")) {
         const group = groupOf(key.group);
         if (key.kind === "start") group?.start.note(entry.kind === "start" ? entry : undefined, timestampMs);
-      } else if (isIts && (entry.kind === "name" || entry.kind === "file")) {
+      } else if (isIts && (entry.kind === "name" || entry.kind === "files")) {
         if (entry.kind === "name") name.apply(entry, offset);
         heardMs = timestampMs;
       }
@@ -59,7 +59,7 @@ export async function surveyGroup(log: EntryLog, name: string): Promise<GroupSur
     for (const { entry, timestampMs } of entries)
       if (keyOf(entry).kind === "start" && isIts(keyOf(entry)))
         group.start.note(entry.kind === "start" ? entry : undefined, timestampMs);
-  const isWanted = (key: EntryKey) => key.kind === "file" || isIts(key);
+  const isWanted = (key: EntryKey) => key.kind === "files" || isIts(key);
   const tally = await tallyOf(log, allPartitions(log), isWanted, new Map([[name, group]]));
   return group.isThere ? { ...tally, group } : undefined;
 }

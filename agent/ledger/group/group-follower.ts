@@ -1,9 +1,12 @@
-/** Reads the ledger whole for a group, follows it from then on, and reads it again when that may find something. */
+/**
+ * Reads the ledger whole for a group, follows it from then on, and reads it again when that may find something. It is read in two
+ * passes, see `reading.ts`; the first costs little, as batches are passed over by their keys.
+ */
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
-import { keyOf } from "../../wire/entry.ts";
-import { partitionOf } from "../../wire/numbers.ts";
-import type { EntryLog, EntryReader } from "../ledger.ts";
+import { chunkKey } from "../../wire/chunk.ts";
+import { pathToDisplay } from "../../wire/path.ts";
+import type { PositionedLog, PositionedReader } from "../ledger.ts";
 import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
 import type { GroupState } from "./group-state.ts";
 
@@ -15,32 +18,31 @@ const longestPauseMs = 10 * 60_000;
 
 export class GroupFollower {
   readonly #state: GroupState;
-  readonly #log: EntryLog;
+  readonly #log: PositionedLog;
   readonly #now: () => number;
-  /** Of the ledger that was read. */
-  #id: string;
-  #reader: EntryReader | undefined;
+  #reader: PositionedReader | undefined;
+  /** By partition of the ledger, up to where it was applied; the reader's own is ahead of what it has not handed on yet. */
+  #positions = new Map<number, number>();
+  /** The reading that is under way. */
+  #readingOn: Promise<void> | undefined;
   #readAtMs = 0;
   #readMs = 0;
-  /** The floor that was warned of last. */
-  #warnedFloor = 0;
+  /** How much was lost of the ledger before this one; said once. */
+  #lost: "all" | "end" | undefined;
   /** The uploaders that were warned of last: not all that is missing of them is worked on. */
   #warnedOverflow = "";
   #warnedOverflowAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(state: GroupState, log: EntryLog, now: () => number) {
+  constructor(state: GroupState, log: PositionedLog, now: () => number) {
     this.#state = state;
     this.#log = log;
     this.#now = now;
-    this.#id = log.id;
   }
 
   /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
   async readAll(): Promise<void> {
-    // First where the group began: most of what the ledger holds is ignored by a new group.
-    await this.#readStart();
     await this.#readOnce();
-    // Receipts that were taken back stand behind what they take back.
+    // What is asked for again, or was found silent, may stand behind what it is about.
     if (this.#state.mustReadAgain) await this.#readOnce();
   }
 
@@ -49,14 +51,28 @@ export class GroupFollower {
     const options = { what: "following the ledger", signal, log };
     while (!signal.aborted) {
       await retry(options, async () => {
-        if (this.#log.id !== this.#id || this.#reader?.wasCut) await this.#followRecreated(log);
-        if (this.#isRereadDue()) await this.#readOnce();
-        for (const logged of (await this.#reader?.read()) ?? []) this.#state.apply(logged);
-        this.#warnOfFloor(log);
+        await this.#readOn();
+        this.#warnOfLoss(log);
+        this.#warnOfDiffering(log);
         this.#warnOfOverflow(log);
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
+    }
+  }
+
+  /** Resolves once all is known that is in the ledger now. Throws a `KafkaError`. */
+  async readToEnd(): Promise<void> {
+    const { id } = this.#log;
+    const partitions = allPartitions(this.#log);
+    const ends = await Promise.all(partitions.map((partition) => this.#log.endOf(partition)));
+    const isBehind = () =>
+      this.#state.ledgerId !== id ||
+      !this.isComplete ||
+      ends.some((end, partition) => (this.#positions.get(partition) ?? 0) < end);
+    while (isBehind()) {
+      requireSame(this.#log, id);
+      await this.#readOn();
     }
   }
 
@@ -71,23 +87,32 @@ export class GroupFollower {
     return this.#reader?.caughtUp ?? false;
   }
 
-  /** What was read is another topic's, or is lost in part: its offsets say nothing here. */
-  async #followRecreated(log: Log): Promise<void> {
-    const what =
-      this.#log.id === this.#id
-        ? "the end of the ledger was cut off"
-        : "the ledger was deleted and made again";
-    log.warn(`${what}: what is delivered is noted in it again, and all else is read from it`);
-    this.#id = this.#log.id;
-    this.#state.ledgerRecreated();
-    await this.close();
-    await this.readAll();
+  /** Whoever waits for more waits for the same. */
+  #readOn(): Promise<void> {
+    this.#readingOn ??= this.#readSome().finally(() => {
+      this.#readingOn = undefined;
+    });
+    return this.#readingOn;
   }
 
-  async #readStart(): Promise<void> {
-    const partition = partitionOf(this.#state.group, this.#log.partitions);
-    for await (const entries of readWhole(this.#log, [partition]))
-      for (const logged of entries) if (keyOf(logged.entry).kind === "start") this.#state.apply(logged);
+  async #readSome(): Promise<void> {
+    if (this.#log.id !== this.#state.ledgerId || this.#reader?.wasCut) await this.#followRecreated();
+    if (this.#isRereadDue()) await this.#readOnce();
+    if (this.#reader) await this.#applySome(this.#reader);
+  }
+
+  async #applySome(reader: PositionedReader): Promise<void> {
+    for (const logged of await reader.read()) this.#state.apply(logged);
+    for (const partition of allPartitions(this.#log))
+      this.#positions.set(partition, reader.position(partition));
+  }
+
+  /** What was read is another topic's, or is lost in part: its offsets say nothing here. */
+  async #followRecreated(): Promise<void> {
+    this.#lost = this.#log.id === this.#state.ledgerId ? "end" : "all";
+    this.#state.ledgerRecreated(this.#log.id);
+    await this.close();
+    await this.readAll();
   }
 
   async #readOnce(): Promise<void> {
@@ -95,12 +120,17 @@ export class GroupFollower {
     await this.close();
     this.#state.beginReading();
     const { id } = this.#log;
-    const reader = await this.#log.open(allPartitions(this.#log));
+    const partitions = allPartitions(this.#log);
+    for await (const entries of readWhole(this.#log, partitions, "files"))
+      for (const logged of entries) this.#state.apply(logged);
+    this.#state.beginSecondPass();
+    const reader = await this.#log.open(partitions);
     this.#reader = reader;
+    this.#positions = new Map();
     try {
       while (!reader.caughtUp) {
         requireSame(this.#log, id);
-        for (const logged of await reader.read()) this.#state.apply(logged);
+        await this.#applySome(reader);
       }
     } catch (error) {
       // The next try starts from the beginning.
@@ -120,15 +150,20 @@ export class GroupFollower {
     return sinceMs >= (this.#state.mayBeMore ? pauseMs : mostRereadMs);
   }
 
-  #warnOfFloor(log: Log): void {
-    const { floor } = this.#state.delivered;
-    if (floor <= this.#warnedFloor) return;
-    this.#warnedFloor = floor;
-    const since = new Date(floor / 1000).toISOString();
-    log.warn(
-      `more files are delivered than can be remembered: what was sent before ${since} and gets lost is not noticed, and can't be delivered again`,
-      { since },
-    );
+  #warnOfLoss(log: Log): void {
+    if (this.#lost === undefined) return;
+    const what =
+      this.#lost === "end" ? "the end of the ledger was cut off" : "the ledger was deleted and made again";
+    log.warn(`${what}: what is delivered is noted in it again, and all else is read from it`);
+    this.#lost = undefined;
+  }
+
+  #warnOfDiffering(log: Log): void {
+    for (const { uploader, path, version } of this.#state.versions.drainDiffering())
+      log.warn(
+        `${pathToDisplay(chunkKey({ uploader, path }))}: its uploader has noted another content under version ${version} than the one that is stored: it is fetched`,
+        { uploader, path, version },
+      );
   }
 
   /** Once for the same uploaders, and once a minute: forged entries can change them at any rate. */

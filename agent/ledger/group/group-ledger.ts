@@ -6,60 +6,53 @@
  * recreated. Each entry goes through `GroupState.apply`, and `state` has what is known. Everything that is written here is
  * known here only once the brokers have it.
  *
- * Not promised: that all is known. What is kept is bounded. Beyond that the oldest deliveries are forgotten (`floor`), and of
- * what is missing only a part is worked on at a time (`overflowing`). Nor that only one member works on a version: `isOurs` is
- * for the caller to decide, and what two members write must be right in either order.
+ * Not promised: that all is known. What is kept is bounded: of what is missing only a part is worked on at a time (`overflowing`).
+ * Nor that only one member works on a version: `isOurs` is for the caller to decide. A mark is written by the member that has the
+ * partition, once it has read what the one before it wrote (`readToEnd`); what another one writes late is taken in, and said again.
  */
 import { timeNow } from "../../lib/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import {
-  type DeliveredEntry,
+  type DoneEntry,
   type Entry,
   type FailedEntry,
   type NeedsEntry,
   tombstone,
 } from "../../wire/entry.ts";
 import { receiptKey } from "../../wire/entry-key.ts";
-import type { DeliveredValue, StartValue } from "../../wire/entry-value.ts";
+import type { StartValue } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
-import type { EntryLog } from "../ledger.ts";
+import type { PositionedLog } from "../ledger.ts";
+import type { MarkId } from "./all-marks.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
-import type { SentTo } from "./owed-receipts.ts";
-import { findDelivered } from "./recall.ts";
-import { type LostReceipts, takeBackReceiptsOf } from "./store-receipts.ts";
-import { VersionIndex } from "./version-index.ts";
+import { findLost, type NotedBy } from "./lost-versions.ts";
+import { MarkWriter, type Stored, type Written } from "./mark-writer.ts";
+import { findSuperseded } from "./newer-noted.ts";
 
-/** Obsolete receipts that are dropped at a time. */
+/** Obsolete receipts that are dropped, and marks that are written, at a time. */
 const tidyCount = 500;
 
 export class GroupLedger {
   readonly group: string;
   /** What is known; it changes by what is read and written here. */
   readonly state: GroupState;
-  readonly #log: EntryLog;
+  readonly #log: PositionedLog;
   readonly #follower: GroupFollower;
+  readonly #marks: MarkWriter;
 
-  private constructor(group: string, log: EntryLog, now: () => number, delivered: VersionIndex) {
+  private constructor(group: string, log: PositionedLog, now: () => number) {
     this.group = group;
     this.#log = log;
-    this.state = new GroupState(group, delivered, now);
+    this.state = new GroupState(group, now, log.id);
     this.#follower = new GroupFollower(this.state, log, now);
+    this.#marks = new MarkWriter(this.state, log, () => this.readToEnd());
   }
 
-  /**
-   * Reads the whole ledger. Throws a `KafkaError` when it can't be read.
-   *
-   * @param delivered what it remembers with, empty
-   */
-  static async open(
-    group: string,
-    log: EntryLog,
-    now = () => performance.now(),
-    delivered = new VersionIndex(),
-  ): Promise<GroupLedger> {
-    const self = new GroupLedger(group, log, now, delivered);
+  /** Reads the whole ledger. Throws a `KafkaError` when it can't be read. */
+  static async open(group: string, log: PositionedLog, now = () => performance.now()): Promise<GroupLedger> {
+    const self = new GroupLedger(group, log, now);
     await self.#follower.readAll();
     return self;
   }
@@ -67,6 +60,11 @@ export class GroupLedger {
   /** Follows what the uploaders and the other members write, until the signal fires. */
   follow(signal: AbortSignal, log: Log): Promise<void> {
     return this.#follower.follow(signal, log);
+  }
+
+  /** Resolves once all is known that is in the ledger now. Throws a `KafkaError`. */
+  readToEnd(): Promise<void> {
+    return this.#follower.readToEnd();
   }
 
   close(): Promise<void> {
@@ -90,42 +88,33 @@ export class GroupLedger {
   }
 
   /**
-   * Writes the receipt and drops the ones that it makes obsolete. Resolves when the brokers have it, and only then is the
-   * version known as delivered; see `Ledger.write`.
+   * Writes the marks of what is stored, and drops the receipts that this makes obsolete. Resolves when the brokers have all of it, and
+   * only then is something known as delivered; see `Ledger.write`.
    *
-   * @param before the version that was delivered before
+   * @param store which has published how often
+   * @returns the marks as they stand in the ledger now, and how many versions are not remembered, as those are full
    */
-  async writeDelivered(
-    id: VersionId,
-    content: Pick<DeliveredValue, "size" | "checksum" | "mtime" | "attributes" | "by">,
-    before: number | undefined,
-  ): Promise<void> {
-    // Another member has delivered a newer one meanwhile: this receipt is obsolete already, and that one stays.
-    if (before !== undefined && before > id.version) return;
-    const key = receiptKey("delivered", this.group, id);
-    const { size, checksum, mtime, attributes, by } = content;
-    const said = { size, checksum, mtime, attributes, by };
-    const entry: DeliveredEntry = { ...key, format: 1, ...said, time: timeNow() };
-    const noted = this.#write(entry).then(() => this.state.noteDelivered(id));
-    const writes: Promise<unknown>[] = [noted];
-    if (before !== undefined && before !== id.version)
-      writes.push(this.#write(tombstone({ ...key, version: before })));
-    const failed = this.state.failed.newest(id);
-    if (failed !== undefined && failed <= id.version)
-      writes.push(this.#write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
-    await Promise.all(writes);
+  async writeDelivered(stored: readonly Stored[], store: { id: string; number: number }): Promise<Written> {
+    const written = await this.#marks.write(stored, store);
+    await Promise.all(stored.flatMap((one) => this.#dropObsolete(one)));
+    return written;
+  }
+
+  /** Has the group have these versions again, whatever their marks say. See `Ledger.write`. */
+  async writeAgain(ids: readonly VersionId[]): Promise<void> {
+    const write = async (id: VersionId) => {
+      const key = receiptKey("again", this.group, id);
+      const { offset } = await this.#write({ ...key, format: 1, time: timeNow() });
+      this.state.noteWish(id, offset);
+    };
+    await Promise.all(ids.map(write));
   }
 
   /**
-   * Takes back the receipts that a store has written, of those that `isLost`: told the receipt's key as text, and the number it
-   * was written with. Returns how many those are, and the highest number of any of the store's. See `Ledger.write`.
+   * What was delivered, by the marks, and `isLost`: told a version and where it is, some of them at a time. Throws a `KafkaError`.
    */
-  takeBackOf(store: string, isLost: LostReceipts["isLost"]): Promise<{ count: number; highest: number }> {
-    const lost = { group: this.group, store, isLost };
-    return takeBackReceiptsOf(this.#log, lost, async (key) => {
-      const { offset } = await this.#write(tombstone(key));
-      this.state.noteTakenBack(key, offset);
-    });
+  findLost(isLost: (noted: NotedBy) => boolean): AsyncGenerator<VersionId[]> {
+    return findLost(this.#log, this.state.versions.marks, isLost);
   }
 
   /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */
@@ -157,23 +146,27 @@ export class GroupLedger {
   }
 
   /**
-   * Takes back the requests that are settled, or that a newer version has made obsolete, drops receipts of files that
-   * their uploader has forgotten, and writes those that are owed to a recreated ledger. See `Ledger.write`.
+   * Takes back the requests that are settled, or that a newer version has made obsolete, drops receipts of files that their uploader
+   * has forgotten, and writes marks that say less in the ledger than is known. See `Ledger.write`.
    *
-   * @param isOurs whether this member, and no other, is to drop the file's receipts; or to write one that is owed: who else
-   *   reads the place it was sent to may know of no delivery, and nobody else would deliver it again
+   * @param isOurs whether this member, and no other, is to drop the file's receipts
+   * @param hasPartition whether this member, and no other, is to write the marks of the partition
    */
-  async tidy(isOurs: (id: VersionId, owedFor?: SentTo) => boolean): Promise<void> {
+  async tidy(
+    isOurs: (id: VersionId) => boolean,
+    hasPartition: (partition: number) => boolean,
+  ): Promise<void> {
     // What was taken back on purpose is not known as missing before the ledger is read again.
     if (this.state.mustReadAgain) return;
     // What was dropped already may still be to be read.
     const others = this.isComplete ? this.state.drainObsolete(isOurs, tidyCount) : [];
     const obsolete = [...this.state.drainObsoleteRequests(), ...others];
-    const owed = this.isComplete ? this.state.drainOwed(isOurs, tidyCount) : [];
+    const { marks } = this.state.versions;
+    const dirty: MarkId[] = this.isComplete ? marks.dirty(hasPartition, tidyCount) : [];
     try {
-      const dropped = obsolete.map((key) => this.#write(tombstone(key)));
-      const written = owed.map(({ id, content }) => this.writeDelivered(id, content, undefined));
-      await Promise.all([...dropped, ...written]);
+      // First: what failed after it was to be had again is settled by the ledger's mark until then.
+      await this.#marks.writeAgain(dirty);
+      await Promise.all(obsolete.map((key) => this.#write(tombstone(key))));
     } catch (error) {
       // They stand as before, and are found when the ledger is read again.
       this.state.drainedInVain();
@@ -182,15 +175,14 @@ export class GroupLedger {
   }
 
   /**
-   * Looks up in the ledger which versions of these files are delivered, of those that may be forgotten here: an older one must
-   * not take the place of a newer one. Throws a `KafkaError`.
+   * Looks up in the ledger which of these versions are superseded, where that may not be known here: an older one must not take the
+   * place of a newer one. Throws a `KafkaError`.
    */
-  async recall(ids: readonly VersionId[]): Promise<void> {
-    const wanted = ids.filter((id) => this.state.delivered.mayBeForgotten(id));
-    if (wanted.length === 0) return;
-    const partitions = new Set(wanted.map((id) => this.#partitionOf(id)));
-    for (const id of await findDelivered(this.#log, [...partitions], this.group, wanted))
-      this.state.delivered.recall(id);
+  async findSuperseded(ids: readonly VersionId[]): Promise<VersionId[]> {
+    const doubtful = ids.filter((id) => this.state.versions.mayBeSuperseded(id));
+    if (doubtful.length === 0) return [];
+    const partitions = new Set(doubtful.map((id) => this.#partitionOf(id)));
+    return findSuperseded(this.#log, [...partitions], doubtful);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
@@ -201,8 +193,23 @@ export class GroupLedger {
     this.state.start.note(value, timestampMs);
   }
 
+  /** What stood in the way of a version that is delivered now. */
+  #dropObsolete({ id }: Stored): Promise<unknown>[] {
+    const dropped: Promise<unknown>[] = [];
+    const failed = this.state.failed.newest(id);
+    if (failed !== undefined && failed <= id.version)
+      dropped.push(this.#write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
+    if (this.state.versions.wishes.has(id)) dropped.push(this.#dropWish(id));
+    return dropped;
+  }
+
+  async #dropWish(id: VersionId): Promise<void> {
+    const { offset } = await this.#write(tombstone(receiptKey("again", this.group, id)));
+    this.state.versions.wishOver(id, offset);
+  }
+
   /** Writes to the ledger, and again if that is known to be another one by the time that the brokers have it. See `Ledger.write`. */
-  async #write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
+  async #write(entry: Exclude<Entry, DoneEntry>): Promise<{ offset: number; timestampMs: number }> {
     for (;;) {
       const { recreations } = this.state;
       const written = await this.#log.write(entry);

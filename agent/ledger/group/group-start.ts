@@ -1,12 +1,17 @@
 /** Where a group began, and so which versions it is to deliver. */
-import type { StartValue } from "../../wire/entry-value.ts";
+import type { DoneValue, StartValue } from "../../wire/entry-value.ts";
 import type { Sent } from "./outstanding.ts";
+
+/** Where a version is, and its number. */
+export type SentPlace = Pick<Sent, "topic" | "places" | "version">;
 
 export class GroupStart {
   #value: StartValue | undefined;
   /** By the brokers' clock, milliseconds since 1970. */
   #atMs = 0;
   #before: StartValue | undefined;
+  /** Of the topic that is read now. */
+  #topicId: string | undefined;
 
   /** The offsets that the group began at, if it has begun. */
   get value(): StartValue | undefined {
@@ -16,6 +21,20 @@ export class GroupStart {
   /** Where it began by the ledger before this one. */
   get before(): StartValue | undefined {
     return this.#before;
+  }
+
+  /** This topic is read from now on. */
+  reads(topicId: string): void {
+    this.#topicId = topicId;
+  }
+
+  /**
+   * Whether marks say nothing of the version by its number, if it comes in from the topic that is read: that is another one than the
+   * group began with, and by its number it was sent before that.
+   */
+  isBefore(version: number): boolean {
+    if (!this.#value || this.#topicId === undefined || this.#topicId === this.#value.topic) return false;
+    return version < this.#atMs * 1000;
   }
 
   /** @param timestampMs when it was written, by the brokers' clock, as versions are */
@@ -30,8 +49,15 @@ export class GroupStart {
     this.#value = undefined;
   }
 
+  /** Where it began in a partition of the chunks: which versions its mark there says nothing of. */
+  of(partition: number): DoneValue["start"] {
+    if (!this.#value) return undefined;
+    const { topic, offsets } = this.#value;
+    return { topic, offset: offsets[String(partition)] ?? 0, ms: Math.max(0, this.#atMs) };
+  }
+
   /** Whether the version was sent after the group began. What was sent before is ignored. */
-  covers({ topic, places, version }: Sent): boolean {
+  covers({ topic, places, version }: SentPlace): boolean {
     if (!this.#value) return true;
     const { offsets } = this.#value;
     if (topic === this.#value.topic)

@@ -1,9 +1,9 @@
 /**
- * What a group's downloaders know of the ledger, entry by entry: what is delivered, what has failed, what was sent and is
- * neither, what is asked for, and where the group began. A settled file costs 24 bytes (`version-index.ts`), an unsettled one a
- * few hundred, of a bounded number. Entries may be applied again and in part out of order; their offsets decide.
+ * What a group's downloaders know of the ledger, entry by entry: what was sent and is settled or not (`sent-versions.ts`), what has
+ * failed, what is asked for, and where the group began. A settled file costs nothing, an unsettled one a few hundred bytes, of a
+ * bounded number. Entries may be applied again and in part out of order; their offsets decide.
  */
-import type { FileId, VersionId } from "../../wire/chunk.ts";
+import type { VersionId } from "../../wire/chunk.ts";
 import { type Entry, keyOf } from "../../wire/entry.ts";
 import {
   type EntryKey,
@@ -12,49 +12,60 @@ import {
   type ReceiptKind,
   receiptKey,
 } from "../../wire/entry-key.ts";
-import type { FileValue } from "../../wire/entry-value.ts";
-import { pathProblem } from "../../wire/path.ts";
+import type { DoneValue } from "../../wire/entry-value.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BrokerTime } from "../uploader/version-clock.ts";
-import { DeliveredVersions, takenBackSlots } from "./delivered-versions.ts";
+import type { MarkId } from "./all-marks.ts";
 import { FailedVersions } from "./failed-versions.ts";
-import { ForgottenFiles } from "./forgotten-files.ts";
 import { GroupStart } from "./group-start.ts";
+import type { Delivered } from "./noted.ts";
 import { ObsoleteReceipts } from "./obsolete-receipts.ts";
 import { OpenRequests } from "./open-requests.ts";
-import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
-import { type OwedReceipt, OwedReceipts, type SentTo } from "./owed-receipts.ts";
+import type { Outstanding, Sent } from "./outstanding.ts";
+import { Reading } from "./reading.ts";
+import { SentVersions } from "./sent-versions.ts";
 import { Silence } from "./silence.ts";
-import { PublicationNumbers } from "./store-receipts.ts";
 import { VersionIndex } from "./version-index.ts";
+
+/** In slots of 24 bytes. Bounded, as whoever may write the ledger can take back any number of failures. */
+const takenBackSlots = 1 << 18;
 
 export class GroupState {
   readonly group: string;
-  readonly delivered: DeliveredVersions;
   readonly failed: FailedVersions;
-  readonly forgotten = new ForgottenFiles();
   readonly requests = new OpenRequests();
   readonly start = new GroupStart();
   readonly silence: Silence;
+  readonly reading = new Reading();
+  readonly versions: SentVersions;
   readonly #brokerTime = new BrokerTime();
-  #unsettled = new Outstanding();
-  /** While the ledger is read again: what will be in its place; nobody sees half of it. */
-  #loading: Outstanding | undefined;
-  /** Receipts that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
+  /** Failures that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
   #takenBack = new VersionIndex(takenBackSlots);
-  /** Receipts of files that their uploader has forgotten, and requests for a version before the one asked for. */
+  /** Receipts that nobody needs any more. */
   #obsolete = new ObsoleteReceipts();
-  #publications = new PublicationNumbers();
   #mustReadAgain = false;
   #recreations = 0;
-  /** Once the ledger was recreated. */
-  #owed: OwedReceipts | undefined;
+  #ledgerId: string;
+  #hasMarks = false;
 
-  constructor(group: string, delivered: VersionIndex, now: () => number) {
+  /** @param ledgerId of the ledger that is read */
+  constructor(group: string, now: () => number, ledgerId: string) {
     this.group = group;
-    this.delivered = new DeliveredVersions(delivered);
+    this.#ledgerId = ledgerId;
     this.silence = new Silence(now);
     this.failed = new FailedVersions(this.silence);
+    this.versions = new SentVersions({
+      failed: this.failed,
+      reading: this.reading,
+      concerns: (sent) => this.#concerns(sent),
+      isBefore: (version, sent) => (sent ? !this.start.covers(sent) : this.start.isBefore(version)),
+      isPlausible: (version) => this.#brokerTime.isPlausible(version),
+    });
+  }
+
+  /** Of the ledger that is read. */
+  get ledgerId(): string {
+    return this.#ledgerId;
   }
 
   /** How often the ledger was deleted and created again since this began. */
@@ -62,55 +73,64 @@ export class GroupState {
     return this.#recreations;
   }
 
+  /** Whether the group has ever delivered anything. */
+  get hasMarks(): boolean {
+    return this.#hasMarks;
+  }
+
   /**
-   * The ledger was deleted and created again. What is delivered stays so, and its receipts are owed; all else is what the new
-   * one says.
+   * The ledger was deleted and created again. What is settled stays so, and its marks are to be written there; all else is what the
+   * new one says.
+   *
+   * @param ledgerId of the new one
    */
-  ledgerRecreated(): void {
+  ledgerRecreated(ledgerId: string): void {
     this.#recreations++;
+    this.#ledgerId = ledgerId;
     this.start.clear();
     this.failed.clear();
     this.silence.clear();
     this.requests.clear();
-    this.forgotten.clear();
+    this.versions.ledgerRecreated();
+    this.reading.clear();
     this.#takenBack = new VersionIndex(takenBackSlots);
     this.#obsolete = new ObsoleteReceipts();
-    this.#owed = new OwedReceipts();
-    this.#publications = new PublicationNumbers();
-    this.#unsettled = new Outstanding();
-    this.#loading = undefined;
-  }
-
-  /** Whether a receipt says that the store has published more often than `number` times. */
-  mayHavePublished(store: string, number: number): boolean {
-    return this.#publications.mayBeAbove(store, number);
   }
 
   /** What was sent and is neither delivered nor failed, as far as the group is to deliver it. */
   *unsettled(): Generator<Sent> {
-    for (const sent of this.#unsettled.values()) if (this.#concerns(sent)) yield sent;
+    for (const sent of this.versions.outstanding.values())
+      if (!sent.isReplaced && this.#concerns(sent)) yield sent;
   }
 
   /** Of all uploaders, with some that the group is not to deliver. */
   get outstanding(): Pick<Outstanding, "size" | "overflowing"> {
-    return this.#unsettled;
+    return this.versions.outstanding;
   }
 
-  /** Whether nothing is left to do for the version: it, or a newer one, is delivered, or it has failed. */
-  isSettled(id: VersionId): boolean {
-    return this.delivered.has(id) || this.failed.has(id);
+  /**
+   * Whether nothing is left to do for a chunk of the version, noted or not: it, or a newer one, is delivered, or it will never be noted.
+   *
+   * @param partition of the chunks
+   */
+  isDelivered(id: VersionId, partition: number): boolean {
+    return this.versions.isDelivered(id, partition);
   }
 
-  /** Notes a version as delivered here, before its receipt is written. */
-  noteDelivered(id: VersionId): void {
-    this.delivered.note(id);
-    this.#owed?.written(id);
-    this.#settle(id);
+  /** The same, also if the version has failed. */
+  isSettled(id: VersionId, partition: number): boolean {
+    return this.isDelivered(id, partition) || this.failed.has(id);
+  }
+
+  /** Notes that a mark is written, by its offset in the ledger, and what is delivered with it. */
+  noteWritten(id: MarkId, value: DoneValue, offset: number, files: readonly Delivered[]): void {
+    this.#hasMarks = true;
+    this.versions.noteWritten(id, value, offset, files);
   }
 
   /** Notes that a version has failed, by its receipt at this offset of the ledger. */
   noteFailed(id: VersionId, offset: number, reason: string): void {
-    if (this.failed.note(id, offset, reason)) this.#settle(id);
+    if (this.failed.note(id, offset, reason)) this.versions.failed(id);
   }
 
   /** Notes a request, by its offset in the ledger. @param sinceMs since when it stands, by the brokers' clock */
@@ -119,26 +139,29 @@ export class GroupState {
     if (older) this.#obsolete.note(receiptKey("needs", this.group, older), offset);
   }
 
-  /** Notes that a receipt is taken back, by its tombstone at this offset of the ledger: what it stood for is owed again. */
-  noteTakenBack(key: ReceiptKey<"delivered" | "failed">, offset: number): void {
-    const versions = key.kind === "delivered" ? this.delivered : this.failed;
-    const name = encodeEntryKey(key);
-    if (versions.newest(key) !== key.version || (this.#takenBack.get(name) ?? -1) >= offset) return;
-    versions.takeBack(key);
-    this.#takenBack.set(name, offset);
+  /** Notes that the group is to have a version again, by its entry's offset in the ledger. */
+  noteWish(id: VersionId, offset: number): void {
+    const isNew = this.versions.wishes.note(id, offset);
     // What its uploader says of it was passed over: the ledger has to be read once more.
-    if (!this.delivered.has(key)) this.#mustReadAgain = true;
+    if (isNew && !this.reading.isFirstPass) this.#mustReadAgain = true;
   }
 
-  /** The whole ledger is read from now on; until `endReading` what was known before is what is known. */
+  /** All of the ledger but batches is read from now on; until `endReading` what was known before is what is known. */
   beginReading(): void {
     this.#mustReadAgain = false;
-    this.#loading = new Outstanding();
+    this.reading.begin();
+  }
+
+  /** All of it is read from now on. */
+  beginSecondPass(): void {
+    this.versions.beginReading();
+    this.reading.beginSecond();
   }
 
   endReading(): void {
-    this.#unsettled = this.#loading ?? this.#unsettled;
-    this.#loading = undefined;
+    this.versions.endReading();
+    for (const { key, offset } of this.reading.end((id) => this.versions.mayBeDue(id)))
+      this.#obsolete.note(key, offset);
   }
 
   /** Whether something was passed over, as it was settled then: the ledger has to be read once more. */
@@ -148,38 +171,33 @@ export class GroupState {
 
   /** Whether it is being read once more, and what that finds is not known yet. */
   get isLoading(): boolean {
-    return this.#loading !== undefined;
+    return this.reading.isUnderWay;
   }
 
   /** Whether reading the ledger again may find something. */
   get mayBeMore(): boolean {
+    const { outstanding, wishes } = this.versions;
     // What did not fit is looked for once most of what did is settled.
-    return this.#mustReadAgain || this.#unsettled.mayTakeMore;
+    return this.#mustReadAgain || outstanding.mayTakeMore || wishes.mayTakeMore;
   }
 
-  /** Whether there may be something to take back or to drop. */
-  get hasObsolete(): boolean {
-    return this.requests.size + this.#obsolete.size + (this.#owed?.size ?? 0) > 0;
+  /** Whether there may be something to take back, to drop or to write. */
+  get isUntidy(): boolean {
+    const { wishes, marks } = this.versions;
+    return this.requests.size + wishes.size + this.#obsolete.size + marks.dirtyCount > 0;
   }
 
   /** Requests that are settled, or that a newer version has made obsolete. They are handed out once, to be taken back. */
   drainObsoleteRequests(): ReceiptKey<"needs">[] {
-    const isObsolete = (id: VersionId) => {
-      // What is not there may only not have fitted, or be too old to be known here, but not to the member that has asked.
-      const mayBeMissing = this.#unsettled.overflowed(id.uploader) || id.version <= this.delivered.floor;
-      return !this.#unsettled.has(id) && (!mayBeMissing || this.isSettled(id));
-    };
-    return this.requests.removeObsolete(isObsolete).map((id) => receiptKey("needs", this.group, id));
+    const removed = this.requests.removeObsolete((id) => this.#isBeyondHelp(id));
+    return removed.map((id) => receiptKey("needs", this.group, id));
   }
 
   /** At most `count` other obsolete receipts, of those that `isOurs`. They are handed out once, to be dropped. */
   drainObsolete(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
+    for (const { id, offset } of this.versions.wishes.values())
+      if (this.#isBeyondHelp(id)) this.#obsolete.note(receiptKey("again", this.group, id), offset);
     return this.#obsolete.drain(isOurs, count);
-  }
-
-  /** At most `count` receipts that are owed to a recreated ledger, of those that `isOurs`. They are handed out once. */
-  drainOwed(isOurs: (id: VersionId, place: SentTo) => boolean, count: number): OwedReceipt[] {
-    return this.#owed?.drain(isOurs, count) ?? [];
   }
 
   /** What was handed out could not be written: it is only known once the ledger was read again. */
@@ -199,91 +217,51 @@ export class GroupState {
 
   /** Applies an entry as it is read. One with a version that nothing could follow is ignored. */
   apply(logged: LoggedEntry): void {
-    const { entry, offset, timestampMs } = logged;
+    const { entry, partition, offset, timestampMs } = logged;
     const key = keyOf(entry);
-    if (!this.#isCredible(entry, key, timestampMs)) return;
+    const isNews = this.reading.isNews(partition, offset, entry.kind === "files");
+    if (!this.canBeGiven("version" in key ? key.version : 0, timestampMs) || !isNews) return;
     const heard = this.silence.note(logged);
     // What the uploader owes was passed over as failed, and is found by reading the ledger once more.
     if (heard !== undefined && this.failed.endSilence(heard, offset)) this.#mustReadAgain = true;
-    if (entry.kind === "file") this.#applyFile(entry, entry, offset);
-    else if (key.kind === "file") this.#applyForgotten(key, offset, timestampMs);
+    if (entry.kind === "files") this.versions.applyFiles(entry, offset);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") this.start.note(entry.kind === "start" ? entry : undefined, timestampMs);
-    else this.#applyReceipt(entry, key, offset, timestampMs);
+    else if (key.kind !== "done") this.#applyReceipt(entry, key, offset, timestampMs);
+    else if (entry.kind === "done") {
+      this.#hasMarks = true;
+      this.versions.applyDone(entry, offset);
+    } else this.versions.doneIsGone(key);
   }
 
   #applyReceipt(entry: Entry, key: ReceiptKey<ReceiptKind>, offset: number, timestampMs: number): void {
     this.#obsolete.read(key, offset);
+    if (key.kind === "failed")
+      this.reading.noteFailure({ ...key, kind: key.kind }, offset, entry.kind === "failed");
     if (entry.kind === "needs") this.noteRequest(entry, offset, entry.since ?? timestampMs);
     else if (key.kind === "needs") this.requests.remove(key);
-    else if (entry.kind === "tombstone") this.noteTakenBack({ ...key, kind: key.kind }, offset);
+    else if (entry.kind === "again") this.noteWish(entry, offset);
+    else if (key.kind === "again") this.versions.wishOver(key, offset);
+    else if (entry.kind === "tombstone") this.#applyTakenBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
-    else if (entry.kind === "delivered") {
-      this.#publications.note(entry.by);
-      this.noteDelivered(entry);
-    } else if (entry.kind === "failed") this.noteFailed(entry, offset, entry.reason);
+    else if (entry.kind === "failed") this.noteFailed(entry, offset, entry.reason);
   }
 
-  #applyFile({ uploader, path }: FileId, value: FileValue, offset: number): void {
-    const newest = { uploader, path, version: value.version };
-    this.forgotten.remove(newest);
-    const unsettled = this.#loading ?? this.#unsettled;
-    const wasUnsettled = this.#unsettled.has(newest);
-    unsettled.settle(newest);
-    const sent = sentVersion(newest, value);
-    if (!sent) return;
-    if (!sent.gone) this.failed.noteSent(sent, offset);
-    this.#owe(sent, value);
-    if (this.isSettled(sent)) return;
-    // Of what is that old, almost all was delivered and is forgotten, and nothing here tells the rest from it, but what
-    // was known as missing before. What does not come by itself is not asked for: see `floor`.
-    if (sent.version <= this.delivered.floor && !wasUnsettled) return;
-    if (this.#concerns(sent) && pathProblem(path) === undefined) unsettled.put(sent);
+  /** A failure is taken back: what it stood for is tried again. */
+  #applyTakenBack(key: EntryKey & VersionId, offset: number): void {
+    const name = encodeEntryKey(key);
+    if (this.failed.newest(key) !== key.version || (this.#takenBack.get(name) ?? -1) >= offset) return;
+    this.failed.takeBack(key);
+    this.#takenBack.set(name, offset);
+    // What its uploader says of it was passed over: the ledger has to be read once more.
+    if (this.versions.mayBeDue(key)) this.#mustReadAgain = true;
   }
 
-  /**
-   * The uploader has forgotten the file. It is forgotten here as well, so that the tombstones of its receipts ask for nothing.
-   * Later versions stay: when the ledger is read again, this comes before what is known already.
-   */
-  #applyForgotten({ uploader, path }: FileId, offset: number, timestampMs: number): void {
-    const file = { uploader, path };
-    (this.#loading ?? this.#unsettled).settle({ ...file, version: Number.MAX_SAFE_INTEGER });
-    const isBefore = this.forgotten.note(file, timestampMs);
-    const delivered = this.delivered.newest(file);
-    const failed = this.failed.newest(file);
-    const asked = this.requests.versionOf(file);
-    const drop = (kind: ReceiptKind, version: number) =>
-      this.#obsolete.note(receiptKey(kind, this.group, { ...file, version }), offset);
-    if (isBefore(delivered)) drop("delivered", delivered);
-    this.delivered.forget(file, isBefore);
-    if (isBefore(failed)) {
-      drop("failed", failed);
-      this.failed.forget(file);
-    }
-    if (isBefore(asked)) {
-      drop("needs", asked);
-      this.requests.remove({ ...file, version: asked });
-    }
-  }
-
-  #isCredible(entry: Entry, key: EntryKey, timestampMs: number): boolean {
-    const version = entry.kind === "file" ? entry.version : 0;
-    return this.canBeGiven("version" in key ? key.version : version, timestampMs);
-  }
-
-  #settle(id: VersionId): void {
-    this.#unsettled.settle(id);
-    this.#loading?.settle(id);
-  }
-
-  /**
-   * The version is delivered, or a newer one of which the uploader has not noted that it was sent; and the ledger that was
-   * recreated may not say so. Who starts now would get it back.
-   */
-  #owe(sent: Sent, { mtime }: FileValue): void {
-    if (!this.#owed || (this.delivered.newest(sent) ?? 0) < sent.version) return;
-    if (!this.#owed.note(sent, { size: sent.size, checksum: sent.checksum, mtime }))
-      this.#mustReadAgain = true;
+  /** Whether nobody would answer for the version: it is settled, has failed, or its uploader has another one by now. */
+  #isBeyondHelp(id: VersionId): boolean {
+    const sent = this.versions.outstanding.newestOf(id);
+    if (sent?.version === id.version) return sent.isReplaced;
+    return this.failed.has(id) || !this.versions.mayBeDue(id);
   }
 
   /** What was asked for, and is in another topic now, was to be delivered before. */

@@ -5,7 +5,7 @@
  */
 import { textBytes } from "../../lib/bounded-map.ts";
 import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
-import type { VersionId } from "../../wire/chunk.ts";
+import { type FileId, mapKey, type VersionId } from "../../wire/chunk.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import { type Place, placesOf } from "../../wire/places.ts";
 
@@ -24,19 +24,22 @@ export interface Sent extends VersionId {
   places: readonly Place[];
   /** The uploader no longer has it. */
   gone: boolean;
+  /** A newer version was begun, or given up: nobody answers for this one any more, but it is welcome as long as no newer one is whole. */
+  isReplaced: boolean;
 }
 
 /** What a file's entry says of it, if it was sent whole. */
 export function sentVersion(id: VersionId, value: FileValue): Sent | undefined {
   if (!wasSentWhole(value)) return undefined;
   const { state, size, checksum, attributes, topic, partition, offset } = value;
-  const places = placesOf(value);
-  return { ...id, size, checksum, attributes, topic, partition, offset, places, gone: state === "gone" };
+  const where = { topic, partition, offset, places: placesOf(value) };
+  return { ...id, size, checksum, attributes, ...where, gone: state === "gone", isReplaced: false };
 }
 
 interface Share {
   readonly uploader: string;
-  readonly byPath: Map<string, Sent>;
+  /** See `mapKey`. */
+  readonly byFile: Map<string, Sent>;
   bytes: number;
   /** It has more than fits. */
   hasMore: boolean;
@@ -77,12 +80,12 @@ export class Outstanding {
   /** Whether something that did not fit would by now. */
   get mayTakeMore(): boolean {
     const fair = Math.min(maxOfUploader, maxOutstanding / Math.max(1, this.#shares.size));
-    for (const { byPath, bytes, hasMore } of this.#shares.values())
+    for (const { byFile, bytes, hasMore } of this.#shares.values())
       if (
         hasMore &&
-        byPath.size < fewOfShare * fair &&
+        byFile.size < fewOfShare * fair &&
         bytes < fewOfShare * maxBytesOfUploader &&
-        this.#hasPlaceFor(byPath.size)
+        this.#hasPlaceFor(byFile.size)
       )
         return true;
     return false;
@@ -90,7 +93,7 @@ export class Outstanding {
 
   /** The uploaders take turns: none comes only after all of another's. */
   *values(): Generator<Sent> {
-    let turns = [...this.#shares.values()].map(({ byPath }) => byPath.values());
+    let turns = [...this.#shares.values()].map(({ byFile }) => byFile.values());
     while (turns.length > 0) {
       const left: typeof turns = [];
       for (const turn of turns) {
@@ -106,10 +109,11 @@ export class Outstanding {
   /** The version of its path, replacing an older one. Not one that is older itself: of an agent that had lost its name. */
   put(sent: Sent): void {
     const share = this.#shareOf(sent.uploader);
-    if (!share || (share.byPath.get(sent.path)?.version ?? 0) > sent.version) return;
-    const isFull = share.byPath.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
-    if (!share.byPath.has(sent.path)) {
-      if (isFull || !this.#hasPlaceFor(share.byPath.size)) {
+    const key = mapKey(sent);
+    if (!share || (share.byFile.get(key)?.version ?? 0) > sent.version) return;
+    const isFull = share.byFile.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
+    if (!share.byFile.has(key)) {
+      if (isFull || !this.#hasPlaceFor(share.byFile.size)) {
         share.hasMore = true;
         return;
       }
@@ -119,19 +123,36 @@ export class Outstanding {
     if (this.#bytes > maxBytes) this.#lighten();
   }
 
+  /** This version of its path was noted, and not as sent whole: what is older stays welcome. */
+  replace({ uploader, path, version }: VersionId): void {
+    const known = this.newestOf({ uploader, path });
+    if (known?.version === version) this.settle(known);
+    else if (known && known.version < version && !known.isReplaced) this.put({ ...known, isReplaced: true });
+  }
+
   /** This version or a newer one of its path is delivered, failed, or superseded. */
-  settle({ uploader, path, version }: VersionId): void {
+  settle(id: VersionId): void {
+    this.settleFile(id.uploader, mapKey(id), id.version);
+  }
+
+  /** The same, of a file of this key: see `mapKey`. */
+  settleFile(uploader: string, key: string, version: number): void {
     const share = this.#shares.get(uploader);
-    const known = share?.byPath.get(path);
+    const known = share?.byFile.get(key);
     if (!share || !known || known.version > version) return;
-    this.#change(share, () => this.#delete(share, path));
-    if (share.byPath.size > 0 || share.hasMore) return;
+    this.#change(share, () => this.#delete(share, key));
+    if (share.byFile.size > 0 || share.hasMore) return;
     this.#shares.delete(uploader);
     this.#bySize[0]?.delete(share);
   }
 
-  has({ uploader, path, version }: VersionId): boolean {
-    return this.#shares.get(uploader)?.byPath.get(path)?.version === version;
+  has(id: VersionId): boolean {
+    return this.newestOf(id)?.version === id.version;
+  }
+
+  /** The version of the file that is outstanding. */
+  newestOf(file: FileId): Sent | undefined {
+    return this.#shares.get(file.uploader)?.byFile.get(mapKey(file));
   }
 
   #shareOf(uploader: string): Share | undefined {
@@ -141,7 +162,7 @@ export class Outstanding {
       this.#isCrowded = true;
       return undefined;
     }
-    const share: Share = { uploader, byPath: new Map(), bytes: 0, hasMore: false };
+    const share: Share = { uploader, byFile: new Map(), bytes: 0, hasMore: false };
     this.#shares.set(uploader, share);
     this.#bucket(0).add(share);
     return share;
@@ -154,7 +175,7 @@ export class Outstanding {
 
   #takeFromLargest(): void {
     const [share] = this.#bucket(this.#largest);
-    const [oldest] = share?.byPath.keys() ?? [];
+    const [oldest] = share?.byFile.keys() ?? [];
     if (!share || oldest === undefined) return;
     this.#change(share, () => this.#delete(share, oldest));
     share.hasMore = true;
@@ -166,32 +187,33 @@ export class Outstanding {
     if (!first) return;
     const heaviest = others.reduce((most, share) => (share.bytes > most.bytes ? share : most), first);
     const goal = heaviest.bytes / 2;
-    for (const path of heaviest.byPath.keys()) {
+    for (const key of heaviest.byFile.keys()) {
       if (heaviest.bytes <= goal) break;
-      this.#change(heaviest, () => this.#delete(heaviest, path));
+      this.#change(heaviest, () => this.#delete(heaviest, key));
     }
     heaviest.hasMore = true;
   }
 
   #set(share: Share, sent: Sent): void {
-    this.#delete(share, sent.path);
-    share.byPath.set(sent.path, sent);
+    const key = mapKey(sent);
+    this.#delete(share, key);
+    share.byFile.set(key, sent);
     share.bytes += bytesOf(sent);
     this.#bytes += bytesOf(sent);
   }
 
-  #delete(share: Share, path: string): void {
-    const known = share.byPath.get(path);
+  #delete(share: Share, key: string): void {
+    const known = share.byFile.get(key);
     if (!known) return;
-    share.byPath.delete(path);
+    share.byFile.delete(key);
     share.bytes -= bytesOf(known);
     this.#bytes -= bytesOf(known);
   }
 
   #change(share: Share, change: () => void): void {
-    const before = share.byPath.size;
+    const before = share.byFile.size;
     change();
-    const after = share.byPath.size;
+    const after = share.byFile.size;
     this.#size += after - before;
     this.#bucket(before).delete(share);
     this.#bucket(after).add(share);

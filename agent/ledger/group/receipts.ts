@@ -1,48 +1,75 @@
-/** A group's receipts as they stand in the ledger, for asking for files again. */
+/** What a group has, or could not store, by its marks and receipts as they stand in the ledger: for asking for files again. */
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
+import { wasSentWhole } from "../../wire/entry-value.ts";
 import type { EntryLog } from "../ledger.ts";
 import { allPartitions, readWhole } from "../read-whole.ts";
+import { AllMarks } from "./all-marks.ts";
 import { VersionIndex } from "./version-index.ts";
 
 export interface Receipt {
   kind: "delivered" | "failed";
   id: VersionId;
-  /** When it was written, by the brokers' clock, milliseconds since 1970. */
+  /** When it failed; or when its uploader has noted it as sent: by the brokers' clock, milliseconds since 1970. */
   timeMs: number;
 }
 
-/**
- * Reads the whole ledger. `found`: the wanted receipts, of each file's newest version; `forgotten`: those of files that
- * no uploader's entry speaks of any more. Throws a `KafkaError`.
- */
+/** Reads the whole ledger, twice. Returns what is wanted, of each file's newest version. Throws a `KafkaError`. */
 export async function findReceipts(
   ledger: EntryLog,
   group: string,
   isWanted: (receipt: Receipt) => boolean,
-): Promise<{ found: Receipt[]; forgotten: Receipt[] }> {
+): Promise<Receipt[]> {
+  const { marks, failed } = await readReceipts(ledger, group);
   const newest = new VersionIndex();
   const wanted = new Map<string, Receipt>();
-  for await (const entries of readWhole(ledger, allPartitions(ledger))) {
-    for (const { entry, timestampMs: timeMs } of entries) {
-      const key = keyOf(entry);
-      if (key.kind === "file") {
-        const file = chunkKey(key);
-        if (entry.kind === "file") newest.set(file, entry.version);
-        else newest.forget(file);
-      } else if ((key.kind === "delivered" || key.kind === "failed") && key.group === group) {
-        const name = `${key.kind} ${key.version} ${chunkKey(key)}`;
-        const { kind, uploader, path, version } = key;
-        const receipt: Receipt = { kind, id: { uploader, path, version }, timeMs };
-        if (entry.kind !== "tombstone" && isWanted(receipt)) wanted.set(name, receipt);
-        else wanted.delete(name);
+  const look = (receipt: Receipt | undefined, { uploader, path, version }: VersionId) => {
+    const file = chunkKey({ uploader, path });
+    if ((newest.get(file) ?? 0) > version) return;
+    newest.set(file, version);
+    if (receipt && isWanted(receipt)) wanted.set(file, receipt);
+    else wanted.delete(file);
+  };
+  for (const [uploader, { early }] of marks.all())
+    for (const { file } of early) {
+      const id = { uploader, path: file.path, version: file.version };
+      look({ kind: "delivered", id, timeMs: file.version / 1000 }, id);
+    }
+  for await (const entries of readWhole(ledger, allPartitions(ledger)))
+    for (const { entry, offset, timestampMs } of entries) {
+      if (entry.kind !== "files") continue;
+      const { uploader } = entry;
+      for (const file of entry.files) {
+        const id = { uploader, path: file.path, version: file.version };
+        const known = wasSentWhole(file) ? { ...file, at: file.at ?? offset } : undefined;
+        const isSettled = known !== undefined && marks.get(uploader)?.settles(known) === true;
+        const timeMs = isSettled ? timestampMs : failed.get(nameOf(id));
+        const kind = isSettled ? "delivered" : "failed";
+        look(timeMs === undefined ? undefined : { kind, id, timeMs }, id);
       }
     }
-  }
-  const versionOf = (receipt: Receipt) => newest.get(chunkKey(receipt.id));
-  const receipts = [...wanted.values()];
-  return {
-    found: receipts.filter((receipt) => versionOf(receipt) === receipt.id.version),
-    forgotten: receipts.filter((receipt) => versionOf(receipt) === undefined),
-  };
+  return [...wanted.values()];
+}
+
+/** The group's marks, and when what failed did. */
+async function readReceipts(
+  ledger: EntryLog,
+  group: string,
+): Promise<{ marks: AllMarks; failed: ReadonlyMap<string, number> }> {
+  const marks = new AllMarks();
+  const failed = new Map<string, number>();
+  for await (const entries of readWhole(ledger, allPartitions(ledger), "files"))
+    for (const { entry, offset, timestampMs } of entries) {
+      const key = keyOf(entry);
+      if (!("group" in key) || key.group !== group) continue;
+      if (entry.kind === "done")
+        marks.change(entry.uploader, (of) => of.read(entry.partition, entry, offset, false, () => false));
+      else if (entry.kind === "failed") failed.set(nameOf(entry), timestampMs);
+      else if (key.kind === "failed") failed.delete(nameOf(key));
+    }
+  return { marks, failed };
+}
+
+function nameOf(id: VersionId): string {
+  return `${id.version} ${chunkKey(id)}`;
 }

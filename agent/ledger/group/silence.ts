@@ -42,7 +42,7 @@ export class Silence {
   /** An entry was read, or written. Returns the uploader that wrote it, if one did. */
   note({ entry, partition, offset, timestampMs }: LoggedEntry): string | undefined {
     this.stamp(partition, offset, timestampMs);
-    if (entry.kind !== "file" && entry.kind !== "name") return undefined;
+    if (entry.kind !== "files" && entry.kind !== "name") return undefined;
     this.#heardMs.set(entry.uploader, timestampMs);
     this.#heardAt.set(entry.uploader, offset + 1);
     return entry.uploader;

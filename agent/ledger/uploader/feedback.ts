@@ -7,10 +7,11 @@ import { Mailbox } from "../../lib/mailbox.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { within } from "../../wire/byte-ranges.ts";
-import type { Entry, NeedsEntry } from "../../wire/entry.ts";
+import type { AgainEntry, DoneEntry, Entry, NeedsEntry } from "../../wire/entry.ts";
 import type { EntryKey, ReceiptKey } from "../../wire/entry-key.ts";
-import type { FileValue } from "../../wire/entry-value.ts";
+import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import { EarlyReceipts } from "./early-receipts.ts";
+import { GroupMark, GroupMarks, type Place } from "./group-marks.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type Request, Requests } from "./requests.ts";
 import { type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
@@ -25,16 +26,28 @@ export type News =
 /** Whoever may write the ledger can make up any number of groups. */
 const maxFailures = 10_000;
 const maxFailureBytes = 4 << 20;
+/** And as many wishes to have something again. */
+const maxAgain = 10_000;
+
+/** The uploader's files as the ledger has them. */
+export interface KnownFiles {
+  get(path: string): FileValue | undefined;
+  placeOf(path: string): Place | undefined;
+  paths(): Iterable<string>;
+}
 
 export class Feedback {
   /** What groups have, or can't store, of the paths' present versions. */
   readonly receipts: Pick<VersionReceipts, "isDelivered" | "isDeliveredToAll" | "isFailed" | "isSettled">;
-  readonly #fileOf: (path: string) => FileValue | undefined;
+  readonly #files: KnownFiles;
   readonly #warnings: RareWarnings;
   readonly #known: KnownGroups;
   #requests: Requests;
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
+  readonly #marks = new GroupMarks();
+  /** What groups want to have again, by key: their marks do not count for that. */
+  readonly #again = new BoundedMap<string, true>(maxAgain);
   /** What can't be stored, of before the role began, by path and group. */
   readonly #failures = new BoundedMap<string, GroupReceipt>(maxFailures, {
     most: maxFailureBytes,
@@ -50,11 +63,11 @@ export class Feedback {
    */
   constructor(
     groups: readonly string[] | undefined,
-    fileOf: (path: string) => FileValue | undefined,
+    files: KnownFiles,
     log: Log,
     named: readonly string[] = groups ?? [],
   ) {
-    this.#fileOf = fileOf;
+    this.#files = files;
     this.#warnings = new RareWarnings(log);
     this.#known = new KnownGroups(named);
     this.#receipts = new VersionReceipts(groups, this.#known);
@@ -65,10 +78,9 @@ export class Feedback {
   /** Applies an entry of one of the uploader's files as it is read; `offset` is its own, in the ledger. */
   apply(entry: Entry, offset: number): void {
     if (entry.kind === "needs") this.#applyRequest(entry, offset);
-    else if (entry.kind === "delivered") {
-      const { size, checksum, mtime, attributes } = entry;
-      this.#applyReceipt({ ...idOf(entry), verdict: "delivered", size, checksum, mtime, attributes });
-    } else if (entry.kind === "failed")
+    else if (entry.kind === "done") this.#applyMark(entry);
+    else if (entry.kind === "again") this.#applyAgain(entry);
+    else if (entry.kind === "failed")
       this.#applyReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
     else if (entry.kind === "tombstone") this.#applyTombstone(entry.key);
   }
@@ -83,12 +95,15 @@ export class Feedback {
     }
     for (const [name, { path, version }] of [...this.#failures])
       if (this.#fileOf(path)?.version !== version) this.#failures.delete(name);
+    for (const path of this.#files.paths()) this.#settleByMarks(path);
   }
 
   /** The ledger is read from its beginning, as it is another one: what stood in it is asked for again there, at other offsets. */
   beginReading(): void {
     this.#loaded = false;
     this.#requests = new Requests(this.#known);
+    this.#marks.clear();
+    this.#again.clear();
   }
 
   /** A path has another entry now; `undefined`: none. */
@@ -96,6 +111,8 @@ export class Feedback {
     if (before?.version !== now?.version) this.#receipts.clear(path);
     this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
     if (now) this.#applyEarly(path, now);
+    // While loading, a newer mark may come.
+    if (now && this.#loaded) this.#settleByMarks(path);
   }
 
   /**
@@ -168,11 +185,62 @@ export class Feedback {
   /** A group has taken back what it said. */
   #applyTombstone(key: EntryKey): void {
     if (key.kind === "needs") this.#requests.takeBack(key.path, key.group, key.version);
-    if (key.kind !== "delivered" && key.kind !== "failed") return;
+    if (key.kind === "again") this.#endAgain(key);
+    if (key.kind !== "failed") return;
     const receipt = { ...idOf(key), verdict: key.kind };
     this.#early.takeBack(receipt);
-    if (key.kind === "failed") this.#failures.delete(failureName(key));
+    this.#failures.delete(failureName(key));
     if (this.#fileOf(key.path)?.version === key.version) this.#receipts.takeBack(receipt);
+  }
+
+  #applyMark(entry: DoneEntry): void {
+    const { group, early } = entry;
+    for (const { path, version, size, checksum, mtime, attributes } of early)
+      if (!this.#again.has(againName({ path, version, group })))
+        this.#applyReceipt({ path, version, group, verdict: "delivered", size, checksum, mtime, attributes });
+    const mark = new GroupMark(entry);
+    const before = this.#marks.put(mark);
+    // While loading, a file's entry may come later than the mark.
+    if (!this.#loaded) return;
+    for (const path of this.#files.paths()) {
+      const place = this.#files.placeOf(path);
+      if (place && mark.has(place) && !before?.has(place)) this.#settleBy(mark, path);
+    }
+  }
+
+  #settleByMarks(path: string): void {
+    const place = this.#files.placeOf(path);
+    if (place) for (const mark of this.#marks.having(place)) this.#settleBy(mark, path);
+  }
+
+  /** The group's mark says that it has the path's present version, if that is of its concern. */
+  #settleBy(mark: GroupMark, path: string): void {
+    const { group } = mark;
+    if (this.#receipts.has({ path, group, verdict: "delivered" })) return;
+    const file = this.#fileOf(path);
+    if (!file || !wasSentWhole(file) || !mark.concerns(file)) return;
+    const { version, size, checksum } = file;
+    if (this.#again.has(againName({ path, version, group }))) return;
+    this.#note({ path, version, group, verdict: "delivered", size, checksum }, file);
+  }
+
+  /** A group wants to have a version again: nobody is to take its source away. */
+  #applyAgain(entry: AgainEntry): void {
+    this.#again.set(againName(entry), true);
+    const receipt = { ...idOf(entry), verdict: "delivered" } as const;
+    this.#early.takeBack(receipt);
+    if (this.#fileOf(entry.path)?.version === entry.version) this.#receipts.takeBack(receipt);
+  }
+
+  #endAgain(key: ReceiptKey<"again">): void {
+    this.#again.delete(againName(key));
+    const place = this.#files.placeOf(key.path);
+    const mark = place && this.#marks.of(key.group, place.partition);
+    if (this.#loaded && place && mark?.has(place)) this.#settleBy(mark, key.path);
+  }
+
+  #fileOf(path: string): FileValue | undefined {
+    return this.#files.get(path);
   }
 
   #applyReceipt(receipt: GroupReceipt): void {
@@ -206,7 +274,12 @@ function failureName({ path, group }: Pick<GroupReceipt, "path" | "group">): str
   return `${path}\0${group}`;
 }
 
+/** No path and no group has a NUL. */
+function againName({ path, version, group }: Omit<GroupReceipt, "verdict">): string {
+  return `${group}\0${version}\0${path}`;
+}
+
 /** Nothing more: there may be a hundred thousand. */
-function idOf({ path, version, group }: ReceiptKey<"delivered" | "failed">): Omit<GroupReceipt, "verdict"> {
+function idOf({ path, version, group }: ReceiptKey<"again" | "failed">): Omit<GroupReceipt, "verdict"> {
   return { path, version, group };
 }

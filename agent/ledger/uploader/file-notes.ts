@@ -4,22 +4,22 @@
  */
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import type { Log } from "../../observe/log.ts";
-import { tombstone } from "../../wire/entry.ts";
-import type { FileValue } from "../../wire/entry-value.ts";
+import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { Feedback } from "./feedback.ts";
+import type { FileBatches } from "./file-batches.ts";
 import type { NameClaim } from "./name-claim.ts";
 import type { OwnPartition } from "./own-partition.ts";
 import { PathWrites } from "./path-writes.ts";
 import type { UploaderState } from "./uploader-state.ts";
 import { VoidVersionError } from "./void-version-error.ts";
 
-/** Entries that are written side by side to a ledger that was recreated. */
-const writtenAtATime = 256;
+/** Files that are noted side by side in a ledger that was recreated. */
+const writtenAtATime = 1000;
 
 export interface FileNotesOptions {
-  uploader: string;
-  partition: Pick<OwnPartition, "position" | "write">;
+  batches: FileBatches;
+  partition: Pick<OwnPartition, "position">;
   name: NameClaim;
   state: UploaderState;
   feedback: Feedback;
@@ -70,15 +70,15 @@ export class FileNotes {
 
   /** See `UploaderLedger.forget`. */
   forget(path: string): Promise<void> {
-    const { uploader, partition, feedback } = this.#options;
+    const { state, feedback } = this.#options;
     return this.#inTurn(path, async () => {
       const before = this.#file(path);
       // It may be back by now.
       if (before?.state !== "gone") return;
-      if (!feedback.receipts.isSettled(path) && before.checksum !== undefined)
-        this.#logLost(path, before.version, "its file has been gone for long");
-      await partition.write(tombstone({ kind: "file", uploader, path }));
-      this.#forget(path);
+      const isLost = !feedback.receipts.isSettled(path) && before.checksum !== undefined;
+      if (isLost) this.#logLost(path, before.version, "its file has been gone for long");
+      // It is said once.
+      state.forget(path, isLost);
     });
   }
 
@@ -87,7 +87,8 @@ export class FileNotes {
     const { state, name, log } = this.#options;
     const paths = [...state.files.paths()];
     this.#voidTo = name.versions.highest;
-    for (const path of paths) this.#forget(path);
+    for (const path of paths) state.forget(path);
+    state.open.clear();
     log.warn(
       `what is known of ${paths.length} files is forgotten: another agent may have had the name meanwhile; what is there is sent again`,
     );
@@ -113,9 +114,9 @@ export class FileNotes {
       const isOver = entry.state === "gone" || entry.state === "abandoned";
       if (entry.state === "gone" && !isThere && !isOld && entry.checksum !== undefined)
         this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
-      if ((isThere || isOver) && !isOld) return this.#write(path, { ...entry, answered: undefined });
+      if ((isThere || isOver) && !isOld) return this.#write(path, { ...entry, answered: undefined }, true);
       forgotten++;
-      this.#forget(path);
+      state.forget(path);
     });
     log.info(
       `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,
@@ -138,21 +139,16 @@ export class FileNotes {
     return this.#options.state.files.get(path);
   }
 
-  async #write(path: string, given: FileValue): Promise<void> {
-    const { uploader, partition, name, state } = this.#options;
-    const value = { ...given, epoch: undefined };
+  /** @param isNew whether it is news, whatever was noted before */
+  async #write(path: string, given: FileValue, isNew = false): Promise<void> {
+    const { batches, partition, name } = this.#options;
+    const before = isNew ? undefined : this.#file(path);
+    const value = { ...given, at: firstNotedAt(before, given) };
     // A request of a ledger that was deleted: its offset would pass over those of this one.
     if ((value.answered ?? -1) >= partition.position) delete value.answered;
-    const { epoch } = name;
-    const key = { kind: "file", uploader, path } as const;
-    await partition.write(epoch === undefined ? { ...key, ...value } : { ...key, ...value, epoch });
-    state.note(path, value, name.versions.nowMs);
-  }
-
-  /** Not in the ledger. */
-  #forget(path: string): void {
-    const { state, name } = this.#options;
-    state.note(path, undefined, name.versions.nowMs);
+    if (value.state === "gone") value.since ??= Math.max(0, Math.floor(name.versions.nowMs));
+    else delete value.since;
+    await batches.note({ path, ...value });
   }
 
   /** A version is forgotten of which nobody can tell whether everybody has it. */
@@ -160,4 +156,10 @@ export class FileNotes {
     const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
     this.#options.log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }
+}
+
+/** The ledger offset at which the version was noted as sent whole, where it still is; undefined: it is news. */
+function firstNotedAt(before: FileValue | undefined, now: FileValue): number | undefined {
+  if (!before || !wasSentWhole(before) || before.version !== now.version) return undefined;
+  return before.topic === now.topic && before.partition === now.partition ? before.at : undefined;
 }

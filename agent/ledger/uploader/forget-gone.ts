@@ -32,12 +32,14 @@ export interface ForgettingOptions {
  */
 export async function forgetGone(options: ForgettingOptions): Promise<void> {
   const { ledger } = options;
+  await ledger.tidy();
   // First: between a look at a path and its tombstone nothing may come that makes it one to keep.
   const starts = await logStarts(options);
   await forEachConcurrent(goneFor(options), forgottenAtATime, async (path) => {
     const places = logPlacesOf(ledger.file(path));
     if (places.every(({ log, last }) => last < (starts.get(log) ?? 0))) await ledger.forget(path);
   });
+  await ledger.tidy();
 }
 
 /** Forgets what is gone from time to time, until the signal fires. */

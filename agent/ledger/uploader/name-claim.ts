@@ -68,6 +68,12 @@ export class NameClaim {
     return this.#epoch;
   }
 
+  /** The epoch of our hold, which there must be. */
+  get held(): number {
+    if (this.#epoch === undefined) throw new Error("nothing is noted before the name is claimed");
+    return this.#epoch;
+  }
+
   /** The epoch of whoever holds the name, as far as the log was read. */
   get knownEpoch(): number {
     return this.#records.holder?.epoch ?? 0;

@@ -32,9 +32,18 @@ export class OwnPartition {
     this.#position = 0;
   }
 
-  /** Writes an entry for the ledger that is read; in another one it counts for nothing. See `Ledger.write`. */
-  write(entry: Entry): Promise<{ offset: number; timestampMs: number }> {
-    return this.#ledger.write(entry, this.#ledgerId);
+  /** Of the ledger that is read. */
+  get ledgerId(): string {
+    return this.#ledgerId;
+  }
+
+  /**
+   * Writes an entry for a ledger; in another one it counts for nothing. See `Ledger.write`.
+   *
+   * @param ledgerId of that one; without it: the one that is read
+   */
+  write(entry: Entry, ledgerId = this.#ledgerId): Promise<{ offset: number; timestampMs: number }> {
+    return this.#ledger.write(entry, ledgerId);
   }
 
   /** Looks whether the ledger is still the one that is read. Throws a `RecreatedError` when it is not, and an `AgentError`. */
@@ -88,7 +97,7 @@ export class OwnPartition {
   async #readSome(): Promise<void> {
     const reader = this.#reader;
     try {
-      const entries = (await reader?.read(this.skipsFiles ? "file" : undefined)) ?? [];
+      const entries = (await reader?.read(this.skipsFiles ? "files" : undefined)) ?? [];
       // Else it is read from its beginning by now.
       if (!reader || reader !== this.#reader) return;
       for (const logged of entries) this.#apply(logged);

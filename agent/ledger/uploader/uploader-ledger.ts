@@ -20,6 +20,8 @@ import type { FileValue } from "../../wire/entry-value.ts";
 import { checkLayout } from "../layout.ts";
 import type { UploaderLog } from "../ledger.ts";
 import { Feedback } from "./feedback.ts";
+import { FileBatches } from "./file-batches.ts";
+import { FileEntries } from "./file-entries.ts";
 import { FileNotes } from "./file-notes.ts";
 import { NameClaim } from "./name-claim.ts";
 import { NameTakenError } from "./name-taken-error.ts";
@@ -44,6 +46,7 @@ export class UploaderLedger {
   readonly #name: NameClaim;
   readonly #partition: OwnPartition;
   readonly #state: UploaderState;
+  readonly #batches: FileBatches;
   readonly #notes: FileNotes;
   /** The ledger that this is of; another one is caught up with. */
   #ledgerId: string;
@@ -65,16 +68,20 @@ export class UploaderLedger {
     this.#ledger = ledger;
     this.#ledgerId = ledger.id;
     this.#log = log;
-    this.feedback = new Feedback(groups, (path) => this.file(path), log, named);
+    const files = new FileEntries();
+    this.feedback = new Feedback(groups, files, log, named);
     const partition = new OwnPartition(ledger, uploader, (logged) => this.#state.apply(logged));
     this.#partition = partition;
     this.#name = new NameClaim(uploader, partition, log);
-    this.#state = new UploaderState(uploader, this.feedback, this.#name, log);
+    this.#state = new UploaderState(uploader, files, this.feedback, this.#name, log);
+    const name = this.#name;
+    const state = this.#state;
+    this.#batches = new FileBatches({ uploader, partition, name, state });
     this.#notes = new FileNotes({
-      uploader,
+      batches: this.#batches,
       partition,
-      name: this.#name,
-      state: this.#state,
+      name,
+      state,
       feedback: this.feedback,
       log,
       ready: () => this.ready(),
@@ -155,10 +162,11 @@ export class UploaderLedger {
     return this.#state.files.isSent(path);
   }
 
-  /** What is gone, and for how long: milliseconds by the brokers' clock. */
+  /** What is gone and may be forgotten, and for how long it is: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
+    const stay = this.#state.slots.inSeveral();
     for (const [path, sinceMs] of this.#state.files.goneSince())
-      yield [path, this.#name.versions.nowMs - sinceMs];
+      if (!stay.has(path)) yield [path, this.#name.versions.nowMs - sinceMs];
   }
 
   /**
@@ -208,9 +216,14 @@ export class UploaderLedger {
     return this.#notes.putStored(path, value);
   }
 
-  /** Takes the entry of a path that is gone out of the ledger, and then forgets it. See `put`. */
+  /** Forgets a path that is gone; `tidy` takes it out of the ledger. See `ready`. */
   forget(path: string): Promise<void> {
     return this.#notes.forget(path);
+  }
+
+  /** Takes out of the ledger what counts no longer. See `Ledger.write`. */
+  tidy(): Promise<void> {
+    return this.#batches.sweep();
   }
 
   /** The time by the brokers' clock, milliseconds since 1970; `undefined` before the name is claimed, or where they tell none. */
@@ -219,9 +232,17 @@ export class UploaderLedger {
     return this.#name.epoch === undefined || nowMs < 0 ? undefined : nowMs;
   }
 
-  /** A version higher than every one before. See `ready`. */
-  nextVersion(): Promise<number> {
-    return this.ready().then(() => this.#name.versions.next());
+  /** A version of the path, higher than every one before. See `ready`. */
+  async nextVersion(path: string): Promise<number> {
+    await this.ready();
+    const version = await this.#name.versions.next();
+    this.#state.open.open(path, version);
+    return version;
+  }
+
+  /** Nothing is to come of the version that was given last to the path, if its sending is not noted. */
+  endVersion(path: string): void {
+    if (this.file(path)?.state !== "sending") this.#state.open.close(path);
   }
 
   /** Gives the name back, so that the next start need not wait for an answer. */
@@ -268,6 +289,7 @@ export class UploaderLedger {
   async #load(): Promise<void> {
     await this.#name.letGo();
     await this.#partition.open();
+    this.#state.beginReading();
     this.feedback.beginReading();
     this.#name.beginReading();
     await this.#partition.readWhole();

@@ -3,16 +3,21 @@
  * (`feedback.ts`), and who has its name (`name-claim.ts`).
  */
 import type { Log } from "../../observe/log.ts";
-import { type DeliveredEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
-import type { FileValue } from "../../wire/entry-value.ts";
+import { type Entry, type FilesEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
+import type { EarlyFile, FileValue, NotedFile } from "../../wire/entry-value.ts";
 import type { LoggedEntry } from "../ledger.ts";
+import { BatchSlots, type Slot } from "./batch-slots.ts";
 import { CredibleVersions } from "./credible-versions.ts";
 import type { Feedback } from "./feedback.ts";
-import { FileEntries } from "./file-entries.ts";
+import type { FileEntries } from "./file-entries.ts";
 import type { NameClaim } from "./name-claim.ts";
+import { OpenVersions } from "./open-versions.ts";
 
 export class UploaderState {
-  readonly files = new FileEntries();
+  readonly files: FileEntries;
+  /** Where in the ledger those are. */
+  readonly slots = new BatchSlots();
+  readonly open = new OpenVersions();
   /** Until the name is claimed another agent may write the files' entries. */
   isLoading = true;
   readonly #uploader: string;
@@ -20,17 +25,46 @@ export class UploaderState {
   readonly #name: NameClaim;
   readonly #credible: CredibleVersions;
 
-  constructor(uploader: string, feedback: Feedback, name: NameClaim, log: Log) {
+  constructor(uploader: string, files: FileEntries, feedback: Feedback, name: NameClaim, log: Log) {
     this.#uploader = uploader;
+    this.files = files;
     this.#feedback = feedback;
     this.#name = name;
     this.#credible = new CredibleVersions(log);
   }
 
-  /** The ledger has it: from now on it is so. */
-  note(path: string, value: FileValue | undefined, nowMs: number): void {
-    const before = this.files.set(path, value, nowMs);
+  /** The ledger has this batch in that slot, at this offset: from now on it is so. */
+  noteBatch(slot: Slot, files: readonly NotedFile[], offset: number): void {
+    const batch = this.slots.put(
+      slot,
+      files.map(({ path }) => path),
+    );
+    for (const file of files) {
+      const value = fileValueOf(file);
+      this.#note(file.path, { ...value, at: value.at ?? offset }, batch);
+    }
+  }
+
+  /** Nothing is known of the path any more. @param forGood whether no start is to find it again */
+  forget(path: string, forGood = false): void {
+    const batch = this.files.batchOf(path);
+    if (forGood && batch !== undefined) this.slots.spoil(batch);
+    this.#note(path, undefined, 0);
+  }
+
+  /** The ledger is read from its beginning. */
+  beginReading(): void {
+    this.slots.clearAll();
+  }
+
+  #note(path: string, value: FileValue | undefined, batch: number): void {
+    const before = this.files.get(path);
+    const left = this.files.batchOf(path);
+    if (left !== undefined) this.slots.leave(left);
+    this.files.set(path, value, batch);
     if (value) this.#name.versions.note(value.version);
+    if (value?.state === "sending") this.open.open(path, value.version);
+    else if (value) this.open.close(path, value.version);
     this.#feedback.noteEntry(path, before, value);
   }
 
@@ -39,29 +73,45 @@ export class UploaderState {
     this.#credible.noteTime(timestampMs);
     const key = keyOf(entry);
     if (!("uploader" in key) || key.uploader !== this.#uploader) return;
-    if (key.kind === "file")
-      this.#applyFile(key.path, entry.kind === "file" ? fileValueOf(entry) : undefined, timestampMs);
+    if (key.kind === "files")
+      this.#applyFiles(key, entry.kind === "files" ? entry : undefined, offset, timestampMs);
     else if (key.kind === "name" || key.kind === "claim")
       this.#name.apply(this.#credible.ofName(entry), offset);
+    else if (key.kind === "done") this.#applyMark(entry, offset);
     else if (this.#credible.has(key.version, `${key.kind} of ${key.path}`)) {
       this.#feedback.apply(entry, offset);
-      if (entry.kind === "delivered") this.#noteNewer(entry);
-      if (entry.kind === "delivered" || entry.kind === "failed") this.#name.versions.note(entry.version);
+      if (entry.kind === "failed") this.#name.versions.note(entry.version);
     }
   }
 
+  #applyMark(entry: Entry, offset: number): void {
+    if (entry.kind !== "done" || !this.#credible.has(entry.to, `a mark of group ${entry.group}`)) return;
+    const early = entry.early.filter(({ version, path }) => this.#credible.has(version, path));
+    this.#feedback.apply({ ...entry, early }, offset);
+    for (const version of [entry.to, ...early.map((file) => file.version)]) this.#name.versions.note(version);
+    for (const file of early) this.#noteNewer(file);
+  }
+
   /** Only while loading: afterwards this agent is the only writer and knows more than the log. */
-  #applyFile(path: string, read: FileValue | undefined, timestampMs: number): void {
+  #applyFiles(slot: Slot, read: FilesEntry | undefined, offset: number, timestampMs: number): void {
     if (!this.isLoading) return;
     // A frozen agent's, that had lost the name: whoever has it knows better.
-    if ((read?.epoch ?? Number.POSITIVE_INFINITY) < this.#name.knownEpoch) return;
+    if (read && slot.epoch < this.#name.knownEpoch) return;
+    const before = this.slots.standing(slot);
+    const said = read?.files ?? [];
+    for (const file of said) if (file.state === "gone") file.since ??= timestampMs;
+    const known = said.filter(
+      ({ path, state, version }) => state !== "incomplete" && this.#credible.has(version, path),
+    );
+    this.noteBatch(slot, known, offset);
     // What is not said in full is not known: the file is sent again.
-    const isKnown = read && read.state !== "incomplete" && this.#credible.has(read.version, path);
-    this.note(path, isKnown ? { ...read, epoch: undefined } : undefined, timestampMs);
+    for (const file of said) if (!known.includes(file)) this.forget(file.path);
+    // What stood in the slot before and is said nowhere later counted no longer.
+    for (const path of before?.paths ?? []) if (this.files.batchOf(path) === before?.id) this.forget(path);
   }
 
   /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */
-  #noteNewer({ path, version, checksum }: DeliveredEntry): void {
+  #noteNewer({ path, version, checksum }: EarlyFile): void {
     const entry = this.files.get(path);
     if (this.isLoading || entry?.state !== "sent" || version <= entry.version) return;
     if (checksum === entry.checksum || this.#name.canBeGiven(version)) return;

@@ -58,6 +58,11 @@ export class VersionReceipts {
     return ((verdict === "delivered" ? before : before >>> maxGroups) & everyGroup) === 0;
   }
 
+  /** Whether the group has said so of the path's present version. */
+  has({ path, group, verdict }: Pick<GroupReceipt, "path" | "group" | "verdict">): boolean {
+    return ((this.#bits.get(path) ?? 0) & this.#bit(group, verdict)) !== 0;
+  }
+
   /** A group that takes back the last that it has is no group that has files any more: it was forgotten, say. */
   takeBack({ path, group, verdict }: GroupReceipt): void {
     const before = this.#bits.get(path) ?? 0;

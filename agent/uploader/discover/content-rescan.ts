@@ -154,7 +154,7 @@ export class ContentRescan {
     const { log, observer } = this.#options.reporting;
     const { version, size, mtime, ctime, inode } = entry;
     const reason = "its content changed, though not its size and time";
-    await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
+    await ledger.put(path, { version, state: "abandoned", size, mtime, ctime, inode, reason });
     log.warn(`${pathToDisplay(path)}: ${reason}: it is sent again`, { path, version });
     observer.metrics.recovery("rescan");
   }

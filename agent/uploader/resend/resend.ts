@@ -88,7 +88,7 @@ async function noteOtherContent(
   { message: reason }: ContentError,
 ): Promise<void> {
   reporting.log.warn(`${pathToDisplay(path)}: version ${version} is given up: ${reason}`, { path, version });
-  await ledger.put(path, { format: 1, version, state: "abandoned", size, mtime, ctime, inode, reason });
+  await ledger.put(path, { version, state: "abandoned", size, mtime, ctime, inode, reason });
 }
 
 /** Whether the file on disk is the version of the entry: by its fingerprint, or by its content if only that can tell. */

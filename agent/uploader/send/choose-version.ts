@@ -63,7 +63,7 @@ export async function chooseVersion(source: SourceFile, options: UploadOptions):
   }
   const partitions = newPartitions(options, path);
   return {
-    version: await ledger.nextVersion(),
+    version: await ledger.nextVersion(path),
     topicId: topic.id,
     partitions,
     from: undefined,
@@ -93,7 +93,6 @@ async function isStoredAlready(
   const lasts = partitions.map((partition, at) => ({ partition, offset: Math.max(0, (ends[at] ?? 0) - 1) }));
   const [first = { partition: 0, offset: 0 }] = lasts;
   await ledger.putStored(path, {
-    format: 1,
     version,
     state: "sent",
     ...fingerprint,

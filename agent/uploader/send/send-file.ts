@@ -52,6 +52,7 @@ export async function sendFile(options: UploadOptions, found: Found, onRead: () 
     if (error instanceof ChangedError || error instanceof VoidVersionError) return "changed";
     throw error;
   } finally {
+    options.ledger.endVersion(found.file.path);
     await source.close();
   }
 }
@@ -211,7 +212,7 @@ class VersionUpload {
     state: State,
   ): FileFacts & Pick<FileValue, "attributes"> & { state: State } {
     const { version, attributes } = this.#target;
-    return { format: 1, version, state, ...this.#source.fingerprint, attributes };
+    return { version, state, ...this.#source.fingerprint, attributes };
   }
 
   #fields(): Fields {

@@ -17,7 +17,7 @@ const topic = "n8XqQ1tHQbGqGL8hUaTcAw";
 const receipt = { group: "streamsend", uploader: "pos-0042", version, path: "dir/a.txt" };
 const held = { format: 1, instance: "5f0c", host: "till-7", state: "held", highest: version } as const;
 const nanoseconds = "1744741849202123456";
-const file = { format: 1, version, size: 5, mtime: nanoseconds, ctime: nanoseconds, inode: "1311" } as const;
+const file = { version, size: 5, mtime: nanoseconds, ctime: nanoseconds, inode: "1311" } as const;
 
 /** [key, value as JSON, entry], as docs/protocol.md writes them. */
 const golden: [string, string, Entry][] = [
@@ -43,130 +43,39 @@ const golden: [string, string, Entry][] = [
   ],
   ["layout", `{"format":1,"partitions":64}`, { kind: "layout", format: 1, partitions: 64 }],
   [
-    "file/pos-0042/dir/a.txt",
-    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","offset":1234,"epoch":55}`,
+    "files/pos-0042/55/3",
+    `{"format":1,"next":1744741849202125,"open":[1744741849202124],"files":[{"path":"dir/a.txt","version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","attributes":{"store":"0042","region":"nörd"},"offset":1234}]}`,
     {
-      kind: "file",
-      uploader: "pos-0042",
-      path: "dir/a.txt",
-      ...file,
-      state: "sent",
-      topic,
-      partition: 0,
-      checksum,
-      offset: 1234,
-      epoch: 55,
+      ...{ kind: "files", uploader: "pos-0042", epoch: 55, slot: 3, format: 1 },
+      ...{ open: [version + 1], next: version + 2 },
+      files: [
+        {
+          ...{ path: "dir/a.txt", ...file, state: "sent", topic, partition: 0, checksum, offset: 1234 },
+          attributes: { store: "0042", region: "nörd" },
+        },
+      ],
     },
   ],
   [
-    "file/pos-0042/video.avi",
-    `{"format":1,"version":1744741849202123,"state":"gone","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"from":"${topic} 0@1200","checksum":"${checksum}","offset":1234,"answered":5678}`,
+    "files/pos-0042/0/0",
+    `{"format":1,"next":1744741849202124,"open":[],"files":[{"path":"video.avi","version":1744741849202123,"state":"gone","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"from":"${topic} 0@1200","checksum":"${checksum}","offset":1234,"answered":5678,"since":1744741849202,"at":77},{"path":"spread.avi","version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":1,"from":"${topic} 1@1200 0@900","to":"${topic} 1@1234 0@905","checksum":"${checksum}","offset":1234},{"path":"caf%E9 100%25.txt","version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}],"moved":true}`,
     {
-      kind: "file",
-      uploader: "pos-0042",
-      path: "video.avi",
-      ...file,
-      state: "gone",
-      topic,
-      partition: 0,
-      from: `${topic} 0@1200`,
-      checksum,
-      offset: 1234,
-      answered: 5678,
-    },
-  ],
-  [
-    "file/pos-0042/dir/a.txt",
-    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"checksum":"${checksum}","attributes":{"store":"0042","region":"nörd"},"offset":1234}`,
-    {
-      kind: "file",
-      uploader: "pos-0042",
-      path: "dir/a.txt",
-      ...file,
-      state: "sent",
-      topic,
-      partition: 0,
-      checksum,
-      attributes: { store: "0042", region: "nörd" },
-      offset: 1234,
-    },
-  ],
-  [
-    "file/pos-0042/spread.avi",
-    `{"format":1,"version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":1,"from":"${topic} 1@1200 0@900","to":"${topic} 1@1234 0@905","checksum":"${checksum}","offset":1234}`,
-    {
-      kind: "file",
-      uploader: "pos-0042",
-      path: "spread.avi",
-      ...file,
-      state: "sent",
-      topic,
-      partition: 1,
-      from: `${topic} 1@1200 0@900`,
-      to: `${topic} 1@1234 0@905`,
-      checksum,
-      offset: 1234,
-    },
-  ],
-  [
-    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
-    `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","attributes":{"store":"0042"},"time":"${time}"}`,
-    {
-      kind: "delivered",
-      ...receipt,
-      format: 1,
-      size: 5,
-      checksum,
-      mtime: nanoseconds,
-      attributes: { store: "0042" },
-      time,
-    },
-  ],
-  [
-    "file/pos-0042/caf%E9 100%25.txt",
-    `{"format":1,"version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}`,
-    {
-      kind: "file",
-      uploader: "pos-0042",
-      path: "caf%E9 100%25.txt",
-      ...file,
-      state: "sending",
-      from: `${topic} 0@1234`,
-      acknowledged: 4,
-    },
-  ],
-  [
-    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
-    `{"format":1,"size":5,"checksum":"${checksum}","time":"${time}"}`,
-    { kind: "delivered", ...receipt, format: 1, size: 5, checksum, time },
-  ],
-  [
-    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
-    `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","time":"${time}"}`,
-    {
-      kind: "delivered",
-      ...receipt,
-      group: "streamsend",
-      format: 1,
-      size: 5,
-      checksum,
-      mtime: nanoseconds,
-      time,
-    },
-  ],
-  [
-    `delivered/streamsend/pos-0042/${version}/dir/a.txt`,
-    `{"format":1,"size":5,"checksum":"${checksum}","mtime":"${nanoseconds}","by":"5f0c12ab34cd/17","time":"${time}"}`,
-    {
-      kind: "delivered",
-      ...receipt,
-      group: "streamsend",
-      format: 1,
-      size: 5,
-      checksum,
-      mtime: nanoseconds,
-      by: "5f0c12ab34cd/17",
-      time,
+      ...{ kind: "files", uploader: "pos-0042", epoch: 0, slot: 0, format: 1, moved: true },
+      ...{ open: [], next: version + 1 },
+      files: [
+        {
+          ...{ path: "video.avi", ...file, state: "gone", topic, partition: 0, from: `${topic} 0@1200` },
+          ...{ checksum, offset: 1234, answered: 5678, since: 1744741849202, at: 77 },
+        },
+        {
+          ...{ path: "spread.avi", ...file, state: "sent", topic, partition: 1, checksum, offset: 1234 },
+          ...{ from: `${topic} 1@1200 0@900`, to: `${topic} 1@1234 0@905` },
+        },
+        {
+          ...{ path: "caf%E9 100%25.txt", ...file, state: "sending" },
+          ...{ from: `${topic} 0@1234`, acknowledged: 4 },
+        },
+      ],
     },
   ],
   [
@@ -200,8 +109,8 @@ describe("an entry is written and read as the specification has it", () => {
 });
 
 test("the partition is that of the uploader's name, for a group's start that of the group", () => {
-  expect(entryPartitionKey({ kind: "file", uploader: "pos-0042", path: "a" })).toBe("pos-0042");
-  expect(entryPartitionKey({ kind: "delivered", ...receipt })).toBe("pos-0042");
+  expect(entryPartitionKey({ kind: "files", uploader: "pos-0042", epoch: 0, slot: 0 })).toBe("pos-0042");
+  expect(entryPartitionKey({ kind: "failed", ...receipt })).toBe("pos-0042");
   expect(entryPartitionKey({ kind: "start", group: "a/b%" })).toBe("a/b%");
   expect(partitionOfEntry({ kind: "layout" }, 64)).toBe(0);
   expect(partitionOfEntry({ kind: "claim", uploader: "pos-0042" }, 64)).toBe(
@@ -209,13 +118,15 @@ test("the partition is that of the uploader's name, for a group's start that of 
   );
 });
 
-test("an entry that says sent, and not what or where, is known as incomplete, and written as it was read", () => {
-  const [key = "", json = ""] = golden.find(([, , entry]) => entry.kind === "file") ?? [];
+test("a file that is said to be sent, and not what or where, is known as incomplete, and written as it was read", () => {
+  const [key = "", json = ""] = golden.find(([, , entry]) => entry.kind === "files") ?? [];
   for (const field of ["topic", "partition", "checksum", "offset"]) {
-    const { [field]: _, ...rest } = JSON.parse(json);
-    const entry = decodeEntry(Buffer.from(key), Buffer.from(JSON.stringify(rest)));
-    expect(entry).toMatchObject({ kind: "file", state: "incomplete", version });
-    expect(entry && encodeEntryValue(entry)).toBe(JSON.stringify(rest));
+    const { files, ...batch } = JSON.parse(json);
+    const { [field]: _, ...rest } = files[0];
+    const said = { ...batch, files: [rest] };
+    const entry = decodeEntry(Buffer.from(key), Buffer.from(JSON.stringify(said)));
+    expect(entry).toMatchObject({ kind: "files", files: [{ state: "incomplete", version }] });
+    expect(entry && JSON.parse(encodeEntryValue(entry) ?? "")).toEqual(said);
   }
 });
 
@@ -233,8 +144,8 @@ describe("left alone is an entry", () => {
     ["of a name with something after it", "name/pos-0042/x", nameJson],
     ["of a file without a path", "file/pos-0042", fileJson],
     ["of a file whose path escapes no byte", "file/pos-0042/a%zz", fileJson],
-    ["of a receipt whose version is no number", "delivered/g/pos-0042/new/a", "{}"],
-    ["of a receipt without a path", `delivered/g/pos-0042/${version}`, jsonOf("delivered")],
+    ["of a receipt whose version is no number", "failed/g/pos-0042/new/a", "{}"],
+    ["of a receipt without a path", `failed/g/pos-0042/${version}`, jsonOf("failed")],
     ["of a group whose name is escaped wrongly", "start/%", jsonOf("start")],
     ["of a group without a name", "start/", jsonOf("start")],
     ["of a group whose name is longer than 249", `start/${"g".repeat(250)}`, jsonOf("start")],

@@ -64,7 +64,8 @@ test("any key and any value decode as an entry or not", () => {
   const random = new Random(5);
   for (let round = 0; round < rounds; round++) {
     const entry = decodeEntry(garbageKey(random), garbageJson(random));
-    if (entry) expect(["name", "file", "start", "delivered", "failed", "needs"]).toContain(keyOf(entry).kind);
+    if (entry)
+      expect(["name", "files", "start", "done", "failed", "needs", "again"]).toContain(keyOf(entry).kind);
   }
 });
 
@@ -89,9 +90,10 @@ function garbageHeaders(random: Random): Headers {
 function garbageKey(random: Random): Buffer | null {
   const words = [
     "name",
-    "file",
+    "files",
     "start",
-    "delivered",
+    "done",
+    "again",
     "failed",
     "needs",
     "u",

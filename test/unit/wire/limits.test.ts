@@ -60,29 +60,28 @@ const cases: readonly [what: string, most: number, take: (size: number) => boole
   [
     "file's attributes",
     limits.attributes,
-    (size) => isTaken("file/u/a", file({ attributes: pairsIn(size) })),
+    (size) => isTaken("files/u/0/0", file({ attributes: pairsIn(size) })),
   ],
   [
-    "receipt's attributes",
+    "mark's attributes",
     limits.attributes,
-    (size) =>
-      isTaken("delivered/g/u/5/a", {
-        format: 1,
-        size: 5,
-        checksum: `md5:${"0f".repeat(16)}`,
-        attributes: pairsIn(size),
-        time,
-      }),
+    (size) => {
+      const checksum = `md5:${"0f".repeat(16)}`;
+      const early = [{ path: "a", version: 5, size: 5, checksum, attributes: pairsIn(size) }];
+      return isTaken("done/g/u/0", { format: 1, to: 9, at: 9, but: [], also: [], early, by: {}, time });
+    },
   ],
   ["host", limits.host, (size) => isTaken("name/u", nameOf({ host: "h".repeat(size) }))],
   ["instance", limits.instance, (size) => isTaken("name/u", nameOf({ instance: "i".repeat(size) }))],
   ["process", limits.process, (size) => isTaken("name/u", nameOf({ process: "i".repeat(size) }))],
-  ["inode", limits.inode, (size) => isTaken("file/u/a", file({ inode: "1".repeat(size) }))],
-  ["topic", limits.topicId, (size) => isTaken("file/u/a", file({ topic: "t".repeat(size) }))],
-  ["file's from", limits.fromText, (size) => isTaken("file/u/a", file({ from: "f".repeat(size) }))],
-  ["file's to", limits.fromText, (size) => isTaken("file/u/a", file({ to: "f".repeat(size) }))],
-  ["file's partition", limits.partition, (size) => isTaken("file/u/a", file({ partition: size }))],
-  ["file's path", limits.path, (size) => isTaken(`file/u/${pathOf(size)}`, file({}))],
+  ["inode", limits.inode, (size) => isTaken("files/u/0/0", file({ inode: "1".repeat(size) }))],
+  ["topic", limits.topicId, (size) => isTaken("files/u/0/0", file({ topic: "t".repeat(size) }))],
+  ["file's from", limits.fromText, (size) => isTaken("files/u/0/0", file({ from: "f".repeat(size) }))],
+  ["file's to", limits.fromText, (size) => isTaken("files/u/0/0", file({ to: "f".repeat(size) }))],
+  ["file's partition", limits.partition, (size) => isTaken("files/u/0/0", file({ partition: size }))],
+  ["file's path", limits.path, (size) => isTaken("files/u/0/0", file({ path: pathOf(size) }))],
+  ["files", limits.files, (size) => isTaken("files/u/0/0", batch(Array(size).fill(tiny)))],
+  ["open", limits.open, (size) => isTaken("files/u/0/0", { ...batch([]), open: Array(size).fill(5) })],
   ["start's partitions", limits.startPartitions, (size) => isTaken("start/g", start(offsetsOf(size)))],
   ["start's partition", limits.partition, (size) => isTaken("start/g", start({ [size]: 0 }))],
   [
@@ -145,7 +144,8 @@ test("an entry that breaks a limit is broken, a newer one or another kind unknow
       Buffer.from(key),
       Buffer.from(typeof value === "string" ? value : JSON.stringify(value)),
     );
-  expect(kind("file/u/../x", file({}))).toBe("broken");
+  expect(kind("files/u/0/0", file({ path: "../x" }))).toBe("broken");
+  expect(kind("files/u/0", file({}))).toBe("broken");
   expect(kind("needs/g/u/5/a", "{")).toBe("broken");
   expect(kind("needs/g/u/5/a", { format: 2 })).toBe("unknown");
   expect(kind("doctor/u", {})).toBe("unknown");
@@ -190,16 +190,9 @@ const nameOf = (fields: object) => ({
   highest: 5,
   ...fields,
 });
-const file = (fields: object) => ({
-  format: 1,
-  version: 5,
-  state: "sent",
-  size: 5,
-  mtime: "1",
-  ctime: "1",
-  inode: "2",
-  ...fields,
-});
+const tiny = { path: "a", version: 5, state: "sent", size: 5, mtime: "1", ctime: "1", inode: "2" };
+const batch = (files: readonly object[]) => ({ format: 1, open: [], next: 6, files });
+const file = (fields: object) => batch([{ ...tiny, ...fields }]);
 
 /** With a field that nobody knows, so that it is of this size as JSON. */
 function padded(size: number, value: object): object {

@@ -10,11 +10,13 @@ const topic = "n8XqQ1tHQbGqGL8hUaTcAw";
 
 /** As the ledger has it. */
 function entry(where: object): WholeFile {
-  const facts = { format: 1, version: 5, state: "sent", size: 5, mtime: "1", ctime: "1", inode: "2" };
-  const value = { ...facts, topic, checksum: "md5:5d41402abc4b2a76b9719d911017c592", ...where };
-  const decoded = decodeEntry(Buffer.from("file/u/a"), Buffer.from(JSON.stringify(value)));
-  if (decoded?.kind !== "file" || !wasSentWhole(decoded)) throw new Error("it was not sent");
-  return decoded;
+  const facts = { path: "a", version: 5, state: "sent", size: 5, mtime: "1", ctime: "1", inode: "2" };
+  const file = { ...facts, topic, checksum: "md5:5d41402abc4b2a76b9719d911017c592", ...where };
+  const value = { format: 1, open: [], next: 6, files: [file] };
+  const decoded = decodeEntry(Buffer.from("files/u/0/0"), Buffer.from(JSON.stringify(value)));
+  const [noted] = decoded?.kind === "files" ? decoded.files : [];
+  if (!noted || !wasSentWhole(noted)) throw new Error("it was not sent");
+  return noted;
 }
 
 test("a version of one chunk is where that is, one of several in a partition from its beginning on", () => {

@@ -20,7 +20,7 @@ function chunk(path: string, partitions: readonly number[], topic = "topic"): Ch
 function sent(path: string, partitions: readonly number[]): Sent {
   const places = partitions.map((partition) => ({ partition, from: 0, last: 5 }));
   return {
-    ...{ uploader: "till", path, version: 7, size: 9, checksum: "", gone: false },
+    ...{ uploader: "till", path, version: 7, size: 9, checksum: "", gone: false, isReplaced: false },
     ...{ topic: "topic", partition: partitions[0] ?? 0, offset: 5, places },
   };
 }

@@ -30,7 +30,7 @@ async function prepare(name: string, standing: Record<string, string>, path = "r
   const store = new Store(output, new OpenFiles(disk), self);
   stores.push(store);
   await store.open();
-  const id = { uploader: "till", path, version: 1_700_000_000_000_000 };
+  const id = { uploader: "till", path, version: 1_700_000_000_000_000, partition: 0 };
   const publication = { ...id, size: 3, checksum: "", partial: "1-a", target: `till/${path}` };
   await writeFile(store.partialPath(publication), "new");
   const publish = async (keeps: number, used: Disk = disk) => {

@@ -7,23 +7,23 @@ import { Troubles } from "../../../../agent/lib/troubles.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
 import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
 import type { EntryKey } from "../../../../agent/wire/entry-key.ts";
-import { partitionOf } from "../../../../agent/wire/numbers.ts";
+import { filesEntry } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
-function sent(path: string, offset = 7): Entry {
-  return {
-    kind: "file",
-    uploader: "till",
-    path,
-    format: 1,
-    version: 100,
-    state: "sent",
-    size: 5,
+function sent(
+  path: string,
+  offset = 7,
+  state: "gone" | "sent" = "sent",
+  places: { from?: string; to?: string } = {},
+): Entry {
+  return filesEntry("till", {
+    ...{ path, version: 100, state, size: 5 },
     ...{ mtime: "0", ctime: "0", inode: "1" },
     ...{ topic: "topic", partition: 0, offset },
     checksum: "md5:5d41402abc4b2a76b9719d911017c592",
-  };
+    ...places,
+  });
 }
 
 /** The repair of versions that were read past, of which nothing is in the log any more. */
@@ -142,7 +142,7 @@ test("an uploader whose answers never complete a version is asked three times, h
 test("what failed as nobody had it, and its uploader has after all, is read again from the log before it is asked for", async () => {
   const { repair, world, asked, log, ledger, writtenOf } = await prepare();
   using _follower = log.follow(ledger);
-  await log.append(Object.assign(sent("video"), { state: "gone" }));
+  await log.append(sent("video", 7, "gone"));
   await repair.check();
   await repair.check();
   expect([writtenOf("failed").length, world.readings, asked()]).toEqual([1, 1, 0]);
@@ -167,24 +167,27 @@ test("what was sent to where the brokers' log ends before is asked for, once tha
   expect(asked()).toBe(1);
 });
 
-test("a receipt that is owed is written by whoever would have to get the version back, also when partitions were added", async () => {
+test("a mark that the ledger lacks is written by whoever has its partition, also of a topic that had more of them", async () => {
   const { repair, world, log, ledger, positions, writtenOf } = await prepare();
-  ledger.state.noteDelivered({ uploader: "till", path: "video", version: 100 });
+  const id = { uploader: "till", path: "video", version: 100 };
+  await ledger.writeDelivered(
+    [{ id, partition: 64, content: { size: 20, checksum: "md5:5d41402abc4b2a76b9719d911017c592" } }],
+    { id: "store", number: 1 },
+  );
   using _following = log.follow(ledger);
   await log.remake(sent("video"));
   world.partitions = 64;
-  const ofNewVersions = partitionOf("till/video", world.partitions);
-  expect(ofNewVersions).not.toBe(0);
   positions.clear();
-  positions.set(ofNewVersions, 0);
+  positions.set(1, 0);
   await repair.tidy();
-  expect(writtenOf("delivered")).toEqual([]);
+  expect(writtenOf("done")).toHaveLength(1);
   positions.set(0, 8);
   await repair.tidy();
-  expect(writtenOf("delivered")).toHaveLength(1);
+  // Its own, and that of where it was sent to.
+  expect(writtenOf("done")).toHaveLength(3);
 });
 
-const spreadVideo = Object.assign(sent("video"), { from: "topic 0@0 1@0 2@0", to: "topic 0@7 1@3" });
+const spreadVideo = sent("video", 7, "sent", { from: "topic 0@0 1@0 2@0", to: "topic 0@7 1@3" });
 
 test("what is spread is got back by whoever has all of its partitions, once all of them are read past", async () => {
   const { repair, world, asked, log, ledger, positions, passed } = await prepare([]);

@@ -35,7 +35,7 @@ function prepare() {
 /** Of which the middle is here. @param partitions that the version is in */
 function partial(partitions: readonly number[]): Partial {
   const offsets = partitions.map((partition) => ({ partition, offset: 5 }));
-  const note = { ...id, size: 9, mtime: "0", algorithm: "md5" } as const;
+  const note = { ...id, partition: 0, size: 9, mtime: "0", algorithm: "md5" } as const;
   const from = { topic: "topic", offsets };
   return new Partial({ ...note, coverage: [[3, 6]], from }, "/nowhere", new OpenFiles(localDisk()));
 }
@@ -64,6 +64,7 @@ test("what was sent is read again in each of its partitions, up to where the log
     offset: 29,
     places,
     gone: false,
+    isReplaced: false,
   };
   expect(rereads.readSent({ ...sent, topic: "another" }, () => undefined)).toBe("nowhere");
   expect(rereads.readSent(sent, ({ partition }) => (partition === 0 ? 15 : undefined))).toBe("reading");

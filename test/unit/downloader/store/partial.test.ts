@@ -19,7 +19,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const id = { uploader: "till", path: "video", version: 7 };
+const id = { uploader: "till", path: "video", version: 7, partition: 0 };
 const md5 = (bytes: Buffer) => `md5:${createHash("md5").update(bytes).digest("hex")}`;
 
 function begin(name: string, content: Buffer, note: globalThis.Partial<PartialNote> = {}): Partial {

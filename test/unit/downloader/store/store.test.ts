@@ -22,7 +22,7 @@ async function inStore(work: (store: Store, partials: string) => Promise<void>):
 
 test("a path that was made up to meet another one under a quick hash has a partial of its own", () => {
   const dashes = "-".repeat(16);
-  const id = { uploader: "till", version: 7 };
+  const id = { uploader: "till", version: 7, partition: 0 };
   const one = { ...id, path: `in/kxCFxOpi${dashes}--------iRM_In0U${dashes}` };
   const other = { ...id, path: `in/p9P0X_T4${dashes}--------kg-odaej${dashes}` };
   expect(partialName(one)).not.toBe(partialName(other));
@@ -30,7 +30,7 @@ test("a path that was made up to meet another one under a quick hash has a parti
 
 test("a partial that an older agent has named otherwise goes on under its name of now", async () => {
   await inStore(async (store, partials) => {
-    const id = { uploader: "till", path: "a.bin", version: 7 };
+    const id = { uploader: "till", path: "a.bin", version: 7, partition: 0 };
     const note = { ...id, size: 10, mtime: "0", algorithm: "md5", coverage: [[0, 6]] };
     await writeFile(join(partials, "7-0123456789abcdef"), "012345");
     await writeFile(join(partials, "7-0123456789abcdef.json"), JSON.stringify(note));
@@ -46,7 +46,7 @@ test("attributes are kept with a partial, and with what is about to be published
   await inStore(async (store, partials) => {
     await store.open();
     const attributes = { store: "0042" };
-    const id = { uploader: "till", path: "a.bin", version: 7 };
+    const id = { uploader: "till", path: "a.bin", version: 7, partition: 0 };
     const note = { ...id, size: 10, mtime: "0", algorithm: "md5" as const, coverage: [] };
     const last = { ...id, offset: 6, size: 10, mtime: 0n, value: Buffer.from("6789"), index: 2, count: 2 };
     const checksum = `md5:${"0f".repeat(16)}`;
@@ -71,7 +71,7 @@ test("what is published has a number of its own, which is known again when the s
   await inStore(async (store) => {
     await store.open();
     expect(store.number).toBe(0);
-    const id = { uploader: "till", path: "a.bin", version: 7 };
+    const id = { uploader: "till", path: "a.bin", version: 7, partition: 0 };
     const publication = { ...id, size: 10, checksum: "", partial: partialName(id), target: "till/a.bin" };
     await store.writePublishing([publication]);
     await store.writePublishing([]);

@@ -20,11 +20,13 @@ const held: NameEntry = {
   ...{ state: "released", highest: 300, epoch: 0 },
 };
 
+const nameOf = (entry: Entry) => encodeEntryKey(keyOf(entry));
+
 /** The keys that stand, in the order in which they were written last. */
 function standing({ entries }: MemoryLedger): string[] {
   const keys = new Set<string>();
   for (const entry of entries) {
-    const key = encodeEntryKey(keyOf(entry));
+    const key = nameOf(entry);
     keys.delete(key);
     if (entry.kind !== "tombstone") keys.add(key);
   }
@@ -56,8 +58,8 @@ test("the entries of the files go before what groups say of them, and the name s
     { kind: "claim", uploader: "till", format: 1, instance: "2", host: "till-8" },
   ]);
   expect(await forgetUploader(uploaderLogOn(log), "till", quiet)).toBe(6);
-  expect(standing(log)).toEqual(["layout", "file/office/c.txt", "name/till"]);
-  expect(tombstones(log)).toEqual(["file", "file", "claim", "delivered", "needs", "failed"]);
+  expect(standing(log)).toEqual(["layout", nameOf(noted(elsewhere)), "name/till"]);
+  expect(tombstones(log)).toEqual(["files", "files", "claim", "done", "needs", "failed"]);
   expect(holderOf(log)?.isReleased).toBe(true);
 });
 
@@ -168,12 +170,12 @@ test("a group goes with all its receipts, and last goes where it began", async (
     mirror(delivered(first)),
   ]);
   expect(await forgetGroup(log, "group", async () => undefined)).toBe(4);
-  expect(standing(log)).toEqual(["file/till/a.txt", "file/till/b.txt", "delivered/mirror/till/100/a.txt"]);
-  expect(tombstones(log)).toEqual(["delivered", "needs", "failed", "start"]);
+  expect(standing(log)).toEqual([nameOf(noted(first)), nameOf(noted(other)), "done/mirror/till/0"]);
+  expect(tombstones(log)).toEqual(["done", "needs", "failed", "start"]);
 });
 
 test("a group that somebody comes back to keeps what is left of it, and where it began", async () => {
-  const receipts = Array.from({ length: 1200 }, (_, at) => delivered({ ...first, path: `file-${at}` }));
+  const receipts = Array.from({ length: 1200 }, (_, at) => failed({ ...first, path: `file-${at}` }));
   const log = new MemoryLedger([start, ...receipts]);
   let looks = 0;
   const requireIdle = async () => {

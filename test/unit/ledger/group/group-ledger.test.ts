@@ -1,83 +1,52 @@
 import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
-import { VersionIndex } from "../../../../agent/ledger/group/version-index.ts";
+import type { DoneEntry, Entry } from "../../../../agent/wire/entry.ts";
 import {
+  again,
   all,
   checksum,
   delivered,
   failed,
-  file,
+  filesEntry,
   first,
-  forgotten,
   kindOf,
   needs,
   noted,
   other,
   second,
+  store,
+  stored,
   without,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
-test("the receipts of a file that its uploader has forgotten are dropped, by the one member whose they are", async () => {
-  const log = new MemoryLedger([failed(first), noted(second), needs(second), delivered(second), forgotten]);
-  const ledger = await GroupLedger.open("group", log);
-  await ledger.tidy(() => false);
-  expect(log.written).toEqual([]);
-  await ledger.tidy(all);
-  expect(log.written).toEqual([delivered(second), failed(first), needs(second)].map(without));
-  await ledger.tidy(all);
-  expect(log.written).toHaveLength(3);
-});
-
-test("a file that is forgotten while the ledger is followed is dropped as well, once, by whoever is first", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first)]);
-  const [one, other] = [await GroupLedger.open("group", log), await GroupLedger.open("group", log)];
-  using _following = log.follow(one, other);
-  await log.append(forgotten);
-  await one.tidy(all);
-  await log.allRead();
-  await other.tidy(all);
-  expect(log.written).toEqual([without(delivered(first))]);
-});
-
-test("dropping the receipts of a forgotten file asks for nothing again", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first)]);
-  const ledger = await GroupLedger.open("group", log);
-  using _following = log.follow(ledger);
-  await log.append(forgotten, noted(second), delivered(second), without(delivered(first)));
-  expect(ledger.state.isSettled(second)).toBe(true);
-  expect([...ledger.state.unsettled()]).toEqual([]);
-  expect(log.opened).toBe(2);
-});
-
-test("a receipt of the file's next version stays, and can be taken back", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first), forgotten, noted(second), delivered(second)]);
-  const ledger = await GroupLedger.open("group", log);
-  await ledger.tidy(all);
-  expect(log.written).toEqual([without(delivered(first))]);
-  log.entries.push(without(delivered(second)));
-  const again = await GroupLedger.open("group", log);
-  expect([...again.state.unsettled()].map(({ version }) => version)).toEqual([200]);
-});
+const unsettledOf = (ledger: GroupLedger) => [...ledger.state.unsettled()].map(({ version }) => version);
+const marksOf = (log: MemoryLedger) => log.written.filter((entry) => entry.kind === "done");
+const named = (log: MemoryLedger) => log.written.map((entry) => [kindOf(entry), entry.kind === "tombstone"]);
 
 test("a failed version is tried again when its uploader has it after all, once each time", async () => {
   const log = new MemoryLedger([noted(first), failed(first)]);
   const ledger = await GroupLedger.open("group", log);
   using _following = log.follow(ledger);
-  const tried = () => [...ledger.state.unsettled()].map(({ version }) => version);
-  expect(tried()).toEqual([]);
+  expect(unsettledOf(ledger)).toEqual([]);
   await log.append(noted(first, "gone"));
-  expect(tried()).toEqual([]);
+  expect(unsettledOf(ledger)).toEqual([]);
   await log.append(noted(first));
-  expect(tried()).toEqual([100]);
+  expect(unsettledOf(ledger)).toEqual([100]);
   await ledger.writeFailed(first, "too long");
-  expect(tried()).toEqual([]);
+  expect(unsettledOf(ledger)).toEqual([]);
   await log.allRead();
-  expect(tried()).toEqual([]);
-  await log.append(noted(first));
-  expect(tried()).toEqual([100]);
-  const other = await GroupLedger.open("group", log);
-  expect([...other.state.unsettled()]).toHaveLength(1);
+  expect(unsettledOf(ledger)).toEqual([]);
+  await log.append(noted(first, "gone"), noted(first));
+  expect(unsettledOf(ledger)).toEqual([100]);
+  const later = await GroupLedger.open("group", log);
+  expect([...later.state.unsettled()]).toHaveLength(1);
+});
+
+test("what is only moved to another batch is no news: what has failed is not tried again", async () => {
+  const log = new MemoryLedger([noted(first), failed(first), { ...noted(first), moved: true }]);
+  const ledger = await GroupLedger.open("group", log);
+  expect(unsettledOf(ledger)).toEqual([]);
 });
 
 test("what was noted before a version failed does not lift that, also when it is read later, or again", async () => {
@@ -89,135 +58,285 @@ test("what was noted before a version failed does not lift that, also when it is
   await ledger.writeFailed(first, "too long");
   using _following = log.follow(ledger);
   await log.allRead();
-  expect(ledger.state.isSettled(first)).toBe(true);
+  expect(ledger.state.isSettled(first, 0)).toBe(true);
   // Something was asked for on purpose: the whole ledger is read again.
-  await log.append(noted(other), delivered(other), without(delivered(other)));
+  await log.append(noted(other), delivered(other), again(other));
   nowMs = 3600_000;
   await log.readAgain();
-  expect(ledger.state.isSettled(first)).toBe(true);
-  expect([...ledger.state.unsettled()].map(({ path }) => path)).toEqual(["b.txt"]);
+  expect(ledger.state.isSettled(first, 0)).toBe(true);
+  expect(unsettledOf(ledger)).toEqual([other.version]);
 });
 
 test("the receipt of a failure that was lifted is dropped when the version is delivered", async () => {
   const log = new MemoryLedger([noted(first), failed(first), noted(first)]);
   const ledger = await GroupLedger.open("group", log);
-  ledger.state.noteDelivered(first);
-  await ledger.writeDelivered(first, { size: 5, checksum }, undefined);
-  expect(log.written.map((entry) => [kindOf(entry), entry.kind === "tombstone"])).toEqual([
-    ["delivered", false],
+  await ledger.writeDelivered([stored(first)], store);
+  expect(named(log)).toEqual([
+    ["done", false],
     ["failed", true],
   ]);
 });
 
-test("attributes are known of what is missing, and written with its receipt", async () => {
+test("attributes are known of what is missing, and written with what is delivered before it is noted", async () => {
   const attributes = { store: "0042" };
-  const log = new MemoryLedger([Object.assign(noted(first), { attributes }), noted(other)]);
+  const [file] = noted(first).files;
+  if (!file) throw new Error("no file");
+  const log = new MemoryLedger([filesEntry("till", { ...file, attributes })]);
   const ledger = await GroupLedger.open("group", log);
-  const missing = [...ledger.state.unsettled()];
-  expect(missing.map((sent) => sent.attributes)).toEqual([attributes, undefined]);
-  await ledger.writeDelivered(first, { size: 5, checksum, attributes }, undefined);
-  await ledger.writeDelivered(other, { size: 5, checksum }, undefined);
-  const receipts = log.written.map((entry) => (entry.kind === "delivered" ? entry.attributes : "none"));
-  expect(receipts).toEqual([attributes, undefined]);
+  expect([...ledger.state.unsettled()].map((sent) => sent.attributes)).toEqual([attributes]);
+  const { id, partition, content } = stored(other);
+  await ledger.writeDelivered([{ id, partition, content: { ...content, attributes } }], store);
+  expect(marksOf(log)).toMatchObject([{ early: [{ path: other.path, attributes }] }]);
 });
 
-test("what is to be delivered again is known as stored, and what is older stays settled", async () => {
-  const log = new MemoryLedger([noted(second), delivered(second), without(delivered(second))]);
+test("what is delivered is one record for all of an uploader's files in a partition", async () => {
+  const log = new MemoryLedger([noted(first), noted(other)]);
   const ledger = await GroupLedger.open("group", log);
-  expect(ledger.state.delivered.has(second)).toBe(false);
-  expect(ledger.state.delivered.has(first)).toBe(true);
-  expect(ledger.state.delivered.has({ ...second, version: 199 })).toBe(true);
-  expect(ledger.state.delivered.newest(second)).toBeUndefined();
-  expect(ledger.state.delivered.newestStored(second)).toBe(200);
+  await ledger.writeDelivered([stored(first), stored(other)], store);
+  expect(log.written).toEqual([
+    {
+      ...{ kind: "done", group: "group", uploader: "till", partition: 0, format: 1 },
+      ...{ to: other.version, at: 2, but: [], also: [], early: [], by: { [store.id]: store.number } },
+      time: expect.any(String),
+    },
+  ] as Entry[]);
+  expect(unsettledOf(ledger)).toEqual([]);
+  const later = await GroupLedger.open("group", log);
+  expect([unsettledOf(later), later.state.isDelivered(first, 0)]).toEqual([[], true]);
 });
 
-test("what is known as missing stays so when more is delivered than can be remembered", async () => {
-  const log = new MemoryLedger([noted(first)]);
-  let nowMs = 0;
-  const index = new VersionIndex(4096);
-  const ledger = await GroupLedger.open("group", log, () => nowMs, index);
+test("what is delivered before it is noted is named with its content, and by its number alone once it is noted", async () => {
+  const log = new MemoryLedger([]);
+  const ledger = await GroupLedger.open("group", log);
+  await ledger.writeDelivered([stored(first)], store);
+  const file = { path: first.path, version: 100, size: 5, checksum, mtime: "0" };
+  expect(marksOf(log)).toMatchObject([{ to: 0, also: [], early: [file] }]);
+  expect(ledger.state.isDelivered(first, 0)).toBe(true);
   using _following = log.follow(ledger);
-  for (let version = 1000; version < 5000; version++)
-    log.entries.push(delivered({ uploader: "till", path: `many/${version}`, version }));
-  await log.append(noted({ ...other, version: 5000 }));
-  expect(index.floor).toBeGreaterThan(first.version);
-  nowMs = 24 * 3600_000;
+  await log.append(noted(first), noted(other));
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  await ledger.writeDelivered([stored(other)], store);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: other.version, but: [], also: [], early: [] });
+});
+
+test("what is noted with another content than the one that is delivered under its number is missing, and said", async () => {
+  const log = new MemoryLedger([delivered(first)]);
+  const [file] = noted(first).files;
+  if (!file) throw new Error("no file");
+  log.entries.push(filesEntry("till", { ...file, checksum: checksum.replace("5d", "00") } as typeof file));
+  const ledger = await GroupLedger.open("group", log);
+  expect(unsettledOf(ledger)).toEqual([100]);
+  expect(ledger.state.versions.drainDiffering()).toEqual([first]);
+  expect(ledger.state.versions.drainDiffering()).toEqual([]);
+});
+
+test("what is stored with another content than was noted is named with its own, and the noted one is missing", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  const another = checksum.replace("5d", "00");
+  const { id, partition, content } = stored(first);
+  await ledger.writeDelivered([{ id, partition, content: { ...content, checksum: another } }], store);
+  expect(unsettledOf(ledger)).toEqual([100]);
+  expect(marksOf(log)).toMatchObject([{ early: [{ path: first.path, checksum: another }] }]);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([100]);
+});
+
+test("a version that is slower than a thousand later ones costs a mark one number", async () => {
+  const log = new MemoryLedger([]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  for (let at = 0; at < 50; at++) {
+    const ids = Array.from({ length: 20 }, (_, one) => ({
+      uploader: "till",
+      path: `${one}`,
+      version: 1000 + at * 20 + one,
+    }));
+    const batch = ids.flatMap((id) => noted(id).files);
+    const [one, ...others] = batch;
+    if (one) await log.append({ ...filesEntry("till", one, ...others), open: [500] });
+    await ledger.writeDelivered(ids.map(stored), store);
+  }
+  const mark = marksOf(log).at(-1);
+  expect(mark).toMatchObject({ also: [], early: [] });
+  expect(JSON.stringify(mark).length).toBeLessThan(300);
+  await log.append(noted({ uploader: "till", path: "slow", version: 500 }));
+  expect(unsettledOf(ledger)).toEqual([500]);
+});
+
+test("an older number with a content of its own is missing, whatever a mark says of the numbers around it", async () => {
+  const log = new MemoryLedger([noted(second)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(second)], store);
+  await log.append(noted(other));
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  const later = await GroupLedger.open("group", log);
+  expect(unsettledOf(later)).toEqual([other.version]);
+  await ledger.writeDelivered([stored(other)], store);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([]);
+});
+
+test("two files with one number are delivered one by one, though no uploader gives a number twice", async () => {
+  const twin = { ...other, version: first.version };
+  const log = new MemoryLedger([noted(first), noted(twin)]);
+  const ledger = await GroupLedger.open("group", log);
+  const paths = (of: GroupLedger) => [...of.state.unsettled()].map(({ path }) => path);
+  await ledger.writeDelivered([stored(first)], store);
+  expect(paths(ledger)).toEqual([twin.path]);
+  expect([first, twin].map((id) => ledger.state.isDelivered(id, 0))).toEqual([true, false]);
+  expect(paths(await GroupLedger.open("group", log))).toEqual([twin.path]);
+  await ledger.writeDelivered([stored(twin)], store);
+  expect(paths(await GroupLedger.open("group", log))).toEqual([]);
+});
+
+test("a batch whose acknowledgement was lost, and that was written twice, is one", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(first)], store);
+  await log.append(noted(first));
+  expect(unsettledOf(ledger)).toEqual([]);
+  // Its uploader takes the second one as the place where it was noted.
+  await ledger.tidy(all, all);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: 100, at: 3 });
+});
+
+test("chunks of a version that its uploader was killed before it had noted it are nobody's", async () => {
+  const log = new MemoryLedger([{ ...noted(second), open: [170] }]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  const isSettled = (version: number) => ledger.state.isDelivered({ ...other, version }, 0);
+  expect([160, 170, 199, 201].map(isSettled)).toEqual([true, false, true, false]);
+  expect(ledger.state.isDelivered(second, 0)).toBe(false);
+  await log.append({ ...noted({ ...other, version: 300 }), open: [] });
+  expect(isSettled(170)).toBe(true);
+});
+
+test("an agent that has lost its name does not say which versions may still come", async () => {
+  const log = new MemoryLedger([
+    noted(first),
+    { ...noted(second), open: [170], epoch: 0 },
+    { ...noted(second), open: [170], epoch: 1 },
+  ]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.append({ ...noted(other), next: 900, open: [], epoch: 0 });
+  expect(ledger.state.isDelivered({ ...other, version: 170 }, 0)).toBe(false);
+});
+
+test("a version that the group is to have again is missing until its mark is written once more", async () => {
+  const log = new MemoryLedger([noted(second), delivered(second), again(second)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  expect(unsettledOf(ledger)).toEqual([200]);
+  expect(ledger.state.isDelivered(second, 0)).toBe(false);
+  // What is older stays settled.
+  expect(ledger.state.isDelivered({ ...second, version: 199 }, 0)).toBe(true);
+  await ledger.writeDelivered([stored(second)], store);
+  expect(log.written.at(-1)).toEqual(without(again(second)));
+  await log.allRead();
+  expect([unsettledOf(ledger), ledger.state.isDelivered(second, 0)]).toEqual([[], true]);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([]);
+});
+
+test("from a wish on until the ledger was read again it is known that something may be missing", async () => {
+  const log = new MemoryLedger([noted(second)]);
+  let nowMs = 0;
+  const ledger = await GroupLedger.open("group", log, () => nowMs);
+  await ledger.writeDelivered([stored(second)], store);
+  await ledger.writeAgain([second]);
+  const open = log.open.bind(log);
+  const isKnown: boolean[] = [];
+  log.open = () => {
+    isKnown.push(ledger.state.mustReadAgain || ledger.state.isLoading);
+    return open();
+  };
+  nowMs = 3600_000;
+  using _following = log.follow(ledger);
   await log.readAgain();
-  expect([...ledger.state.unsettled()].map(({ path }) => path)).toEqual(["a.txt", "b.txt"]);
+  expect(unsettledOf(ledger)).toEqual([second.version]);
+  expect(isKnown).toEqual([true, true]);
+});
+
+test("the wish to have a version again is dropped once its uploader knows it no more", async () => {
+  const log = new MemoryLedger([noted(second), again(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  await ledger.tidy(all, all);
+  expect(log.written).toEqual([without(again(first))]);
+});
+
+test("the receipt of a failure is dropped once its uploader knows the version no more", async () => {
+  const log = new MemoryLedger([noted(second), failed(first), failed({ ...other, version: 900 })]);
+  const ledger = await GroupLedger.open("group", log);
+  await ledger.tidy(() => false, all);
+  expect(log.written).toEqual([]);
+  await ledger.tidy(all, all);
+  expect(log.written).toEqual([without(failed(first))]);
+});
+
+test("a mark that a frozen member writes late is taken in, and what it lacks is said again", async () => {
+  const log = new MemoryLedger([noted(first), noted(second)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  const early = { ...other, version: 900 };
+  const late = { ...(delivered(early) as DoneEntry), to: 0, at: 1 };
+  await ledger.writeDelivered([stored(second)], store);
+  await log.append(late);
+  expect(ledger.state.isDelivered(second, 0)).toBe(true);
+  await ledger.tidy(all, () => false);
+  expect(marksOf(log)).toHaveLength(1);
+  await ledger.tidy(all, all);
+  expect(marksOf(log)).toHaveLength(2);
+  const later = await GroupLedger.open(
+    "group",
+    new MemoryLedger([...log.entries.slice(0, 2), ...log.entries.slice(-1)]),
+  );
+  expect([second, early].map((id) => later.state.isDelivered(id, 0))).toEqual([true, true]);
+  await ledger.tidy(all, all);
+  expect(marksOf(log)).toHaveLength(2);
+});
+
+test("two marks of one partition are written one after the other, and the second says what the first has said", async () => {
+  const log = new MemoryLedger([noted(first), noted(other)]);
+  const ledger = await GroupLedger.open("group", log);
+  await Promise.all([
+    ledger.writeDelivered([stored(first)], store),
+    ledger.writeDelivered([stored(other)], store),
+  ]);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: other.version, but: [] });
 });
 
 test("a request is taken back also when a newer version was asked for before there was time for it", async () => {
   const log = new MemoryLedger([noted(first), needs(first), noted(second), needs(second)]);
   const ledger = await GroupLedger.open("group", log);
   expect(ledger.state.requests.has(second)).toBe(true);
-  await ledger.tidy(all);
+  await ledger.tidy(all, all);
   expect(log.written).toEqual([without(needs(first))]);
   expect(ledger.state.requests.has(second)).toBe(true);
 });
 
-test("reading the ledger again forgets nothing of what came after the file was forgotten", async () => {
-  const later = { ...file, version: 200_000 };
-  const log = new MemoryLedger([noted(first), delivered(first), forgotten, noted(later)]);
-  let nowMs = 0;
-  const ledger = await GroupLedger.open("group", log, () => nowMs);
-  using _following = log.follow(ledger);
-  // Its receipt is on its way.
-  ledger.state.noteDelivered(later);
-  nowMs = 24 * 3600_000;
-  await log.readAgain();
-  expect(ledger.state.delivered.has(later)).toBe(true);
-  expect([...ledger.state.unsettled()]).toEqual([]);
-  await ledger.tidy(all);
-  expect(log.written).toEqual([without(delivered(first))]);
-});
-
-test("reading the ledger again keeps in mind what is to be delivered again, also of a file that was forgotten once", async () => {
-  const [later, latest] = [
-    { ...file, version: 150_000 },
-    { ...file, version: 200_000 },
-  ];
-  const log = new MemoryLedger([noted(first), delivered(first), forgotten, noted(latest), delivered(latest)]);
-  let nowMs = 0;
-  const ledger = await GroupLedger.open("group", log, () => nowMs);
-  using _following = log.follow(ledger);
-  await log.append(without(delivered(latest)));
-  nowMs = 3600_000;
-  await log.readAgain();
-  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([latest.version]);
-  expect(ledger.state.delivered.has(later)).toBe(true);
-  expect(ledger.state.delivered.newestStored(file)).toBe(latest.version);
-});
-
-test("a request stays for what may be missing and is too old to be known", async () => {
-  const many = Array.from({ length: 4000 }, (_, at) => ({
+test("of more that is missing than is worked on, all is known, and what is newer is looked up before it is replaced", async () => {
+  const many = Array.from({ length: 2500 }, (_, at) => ({
     uploader: "till",
     path: `many/${at}`,
     version: 1000 + at,
   }));
-  const log = new MemoryLedger([...many.map(delivered), noted(first), needs(first)]);
-  const index = new VersionIndex(4096);
-  const ledger = await GroupLedger.open("group", log, undefined, index);
-  using _following = log.follow(ledger);
-  expect(index.floor).toBeGreaterThan(first.version);
-  await ledger.tidy(all);
-  expect(log.written).toEqual([]);
-  await log.append(delivered(first));
-  await ledger.tidy(all);
-  expect(log.written).toEqual([without(needs(first))]);
+  const log = new MemoryLedger([...many.map((id) => noted(id)), noted(second)]);
+  const ledger = await GroupLedger.open("group", log);
+  const doubtful = { ...second, version: 199 };
+  expect(await ledger.findSuperseded([doubtful, { ...other, version: 5000 }])).toEqual([doubtful]);
+  const opened = log.opened;
+  expect(await ledger.findSuperseded([{ ...other, uploader: "pos" }])).toEqual([]);
+  expect(log.opened).toBe(opened);
+  const last = many.at(-1);
+  if (!last) throw new Error("nothing");
+  expect(ledger.state.isDelivered(last, 0)).toBe(false);
 });
 
-test("what was forgotten as too much is delivered is looked up before an older version replaces anything", async () => {
-  const log = new MemoryLedger([noted(second), delivered(second)]);
-  const ledger = await GroupLedger.open("group", log, undefined, new VersionIndex(4096));
-  for (let version = 1000; version < 5000; version++)
-    ledger.state.noteDelivered({ uploader: "till", path: `many/${version}`, version });
-  expect(ledger.state.delivered.floor).toBeGreaterThan(second.version);
-  expect(ledger.state.delivered.has(first)).toBe(false);
-  await ledger.recall([other]);
-  expect(ledger.state.delivered.has(other)).toBe(false);
-  await ledger.recall([first]);
-  expect([ledger.state.delivered.has(first), ledger.state.delivered.newest(first)]).toEqual([true, 200]);
-  const opened = log.opened;
-  await ledger.recall([first, { ...other, version: 1_000_000 }]);
-  expect(log.opened).toBe(opened);
+test("all that the ledger has now is known after it was read to its end", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  log.entries.push(delivered(first));
+  await ledger.readToEnd();
+  expect(ledger.state.isDelivered(first, 0)).toBe(true);
 });

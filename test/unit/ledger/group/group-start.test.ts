@@ -6,7 +6,7 @@ import type { Sent } from "../../../../agent/ledger/group/outstanding.ts";
 function sent(lasts: readonly number[]): Sent {
   const places = lasts.map((last, partition) => ({ partition, from: 0, last }));
   return {
-    ...{ uploader: "till", path: "video", version: 7, size: 9, checksum: "", gone: false },
+    ...{ uploader: "till", path: "video", version: 7, size: 9, checksum: "", gone: false, isReplaced: false },
     ...{ topic: "topic", partition: 0, offset: lasts[0] ?? 0, places },
   };
 }

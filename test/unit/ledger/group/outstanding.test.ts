@@ -3,7 +3,8 @@ import { maxOutstanding, Outstanding, type Sent } from "../../../../agent/ledger
 
 function sent(uploader: string, at: number): Sent {
   const where = { topic: "topic", partition: 0, offset: at, places: [{ partition: 0, from: at, last: at }] };
-  return { uploader, path: `file-${at}`, version: 100 + at, size: 1, checksum: "", gone: false, ...where };
+  const state = { gone: false, isReplaced: false };
+  return { uploader, path: `file-${at}`, version: 100 + at, size: 1, checksum: "", ...state, ...where };
 }
 
 /** Puts so many versions of each of these uploaders, in this order. */

@@ -1,35 +1,64 @@
 import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
-import type { Entry } from "../../../../agent/wire/entry.ts";
-import { all, delivered, failed, first, kindOf, noted, other, second } from "../../../support/entries.ts";
+import {
+  all,
+  delivered,
+  failed,
+  first,
+  noted,
+  other,
+  second,
+  store,
+  stored,
+} from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
-test("in a ledger that was made anew what is delivered stays so, and has its receipt again where its uploader notes it", async () => {
+const unsettledOf = (ledger: GroupLedger) => [...ledger.state.unsettled()].map(({ version }) => version);
+const marksOf = (log: MemoryLedger) => log.written.filter((entry) => entry.kind === "done");
+
+test("in a ledger that was made anew what is delivered stays so, and is noted there by whoever has its partition", async () => {
   const log = new MemoryLedger([noted(first), delivered(first), noted(other), failed(other)]);
   const ledger = await GroupLedger.open("group", log);
   using _following = log.follow(ledger);
   await log.remake(noted(first), noted({ ...other, version: 500 }));
   await log.allRead();
   expect(ledger.state.recreations).toBe(1);
-  expect(ledger.state.delivered.has(first)).toBe(true);
-  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([500]);
-  await ledger.tidy(() => false);
+  expect(ledger.state.isDelivered(first, 0)).toBe(true);
+  expect(unsettledOf(ledger)).toEqual([500]);
+  await ledger.tidy(all, () => false);
   expect(log.written).toEqual([]);
-  await ledger.tidy(all);
-  await ledger.tidy(all);
-  expect(log.written).toEqual([{ ...delivered(first), mtime: "0", time: expect.any(String) }] as Entry[]);
+  await ledger.tidy(all, all);
+  await ledger.tidy(all, all);
+  expect(marksOf(log)).toHaveLength(1);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([500]);
 });
 
-test("in a ledger that was made anew what is gone and delivered has its receipt again, too", async () => {
-  const log = new MemoryLedger([noted(first), delivered(first)]);
+test("in a ledger that was made anew what is gone and delivered is noted, too", async () => {
+  const log = new MemoryLedger([noted(first)]);
   const ledger = await GroupLedger.open("group", log);
   using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(first)], store);
   await log.remake(noted(first, "gone"));
   await log.allRead();
-  await ledger.tidy(all);
-  expect(log.written.map((entry) => [kindOf(entry), entry.kind !== "tombstone"])).toEqual([
-    ["delivered", true],
-  ]);
+  await ledger.tidy(all, all);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: 100, at: 1 });
+  // And once more, whenever its uploader says so.
+  await log.append(noted(other), noted(first, "gone"));
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  await ledger.tidy(all, all);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: 100, at: 4, but: [] });
+});
+
+test("in a ledger that was made anew what could still be noted in the one before is not taken as settled", async () => {
+  const log = new MemoryLedger([{ ...noted(second), open: [other.version] }]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(second)], store);
+  await log.remake(noted(other));
+  await log.allRead();
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  await ledger.tidy(all, all);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([other.version]);
 });
 
 test("in a ledger that was made anew an older version than the one that is delivered is settled, also for who starts later", async () => {
@@ -39,9 +68,9 @@ test("in a ledger that was made anew an older version than the one that is deliv
   // Its uploader was killed before it noted the newer one.
   await log.remake(noted(first));
   await log.allRead();
-  await ledger.tidy(all);
+  await ledger.tidy(all, all);
   const later = await GroupLedger.open("group", log);
-  expect([...later.state.unsettled()]).toEqual([]);
+  expect(unsettledOf(later)).toEqual([]);
 });
 
 test("what another member has noted in a ledger that was made anew is not noted twice", async () => {
@@ -50,18 +79,18 @@ test("what another member has noted in a ledger that was made anew is not noted 
   using _following = log.follow(ledger);
   await log.remake(noted(first), delivered(first));
   await log.allRead();
-  await ledger.tidy(all);
+  await ledger.tidy(all, all);
   expect(log.written).toEqual([]);
 });
 
 test("in a ledger that was made anew offsets begin anew, too", async () => {
-  const log = new MemoryLedger([...Array.from({ length: 50 }, () => noted(second)), noted(first)]);
+  const log = new MemoryLedger([...Array.from({ length: 50 }, () => noted(second)), noted(other)]);
   const ledger = await GroupLedger.open("group", log);
   using _following = log.follow(ledger);
-  await ledger.writeFailed(first, "too long");
-  await log.remake(noted(first));
+  await ledger.writeFailed(other, "too long");
+  await log.remake(noted(other));
   await log.allRead();
-  expect([...ledger.state.unsettled()].map(({ version }) => version)).toEqual([100]);
-  await ledger.writeFailed(first, "too long");
-  expect([...ledger.state.unsettled()]).toEqual([]);
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  await ledger.writeFailed(other, "too long");
+  expect(unsettledOf(ledger)).toEqual([]);
 });

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import type { Entry } from "../../../../agent/wire/entry.ts";
-import { checksum, first, noted } from "../../../support/entries.ts";
+import { first, noted, store, stored } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 /** Its writes are under way until they are let go. */
@@ -21,7 +21,7 @@ class SlowLedger extends MemoryLedger {
 
 /** What the one that wrote and one that starts afterwards say. */
 async function writeOver<Said>(
-  write: (ledger: GroupLedger) => Promise<void>,
+  write: (ledger: GroupLedger) => Promise<unknown>,
   say: (ledger: GroupLedger) => Said,
 ): Promise<[Said, Said]> {
   const log = new SlowLedger([noted(first)]);
@@ -35,10 +35,9 @@ async function writeOver<Said>(
   return [say(ledger), say(await GroupLedger.open("group", log))];
 }
 
-test("a receipt", async () => {
-  const content = { size: 5, checksum, mtime: "0", by: undefined };
-  const write = (ledger: GroupLedger) => ledger.writeDelivered(first, content, undefined);
-  expect(await writeOver(write, ({ state }) => state.delivered.has(first))).toEqual([true, true]);
+test("a mark", async () => {
+  const write = (ledger: GroupLedger) => ledger.writeDelivered([stored(first)], store);
+  expect(await writeOver(write, ({ state }) => state.isDelivered(first, 0))).toEqual([true, true]);
 });
 
 test("a failure", async () => {

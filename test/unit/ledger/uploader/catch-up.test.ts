@@ -6,6 +6,7 @@ import { VoidVersionError } from "../../../../agent/ledger/uploader/void-version
 import { AgentError } from "../../../../agent/lib/errors.ts";
 import { isPermanent } from "../../../../agent/lib/retry.ts";
 import { type Entry, keyOf, type NameEntry } from "../../../../agent/wire/entry.ts";
+import type { NotedFile } from "../../../../agent/wire/entry-value.ts";
 import { delivered, first, needs, noted, other, second } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
@@ -21,14 +22,14 @@ test("what a group has a newer version of is not written again, as nobody is to 
   const over = new AbortController();
   const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
   log.recreate();
-  const files = () => log.entries.map(keyOf).filter(({ kind }) => kind === "file");
+  const files = () => log.entries.flatMap((entry) => (entry.kind === "files" ? entry.files : []));
   await waitUntil("the ledger is written anew", async () => {
     await ledger.ready();
     return files().length > 0;
   });
-  expect(files()).toEqual([{ kind: "file", uploader: "till", path: other.path }]);
+  expect(files().map(({ path }) => path)).toEqual([other.path]);
   expect(ledger.file(first.path)).toBeUndefined();
-  expect(await ledger.nextVersion()).toBeGreaterThan(second.version);
+  expect(await ledger.nextVersion(first.path)).toBeGreaterThan(second.version);
   over.abort();
   await following;
 });
@@ -54,7 +55,7 @@ test("an agent that stood still when the ledger was deleted does not write there
       await ledger.ready();
       return log.id !== "ledger" && log.entries.some(({ kind }) => kind === "name");
     });
-    expect(log.entries.map(keyOf).filter(({ kind }) => kind === "file")).toEqual([]);
+    expect(log.entries.map(keyOf).filter(({ kind }) => kind === "files")).toEqual([]);
     expect([...ledger.paths()]).toEqual([]);
     over.abort();
     await following;
@@ -85,8 +86,8 @@ test("what another agent of the name has noted in the new ledger counts, and not
     return ledger.file(first.path)?.version === second.version;
   });
   expect([...ledger.paths()]).toEqual([first.path]);
-  expect(log.entries.filter(({ kind }) => kind === "file")).toHaveLength(1);
-  expect(await ledger.nextVersion()).toBeGreaterThan(second.version);
+  expect(log.entries.filter(({ kind }) => kind === "files")).toHaveLength(1);
+  expect(await ledger.nextVersion(first.path)).toBeGreaterThan(second.version);
   over.abort();
   await following;
 });
@@ -96,7 +97,7 @@ test("whoever asks for the name while the ledger is written anew is told that it
   const quiet = new HeardLog("till", () => undefined);
   let answered = 0;
   const onWrite = async ({ kind }: Entry) => {
-    if (kind !== "file" || answered > 0) return;
+    if (kind !== "files" || answered > 0) return;
     const { instance, host, uploader } = another;
     const asked = log.entries.length;
     await log.append({ kind: "claim", format: 1, instance, host, uploader });
@@ -110,7 +111,7 @@ test("whoever asks for the name while the ledger is written anew is told that it
   log.recreate();
   await waitUntil("the ledger is written anew", async () => {
     await ledger.ready();
-    return log.entries.some(({ kind }) => kind === "file");
+    return log.entries.some(({ kind }) => kind === "files");
   });
   expect(answered).toBe(1);
   over.abort();
@@ -140,8 +141,8 @@ test("a version that was numbered before another agent had the name is neither s
   const quiet = new HeardLog("till", () => undefined);
   const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
   await ledger.claim();
-  const version = await ledger.nextVersion();
-  const { kind, uploader, path, ...value } = noted(first) as Extract<Entry, { kind: "file" }>;
+  const version = await ledger.nextVersion(first.path);
+  const { path, ...value } = noted(first).files[0] as NotedFile;
   await ledger.putOwn(path, { ...value, version });
   const over = new AbortController();
   const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
@@ -157,7 +158,7 @@ test("a version that was numbered before another agent had the name is neither s
   await ledger.readyFor(path, second.version);
   await ledger.put(path, { ...value, version: first.version });
   expect(ledger.file(path)?.version).toBe(second.version);
-  await ledger.putOwn(path, { ...value, version: await ledger.nextVersion() });
+  await ledger.putOwn(path, { ...value, version: await ledger.nextVersion(first.path) });
   expect(ledger.file(path)?.version).toBeGreaterThan(version + 9);
   over.abort();
   await following;
@@ -196,10 +197,10 @@ test("what was being noted in the ledger before is not known once another agent 
   const log = new MemoryLedger([noted(other)]);
   const quiet = new HeardLog("till", () => undefined);
   const held = Promise.withResolvers<void>();
-  const onWrite = ({ kind }: Entry) => (kind === "file" ? held.promise : Promise.resolve());
+  const onWrite = ({ kind }: Entry) => (kind === "files" ? held.promise : Promise.resolve());
   const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
   await ledger.claim();
-  const { kind, uploader, path, ...value } = noted(first) as Extract<Entry, { kind: "file" }>;
+  const { path, ...value } = noted(first).files[0] as NotedFile;
   const noting = ledger.put(path, value);
   const over = new AbortController();
   const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
@@ -217,7 +218,8 @@ test("what was being noted in the ledger before is not known once another agent 
 });
 
 test("what a group asks for in the new ledger is not taken for answered in the one before", async () => {
-  const answered: Entry = Object.assign(noted(first), { answered: 2 });
+  const sent = noted(first);
+  const answered: Entry = { ...sent, files: sent.files.map((file) => ({ ...file, answered: 2 })) };
   const log = new MemoryLedger([noted(other), noted(other), noted(other), answered]);
   const quiet = new HeardLog("till", () => undefined);
   const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
@@ -227,7 +229,7 @@ test("what a group asks for in the new ledger is not taken for answered in the o
   log.recreate({ kind: "layout", format: 1, partitions: 1 }, needs(first));
   await waitUntil("the ledger is written anew", async () => {
     await ledger.ready();
-    return log.entries.some(({ kind }) => kind === "file");
+    return log.entries.some(({ kind }) => kind === "files");
   });
   await ledger.ready();
   expect(ledger.feedback.request(first.path)?.version).toBe(first.version);
@@ -241,7 +243,7 @@ test("who loses the name while it writes the ledger anew stops that", async () =
   const quiet = new HeardLog("till", () => undefined);
   let written = -1;
   const onWrite = async ({ kind }: Entry) => {
-    if (written < 0 || kind !== "file") return;
+    if (written < 0 || kind !== "files") return;
     const after = log.entries.findLastIndex((entry) => entry.kind === "name" && entry.epoch === undefined);
     if (written++ === 0) void log.append({ ...another, state: "held", highest: second.version, after });
     // What the brokers take for it, the reader has as well.

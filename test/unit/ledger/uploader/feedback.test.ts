@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
 import { Feedback, type News } from "../../../../agent/ledger/uploader/feedback.ts";
+import { FileEntries } from "../../../../agent/ledger/uploader/file-entries.ts";
 import { Log } from "../../../../agent/observe/log.ts";
 import { type Entry, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
-import type { FileValue } from "../../../../agent/wire/entry-value.ts";
+import type { DoneValue, FileValue } from "../../../../agent/wire/entry-value.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 
 function sent(version: number): FileValue {
   const where = { topic: "topic", partition: 0, offset: 3 };
   return {
-    format: 1,
     version,
     state: "sent",
     size: 5,
@@ -23,14 +23,26 @@ function sent(version: number): FileValue {
 
 function receiptOf(kind: "delivered" | "failed", version: number, group = "hub"): Entry {
   const key = { group, uploader: "till", path: "a", version };
-  const time = "";
-  return kind === "delivered"
-    ? { ...key, kind, format: 1, size: 5, checksum, time }
-    : { ...key, kind, format: 1, reason: "too long", time };
+  return kind === "delivered" ? early(version, group) : { ...key, kind, format: 1, reason: "too long", time };
 }
 
+const time = "";
+
+/** A mark that says it of this version, noted or not, and of nothing else. */
+function early(version: number, group: string, path = "a"): Entry {
+  return {
+    ...{ kind: "done", group, uploader: "till", partition: 0 },
+    ...{ format: 1, to: 0, at: 0, but: [], also: [], by: {}, time },
+    early: [{ path, version, size: 5, checksum }],
+  };
+}
+
+/** What takes that back: of a mark, the wish to have the version again. */
 function tombstoneOf(entry: Entry): Entry {
-  return tombstone(keyOf(entry));
+  const [file] = entry.kind === "done" ? entry.early : [];
+  if (entry.kind !== "done" || !file) return tombstone(keyOf(entry));
+  const { group, uploader } = entry;
+  return { kind: "again", group, uploader, path: file.path, version: file.version, format: 1, time };
 }
 
 /** What is new by now; what comes then nobody listens to. */
@@ -40,14 +52,13 @@ async function newsOf(feedback: Feedback): Promise<News[]> {
 
 /** Of an uploader of the path "a"; `put` gives it an entry. */
 function prepare(groups: readonly string[] | "any" = ["hub", "mirror"]) {
-  const files = new Map<string, FileValue>();
   const log = new Log({ level: "error", format: "text", agent: "test" });
-  const feedback = new Feedback(groups === "any" ? undefined : groups, (path) => files.get(path), log);
-  const put = (value: FileValue | undefined) => {
-    const before = files.get("a");
-    if (value) files.set("a", value);
-    else files.delete("a");
-    feedback.noteEntry("a", before, value);
+  const files = new FileEntries();
+  const feedback = new Feedback(groups === "any" ? undefined : groups, files, log);
+  const put = (value: FileValue | undefined, path = "a") => {
+    const before = files.get(path);
+    files.set(path, value, 0);
+    feedback.noteEntry(path, before, value);
   };
   return { feedback, put };
 }
@@ -117,7 +128,9 @@ test("a version that was not noted has its attributes from its receipt; who hear
   const over = new AbortController();
   const news = Array.fromAsync(feedback.news(over.signal));
   const attributes = { store: "0042" };
-  feedback.apply(Object.assign(receiptOf("delivered", 7), { attributes }), 0);
+  const mark = early(7, "hub");
+  if (mark.kind === "done") for (const file of mark.early) file.attributes = attributes;
+  feedback.apply(mark, 0);
   expect(feedback.deliveredUnnoted("a")?.attributes).toEqual(attributes);
   put(sent(7));
   over.abort();
@@ -279,4 +292,80 @@ test("what can't be stored, of before anybody listens, is bounded, and what was 
   }
   feedback.endLoading();
   expect(await newsOf(feedback)).toHaveLength(1);
+});
+
+function mark(says: Partial<DoneValue> & { group?: string; partition?: number }): Entry {
+  const { group = "hub", partition = 0, ...value } = says;
+  const key = { kind: "done", group, uploader: "till", partition } as const;
+  return { ...key, format: 1, to: 0, at: 0, but: [], also: [], early: [], by: {}, time, ...value };
+}
+
+const paths = ["a", "b", "c", "d"];
+const delivered = ({ receipts }: Feedback) => paths.filter((path) => receipts.isDelivered(path));
+
+test("a mark settles what was noted before it, up to its number, but for what it names", () => {
+  for (const isLoadedFirst of [true, false]) {
+    const { feedback, put } = prepare(["hub"]);
+    if (isLoadedFirst) feedback.endLoading();
+    for (const [at, path] of paths.entries()) put({ ...sent(10 + at), at: 100 + at }, path);
+    feedback.apply(mark({ to: 12, at: 103, but: [11], also: [13] }), 200);
+    if (!isLoadedFirst) feedback.endLoading();
+    expect(delivered(feedback)).toEqual(["a", "c", "d"]);
+  }
+});
+
+test("what is noted after a mark was made is not settled by its number", () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  feedback.apply(mark({ to: 20, at: 103 }), 200);
+  // The mark was written before this one's acknowledgement was heard.
+  put({ ...sent(10), at: 102 }, "a");
+  put({ ...sent(11), at: 103 }, "b");
+  expect(delivered(feedback)).toEqual(["a"]);
+  feedback.apply(mark({ to: 20, at: 104 }), 201);
+  expect(delivered(feedback)).toEqual(["a", "b"]);
+});
+
+test("a mark speaks of one partition, and of what was sent after its group began", () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  put({ ...sent(10), at: 1 }, "a");
+  put({ ...sent(11), at: 2, partition: 1 } as FileValue, "b");
+  put({ ...sent(12), at: 3, offset: 50 } as FileValue, "c");
+  put({ ...sent(5_000_000), at: 4, topic: "before" } as FileValue, "d");
+  feedback.apply(mark({ to: 6_000_000, at: 9, start: { topic: "topic", offset: 50, ms: 4000 } }), 200);
+  expect(delivered(feedback)).toEqual(["c", "d"]);
+  feedback.apply(mark({ partition: 1, to: 6_000_000, at: 9 }), 201);
+  expect(delivered(feedback)).toEqual(["b", "c", "d"]);
+});
+
+test("a version that a group wants again is not delivered, whatever its mark says, until that is taken back", () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  put({ ...sent(10), at: 1 }, "a");
+  feedback.apply(mark({ to: 10, at: 9 }), 200);
+  const again = tombstoneOf(early(10, "hub"));
+  feedback.apply(again, 201);
+  expect(delivered(feedback)).toEqual([]);
+  feedback.apply(mark({ to: 11, at: 10 }), 202);
+  expect(delivered(feedback)).toEqual([]);
+  feedback.apply(tombstone(keyOf(again)), 203);
+  expect(delivered(feedback)).toEqual(["a"]);
+});
+
+test("a mark tells of each delivery once, and an older one that comes late takes nothing back", async () => {
+  const { feedback, put } = prepare(["hub"]);
+  feedback.endLoading();
+  const over = new AbortController();
+  const news = Array.fromAsync(feedback.news(over.signal));
+  put({ ...sent(10), at: 1 }, "a");
+  put({ ...sent(11), at: 2 }, "b");
+  feedback.apply(mark({ to: 10, at: 2 }), 200);
+  feedback.apply(mark({ to: 11, at: 3 }), 201);
+  feedback.apply(mark({ to: 10, at: 2 }), 202);
+  feedback.apply(mark({ to: 11, at: 4 }), 203);
+  expect(delivered(feedback)).toEqual(["a", "b"]);
+  over.abort();
+  const told = (await news).map((one) => (one.kind === "receipt" ? one.receipt.path : one.kind));
+  expect(told).toEqual(["a", "b"]);
 });

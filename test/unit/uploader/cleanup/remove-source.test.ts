@@ -46,7 +46,7 @@ function prepare(name = "folder/a.txt") {
   writeFileSync(path, "sent");
   const state = () => fingerprintOf(lstatSync(path, { bigint: true }));
   const sent = { topic: "t", partition: 0, offset: 3, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
-  const entry: FileValue = { format: 1, version: 7, state: "sent", ...state(), ...sent };
+  const entry: FileValue = { version: 7, state: "sent", ...state(), ...sent };
   const replace = (text: string) => {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);

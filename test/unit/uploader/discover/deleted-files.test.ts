@@ -27,7 +27,7 @@ function prepare() {
     writeFileSync(join(folder, name), name);
     const sent = { topic: "t", partition: 0, offset: 3, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
     const times = { mtime: "0", ctime: "0", inode: "1" };
-    entries.set(name, { format: 1, version: 1, state: "sent", size: 1, ...times, ...sent });
+    entries.set(name, { version: 1, state: "sent", size: 1, ...times, ...sent });
     return name;
   };
   const hooks: { write?: () => Promise<void>; device?: () => bigint; seenAs?: Partial<FileValue> } = {};

@@ -1,0 +1,117 @@
+/** The marks of all uploaders, as one group's member knows them, and which of them are to be written. */
+import type { DueCount } from "./due-versions.ts";
+import type { Mark } from "./mark.ts";
+import { UploaderMarks } from "./uploader-marks.ts";
+
+/** Which mark. */
+export interface MarkId {
+  uploader: string;
+  /** Of the chunks. */
+  partition: number;
+}
+
+/**
+ * What all of it may take in memory: two hundred thousand marks without exceptions. Bounded, as whoever may write to a topic can make
+ * up any number of uploaders. What is forgotten is delivered again if it comes again.
+ */
+const maxBytes = 64 << 20;
+
+export class AllMarks {
+  /** In the order in which they were last of interest. */
+  readonly #byUploader = new Map<string, UploaderMarks>();
+  readonly #due: DueCount = { count: 0 };
+  #bytes = 0;
+  readonly #maxBytes: number;
+  #hasForgotten = false;
+  readonly #dirty = new Map<string, MarkId>();
+
+  /** @param limitBytes for the tests */
+  constructor(limitBytes = maxBytes) {
+    this.#maxBytes = limitBytes;
+  }
+
+  /** Whether there was more than is kept. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
+
+  /** Marks that are to be written, whoever does. */
+  get dirtyCount(): number {
+    return this.#dirty.size;
+  }
+
+  get(uploader: string): UploaderMarks | undefined {
+    return this.#byUploader.get(uploader);
+  }
+
+  *all(): Generator<[uploader: string, mark: Mark]> {
+    for (const [uploader, { marks }] of this.#byUploader) for (const mark of marks) yield [uploader, mark];
+  }
+
+  /** Changes what is known of an uploader. */
+  change<T>(uploader: string, change: (marks: UploaderMarks) => T): T {
+    const marks = this.#byUploader.get(uploader) ?? new UploaderMarks(uploader, this.#due);
+    this.#bytes -= this.#byUploader.delete(uploader) ? marks.weight : 0;
+    const changed = change(marks);
+    this.#byUploader.set(uploader, marks);
+    this.#bytes += marks.weight;
+    for (const [oldest, other] of this.#byUploader) {
+      if (this.#bytes <= this.#maxBytes || other === marks) break;
+      this.#byUploader.delete(oldest);
+      this.#bytes -= other.weight;
+      other.forget();
+      this.#hasForgotten = true;
+    }
+    return changed;
+  }
+
+  /** Of these marks the ledger lacks something, or does not any more. */
+  noteDirty(uploader: string, marks: readonly Mark[]): void {
+    for (const { partition } of marks)
+      this.#dirty.set(nameOf({ uploader, partition }), { uploader, partition });
+  }
+
+  /** The ledger has all that is known of it. */
+  noteClean(id: MarkId): void {
+    this.#dirty.delete(nameOf(id));
+  }
+
+  /** At most `count` of those that are to be written, of those that `isOurs`. */
+  dirty(isOurs: (partition: number) => boolean, count: number): MarkId[] {
+    const ours: MarkId[] = [];
+    for (const id of this.#dirty.values()) {
+      if (ours.length >= count) break;
+      if (isOurs(id.partition)) ours.push(id);
+    }
+    return ours;
+  }
+
+  beginReading(): void {
+    for (const marks of this.#byUploader.values()) marks.beginReading();
+  }
+
+  endReading(): void {
+    for (const [uploader, marks] of this.#byUploader) this.noteDirty(uploader, marks.endReading());
+  }
+
+  /** The ledger was deleted and made again: all of it is to be written there. */
+  ledgerRecreated(): void {
+    this.#dirty.clear();
+    for (const [uploader, marks] of this.#byUploader) {
+      marks.ledgerRecreated();
+      this.noteDirty(uploader, [...marks.marks]);
+    }
+  }
+
+  /** How often the store has published, by the marks. */
+  publishedBy(store: string): number {
+    let highest = 0;
+    for (const [, { by }] of this.all()) highest = Math.max(highest, by.get(store) ?? 0);
+    return highest;
+  }
+}
+
+/** No name of an uploader has a blank. */
+function nameOf({ uploader, partition }: MarkId): string {
+  return `${uploader} ${partition}`;
+}

@@ -1,0 +1,130 @@
+/**
+ * An uploader's versions that are due: noted as sent, and neither delivered nor superseded. Of more than are kept the lowest number is:
+ * nothing is known for sure from there on, until the ledger is read again.
+ */
+
+/** A version that is due. */
+export interface Due {
+  /** Of the file, see `mapKey`. */
+  key: string;
+  version: number;
+  checksum: string;
+  /** Of the chunks. */
+  partition: number;
+  /** The ledger offset at which it was noted first. */
+  at: number;
+}
+
+/** How many versions of all uploaders are due, of those that are kept. */
+export interface DueCount {
+  count: number;
+}
+
+/** Versions that are kept, of one uploader, and of all. */
+const maxDue = 10_000;
+const maxAllDue = 40_000;
+
+export class DueVersions {
+  readonly #all: DueCount;
+  /** Of each file the newest, by its key. */
+  #byFile = new Map<string, Due>();
+  /** How many of these have a number: more than one only where an uploader has given it twice. */
+  #numbers = new Map<number, number>();
+  #keptBelow = Number.POSITIVE_INFINITY;
+  /** While the ledger is read again: what is due by what was read. */
+  #loading: Map<string, Due> | undefined;
+  #loadingBelow = Number.POSITIVE_INFINITY;
+
+  constructor(all: DueCount) {
+    this.#all = all;
+  }
+
+  /** All that are due are kept below this number. */
+  get keptBelow(): number {
+    return this.#keptBelow;
+  }
+
+  /** @param key of the file */
+  get(key: string): Due | undefined {
+    return this.#byFile.get(key);
+  }
+
+  has(version: number): boolean {
+    return this.#numbers.has(version);
+  }
+
+  /** Whether several files have the number. */
+  isShared(version: number): boolean {
+    return (this.#numbers.get(version) ?? 0) > 1;
+  }
+
+  /** Also what is due by what was read of the ledger up to now. */
+  *values(): Generator<Due> {
+    yield* [...this.#byFile.values()];
+    for (const due of [...(this.#loading?.values() ?? [])])
+      if (this.#byFile.get(due.key)?.version !== due.version) yield due;
+  }
+
+  /** In place of an older version of the file. */
+  put(due: Due): void {
+    const { key, version } = due;
+    const known = this.#byFile.get(key);
+    const hasRoom = this.#byFile.size < maxDue && this.#all.count < maxAllDue;
+    if (known || hasRoom) {
+      this.#set(key, due);
+      this.#loading?.set(key, due);
+      return;
+    }
+    this.#keptBelow = Math.min(this.#keptBelow, version);
+    this.#loadingBelow = Math.min(this.#loadingBelow, version);
+  }
+
+  /** @param key of the file */
+  delete(key: string, version: number): void {
+    if (this.#byFile.get(key)?.version === version) this.#set(key, undefined);
+    if (this.#loading?.get(key)?.version === version) this.#loading.delete(key);
+  }
+
+  /** All that the uploader has noted is read from now on. */
+  beginReading(): void {
+    this.#loading = new Map();
+    this.#loadingBelow = Number.POSITIVE_INFINITY;
+  }
+
+  /** It was read: nothing else is due. */
+  endReading(): void {
+    this.#replace(this.#loading ?? this.#byFile);
+    this.#keptBelow = this.#loadingBelow;
+    this.#loading = undefined;
+  }
+
+  clear(): void {
+    this.#replace(new Map());
+    this.#loading = undefined;
+    this.#keptBelow = Number.POSITIVE_INFINITY;
+    this.#loadingBelow = Number.POSITIVE_INFINITY;
+  }
+
+  #set(key: string, due: Due | undefined): void {
+    const before = this.#byFile.get(key);
+    if (before) this.#count(before.version, -1);
+    if (due) this.#byFile.set(key, due);
+    else this.#byFile.delete(key);
+    if (due) this.#count(due.version, 1);
+  }
+
+  #count(version: number, change: number): void {
+    this.#all.count += change;
+    const count = (this.#numbers.get(version) ?? 0) + change;
+    if (count > 0) this.#numbers.set(version, count);
+    else this.#numbers.delete(version);
+  }
+
+  #replace(byFile: Map<string, Due>): void {
+    this.#all.count += byFile.size - this.#byFile.size;
+    this.#byFile = byFile;
+    this.#numbers = new Map();
+    for (const { version } of byFile.values())
+      this.#numbers.set(version, (this.#numbers.get(version) ?? 0) + 1);
+  }
+}

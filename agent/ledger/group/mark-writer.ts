@@ -1,0 +1,144 @@
+/** Writing a group's marks: one record for all that is delivered of an uploader in a partition of the chunks. */
+import { timeNow } from "../../lib/clock.ts";
+import type { VersionId } from "../../wire/chunk.ts";
+import type { DoneEntry } from "../../wire/entry.ts";
+import type { EarlyFile } from "../../wire/entry-value.ts";
+import { limits } from "../../wire/limits.ts";
+import { partitionOf } from "../../wire/numbers.ts";
+import type { EntryLog } from "../ledger.ts";
+import type { MarkId } from "./all-marks.ts";
+import type { GroupState } from "./group-state.ts";
+import type { Delivered } from "./noted.ts";
+
+/** A version that has its name on the disk for good. */
+export interface Stored {
+  id: VersionId;
+  /** Of the chunks that it came in. */
+  partition: number;
+  content: Pick<EarlyFile, "attributes" | "size" | "checksum" | "mtime">;
+}
+
+/** A store, and how often it had published. */
+export interface Store {
+  id: string;
+  number: number;
+}
+
+export interface Written {
+  marks: DoneEntry[];
+  /** Versions that are not remembered, as their mark is full. */
+  forgottenCount: number;
+}
+
+export class MarkWriter {
+  readonly #state: GroupState;
+  readonly #log: EntryLog;
+  readonly #readToEnd: () => Promise<void>;
+  /** A record says all that the one before has said: each waits for that. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param readToEnd resolves when what is known is of the ledger of now */
+  constructor(state: GroupState, log: EntryLog, readToEnd: () => Promise<void>) {
+    this.#state = state;
+    this.#readToEnd = readToEnd;
+    this.#log = log;
+  }
+
+  /** Writes the marks of what is stored. See `Ledger.write`. */
+  write(stored: readonly Stored[], store: Store): Promise<Written> {
+    return this.#inTurn(() => this.#writeAll(byMark(stored), store));
+  }
+
+  /** Writes these marks as they are known here. See `Ledger.write`. */
+  writeAgain(marks: readonly MarkId[]): Promise<unknown> {
+    return this.#inTurn(() =>
+      this.#writeAll(
+        marks.map((mark) => ({ mark, stored: [] })),
+        undefined,
+      ),
+    );
+  }
+
+  #inTurn(write: () => Promise<Written>): Promise<Written> {
+    const turn = this.#last.then(write);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #writeAll(marks: readonly Share[], store: Store | undefined): Promise<Written> {
+    const written = await Promise.all(marks.map((share) => this.#write(share, store)));
+    const forgottenCount = written.reduce((sum, one) => sum + one.forgottenCount, 0);
+    return { marks: written.map(({ entry }) => entry), forgottenCount };
+  }
+
+  /** Again if the ledger is another one by the time that the brokers have it: its offsets are others. */
+  async #write({ mark, stored }: Share, store: Store | undefined): Promise<Drafted> {
+    for (;;) {
+      const { recreations, ledgerId } = this.#state;
+      const delivered = stored.map((one) => this.#delivered(one));
+      const drafted = this.#draft(mark, delivered, store);
+      const { offset } = await this.#log.write(drafted.entry, ledgerId);
+      if (this.#log.id !== ledgerId) await this.#readToEnd();
+      if (this.#state.recreations !== recreations) continue;
+      this.#state.noteWritten(mark, drafted.entry, offset, delivered);
+      return drafted;
+    }
+  }
+
+  #delivered({ id, content }: Stored): Delivered {
+    const { path, version } = id;
+    const { size, checksum, mtime, attributes } = content;
+    const { versions } = this.#state;
+    const more = { supersedes: versions.supersededBy(id), isBefore: versions.isBefore(id) };
+    return { path, version, size, checksum, mtime, attributes, ...more };
+  }
+
+  #draft(
+    { uploader, partition }: MarkId,
+    delivered: readonly Delivered[],
+    store: Store | undefined,
+  ): Drafted {
+    const { start, reading, versions, group } = this.#state;
+    const at = reading.position(partitionOf(uploader, this.#log.partitions));
+    return versions.marks.change(uploader, (marks) => {
+      const { forgottenCount, ...lists } = marks.draft(partition, delivered);
+      const by = storesOf(marks.mark(partition)?.by ?? new Map(), store);
+      const began = start.of(partition);
+      const value = { format: 1 as const, ...lists, at, by, time: timeNow(), ...(began && { start: began }) };
+      return { entry: { kind: "done", group, uploader, partition, ...value }, forgottenCount };
+    });
+  }
+}
+
+interface Drafted {
+  entry: DoneEntry;
+  forgottenCount: number;
+}
+
+interface Share {
+  mark: MarkId;
+  stored: Stored[];
+}
+
+function byMark(stored: readonly Stored[]): Share[] {
+  const shares = new Map<string, Share>();
+  for (const one of stored) {
+    const mark = { uploader: one.id.uploader, partition: one.partition };
+    const share = shares.getOrInsertComputed(`${mark.uploader} ${mark.partition}`, () => ({
+      mark,
+      stored: [],
+    }));
+    share.stored.push(one);
+  }
+  return [...shares.values()];
+}
+
+/** With this one, and without the one that was named longest ago. */
+function storesOf(known: ReadonlyMap<string, number>, store: Store | undefined): Record<string, number> {
+  const all = new Map(known);
+  if (store) {
+    all.delete(store.id);
+    all.set(store.id, Math.max(store.number, known.get(store.id) ?? 0));
+  }
+  return Object.fromEntries([...all].slice(-limits.stores));
+}

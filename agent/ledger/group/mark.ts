@@ -1,0 +1,263 @@
+/**
+ * What a group has of an uploader's versions in one partition of the chunks: all of them up to a number but some, some above it, and
+ * some that the uploader may not have noted. docs/protocol.md, "Marks", has the rules; `mark-draft.ts` makes the next one that is
+ * written, and `uploader-marks.ts` puts it together with what the uploader has noted.
+ *
+ * The records of one mark come from the member that has the partition, so each one says more than the one before. One that comes
+ * late, from a member that was frozen, says less: what it adds is taken from it, and nothing else.
+ */
+
+import { textBytes } from "../../lib/bounded-map.ts";
+import { attributesBytes } from "../../wire/attributes.ts";
+import type { DoneValue, EarlyFile } from "../../wire/entry-value.ts";
+import { limits } from "../../wire/limits.ts";
+
+/** A version that is delivered, and when its uploader has noted it. */
+export interface Early {
+  readonly file: EarlyFile;
+  /** By the ledger's offset; undefined: it has not. */
+  notedAt: number | undefined;
+}
+
+/** About what a mark takes without its lists, a version in one of them, and an early file without its texts, bytes. */
+const baseBytes = 200;
+const listedBytes = 40;
+const earlyBytes = 300;
+
+/** Of a version above `to`, or in its place: it was noted before what the mark speaks of. */
+const before = -1;
+
+export class Mark {
+  readonly partition: number;
+  /** All up to this number are settled, but for `but`, of those that were noted before the ledger offset `at`. */
+  #to = 0;
+  #at = 0;
+  #but: Set<number> | undefined;
+  /** Others that are settled, and the ledger offset at which they were noted. */
+  #also: Map<number, number> | undefined;
+  /** By path, the newest. */
+  #early: Map<string, Early> | undefined;
+  #earlyBytes = 0;
+  #by: Map<string, number> | undefined;
+  /** It is of a ledger that was deleted: whatever is noted in the one now is noted again. */
+  #isOfAnother = false;
+  /** The ledger offset of its newest record that was read or written here. */
+  #newestAt = -1;
+
+  constructor(partition: number) {
+    this.partition = partition;
+  }
+
+  get to(): number {
+    return this.#to;
+  }
+
+  get but(): ReadonlySet<number> {
+    return this.#but ?? new Set();
+  }
+
+  get also(): Iterable<number> {
+    return this.#also?.keys() ?? [];
+  }
+
+  get early(): Iterable<Early> {
+    return this.#early?.values() ?? [];
+  }
+
+  get by(): ReadonlyMap<string, number> {
+    return this.#by ?? new Map();
+  }
+
+  /** About what it takes in memory, bytes. */
+  get weight(): number {
+    return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.#earlyBytes;
+  }
+
+  /** Whether it counts by numbers alone: what it settles there is to be written to the ledger of now. */
+  get isOfAnother(): boolean {
+    return this.#isOfAnother;
+  }
+
+  /** Whether a version that was noted at this ledger offset is settled. */
+  settles(version: number, at: number): boolean {
+    return (
+      this.#also?.has(version) === true || (this.#isBelow(version) && (this.#isOfAnother || at < this.#at))
+    );
+  }
+
+  /** Whether the version is named as settled. */
+  names(version: number): boolean {
+    return this.#also?.has(version) === true;
+  }
+
+  /** Whether chunks of a version that are read, noted or not, are of a settled one. @param open versions that may still be noted */
+  settlesChunk(version: number, open: ReadonlySet<number>): boolean {
+    return this.#also?.has(version) === true || (this.#isBelow(version) && !open.has(version));
+  }
+
+  /** The newest version of the path that is delivered and may not be noted. */
+  earlyOf(path: string): Early | undefined {
+    return this.#early?.get(path);
+  }
+
+  /** A version of the path was noted at this ledger offset: an older one never will be. */
+  supersedeEarly(path: string, version: number, at: number): void {
+    const early = this.#early?.get(path);
+    if (early && early.file.version < version) early.notedAt ??= at;
+  }
+
+  /** The version is settled, and was noted at this ledger offset. */
+  add(version: number, at: number): void {
+    this.#also ??= new Map();
+    this.#also.set(version, at);
+    this.#but?.delete(version);
+  }
+
+  /** The version is not settled, whatever its number is. */
+  except(version: number): void {
+    this.#also?.delete(version);
+    if (version > this.#to) return;
+    this.#but ??= new Set();
+    if (this.#but.size < limits.marked || this.#but.has(version)) this.#but.add(version);
+    // Rather is something delivered twice.
+    else this.#lower(version - 1);
+  }
+
+  /** The version is due no longer. Returns whether it was named as not settled. */
+  drop(version: number): boolean {
+    return this.#but?.delete(version) ?? false;
+  }
+
+  /** Only these are left of those that are not settled. Returns whether that is fewer. */
+  keepBut(isLeft: (version: number) => boolean): boolean {
+    const before = this.#but?.size ?? 0;
+    for (const version of this.#but ?? []) if (!isLeft(version)) this.#but?.delete(version);
+    return (this.#but?.size ?? 0) < before;
+  }
+
+  /** The ledger was deleted and made again. @param open versions that could still be noted there */
+  ledgerRecreated(open: Iterable<number>): void {
+    for (const version of open) if (!this.#also?.has(version)) this.except(version);
+    for (const version of this.#also?.keys() ?? []) this.#also?.set(version, before);
+    for (const early of this.#early?.values() ?? []) early.notedAt = undefined;
+    this.#isOfAnother = true;
+    this.#at = 0;
+    this.#newestAt = -1;
+  }
+
+  /**
+   * Takes what a record says. Returns whether the ledger lacks something now that is known here; undefined: no more than before.
+   *
+   * @param offset of the record, in the ledger
+   * @param isUnsettled whether a version in its `but` is one, though it was known as settled here
+   */
+  read(
+    value: DoneValue,
+    offset: number,
+    isUnsettled: (version: number) => boolean,
+  ): "dirty" | "clean" | undefined {
+    const knew = this.#countOfSettled();
+    const isNewer = value.to >= this.#to && value.at >= this.#at;
+    this.#readStores(value);
+    if (isNewer) this.#advance(value, isUnsettled);
+    this.#readEarly(value, isNewer);
+    for (const version of value.also)
+      if (version > this.#to || this.#but?.has(version)) this.#addKnown(version);
+    // What stands in the ledger now is a later one, that did not have it.
+    if (offset <= this.#newestAt) return this.#countOfSettled() === knew ? undefined : "dirty";
+    this.#newestAt = offset;
+    return this.#knowsMoreThan(value) ? "dirty" : "clean";
+  }
+
+  /** The ledger has a record that was written here. */
+  written(value: DoneValue, offset: number, isUnsettled: (version: number) => boolean): void {
+    this.#newestAt = Math.max(this.#newestAt, offset);
+    this.read(value, offset, isUnsettled);
+  }
+
+  #isBelow(version: number): boolean {
+    return version <= this.#to && this.#but?.has(version) !== true;
+  }
+
+  #addKnown(version: number): void {
+    this.#also ??= new Map();
+    if (!this.#also.has(version)) this.#also.set(version, before);
+    this.#but?.delete(version);
+  }
+
+  #lower(to: number): void {
+    this.#to = to;
+    for (const version of this.#but ?? []) if (version > to) this.#but?.delete(version);
+  }
+
+  #advance(value: DoneValue, isUnsettled: (version: number) => boolean): void {
+    const but = value.but.filter((version) => isUnsettled(version) || !this.#isSettledHere(version));
+    this.#to = value.to;
+    this.#at = value.at;
+    this.#but = but.length > 0 ? new Set(but) : undefined;
+    for (const [version, at] of this.#also ?? []) {
+      const isCovered = this.#isBelow(version) && at < value.at;
+      if (isCovered || this.#but?.has(version)) this.#also?.delete(version);
+    }
+    if (this.#also?.size === 0) this.#also = undefined;
+  }
+
+  #isSettledHere(version: number): boolean {
+    return this.#also?.has(version) === true || this.#isBelow(version);
+  }
+
+  #readEarly(value: DoneValue, isNewer: boolean): void {
+    const said = new Map(value.early.map((file) => [file.path, file]));
+    // Not what it just does not name: it may have come late.
+    for (const [path, { notedAt }] of this.#early ?? [])
+      if (isNewer && notedAt !== undefined && notedAt < value.at && !said.has(path))
+        this.#setEarly(path, undefined);
+    for (const [path, file] of said) {
+      const known = this.#early?.get(path)?.file.version ?? 0;
+      // An older record's may have been noted since.
+      if (known >= file.version || (!isNewer && this.#isSettledHere(file.version))) continue;
+      this.#setEarly(path, { file, notedAt: undefined });
+    }
+  }
+
+  #setEarly(path: string, early: Early | undefined): void {
+    this.#earlyBytes += bytesOf(early) - bytesOf(this.#early?.get(path));
+    this.#early ??= new Map();
+    if (early) this.#early.set(path, early);
+    else this.#early.delete(path);
+    if (this.#early.size === 0) this.#early = undefined;
+  }
+
+  #readStores({ by }: DoneValue): void {
+    for (const [store, number] of Object.entries(by)) {
+      this.#by ??= new Map();
+      const known = this.#by.get(store) ?? 0;
+      this.#by.delete(store);
+      this.#by.set(store, Math.max(known, number));
+      const [oldest] = this.#by.keys();
+      if (this.#by.size > limits.stores && oldest !== undefined) this.#by.delete(oldest);
+    }
+  }
+
+  #knowsMoreThan({ to, at, but, also, early }: DoneValue): boolean {
+    if (this.#to > to || this.#at > at || but.some((version) => this.#isSettledHere(version))) return true;
+    const said = new Set([...also, ...early.map(({ version }) => version)]);
+    for (const [version, notedAt] of this.#also ?? [])
+      if ((version > to || notedAt >= at) && !said.has(version)) return true;
+    const paths = new Map(early.map(({ path, version }) => [path, version]));
+    for (const { file, notedAt } of this.early) {
+      const isSaid = (paths.get(file.path) ?? 0) >= file.version || said.has(file.version);
+      if ((notedAt === undefined || notedAt >= at) && !isSaid) return true;
+    }
+    return false;
+  }
+
+  /** Changes with each record that adds something. */
+  #countOfSettled(): number {
+    return (this.#also?.size ?? 0) + (this.#early?.size ?? 0) - (this.#but?.size ?? 0) + this.#to + this.#at;
+  }
+}
+
+function bytesOf(early: Early | undefined): number {
+  return early ? earlyBytes + textBytes(early.file.path) + attributesBytes(early.file.attributes) : 0;
+}

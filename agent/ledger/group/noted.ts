@@ -1,0 +1,36 @@
+/** What marks are told of versions, and what that changes. */
+import type { EarlyFile } from "../../wire/entry-value.ts";
+import type { Due } from "./due-versions.ts";
+import type { Mark } from "./mark.ts";
+
+/** A version as its uploader has noted it. */
+export interface Noted extends Omit<Due, "key"> {
+  path: string;
+}
+
+/** `differs`: the group has other bytes under that number. */
+export type Verdict = "settled" | "due" | "differs";
+
+/** A version that a group has just stored. */
+export interface Delivered extends EarlyFile {
+  /** An older version of the same path that is due. */
+  supersedes?: number | undefined;
+  /** A mark says nothing of it by its number: it was sent before the group began. */
+  isBefore?: boolean;
+}
+
+/** What a mark's record has changed. */
+export interface Change {
+  /** What was due and is not any more. */
+  settled: Due[];
+  /** Marks of which the ledger lacks something, and those of which it lacks nothing. */
+  dirty: Mark[];
+  clean: Mark[];
+}
+
+/** An uploader's word on which versions may still come. */
+export interface Heard {
+  next: number;
+  open: readonly number[];
+  epoch: number;
+}

@@ -1,0 +1,221 @@
+/**
+ * Which versions were sent, and which of them are settled: what uploaders note of their files, what marks say of it, and what is
+ * asked for again in spite of them. What is left is outstanding.
+ */
+import type { VersionId } from "../../wire/chunk.ts";
+import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
+import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
+import { pathProblem } from "../../wire/path.ts";
+import { AllMarks, type MarkId } from "./all-marks.ts";
+import type { FailedVersions } from "./failed-versions.ts";
+import type { Change, Delivered } from "./noted.ts";
+import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
+import type { Reading } from "./reading.ts";
+import { Wishes } from "./wishes.ts";
+
+export interface SentVersionsOptions {
+  failed: FailedVersions;
+  reading: Reading;
+  /** Whether the group is to deliver it. */
+  concerns(sent: Sent): boolean;
+  /** Whether marks say nothing of the version by its number, as it was sent before the group began; by its number, or where it is. */
+  isBefore(version: number, sent?: Sent): boolean;
+  /** Whether an uploader that keeps the rules can have given the number. */
+  isPlausible(version: number): boolean;
+}
+
+/** Versions that are told at a time. */
+const maxDiffering = 100;
+
+export class SentVersions {
+  readonly marks = new AllMarks();
+  readonly wishes = new Wishes();
+  readonly #options: SentVersionsOptions;
+  #outstanding = new Outstanding();
+  /** While the ledger is read again: what will be in its place; nobody sees half of it. */
+  #loading: Outstanding | undefined;
+  #differing: VersionId[] = [];
+
+  constructor(options: SentVersionsOptions) {
+    this.#options = options;
+  }
+
+  /** What is neither delivered nor failed. */
+  get outstanding(): Pick<Outstanding, "newestOf" | "mayTakeMore" | "overflowing" | "size" | "values"> {
+    return this.#outstanding;
+  }
+
+  beginReading(): void {
+    this.#loading = new Outstanding();
+    this.marks.beginReading();
+    this.wishes.beginReading();
+  }
+
+  endReading(): void {
+    this.#outstanding = this.#loading ?? this.#outstanding;
+    this.#loading = undefined;
+    this.marks.endReading();
+  }
+
+  /** The ledger was deleted and created again. What is settled stays so, whatever is noted again. */
+  ledgerRecreated(): void {
+    this.wishes.clear();
+    this.marks.ledgerRecreated();
+    this.#outstanding = new Outstanding();
+    this.#loading = undefined;
+  }
+
+  /** See `GroupState.isDelivered`. */
+  isDelivered(id: VersionId, partition: number): boolean {
+    if (this.wishes.has(id)) return false;
+    const marks = this.marks.get(id.uploader);
+    if (this.#options.isBefore(id.version)) return marks?.isNamed(id, partition) ?? false;
+    return marks?.isSettled(id, partition, this.#options.reading.isComplete) ?? false;
+  }
+
+  /** Whether the version may be due, or become so. */
+  mayBeDue({ uploader, version }: VersionId): boolean {
+    const marks = this.marks.get(uploader);
+    return !marks || marks.mayBeDue(version) || marks.isOpen(version);
+  }
+
+  /** Whether a newer version than this one may be settled without being known here, as there is too much of the uploader. */
+  mayBeSuperseded({ uploader }: VersionId): boolean {
+    const isCrowded = this.marks.get(uploader)?.isCrowded ?? false;
+    return isCrowded || this.marks.hasForgotten || this.#outstanding.overflowed(uploader);
+  }
+
+  /** Whether it was sent before the group began: a mark has to name it. */
+  isBefore(id: VersionId): boolean {
+    const sent = this.#outstanding.newestOf(id);
+    return this.#options.isBefore(id.version, sent?.version === id.version ? sent : undefined);
+  }
+
+  /** The older version of its path that is due, if one is known. */
+  supersededBy(id: VersionId): number | undefined {
+    const older = this.#outstanding.newestOf(id)?.version ?? this.#options.failed.newest(id);
+    return older !== undefined && older < id.version ? older : undefined;
+  }
+
+  /** See `GroupState.noteWritten`. */
+  noteWritten(
+    { uploader, partition }: MarkId,
+    value: DoneValue,
+    offset: number,
+    files: readonly Delivered[],
+  ): void {
+    this.#changed(
+      uploader,
+      this.marks.change(uploader, (marks) => marks.written(partition, value, offset, files)),
+    );
+  }
+
+  /** The version has failed. */
+  failed(id: VersionId): void {
+    this.#outstanding.settle(id);
+    this.#loading?.settle(id);
+  }
+
+  /** The group has the version that it was to have again, or can't, by the tombstone's offset in the ledger. */
+  wishOver(id: VersionId, offset: number): void {
+    this.wishes.remove(id, offset);
+    const due = this.marks.get(id.uploader)?.notWanted(id);
+    if (due) this.#changed(id.uploader, { settled: [due], dirty: [], clean: [] });
+  }
+
+  /** What was noted with another content than the group has; each is told once. */
+  drainDiffering(): VersionId[] {
+    return this.#differing.splice(0);
+  }
+
+  /** Applies a mark, as it is read. */
+  applyDone(entry: DoneEntry, offset: number): void {
+    const { uploader, partition } = entry;
+    const { reading, isPlausible } = this.#options;
+    const isRead = reading.isComplete;
+    // What nothing could follow is not said. It has taken the place of what was.
+    const also = entry.also.filter(isPlausible);
+    const early = entry.early.filter(({ version }) => isPlausible(version));
+    const range = isPlausible(entry.to) ? {} : { to: 0, at: 0, but: [] };
+    const value = { ...entry, ...range, also, early };
+    const isWanted = (version: number) => this.wishes.hasNumber(uploader, version);
+    this.#changed(
+      uploader,
+      this.marks.change(uploader, (marks) => marks.read(partition, value, offset, isRead, isWanted)),
+    );
+  }
+
+  /** Somebody has taken a mark out of the ledger. */
+  doneIsGone({ uploader, partition }: MarkId): void {
+    const mark = this.marks.get(uploader)?.mark(partition);
+    if (mark) this.marks.noteDirty(uploader, [mark]);
+  }
+
+  /** Applies a batch, as it is read. */
+  applyFiles(entry: FilesEntry, offset: number): void {
+    const { uploader, files, next } = entry;
+    const at = this.#options.reading.saidAt(entry, offset);
+    for (const file of files) this.#applyFile(entry, file, at);
+    // Its uploader takes it as noted here.
+    if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
+    // After them: what they note is not open.
+    if (this.#options.isPlausible(next - 1))
+      this.marks.change(uploader, (marks) => marks.heard(entry, offset));
+  }
+
+  #applyFile({ uploader, moved }: FilesEntry, file: NotedFile, offset: number): void {
+    const { failed, concerns, isPlausible } = this.#options;
+    const { path, version } = file;
+    // One that nothing could follow is ignored.
+    if (!isPlausible(version)) return;
+    const newest = { uploader, path, version };
+    const outstanding = this.#loading ?? this.#outstanding;
+    const sent = sentVersion(newest, file);
+    if (sent) this.#settleOlder(outstanding, newest);
+    else outstanding.replace(newest);
+    // It may be sent yet; or was, if this is read again.
+    if (file.state === "sending" || file.state === "incomplete") return;
+    const isMoot = !sent || !concerns(sent) || pathProblem(path) !== undefined;
+    // One of an agent that had lost the name may be older.
+    if (isMoot || (outstanding.newestOf(newest)?.version ?? 0) > version) {
+      this.#settle(newest);
+      return;
+    }
+    if (!sent.gone && !moved) failed.noteSent(sent, offset);
+    if (this.#noteSent(sent, file.at ?? offset) && !failed.has(sent)) outstanding.put(sent);
+  }
+
+  /** Returns whether it is due. @param at see `Noted` */
+  #noteSent(sent: Sent, at: number): boolean {
+    const { uploader, path, version, checksum, partition } = sent;
+    const isWanted = this.wishes.has(sent);
+    const noted = { path, version, checksum, partition, at };
+    const { verdict, dirty } = this.marks.change(uploader, (marks) => marks.note(noted, isWanted));
+    this.marks.noteDirty(uploader, dirty);
+    if (verdict === "differs" && this.#differing.length < maxDiffering)
+      this.#differing.push({ uploader, path, version });
+    return verdict !== "settled";
+  }
+
+  #settleOlder(outstanding: Outstanding, { uploader, path, version }: VersionId): void {
+    const older = outstanding.newestOf({ uploader, path })?.version ?? version;
+    const failed = this.#options.failed.newest({ uploader, path }) ?? version;
+    outstanding.settle({ uploader, path, version });
+    for (const one of new Set([older, failed]))
+      if (one < version) this.#settle({ uploader, path, version: one });
+  }
+
+  #settle(id: VersionId): void {
+    const marks = this.marks.get(id.uploader);
+    if (marks) this.marks.noteDirty(id.uploader, marks.settle(id));
+  }
+
+  #changed(uploader: string, { settled, dirty, clean }: Change): void {
+    for (const { key, version } of settled) {
+      this.#outstanding.settleFile(uploader, key, version);
+      this.#loading?.settleFile(uploader, key, version);
+    }
+    for (const { partition } of clean) this.marks.noteClean({ uploader, partition });
+    this.marks.noteDirty(uploader, dirty);
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * What a group knows of one uploader's versions: which may still be noted, which were noted and are not settled (`due-versions.ts`),
+ * and the marks of those that are (`mark.ts`), one a partition of the chunks. A version is a number here: no two of an uploader's
+ * are the same. What is known of one:
+ *
+ *   - it is the next one or a later, or open by the uploader's newest batch: it may come, or may never
+ *   - it is due, or a mark says that it is settled
+ *   - none of that: it was superseded, or its uploader was killed before it noted it, and nobody will: it is dead
+ */
+import { mapKey } from "../../wire/chunk.ts";
+import type { DoneValue, EarlyFile } from "../../wire/entry-value.ts";
+import { type Due, type DueCount, DueVersions } from "./due-versions.ts";
+import { Mark } from "./mark.ts";
+import { type Draft, draftOf } from "./mark-draft.ts";
+import type { Change, Delivered, Heard, Noted, Verdict } from "./noted.ts";
+
+/** About what is kept of an uploader without its marks, bytes. */
+const baseBytes = 1000;
+
+export class UploaderMarks {
+  readonly #uploader: string;
+  #next = 0;
+  #open: ReadonlySet<number> = new Set();
+  /** The ledger offset of the batch that says so. */
+  #heardAt = -1;
+  #epoch = 0;
+  readonly #due: DueVersions;
+  readonly #marks = new Map<number, Mark>();
+  #weight = baseBytes;
+
+  /** @param allDue counts what is due of all uploaders */
+  constructor(uploader: string, allDue: DueCount = { count: 0 }) {
+    this.#uploader = uploader;
+    this.#due = new DueVersions(allDue);
+  }
+
+  /** About what it takes in memory without what is due, bytes. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  get marks(): Iterable<Mark> {
+    return this.#marks.values();
+  }
+
+  /** Whether more is due than is kept. */
+  get isCrowded(): boolean {
+    return this.#due.keptBelow < Number.POSITIVE_INFINITY;
+  }
+
+  mark(partition: number): Mark | undefined {
+    return this.#marks.get(partition);
+  }
+
+  /** Whether the version may be due, as far as is known. */
+  mayBeDue(version: number): boolean {
+    return this.#due.has(version) || version >= this.#due.keptBelow;
+  }
+
+  /** Whether the version was neither noted nor given up as far as was read. */
+  isOpen(version: number): boolean {
+    return version >= this.#next || this.#open.has(version);
+  }
+
+  /** What an agent says that has lost the name to another counts for nothing. @param offset of the batch, in the ledger */
+  heard({ next, open, epoch }: Heard, offset: number): void {
+    if (offset < this.#heardAt || epoch < this.#epoch) return;
+    // An epoch is the offset of an entry that came before: one that is not would silence whoever has the name.
+    if (epoch < offset) this.#epoch = epoch;
+    this.#heardAt = offset;
+    this.#next = next;
+    this.#open = new Set(open);
+  }
+
+  /** The uploader has noted a version that was sent whole. @param isWanted whether it is asked for again, whatever a mark says */
+  note(noted: Noted, isWanted = false): { verdict: Verdict; dirty: Mark[] } {
+    const dirty: Mark[] = [];
+    const mark = this.#marks.get(noted.partition);
+    // It is settled by the ledger's mark, and may fail before it is delivered again.
+    if (isWanted && mark?.settles(noted.version, noted.at)) dirty.push(mark);
+    const verdict = isWanted ? "due" : this.#verdictOn(noted, dirty);
+    if (verdict === "settled") this.#due.delete(this.#keyOf(noted), noted.version);
+    else this.#putDue(noted);
+    return { verdict, dirty };
+  }
+
+  /** The version is due no longer: superseded, given up, or none of the group's business. Returns the marks that said it was. */
+  settle({ path, version }: { path: string; version: number }): Mark[] {
+    this.#due.delete(this.#keyOf({ path }), version);
+    return this.#due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
+  }
+
+  /** Whether nothing is left to be done for a chunk of the version that comes in, noted or not. @param isRead all of the ledger */
+  isSettled(id: { path: string; version: number }, partition: number, isRead: boolean): boolean {
+    const { path, version } = id;
+    if (this.#due.get(this.#keyOf({ path }))?.version === version) return false;
+    if ((this.earlyOf(path)?.version ?? 0) >= version) return true;
+    const mark = this.#marks.get(partition);
+    if (mark?.settlesChunk(version, this.#open)) return true;
+    if (mark?.but.has(version)) return false;
+    return isRead && version < this.#due.keptBelow && !this.isOpen(version);
+  }
+
+  /** Whether a mark names the version, or a newer one of its path, as delivered: not by what it says of all numbers. */
+  isNamed({ path, version }: { path: string; version: number }, partition: number): boolean {
+    return (
+      (this.earlyOf(path)?.version ?? 0) >= version || this.#marks.get(partition)?.names(version) === true
+    );
+  }
+
+  /** Whether a mark says that a noted version is settled, by what was read of the marks alone. */
+  settles({ path, version, checksum, partition, at }: Noted): boolean {
+    const early = this.earlyOf(path);
+    if (early?.version === version) return early.checksum === checksum;
+    return (early?.version ?? 0) > version || this.#marks.get(partition)?.settles(version, at) === true;
+  }
+
+  /** The newest version of the path that is delivered and may not be noted. */
+  earlyOf(path: string): EarlyFile | undefined {
+    let newest: EarlyFile | undefined;
+    for (const mark of this.#marks.values()) {
+      const file = mark.earlyOf(path)?.file;
+      if (file && file.version >= (newest?.version ?? 0)) newest = file;
+    }
+    return newest;
+  }
+
+  /** The next record of the partition's mark, with what is delivered now. */
+  draft(partition: number, delivered: readonly Delivered[]): Draft {
+    const settled = new Set<number>();
+    const early: EarlyFile[] = [];
+    for (const { supersedes, isBefore, ...file } of delivered) {
+      if (supersedes !== undefined) settled.add(supersedes);
+      if (!isBefore && this.#isNotedAs(file, partition)) settled.add(file.version);
+      else early.push(file);
+    }
+    const keys = new Set(delivered.map((file) => this.#keyOf(file)));
+    const unsettled = [...this.#due.values()]
+      .filter((due) => due.partition === partition && !(settled.has(due.version) && keys.has(due.key)))
+      .map(({ version }) => version);
+    // A number that was given twice settles nothing.
+    for (const version of unsettled) settled.delete(version);
+    const knownTo = Math.min(this.#next, this.#due.keptBelow) - 1;
+    return draftOf({ mark: this.#markOf(partition), unsettled, knownTo, noted: settled, early });
+  }
+
+  /** The ledger has a record that was drafted here, with what is delivered. */
+  written(partition: number, value: DoneValue, offset: number, delivered: readonly Delivered[]): Change {
+    const mark = this.#markOf(partition);
+    const change: Change = { settled: [], dirty: [], clean: [mark] };
+    for (const file of delivered)
+      for (const version of [file.version, file.supersedes])
+        this.#settleDelivered(version, file, mark, change);
+    this.#weighing(mark, () => mark.written(value, offset, (version) => this.#due.has(version)));
+    return change;
+  }
+
+  /**
+   * Takes a mark's record from the ledger.
+   *
+   * @param isRead whether all of the ledger was read: what is due is known
+   * @param isWanted whether a version is asked for again, whatever a mark says
+   */
+  read(
+    partition: number,
+    value: DoneValue,
+    offset: number,
+    isRead: boolean,
+    isWanted: (version: number) => boolean,
+  ): Change {
+    const mark = this.#markOf(partition);
+    const isUnsettled = (version: number) => !isRead || this.#due.has(version) || isWanted(version);
+    const state = this.#weighing(mark, () => mark.read(value, offset, isUnsettled));
+    const [also, but] = [new Set(value.also), new Set(value.but)];
+    const early = new Map(value.early.map((file) => [this.#keyOf(file), file]));
+    const settled: Due[] = [];
+    for (const due of this.#due.values()) {
+      const { version, at } = due;
+      const file = early.get(due.key);
+      const isHere = due.partition === partition;
+      const isBelow = version <= value.to && !but.has(version) && at < value.at;
+      const isEarly = file?.version === version && file.checksum === due.checksum;
+      const isSuperseded = (file?.version ?? 0) > version;
+      const isMarked = isEarly || isSuperseded || (isHere && (also.has(version) || isBelow));
+      if (isWanted(version) || !isMarked) continue;
+      if (isHere && isEarly) this.#notedEarly(mark, file, at);
+      this.#due.delete(due.key, version);
+      settled.push(due);
+    }
+    return { settled, dirty: state === "dirty" ? [mark] : [], clean: state === "clean" ? [mark] : [] };
+  }
+
+  /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
+  notWanted({ path, version }: { path: string; version: number }): Due | undefined {
+    const due = this.#due.get(this.#keyOf({ path }));
+    if (due?.version !== version || !this.#marks.get(due.partition)?.settles(version, due.at))
+      return undefined;
+    this.#due.delete(due.key, version);
+    return due;
+  }
+
+  /** All that the uploader has noted is read from now on. */
+  beginReading(): void {
+    this.#due.beginReading();
+  }
+
+  /** It was read: what it does not have is superseded, or was never noted. Returns the marks that said it was due. */
+  endReading(): Mark[] {
+    this.#due.endReading();
+    const isLeft = (version: number) => this.mayBeDue(version);
+    // In a ledger that was made anew it may only not be noted yet.
+    return [...this.#marks.values()].filter((mark) => !mark.isOfAnother && mark.keepBut(isLeft));
+  }
+
+  /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
+  ledgerRecreated(): void {
+    for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#open);
+    this.#next = 0;
+    this.#open = new Set();
+    this.#heardAt = -1;
+    this.#epoch = 0;
+    this.#due.clear();
+  }
+
+  forget(): void {
+    this.#due.clear();
+  }
+
+  #verdictOn(noted: Noted, dirty: Mark[]): Verdict {
+    const { path, version, checksum, partition, at } = noted;
+    for (const mark of this.#marks.values()) mark.supersedeEarly(path, version, at);
+    const early = this.earlyOf(path);
+    if (early && early.version > version) return "settled";
+    if (early?.version === version) {
+      if (early.checksum !== checksum) return "differs";
+      const mark = this.#markOf(partition);
+      // Its chunks came in another partition, whose mark has it: nobody else would say so here.
+      if (mark.earlyOf(path)?.file.version !== version && !mark.settles(version, at)) dirty.push(mark);
+      this.#notedEarly(mark, noted, at);
+      return "settled";
+    }
+    const mark = this.#marks.get(partition);
+    if (!mark?.settles(version, at)) return "due";
+    if (mark.isOfAnother) dirty.push(mark);
+    return "settled";
+  }
+
+  #notedEarly(mark: Mark, { path, version }: { path: string; version: number }, at: number): void {
+    const early = mark.earlyOf(path);
+    // The next record says so of its number.
+    if (early?.file.version === version) early.notedAt = at;
+    else mark.add(version, at);
+  }
+
+  #isNotedAs(file: EarlyFile, partition: number): boolean {
+    const due = this.#due.get(this.#keyOf(file));
+    if (due?.version !== file.version || this.#due.isShared(file.version)) return false;
+    return due.partition === partition && due.checksum === file.checksum;
+  }
+
+  #settleDelivered(version: number | undefined, file: Delivered, mark: Mark, change: Change): void {
+    const due = this.#due.get(this.#keyOf(file));
+    if (!due || due.version !== version) return;
+    if (due.version === file.version && due.checksum !== file.checksum) return;
+    this.#due.delete(due.key, due.version);
+    change.settled.push(due);
+    if (due.partition === mark.partition) return;
+    const other = this.#markOf(due.partition);
+    other.add(due.version, due.at);
+    change.dirty.push(other);
+  }
+
+  #putDue({ path, ...noted }: Noted): void {
+    this.#marks.get(noted.partition)?.except(noted.version);
+    this.#due.put({ ...noted, key: this.#keyOf({ path }) });
+  }
+
+  #markOf(partition: number): Mark {
+    const known = this.#marks.get(partition);
+    if (known) return known;
+    const mark = new Mark(partition);
+    this.#marks.set(partition, mark);
+    this.#weight += mark.weight;
+    return mark;
+  }
+
+  #weighing<T>(mark: Mark, change: () => T): T {
+    const before = mark.weight;
+    const changed = change();
+    this.#weight += mark.weight - before;
+    return changed;
+  }
+
+  #keyOf({ path }: { path: string }): string {
+    return mapKey({ uploader: this.#uploader, path });
+  }
+}

@@ -1,0 +1,79 @@
+/** What groups say to have of an uploader's versions, many at a time (docs/protocol.md, "Marks"): the newest mark of each partition. */
+import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import type { DoneEntry } from "../../wire/entry.ts";
+import type { WholeFile } from "../../wire/entry-value.ts";
+
+/** Where a version that was sent whole is: in the chunks' topic, and since when in the ledger. */
+export interface Place {
+  readonly partition: number;
+  readonly version: number;
+  /** The ledger offset at which it was first noted as sent whole. */
+  readonly at: number;
+}
+
+export class GroupMark {
+  readonly group: string;
+  readonly partition: number;
+  readonly #entry: DoneEntry;
+  readonly #but: ReadonlySet<number>;
+  readonly #also: ReadonlySet<number>;
+
+  constructor(entry: DoneEntry) {
+    this.group = entry.group;
+    this.partition = entry.partition;
+    this.#entry = entry;
+    this.#but = new Set(entry.but);
+    this.#also = new Set(entry.also);
+  }
+
+  /** Whether the group has the version, or a newer one of its path, if it was to have it at all: see `concerns`. */
+  has({ partition, version, at }: Place): boolean {
+    if (partition !== this.partition) return false;
+    if (this.#also.has(version)) return true;
+    return version <= this.#entry.to && at < this.#entry.at && !this.#but.has(version);
+  }
+
+  /** Whether the version was sent after the group began: what was sent before, nobody says to have. */
+  concerns({ topic, offset, version }: WholeFile): boolean {
+    const { start } = this.#entry;
+    if (!start) return true;
+    return topic === start.topic ? offset >= start.offset : version >= start.ms * 1000;
+  }
+
+  /** About what it takes in memory. */
+  get bytes(): number {
+    return 500 + textBytes(this.group) + 40 * (this.#but.size + this.#also.size);
+  }
+}
+
+/** Whoever may write the ledger can make up any number of groups and partitions. */
+const maxMarks = 4000;
+const maxBytes = 8 << 20;
+
+export class GroupMarks {
+  readonly #newest = new BoundedMap<string, GroupMark>(maxMarks, {
+    most: maxBytes,
+    of: (_, mark) => mark.bytes,
+  });
+
+  /** Keeps the mark. Returns the one before of that partition, if it is known. */
+  put(mark: GroupMark): GroupMark | undefined {
+    const name = `${mark.partition} ${mark.group}`;
+    const before = this.#newest.get(name);
+    this.#newest.set(name, mark);
+    return before;
+  }
+
+  of(group: string, partition: number): GroupMark | undefined {
+    return this.#newest.get(`${partition} ${group}`);
+  }
+
+  /** Those of groups that have what is there. */
+  *having(place: Place): Generator<GroupMark> {
+    for (const mark of this.#newest.values()) if (mark.has(place)) yield mark;
+  }
+
+  clear(): void {
+    this.#newest.clear();
+  }
+}

@@ -1,0 +1,268 @@
+/** What is known of an uploader's versions, held against a plain account of what was noted and delivered. */
+import { expect, test } from "bun:test";
+import type { Mark } from "../../../../agent/ledger/group/mark.ts";
+import type { Delivered, Noted } from "../../../../agent/ledger/group/noted.ts";
+import { UploaderMarks } from "../../../../agent/ledger/group/uploader-marks.ts";
+import type { DoneValue } from "../../../../agent/wire/entry-value.ts";
+import { Random } from "../../../support/random.ts";
+
+const rounds = 150;
+const steps = 120;
+const partitions = 2;
+
+interface Version {
+  path: string;
+  version: number;
+  checksum: string;
+  partition: number;
+  state: "open" | "noted" | "dead";
+  /** When it was noted first. */
+  at: number;
+  /** The group has it, and the ledger says so. */
+  isDelivered: boolean;
+}
+
+type Logged =
+  | { kind: "batch"; next: number; open: number[]; files: Noted[] }
+  | { kind: "mark"; partition: number; value: DoneValue };
+
+/** An uploader, its ledger, and a group whose members share the partitions or are one. */
+class Story {
+  readonly random: Random;
+  readonly versions: Version[] = [];
+  log: (Logged | undefined)[] = [];
+  marks = new UploaderMarks("till");
+  /** How far the member has read. */
+  read = 0;
+  /** What a frozen member was about to write. */
+  #late: { partition: number; value: DoneValue } | undefined;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+  }
+
+  give(): void {
+    const version = (this.versions.at(-1)?.version ?? 0) + 1 + this.random.below(3);
+    const path = `p${this.random.below(6)}`;
+    // One before it will never be sent.
+    for (const one of this.versions) if (one.path === path && one.state === "open") one.state = "dead";
+    const partition = Number(path.slice(1)) % partitions;
+    this.versions.push({
+      ...{ path, version, checksum: `c${version}`, partition, state: "open", at: -1, isDelivered: false },
+    });
+  }
+
+  /** Notes some of what is open, and moves some of what was noted. */
+  note(): void {
+    const open = this.versions.filter(({ state }) => state === "open");
+    const news = open.filter(() => this.random.below(3) > 0);
+    const offset = this.log.length;
+    for (const one of news) Object.assign(one, { state: "noted", at: offset });
+    const moved = this.versions.filter((one) => this.#isNewestNoted(one) && this.random.below(8) === 0);
+    const files = [...news, ...moved].map(({ path, version, checksum, partition, at }) => ({
+      ...{ path, version, checksum, partition, at },
+    }));
+    const left = open.filter(({ state }) => state === "open").map(({ version }) => version);
+    this.log.push({ kind: "batch", next: (this.versions.at(-1)?.version ?? 0) + 1, open: left, files });
+  }
+
+  /** The uploader is killed: what it has not noted, nobody will. */
+  crash(): void {
+    for (const one of this.versions) if (one.state === "open") one.state = "dead";
+  }
+
+  readOn(): void {
+    const dirty = new Set<number>();
+    for (; this.read < this.log.length; this.read++)
+      for (const { partition } of this.#apply(this.marks, this.read, true)) dirty.add(partition);
+    for (const partition of dirty) this.write(partition, []);
+  }
+
+  /** A member is frozen as it is about to write, and another one goes on. */
+  freeze(): void {
+    const partition = this.random.below(partitions);
+    const { forgottenCount: _, ...draft } = this.marks.draft(partition, []);
+    this.#late = { partition, value: { format: 1, ...draft, at: this.read, by: {}, time: "" } };
+  }
+
+  /** It comes late; whoever has the partition now reads that. */
+  thaw(): void {
+    if (this.#late) this.log.push({ kind: "mark", ...this.#late });
+    this.readOn();
+  }
+
+  write(partition: number, delivered: Delivered[], isHeard = true): void {
+    const { forgottenCount, ...draft } = this.marks.draft(partition, delivered);
+    expect(forgottenCount).toBe(0);
+    const value: DoneValue = { format: 1, ...draft, at: this.read, by: {}, time: "" };
+    const offset = this.log.push({ kind: "mark", partition, value }) - 1;
+    if (isHeard) this.marks.written(partition, value, offset, delivered);
+  }
+
+  /** Some are whole, and are made durable. @param isKept whether the answer is heard */
+  deliver(isKept: boolean): void {
+    for (let partition = 0; partition < partitions; partition++) {
+      const whole = this.versions.filter(
+        (one) =>
+          one.partition === partition &&
+          this.random.below(3) === 0 &&
+          !this.marks.isSettled(one, partition, true) &&
+          this.#newestDelivered(one.path) < one.version,
+      );
+      const newest = whole.filter(
+        (one) => !whole.some(({ path, version }) => path === one.path && version > one.version),
+      );
+      if (newest.length === 0) continue;
+      const delivered = newest.map(({ path, version, checksum }) => {
+        const isDueBefore = (one: Version) =>
+          one.path === path && one.version < version && this.marks.mayBeDue(one.version);
+        const supersedes = this.versions.find(isDueBefore)?.version;
+        return { path, version, checksum, size: 1, supersedes };
+      });
+      this.write(partition, delivered, isKept);
+      for (const one of newest) one.isDelivered = true;
+    }
+  }
+
+  /** The member is started anew, or another one takes its place. @param compacts what the ledger keeps under each key */
+  restart(compacts: boolean): void {
+    if (compacts) this.#compact();
+    this.marks = new UploaderMarks("till");
+    for (const [offset, logged] of this.log.entries())
+      if (logged?.kind === "mark") this.#apply(this.marks, offset, false);
+    this.marks.beginReading();
+    for (this.read = 0; this.read < this.log.length; this.read++) this.#apply(this.marks, this.read, false);
+    this.marks.endReading();
+  }
+
+  readAgain(): void {
+    this.marks.beginReading();
+    const end = this.read;
+    for (let at = 0; at < end; at++) this.#apply(this.marks, at, true);
+    this.marks.endReading();
+  }
+
+  check(): void {
+    const isBehind = this.read < this.log.length;
+    for (const one of this.versions) {
+      const isSettled = this.marks.isSettled(one, one.partition, true);
+      const isSuperseded = this.versions.some(
+        ({ path, version, state, isDelivered }) =>
+          path === one.path && version > one.version && (state === "noted" || isDelivered),
+      );
+      const maySettle = one.isDelivered || isSuperseded || one.state === "dead";
+      if (isSettled && !maySettle) throw new Error(`${name(one)} is settled`);
+      if (one.isDelivered && !isSettled && !isBehind) throw new Error(`${name(one)} is forgotten`);
+      const isDue = this.marks.mayBeDue(one.version);
+      const shouldBeDue = one.state === "noted" && !one.isDelivered && !isSuperseded;
+      if (!isBehind && isDue !== shouldBeDue) throw new Error(`${name(one)} is ${isDue ? "" : "not "}due`);
+      if (this.#counts(one) && !one.isDelivered && !isSuperseded)
+        throw new Error(`its uploader takes ${name(one)} as delivered`);
+    }
+  }
+
+  /** Whether the uploader takes it as delivered by the newest mark. */
+  #counts({ version, partition, checksum, at, state }: Version): boolean {
+    const mark = this.log.findLast((one) => one?.kind === "mark" && one.partition === partition);
+    if (mark?.kind !== "mark" || state !== "noted") return false;
+    const { value } = mark;
+    if (value.also.includes(version)) return true;
+    if (value.early.some((file) => file.version === version && file.checksum === checksum)) return true;
+    return at < value.at && version <= value.to && !value.but.includes(version);
+  }
+
+  /** At the end, once all is read and one more mark is written. */
+  checkUploader(): void {
+    this.readOn();
+    for (let partition = 0; partition < partitions; partition++) this.write(partition, []);
+    for (const one of this.versions)
+      if (one.isDelivered && this.#isNewestNoted(one) && !this.#counts(one))
+        throw new Error(`its uploader does not hear of ${name(one)}`);
+  }
+
+  #isNewestNoted(one: Version): boolean {
+    return (
+      one.state === "noted" &&
+      !this.versions.some(
+        ({ path, version, state }) => path === one.path && version > one.version && state === "noted",
+      )
+    );
+  }
+
+  #newestDelivered(path: string): number {
+    return Math.max(
+      0,
+      ...this.versions.filter((one) => one.path === path && one.isDelivered).map(({ version }) => version),
+    );
+  }
+
+  #compact(): void {
+    const kept = new Map<string, number>();
+    for (const [offset, logged] of this.log.entries())
+      if (logged?.kind === "mark") kept.set(`${logged.partition}`, offset);
+    this.log = this.log.map((logged, offset) =>
+      logged?.kind === "mark" && kept.get(`${logged.partition}`) !== offset ? undefined : logged,
+    );
+  }
+
+  #apply(marks: UploaderMarks, offset: number, isRead: boolean): Mark[] {
+    const logged = this.log[offset];
+    if (logged?.kind === "mark")
+      return marks.read(logged.partition, logged.value, offset, isRead, () => false).dirty;
+    if (logged?.kind !== "batch") return [];
+    const dirty: Mark[] = [];
+    for (const noted of logged.files) {
+      for (const older of this.versions)
+        if (older.path === noted.path && older.version < noted.version) dirty.push(...marks.settle(older));
+      const isOld = this.versions.some(
+        ({ path, version, at }) => path === noted.path && version > noted.version && at >= 0 && at <= offset,
+      );
+      if (!isOld) dirty.push(...marks.note(noted).dirty);
+    }
+    marks.heard({ ...logged, epoch: 0 }, offset);
+    return dirty;
+  }
+}
+
+function name({ path, version, state }: Version): string {
+  return `version ${version} of ${path}, which is ${state},`;
+}
+
+for (const isSingle of [true, false])
+  test(`what is settled was delivered, superseded or is dead, and nothing that was delivered is forgotten, whatever happens${isSingle ? "" : " to the ledger"}`, () => {
+    for (let seed = 0; seed < rounds; seed++) {
+      const story = new Story(seed);
+      const happened: string[] = [];
+      const { random } = story;
+      const events: Record<string, () => void> = {
+        give: () => story.give(),
+        giveMore: () => story.give(),
+        note: () => story.note(),
+        read: () => story.readOn(),
+        deliver: () => story.deliver(true),
+        deliverMore: () => story.deliver(true),
+        crash: () => random.below(4) === 0 && story.crash(),
+        die: () => {
+          story.deliver(false);
+          story.restart(!isSingle);
+        },
+        restart: () => story.restart(!isSingle),
+        readAgain: () => story.readAgain(),
+        freeze: () => story.freeze(),
+        thaw: () => story.thaw(),
+      };
+      try {
+        for (let step = 0; step < steps; step++) {
+          const event = random.pick(Object.keys(events));
+          happened.push(event);
+          events[event]?.();
+          story.check();
+        }
+        story.checkUploader();
+      } catch (error) {
+        if (process.env.DBG)
+          for (const [at, one] of story.log.entries()) console.log(at, JSON.stringify(one)?.slice(0, 600));
+        throw new Error(`${error} (seed ${seed}: ${happened.join(" ")})`);
+      }
+    }
+  });
