@@ -32,8 +32,12 @@ export interface RunOptions {
 
 /** Somewhat below what a role takes with one large file: 80 MiB, and 96. */
 const softMemoryBytes = { uploader: 66 << 20, downloader: 82 << 20 };
-/** How often the topics are looked at: a fleet of uploaders must not keep the brokers busy with it. */
-const topicLookMs = { uploader: 20_000, downloader: 10_000 };
+/**
+ * How often the topics are looked at. An uploader looks before it writes besides, unless it has within 5 s (`NameClaim.confirm`), and
+ * when its reader finds the ledger gone or cut: what an idle one learns late is that the chunks' topic is another one. Until then
+ * it is asked by the downloaders for what they miss of that.
+ */
+const topicLookMs = { uploader: 300_000, downloader: 10_000 };
 
 /** Runs the configured role until it is done or stopped. Returns the exit code. */
 export async function run(config: Config, options: RunOptions): Promise<number> {

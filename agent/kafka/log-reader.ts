@@ -5,7 +5,6 @@ import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { readerGroup, readerProperties } from "./connection/settings.ts";
 import { ask, codes, KafkaError } from "./errors.ts";
-import { watermarks } from "./topics/topics.ts";
 
 /** A record as it was read. */
 export interface IncomingRecord {
@@ -33,6 +32,8 @@ export function bytesOf({ key, value, headers }: IncomingRecord): number {
 export interface ReaderOptions extends ClientOptions {
   /** The topic's `max.message.bytes`, where it is known. */
   maxMessageBytes?: number;
+  /** Called every ten seconds while nobody leads what is read: the topic may have been deleted. It must not reject. */
+  onLeaderless?(): void;
 }
 
 export interface Position {
@@ -108,7 +109,7 @@ export class LogReader implements RecordReader {
     }
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const { partition, offset } of this.#ended.splice(0)) {
-      await this.#noteEnd(consumer, partition, offset);
+      this.#noteEnd(consumer, partition, offset);
       events.push({ kind: "end", partition });
     }
     return events;
@@ -150,19 +151,22 @@ export class LogReader implements RecordReader {
     });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
-    watchForLoss(consumer, this.#options, () => {
+    const onLost = () => {
       if (consumer === this.#consumer) this.#isLost = true;
+    };
+    watchForLoss(consumer, this.#options, onLost, ({ leaderless }) => {
+      if (leaderless.length > 0) this.#options.onLeaderless?.();
     });
     return consumer;
   }
 
   /** The position is there, also past what compaction has left nothing of. Nothing says that this news is not an old one. */
-  async #noteEnd(consumer: Consumer, partition: number, offset: number): Promise<void> {
+  #noteEnd(consumer: Consumer, partition: number, offset: number): void {
     if (offset < this.position(partition)) {
-      // What was read with it must not be lost: without an answer it is asked again.
-      const bounds = await watermarks(consumer, this.#topic, partition).catch(() => undefined);
-      if (!bounds) this.#ended.push({ partition, offset });
-      if (!bounds || bounds.high >= this.position(partition)) return;
+      const end = knownEnd(consumer, this.#topic, partition);
+      // What was read with it must not be lost: where the end is not known, it is looked at again.
+      if (end === undefined) this.#ended.push({ partition, offset });
+      if (end === undefined || end >= this.position(partition)) return;
       this.#wasCut = true;
     }
     this.#next.set(partition, offset);
@@ -178,6 +182,20 @@ export class LogReader implements RecordReader {
     this.#consumer = undefined;
     this.#isLost = false;
     if (consumer) await disconnect(consumer);
+  }
+}
+
+/**
+ * Where the partition ended at the last answer of a broker, which is no older than any news of an end; undefined: it was a refusal.
+ * To ask would take as long as the broker waits with its next answer.
+ */
+function knownEnd(consumer: Consumer, topic: string, partition: number): number | undefined {
+  try {
+    const { highOffset } = consumer.getWatermarkOffsets(topic, partition);
+    return highOffset >= 0 ? highOffset : undefined;
+  } catch {
+    // It has just been closed.
+    return undefined;
   }
 }
 

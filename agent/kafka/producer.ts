@@ -94,6 +94,11 @@ export class RecordProducer {
     return this.#client;
   }
 
+  /** Has the client look at a topic that has changed: by itself it would minutes later. It is left to that without an answer. */
+  async lookAt(topic: string): Promise<void> {
+    await this.#isAnsweredAbout(topic);
+  }
+
   /** Whether the brokers can be reached, as far as the client has noticed. */
   get isConnected(): boolean {
     return this.#client.isConnected() && !this.#unreachable;
@@ -221,7 +226,7 @@ export class RecordProducer {
       // The agent is being stopped when this fails: nothing else ends the wait for the brokers.
       this.renew("its client was lost").catch((error: unknown) => log.debug(messageOf(error)));
     };
-    watchForLoss(client, this.#options, onLost, (brokers) => {
+    watchForLoss(client, this.#options, onLost, ({ brokers }) => {
       if (client !== this.#client || this.#renewing) return;
       this.onLost?.(counter.lost(brokers));
       // Where no broker can be reached, that is said already.
@@ -238,7 +243,7 @@ export class RecordProducer {
     if (this.#asking) return;
     this.#asking = true;
     // The news can be old: of before the client was connected.
-    if (!(await this.#isReachable())) {
+    if (!(await this.#isAnsweredAbout(this.#options.kafka.topic))) {
       this.#unreachable = true;
       await this.#waitForBrokers();
       this.#unreachable = false;
@@ -261,15 +266,15 @@ export class RecordProducer {
         trouble = log.troubles.begin(what, reason);
       }
       await pause(1000, signal);
-    } while (!signal.aborted && !(await this.#isReachable()));
+    } while (!signal.aborted && !(await this.#isAnsweredAbout(this.#options.kafka.topic)));
     if (!signal.aborted) log.info("the brokers can be reached again");
     if (trouble) log.troubles.end(trouble);
   }
 
-  #isReachable(): Promise<boolean> {
+  #isAnsweredAbout(topic: string): Promise<boolean> {
     return new Promise((resolve) => {
       if (this.#renewing || !this.#client.isConnected()) return resolve(false);
-      const options = { topic: this.#options.kafka.topic, allTopics: false, timeout: 5000 };
+      const options = { topic, allTopics: false, timeout: 5000 };
       this.#client.getMetadata(options, (error) => resolve(!error));
     });
   }

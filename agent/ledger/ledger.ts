@@ -17,7 +17,7 @@ import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
 import type { Acknowledgement, LedgerProducer } from "../kafka/producer.ts";
-import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
+import { type CurrentTopic, lookIfMissing } from "../kafka/topics/current-topic.ts";
 import { endOffset, type Topic } from "../kafka/topics/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
@@ -147,7 +147,8 @@ export class Ledger implements UploaderLog {
 
   /** The offset after the last entry of a partition. Throws a `KafkaError`. */
   async endOf(partition: number): Promise<number> {
-    return endOffset(await this.#options.producer.client(), this.name, partition);
+    const client = await this.#options.producer.client();
+    return lookIfMissing(this.#options.topic, endOffset(client, this.name, partition));
   }
 
   /**
@@ -170,12 +171,10 @@ export class Ledger implements UploaderLog {
         // One that was recreated may have another number of partitions.
         const headers = encodeMeantFor(key, meantFor ?? topic.value.id);
         const partition = this.partitionOf(key);
-        return await producer.send({ ...record, partition, ...(headers && { headers }) });
+        const sending = producer.send({ ...record, partition, ...(headers && { headers }) });
+        return await lookIfMissing(topic, sending);
       } catch (error) {
         if (error instanceof AgentError && error.severity === "fatal") await producer.renew(error.message);
-        // It may have been deleted, and looking at it creates it again.
-        else if (error instanceof KafkaError && error.unknownTopic)
-          await topic.refreshSince?.(performance.now());
         throw error;
       }
     });
@@ -188,9 +187,12 @@ export class Ledger implements UploaderLog {
 
   /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
   async open(partitions: readonly number[]): Promise<LedgerReader> {
-    const { name, id, maxMessageBytes } = this.#options.topic.value;
+    const { topic } = this.#options;
+    const { name, id, maxMessageBytes } = topic.value;
     const from = partitions.map((partition) => ({ partition, offset: beginning }));
-    const reader = await LogReader.open({ ...this.#options, maxMessageBytes }, name, from);
+    const onLeaderless = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
+    const options = { ...this.#options, maxMessageBytes, onLeaderless };
+    const reader = await LogReader.open(options, name, from);
     return new LedgerReader(reader, partitions, id, (what, record) => this.#skipped(what, record));
   }
 

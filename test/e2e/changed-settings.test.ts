@@ -1,5 +1,6 @@
 /** Settings that would lose data, given to the topics while agents run. */
 import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
@@ -29,8 +30,9 @@ const linesWith = (agent: AgentProcess, text: RegExp) => agent.messages.filter((
 
 test("settings that lose data are said once and are no readiness, until they are right again", async () => {
   const scene = await openScene();
+  const source = await scene.folder("source");
   const agents = [
-    await scene.uploader(await scene.folder("source"), { settings: anyPort }),
+    await scene.uploader(source, { settings: anyPort }),
     await scene.downloader(await scene.folder("output"), { settings: anyPort }),
   ];
   const kafka = await scene.kafka();
@@ -41,6 +43,8 @@ test("settings that lose data are said once and are no readiness, until they are
   // A topic that is seen to have changed is looked at at once.
   await kafka.addPartitions(scene.topic, 9);
   await kafka.addPartitions(scene.ledger, 9);
+  // An uploader with nothing to do would look minutes later.
+  await writeFile(join(source, "a.txt"), "a");
   for (const agent of agents)
     await waitUntil("it says both", async () => {
       const reasons = await reasonsOf(agent);
@@ -50,6 +54,7 @@ test("settings that lose data are said once and are no readiness, until they are
   await setPolicy(scene, scene.ledger, "compact");
   await kafka.addPartitions(scene.topic, 10);
   await kafka.addPartitions(scene.ledger, 10);
+  await writeFile(join(source, "b.txt"), "b");
   for (const agent of agents) {
     await waitUntil("it is ready again", () => ready(agent), { detail: () => agent.report() });
     expect([linesWith(agent, wrongChunks).length, linesWith(agent, wrongLedger).length]).toEqual([1, 1]);

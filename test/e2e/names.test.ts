@@ -66,7 +66,10 @@ test("a ledger that is deleted while a second agent asks for the name of a froze
   await (await scene.kafka()).deleteTopic(scene.ledger);
   first.signal("SIGCONT");
   const both = [first, second];
-  await waitUntil("one of them ends", () => both.some(({ isRunning }) => !isRunning), { timeoutMs: 90_000 });
+  await waitUntil("one of them ends", () => both.some(({ isRunning }) => !isRunning), {
+    timeoutMs: 90_000,
+    detail: () => both.map((one) => one.report()).join("\n"),
+  });
   const left = both.filter(({ isRunning }) => isRunning);
   expect(left).toHaveLength(1);
   for (const ended of both.filter((agent) => !left.includes(agent)))

@@ -23,6 +23,8 @@ export class RequestCounter implements Detour {
   #upstreamPort = 0;
   /** Connections so far. */
   connections = 0;
+  /** How long the broker may wait with its answer to the last Fetch, milliseconds. */
+  lastFetchWaitMs = 0;
 
   private constructor() {
     this.#server = createServer((client) => void this.#carry(client));
@@ -86,6 +88,7 @@ export class RequestCounter implements Detour {
     const kind = frame.readInt16BE(0);
     const name = isDescribeTopics(frame) ? "DescribeTopics" : (names.get(kind) ?? `request ${kind}`);
     this.#counts.set(name, this.count(name) + 1);
+    if (name === "Fetch") this.lastFetchWaitMs = fetchWaitMs(frame);
     return frame;
   }
 }
@@ -98,4 +101,11 @@ export class RequestCounter implements Detour {
 function isDescribeTopics(frame: Buffer): boolean {
   const version = frame.readInt16BE(2);
   return frame.readInt16BE(0) === 3 && version >= 9 && frame.at(version >= 11 ? -3 : -4) === 0;
+}
+
+/** Behind the request's header (whose client id is a string, and which has tags since version 12) and the replica's number. */
+function fetchWaitMs(frame: Buffer): number {
+  const version = frame.readInt16BE(2);
+  const header = 10 + Math.max(0, frame.readInt16BE(8)) + (version >= 12 ? 1 : 0);
+  return frame.readInt32BE(header + (version <= 14 ? 4 : 0));
 }

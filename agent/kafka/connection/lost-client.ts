@@ -8,7 +8,7 @@ import type { Log } from "../../observe/log.ts";
 import { type Client, disconnect, makeProducer } from "./client.ts";
 import { type ClientOptions, connect, watchOf } from "./connect.ts";
 import { bareProperties } from "./settings.ts";
-import { type BrokerStatistics, onStatistics } from "./statistics.ts";
+import { type BrokerStatistics, onStatistics, type Statistics } from "./statistics.ts";
 
 /** So many looks in a row at which no broker is reached, and another client is tried: a minute. */
 const patience = 6;
@@ -19,13 +19,13 @@ const secondPatience = 3;
  * Watches a connected client for as long as it lives. `onLost` is called when it has to be made anew: it has reached no broker for
  * a minute and more, and another client has, or it was refused, and what it logs in with is another one on disk by now.
  *
- * @param take called each time when the client says how its brokers are
+ * @param take called each time when the client says how it is
  */
 export function watchForLoss(
   client: Client,
   options: ClientOptions,
   onLost: () => void,
-  take?: (brokers: BrokerStatistics) => void,
+  take?: (statistics: Statistics) => void,
 ): void {
   const { agentName, log } = options;
   const connectAnother = async () => {
@@ -41,8 +41,9 @@ export function watchForLoss(
       onLost();
     };
   }
-  onStatistics(client, log, ({ brokers, leaderless }) => {
-    take?.(brokers);
+  onStatistics(client, log, (statistics) => {
+    const { brokers, leaderless } = statistics;
+    take?.(statistics);
     loss.look(brokers);
     watch?.look(brokers);
     watch?.lookAtLeaders(leaderless);

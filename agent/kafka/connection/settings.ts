@@ -33,8 +33,9 @@ function connectionProperties(kafka: KafkaConfig, agentName: string): Properties
     // Jittered by the client, so a fleet does not run over a broker that comes back.
     "reconnect.backoff.ms": 200,
     "reconnect.backoff.max.ms": 10_000,
-    // New partitions, and a topic that was made again, are noticed within this time; the default is 5 minutes.
-    "topic.metadata.refresh.interval.ms": 30_000,
+    // Each client asks, and the answer names all of the ledger's partitions: no more often than the agent itself looks at them. A
+    // leader that has moved, and a topic that was made again, are learned from the refusal.
+    "topic.metadata.refresh.interval.ms": 300_000,
     "allow.auto.create.topics": false,
     "log.connection.close": false,
     // A stranger's hanging transaction must not stall files; nor hide what is behind it from whoever asks for a log's end: that
@@ -94,6 +95,8 @@ export function groupConsumerProperties(
     // A static member: killed and started again it has its partitions back at once, not after the session's time.
     ...(instance === undefined ? {} : { "group.instance.id": instance }),
     "partition.assignment.strategy": "cooperative-sticky",
+    // New partitions are taken on within this time.
+    "topic.metadata.refresh.interval.ms": 30_000,
     "session.timeout.ms": 45_000,
     "enable.partition.eof": true,
     // A disk that hangs for longer gives the partitions to another member.
@@ -101,6 +104,17 @@ export function groupConsumerProperties(
     ...kafka.options,
   };
 }
+
+/** The client wants a group even where none is joined, and asks for its coordinator: that takes DESCRIBE on it. */
+export function readerGroup(agentName: string): string {
+  return `streamsend-reader-${agentName}`;
+}
+
+/**
+ * How long a broker may wait when a reader has all that there is. A connection that is silent for longer would be forgotten by some
+ * routers, and a topic that was deleted is learned of from the next answer.
+ */
+const fetchWaitEndMs = 30_000;
 
 /**
  * A reader of partitions that it names itself; it joins no group and commits nothing.
@@ -112,15 +126,13 @@ export function readerProperties(kafka: KafkaConfig, agentName: string, maxMessa
     ...consumerProperties(kafka, agentName, maxMessageBytes),
     "group.id": readerGroup(agentName),
     "enable.partition.eof": true,
+    // Until the end of all is told the broker waits but a moment, then for long: it answers at once when there is something.
+    "fetch.wait.max.ms": 100,
+    "fetch.wait.end.ms": fetchWaitEndMs,
     // Several of them beside the group's own: a quarter of its queue.
     "queued.max.messages.kbytes": 1024,
     ...kafka.options,
   };
-}
-
-/** The client wants a group even where none is joined, and asks for its coordinator: that takes DESCRIBE on it. */
-export function readerGroup(agentName: string): string {
-  return `streamsend-reader-${agentName}`;
 }
 
 /**

@@ -7,6 +7,7 @@ import { CoalescedRefresh } from "../../lib/coalesced-refresh.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Trouble } from "../../lib/troubles.ts";
 import type { Log } from "../../observe/log.ts";
+import { KafkaError } from "../errors.ts";
 import type { RecordProducer } from "../producer.ts";
 import type { TopicLooks } from "./topic-looks.ts";
 import {
@@ -27,10 +28,14 @@ export interface CurrentTopicOptions {
   log: Log;
   /** Shared with the other topic. */
   looks: TopicLooks;
+  /** The other topic, if it is looked at with this one: the answer is of both. */
+  beside?: CurrentTopic;
 }
 
-/** How often its settings are looked at, too: a fleet must not keep the brokers busy with it. */
+/** How often its settings are looked at, too, at most: a fleet must not keep the brokers busy with it. */
 const settingsMs = 60_000;
+/** And how many looks are for one at them, at least: the answer is some kilobytes. */
+const looksForSettings = 6;
 
 export class CurrentTopic {
   readonly #options: CurrentTopicOptions;
@@ -65,13 +70,17 @@ export class CurrentTopic {
       ? toTopic(found, await looks.settings(name, sinceMs))
       : (await prepareTopics(await producer.client(), kafka, log))[this.#which];
     this.#describedAtMs = performance.now();
+    if (this.#topic.id !== id || this.#topic.partitions !== before.partitions) await producer.lookAt(name);
     if (this.#topic.id !== id) log.warn(`topic ${name} was deleted and made again: it is another one now`);
     this.#judge(before);
   }
 
   /** Looks at once whether it is still the same topic, by one small request. See `refresh`. */
   async look(sinceMs = performance.now()): Promise<void> {
+    // What is wrong with the other one is for whoever follows it to say.
+    const beside = this.#options.beside?.look(sinceMs).catch(() => undefined);
     if (!(await this.#isSame(sinceMs))) await this.refreshSince(performance.now());
+    await beside;
   }
 
   /**
@@ -127,12 +136,26 @@ export class CurrentTopic {
   }
 
   get #isDue(): boolean {
-    return performance.now() - this.#describedAtMs >= settingsMs;
+    const everyMs = Math.max(settingsMs, looksForSettings * this.#options.looks.everyMs);
+    return performance.now() - this.#describedAtMs >= everyMs;
   }
 
   async #isSame(sinceMs: number): Promise<boolean> {
     const { id, name, partitions } = this.#topic;
     const found = await this.#options.looks.topic(name, sinceMs);
     return found !== undefined && topicId(found) === id && found.partitions.length === partitions;
+  }
+}
+
+/** Looks at a topic that `work` does not find: it may have been deleted, and looking at it creates it again. Throws what `work` throws. */
+export async function lookIfMissing<T>(
+  topic: Partial<Pick<CurrentTopic, "refreshSince">>,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof KafkaError && error.unknownTopic) await topic.refreshSince?.(performance.now());
+    throw error;
   }
 }

@@ -3,7 +3,7 @@ import { CurrentTopic, type CurrentTopicOptions } from "./current-topic.ts";
 import { TopicLooks } from "./topic-looks.ts";
 import { describeSettingsOf, lookUpTopics, type Topics } from "./topics.ts";
 
-export interface FollowedTopicsOptions extends Omit<CurrentTopicOptions, "looks"> {
+export interface FollowedTopicsOptions extends Omit<CurrentTopicOptions, "looks" | "beside"> {
   /** How often to look whether they are still the same topics, milliseconds: that is one small request. */
   everyMs: number;
 }
@@ -21,7 +21,7 @@ export class FollowedTopics {
     };
     const looks = new TopicLooks(requests, everyMs);
     this.chunks = new CurrentTopic({ ...options, looks }, topics, "chunks");
-    this.ledger = new CurrentTopic({ ...options, looks }, topics, "ledger");
+    this.ledger = new CurrentTopic({ ...options, looks, beside: this.chunks }, topics, "ledger");
   }
 
   /** Looks again and again until the signal fires. One that can't be looked at holds up no other. */

@@ -132,6 +132,8 @@ export class UploaderLedger {
       while (!signal.aborted) {
         await retry({ what: "following the ledger", signal, log: this.#log, giveUp }, async () => {
           if (!this.#isSure && this.#ledger.id === this.#ledgerId) await this.#makeSure();
+          // It can be because it is another one now.
+          if (this.#partition.wasCut) await this.#ledger.look();
           if (this.#ledger.id !== this.#ledgerId || this.#partition.wasCut) await this.#catchUp(chunks);
           const begun = new Moment();
           await this.#partition.readOn();
