@@ -32,6 +32,8 @@ export function bytesOf({ key, value, headers }: IncomingRecord): number {
 export interface ReaderOptions extends ClientOptions {
   /** The topic's `max.message.bytes`, where it is known. */
   maxMessageBytes?: number;
+  /** How much is fetched at a time of each partition: little where what is looked for is likely the first. */
+  fetchBytes?: number | undefined;
   /** Called every ten seconds while nobody leads what is read: the topic may have been deleted. It must not reject. */
   onLeaderless?(): void;
 }
@@ -134,13 +136,13 @@ export class LogReader implements RecordReader {
   }
 
   async #connect(): Promise<Consumer> {
-    const { agentName, maxMessageBytes } = this.#options;
+    const { agentName, maxMessageBytes, fetchBytes } = this.#options;
     const topic = this.#topic;
     this.#requireOpen();
     const consumer = await connect(
       makeConsumer,
       this.#options,
-      (kafka) => readerProperties(kafka, agentName, maxMessageBytes),
+      (kafka) => readerProperties(kafka, agentName, maxMessageBytes, fetchBytes),
       topic,
     );
     this.#consumer = consumer;

@@ -11,6 +11,9 @@ import { partitionOfEntry } from "../wire/entry-key.ts";
 import type { EntryLog } from "./ledger.ts";
 import { allPartitions, readWhole } from "./read-whole.ts";
 
+/** It is among the first of a partition that may have millions of entries, and each start looks for it. */
+const fetchBytes = 32 << 10;
+
 /** Throws a permanent `AgentError` when the ledger has another number of partitions than it was begun with. */
 export async function checkLayout(ledger: EntryLog & { readonly name: string }): Promise<void> {
   const { name, partitions } = ledger;
@@ -30,7 +33,7 @@ export async function checkLayout(ledger: EntryLog & { readonly name: string }):
  */
 async function readLayout(ledger: EntryLog): Promise<number | undefined> {
   let smaller: number | undefined;
-  for await (const entries of readWhole(ledger, [0], "files")) {
+  for await (const entries of readWhole(ledger, [0], "files", fetchBytes)) {
     for (const { entry } of entries) {
       if (entry.kind !== "layout") continue;
       const { partitions } = entry;

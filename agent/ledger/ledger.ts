@@ -55,7 +55,8 @@ export interface EntryLog {
   readonly partitions: number;
   /** @param meantFor the id of the ledger that an uploader's entry says something of; without it: of the present one */
   write(entry: Entry, meantFor?: string): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
-  open(partitions: readonly number[]): Promise<EntryReader>;
+  /** @param fetchBytes see `ReaderOptions` */
+  open(partitions: readonly number[], fetchBytes?: number): Promise<EntryReader>;
 }
 
 export interface EntryReader {
@@ -186,12 +187,12 @@ export class Ledger implements UploaderLog {
   }
 
   /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
-  async open(partitions: readonly number[]): Promise<LedgerReader> {
+  async open(partitions: readonly number[], fetchBytes?: number): Promise<LedgerReader> {
     const { topic } = this.#options;
     const { name, id, maxMessageBytes } = topic.value;
     const from = partitions.map((partition) => ({ partition, offset: beginning }));
     const onLeaderless = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
-    const options = { ...this.#options, maxMessageBytes, onLeaderless };
+    const options = { ...this.#options, maxMessageBytes, fetchBytes, onLeaderless };
     const reader = await LogReader.open(options, name, from);
     return new LedgerReader(reader, partitions, id, (what, record) => this.#skipped(what, record));
   }

@@ -6,14 +6,16 @@ import { RecreatedError } from "./recreated-error.ts";
  * What is in these partitions, from their beginning to where they end by then, some entries at a time. Throws a `KafkaError`.
  *
  * @param without see `LedgerReader.read`
+ * @param fetchBytes see `ReaderOptions`
  */
 export async function* readWhole(
   log: Pick<EntryLog, "id" | "open">,
   partitions: readonly number[],
   without?: EntryKey["kind"],
+  fetchBytes?: number,
 ): AsyncGenerator<LoggedEntry[]> {
   const { id } = log;
-  const reader = await log.open(partitions);
+  const reader = await log.open(partitions, fetchBytes);
   try {
     while (!reader.caughtUp) {
       requireSame(log, id);

@@ -120,8 +120,14 @@ const fetchWaitEndMs = 30_000;
  * A reader of partitions that it names itself; it joins no group and commits nothing.
  *
  * @param maxMessageBytes the topic's `max.message.bytes`, see `consumerProperties`
+ * @param fetchBytes how much is fetched at a time, of each partition
  */
-export function readerProperties(kafka: KafkaConfig, agentName: string, maxMessageBytes = 0): Properties {
+export function readerProperties(
+  kafka: KafkaConfig,
+  agentName: string,
+  maxMessageBytes = 0,
+  fetchBytes = 1 << 20,
+): Properties {
   return {
     ...consumerProperties(kafka, agentName, maxMessageBytes),
     "group.id": readerGroup(agentName),
@@ -130,7 +136,8 @@ export function readerProperties(kafka: KafkaConfig, agentName: string, maxMessa
     "fetch.wait.max.ms": 100,
     "fetch.wait.end.ms": fetchWaitEndMs,
     // Several of them beside the group's own: a quarter of its queue.
-    "queued.max.messages.kbytes": 1024,
+    "queued.max.messages.kbytes": fetchBytes >> 10,
+    "fetch.message.max.bytes": fetchBytes,
     ...kafka.options,
   };
 }
