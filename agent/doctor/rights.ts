@@ -1,6 +1,5 @@
 /** Has this user the rights that the role needs? As the brokers say; nothing is written or joined to find out. */
 import type { Config, KafkaConfig } from "../config/config.ts";
-import { readerGroup } from "../kafka/connection/settings.ts";
 import type { GroupMember, Operation } from "../kafka/topics/inspect.ts";
 import { type Finding, fail, ok, untried, warn } from "./finding.ts";
 import { giveRights } from "./fixes.ts";
@@ -16,13 +15,12 @@ export interface Needed {
 
 /** What docs/security.md says that the role needs. */
 export function neededRights(config: Config): Needed[] {
-  const { kafka, name, role } = config;
+  const { kafka, role } = config;
   const chunks: Operation = role === "uploader" ? "WRITE" : "READ";
   const better = ["DESCRIBE_CONFIGS"] as const;
   const needed: Needed[] = [
     { resource: "topic", name: kafka.topic, operations: [chunks], better },
     { resource: "topic", name: kafka.ledger, operations: ["READ", "WRITE"], better },
-    { resource: "group", name: readerGroup(name), operations: ["DESCRIBE"], better: [] },
   ];
   if (role === "downloader") {
     needed.push({ resource: "group", name: config.downloader.group, operations: ["READ"], better: [] });

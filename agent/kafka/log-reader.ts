@@ -3,7 +3,7 @@ import type { Headers } from "../wire/chunk.ts";
 import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts";
 import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
-import { readerGroup, readerProperties } from "./connection/settings.ts";
+import { readerProperties } from "./connection/settings.ts";
 import { ask, codes, KafkaError } from "./errors.ts";
 
 /** A record as it was read. */
@@ -67,7 +67,6 @@ export interface RecordReader {
 export class LogReader implements RecordReader {
   readonly #options: ReaderOptions;
   readonly #topic: string;
-  readonly #groupRight: string;
   /** The next offset to read, by partition. */
   readonly #next: Map<number, number>;
   /** undefined: there is none, or it is to be made anew. */
@@ -82,8 +81,6 @@ export class LogReader implements RecordReader {
     this.#options = options;
     this.#topic = topic;
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
-    // It joins none, but the client asks for the coordinator all the same.
-    this.#groupRight = `DESCRIBE on group ${readerGroup(options.agentName)}`;
   }
 
   /** Connects and begins at the positions; -2 as an offset is the beginning. Throws a `KafkaError`. */
@@ -103,7 +100,7 @@ export class LogReader implements RecordReader {
     const consumer = this.#consumer ?? (await this.#connect());
     consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
-    const records = await consume(consumer, count, `reading ${this.#topic}`, this.#groupRight);
+    const records = await consume(consumer, count, `reading ${this.#topic}`);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
     for (const { partition, offset } of records) {
       this.#wasCut ||= offset < this.position(partition);
@@ -210,7 +207,7 @@ export async function consume(
   consumer: Consumer,
   count: number,
   what: string,
-  groupRight: string,
+  groupRight?: string,
 ): Promise<IncomingRecord[]> {
   const take = (answer: (error: unknown, messages?: ClientMessage[]) => void) =>
     consumer.consume(count, answer);

@@ -139,7 +139,6 @@ describe("it finds brokers that", () => {
         /WRITE denied.*; fix: kafka-acls\.sh .* User:stranger --operation Write --topic files-/,
       ),
       expect.stringMatching(/WRITE denied.*--topic files-.*\.ledger$/),
-      expect.stringMatching(/DESCRIBE denied.*--operation Describe --group streamsend-reader-till$/),
     ]);
     const downloader = await doctorDownloader(scene, options);
     expect(await downloader.waitForExit()).toBe(1);

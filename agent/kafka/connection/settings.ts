@@ -105,11 +105,6 @@ export function groupConsumerProperties(
   };
 }
 
-/** The client wants a group even where none is joined, and asks for its coordinator: that takes DESCRIBE on it. */
-export function readerGroup(agentName: string): string {
-  return `streamsend-reader-${agentName}`;
-}
-
 /**
  * How long a broker may wait when a reader has all that there is. A connection that is silent for longer would be forgotten by some
  * routers, and a topic that was deleted is learned of from the next answer.
@@ -130,7 +125,9 @@ export function readerProperties(
 ): Properties {
   return {
     ...consumerProperties(kafka, agentName, maxMessageBytes),
-    "group.id": readerGroup(agentName),
+    // The client wants one, also where none is joined.
+    "group.id": `streamsend-reader-${agentName}`,
+    "coordinator.query.enable": false,
     "enable.partition.eof": true,
     // Until the end of all is told the broker waits but a moment, then for long: it answers at once when there is something.
     "fetch.wait.max.ms": 100,
