@@ -1,5 +1,14 @@
-/** A TCP relay that counts what passes, so that what a client sends and receives is known to the byte. */
+/**
+ * A TCP relay that counts what passes, so that what a client sends and receives is known to the byte; what TCP and IP add to that is
+ * reckoned: a segment at most is acknowledged by another one.
+ */
 import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** IPv4, and TCP with time stamps. */
+const headerBytes = 52;
+const segmentBytes = 1448;
+/** Three to open and four to close. */
+const connectionSegments = 7;
 
 export class CountingLink {
   readonly port: number;
@@ -9,6 +18,7 @@ export class CountingLink {
   /** Bytes to the target, and from it. */
   up = 0;
   down = 0;
+  #segments = 0;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -27,17 +37,25 @@ export class CountingLink {
     });
   }
 
+  /** Bytes both ways, with what TCP and IP add. */
+  get carried(): number {
+    return this.up + this.down + this.#segments * headerBytes;
+  }
+
   close(): void {
     this.#server.close();
   }
 
   #relay(client: Socket): void {
     const broker = connect({ ...this.target, noDelay: true });
+    this.#segments += connectionSegments;
     client.on("data", (bytes) => {
       this.up += bytes.length;
+      this.#segments += 2 * Math.ceil(bytes.length / segmentBytes);
     });
     broker.on("data", (bytes) => {
       this.down += bytes.length;
+      this.#segments += 2 * Math.ceil(bytes.length / segmentBytes);
     });
     client.pipe(broker).pipe(client);
     // One end gone: the other has nothing left to do.

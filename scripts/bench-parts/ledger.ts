@@ -20,9 +20,6 @@ import type { LedgerSizes } from "./ledger-sizes.ts";
 import { printTable } from "./table.ts";
 
 const fileBytes = 4096;
-const idleMs = 60_000;
-const monthMs = 30 * 86_400_000;
-const startsAMonth = 30;
 
 interface Start {
   seconds: number;
@@ -79,7 +76,7 @@ async function measureStarts(stage: Stage): Promise<void> {
   const empty = await startDownloader(stage, topic, output, await send(uploader, living, "first"));
   const existing = await startDownloader(stage, topic, output, await send(uploader, living, "second"));
   await bench.stop(uploader);
-  const { start, bytes, idleBytes } = await startOwn(stage, topic, tree);
+  const { start, bytes } = await startOwn(stage, topic, tree);
   printTable(
     `A ledger of ${writer.count} entries: ${uploaders} uploaders with ${files} settled files each, one more with ${own}`,
     ["a start, until the first new file is through", "seconds", "peak MiB"],
@@ -90,16 +87,9 @@ async function measureStarts(stage: Stage): Promise<void> {
     ],
   );
   printTable(
-    "Network of that uploader, bytes both ways, without what TCP adds",
-    ["", "KiB", "MB a month"],
-    [
-      ["a start (one a day)", kibibytes(bytes), ((bytes * startsAMonth) / 1e6).toFixed(1)],
-      [
-        `idle for ${idleMs / 1000} s`,
-        kibibytes(idleBytes),
-        ((idleBytes * (monthMs / idleMs)) / 1e6).toFixed(1),
-      ],
-    ],
+    "Network of that uploader's start, both ways (see network)",
+    ["", "KiB"],
+    [["", kibibytes(bytes)]],
   );
 }
 
@@ -198,31 +188,22 @@ async function startDownloader(stage: Stage, topic: string, output: string, file
   return start;
 }
 
-async function startOwn(
-  stage: Stage,
-  topic: string,
-  tree: string,
-): Promise<{ start: Start; bytes: number; idleBytes: number }> {
+async function startOwn(stage: Stage, topic: string, tree: string): Promise<{ start: Start; bytes: number }> {
   const { bench, link } = stage;
   mkdirSync(join(tree, "new"));
   await Bun.write(join(tree, "new", "new.bin"), "new");
-  const carried = () => link.up + link.down;
-  const before = carried();
+  const before = link.carried;
   const beganMs = Date.now();
   const brokers = `127.0.0.1:${link.port}`;
   const agent = await bench.uploader(topic, tree, { name: "own", ...settings(stage, topic, brokers) });
   const [line] = await agent.waitFor(/new\.bin: successfully processed/);
   const start = startOf(agent, beganMs, line?.atMs);
-  const bytes = carried() - before;
+  const bytes = link.carried - before;
   const sent = agent.lines(/: successfully processed/).length;
   if (sent !== 1)
     throw new Error(`${sent} files were sent: those of the ledger are not those that stand there`);
-  await Bun.sleep(idleMs / 4);
-  const idleFrom = carried();
-  await Bun.sleep(idleMs);
-  const idleBytes = carried() - idleFrom;
   await bench.stop(agent);
-  return { start, bytes, idleBytes };
+  return { start, bytes };
 }
 
 function startOf({ pid }: Agent, beganMs: number, endedMs = Number.NaN): Start {

@@ -7,6 +7,7 @@ import { measureIncomplete } from "./incomplete.ts";
 import { measureLedger } from "./ledger.ts";
 import { type LedgerSizes, ledgerSizes } from "./ledger-sizes.ts";
 import { measureMemory } from "./memory.ts";
+import { measureNetwork } from "./network.ts";
 import { measureResume } from "./resume.ts";
 import { measureSmallFiles } from "./small-files.ts";
 import { measureStalled } from "./stalled.ts";
@@ -25,6 +26,7 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   idle: measureIdle,
   start: measureStart,
   ledger: measureLedger,
+  network: measureNetwork,
 };
 
 const units: Readonly<Record<string, number>> = { "": 1, MB: 1e6, GB: 1e9, MiB: 1 << 20, GiB: 1 << 30 };
