@@ -13,12 +13,21 @@ declare module "@confluentinc/kafka-javascript/types/rdkafka" {
     getClient(): NativeConsumer;
   }
 
+  /** What scripts/native/give_up_silent.cc adds to producers and consumers. */
+  interface GivesUp {
+    /**
+     * Has the connections to `host:port` closed, within a second, on which nothing has moved for so long: no answer, and no byte on
+     * its way that TCP would acknowledge.
+     */
+    giveUpSilent(address: string, silentMs: number): void;
+  }
+
   interface IAdminClient {
     _client: NativeAdmin;
   }
 
   /** What scripts/native/commit_and_wait.cc adds. */
-  interface NativeConsumer {
+  interface NativeConsumer extends GivesUp {
     /** Commits off the JavaScript thread and calls back with the broker's answer; the package's `commitCb` never waits for it. */
     commitAndWait(
       offsets: TopicPartitionOffsetAndMetadata[],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { GivesUp } from "@confluentinc/kafka-javascript/types/rdkafka.js";
 import { type Kafka, startKafka } from "../support/kafka.ts";
 import { waitUntil } from "../support/wait.ts";
 import {
@@ -98,4 +99,36 @@ test("a broker that is killed: event.error tells, and everything is delivered on
   const messages = await consumeAll(consumer, 1000);
   expect(messages.map(({ value }) => Number(value))).toEqual(messages.map((_, index) => index));
   await Promise.all([disconnect(producer), disconnect(consumer)]);
+});
+
+test("for how long nothing has moved on a connection is in the statistics, and one that still is silent can be given up", async () => {
+  const topic = crypto.randomUUID();
+  const producer = await connectProducer(kafka.bootstrap, { "statistics.interval.ms": 100 });
+  await createTopic(producer, topic);
+  let brokers: { nodename: string; silent: number; state: string; disconnects: number }[] = [];
+  producer.on("event.stats", ({ message }) => {
+    brokers = Object.values(JSON.parse(message).brokers);
+  });
+  let delivered = 0;
+  producer.on("delivery-report", () => delivered++);
+  const native: GivesUp = producer.getClient();
+  const found = () => brokers.find(({ nodename }) => nodename === kafka.bootstrap);
+  process.kill(kafka.pid, "SIGSTOP");
+  try {
+    producer.produce(topic, 0, Buffer.alloc(100_000));
+    await waitUntil("it is silent", () => (found()?.silent ?? 0) >= 2_000_000);
+    const before = found()?.disconnects ?? 0;
+    native.giveUpSilent(kafka.bootstrap, 3_600_000);
+    native.giveUpSilent("127.0.0.1:1", 0);
+    const later = found()?.silent ?? 0;
+    await waitUntil("it has had time for that", () => (found()?.silent ?? 0) > later + 2_000_000);
+    expect(found()).toMatchObject({ state: "UP", disconnects: before });
+    native.giveUpSilent(kafka.bootstrap, 1000);
+    await waitUntil("it is given up", () => found()?.disconnects === before + 1);
+    expect(found()?.silent).toBe(0);
+  } finally {
+    process.kill(kafka.pid, "SIGCONT");
+  }
+  await waitUntil("what waited is delivered", () => delivered === 1);
+  await disconnect(producer);
 });
