@@ -1,11 +1,14 @@
 /** Three brokers, each partition at all of them, two of which must have what is acknowledged: one after the other goes, and comes back. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { hostAndPort } from "../../agent/lib/address.ts";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { Cluster, clusterStartMs, type Placement, waitForReplicas } from "../support/cluster.ts";
 import { expectSameTree } from "../support/compare.ts";
+import type { Kafka } from "../support/kafka.ts";
 import { headerOf } from "../support/records.ts";
 import { type AgentOptions, type Scene, type Settings, useScenes } from "../support/scene.ts";
 import { writeLargeFile } from "../support/tree.ts";
@@ -34,8 +37,8 @@ interface Stage {
 }
 
 /** Both roles in the middle of files, of which there are some in each partition. */
-async function startMidway(own: AgentOptions = {}): Promise<Stage> {
-  const scene = await openScene();
+async function startMidway(own: AgentOptions = {}, onScene?: Scene): Promise<Stage> {
+  const scene = onScene ?? (await openScene());
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
   const names = Array.from({ length: 9 }, (_, at) => `video-${at}.avi`);
   for (const name of names) await writeLargeFile(join(source, name), 32 * chunkBytes);
@@ -75,7 +78,7 @@ function topicsOf({ scene }: Pick<Stage, "scene">): string[] {
 }
 
 /** The broker that keeps the group, and leads some of all. */
-async function coordinator({ scene }: Stage): Promise<number> {
+async function coordinator({ scene }: Pick<Stage, "scene">): Promise<number> {
   const kafka = await scene.kafka();
   return waitUntil("the group has a coordinator", () => kafka.coordinatorOf(scene.group));
 }
@@ -215,3 +218,62 @@ test("the one broker that is named stops once the agents are connected: they go 
   }
   await heal(stage);
 });
+
+test.each([
+  ["hangs", async () => []],
+  ["hangs, and takes no connection, as if it had lost its power,", fillBacklog],
+])(
+  "a broker that leads all, and keeps the group, %s: each file arrives meanwhile, also one of an agent that starts then",
+  async (_, spoil) => {
+    const [scene, leader] = await openSceneLedByOne();
+    // Nothing but the broker's silence leads them to the others within the time of this test.
+    const kafka = { options: { "topic.metadata.refresh.interval.ms": 600_000 } };
+    const stage = await startMidway({ kafka }, scene);
+    const other = await scene.folder("other");
+    await writeFile(join(other, "a.txt"), "a");
+    process.kill(leader.pid, "SIGSTOP");
+    const sockets = await spoil(leader);
+    try {
+      await expectSameTree(stage.source, join(stage.output, "uploader"), stage.agents);
+      for (const agent of stage.agents)
+        await agent.waitForLine(/broker 127\.0\.0\.1:\d+: it does not answer, and others do/);
+      const once = await scene.uploader(other, { name: "once", args: ["--once"], kafka: inThreeCopies });
+      expect(await once.waitForExit()).toBe(0);
+      await expectSameTree(other, join(stage.output, "once"), [once, ...stage.agents]);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      process.kill(leader.pid, "SIGCONT");
+    }
+    await heal(stage);
+    await expectArrived(stage);
+  },
+);
+
+/** Both topics are led by the group's coordinator, which is not the controller: without that one nobody else could lead. */
+async function openSceneLedByOne(): Promise<[Scene, Kafka]> {
+  for (;;) {
+    const scene = await openScene();
+    const leader = await coordinator({ scene });
+    if (leader === 1) continue;
+    const replicas = [leader, ...[1, 2, 3].filter((number) => number !== leader)];
+    const settings = { "message.timestamp.type": "LogAppendTime" };
+    await cluster.makeTopic(scene.topic, [replicas, replicas, replicas], settings);
+    await cluster.makeTopic(scene.ledger, [replicas, replicas], { ...settings, "cleanup.policy": "compact" });
+    return [scene, cluster.broker(leader)];
+  }
+}
+
+/** Until a new connection to the stopped broker is not answered any more, not even by its machine. */
+async function fillBacklog(broker: Kafka): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  await waitUntil("no connection is made any more", async () => {
+    const socket = connect(hostAndPort(broker.bootstrap));
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    socket.once("connect", () => resolve(false));
+    setTimeout(resolve, 1000, true);
+    return promise;
+  });
+  return sockets;
+}

@@ -1,7 +1,7 @@
 /** Three brokers of one cluster, each partition at all of them, where two must have a record: what clusters mostly are. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Kafka, startKafka } from "./kafka.ts";
+import { type Detour, type Kafka, startKafka } from "./kafka.ts";
 import type { PlainKafka } from "./plain-kafka.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -34,12 +34,19 @@ export class Cluster {
     this.brokers = brokers;
   }
 
-  static async start(): Promise<Cluster> {
-    const first = await startKafka({ heap, settings });
+  /** @param detours by which those who come by them go on coming, one for each broker */
+  static async start(detours: readonly Detour[] = []): Promise<Cluster> {
+    const start = async (at: number, join?: Kafka) => {
+      const detour = detours[at];
+      const listener = { name: "DETOUR", protocol: "PLAINTEXT" } as const;
+      const listeners = detour ? [{ ...listener, advertisedPort: detour.port }] : [];
+      const kafka = await startKafka({ heap, settings, listeners, ...(join ? { join } : {}) });
+      await detour?.lead(kafka.listener(listener.name));
+      return kafka;
+    };
+    const first = await start(0);
     // Each is given its number as it joins.
-    const second = await startKafka({ heap, settings, join: first });
-    const third = await startKafka({ heap, settings, join: first });
-    return new Cluster([first, second, third]);
+    return new Cluster([first, await start(1, first), await start(2, first)]);
   }
 
   async stop(): Promise<void> {

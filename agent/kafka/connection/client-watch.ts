@@ -195,12 +195,26 @@ export class ClientWatch {
     }
   }
 
-  /** Whether any of `kafka.brokers` answers, on a connection of its own. */
+  /** `host:port` of the brokers that the client was given. */
+  get named(): readonly string[] {
+    return bootstrapOf(this.#watched.properties);
+  }
+
+  /** Whether any of `named` answers, on a connection of its own. */
   async isAnswered(): Promise<boolean> {
-    const { properties } = this.#watched;
-    const isTls = String(properties["security.protocol"]).endsWith("ssl");
-    const answers = bootstrapOf(properties).map((broker) => answersAtAll(broker, isTls));
+    const answers = this.named.map((broker) => this.answers(broker));
     return (await Promise.all(answers)).includes(true);
+  }
+
+  /** Whether a broker, `host:port`, answers, on a connection of its own. Never rejects. */
+  async answers(broker: string): Promise<boolean> {
+    const isTls = String(this.#watched.properties["security.protocol"]).endsWith("ssl");
+    try {
+      return await answersAtAll(broker, isTls);
+    } catch {
+      // The brokers can name an address that is none.
+      return false;
+    }
   }
 
   /** What the broker says of how it wants clients to log in, where the client does it otherwise; undefined: it does not, or nothing. */

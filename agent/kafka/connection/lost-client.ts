@@ -3,10 +3,12 @@
  * wrong address for a moment, for one, it can go on trying that address for ever (librdkafka 2.15.1), while a new client gets
  * through: then it has to be made anew.
  */
+import type { GivesUp } from "@confluentinc/kafka-javascript/types/rdkafka.js";
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../observe/log.ts";
 import { type Client, disconnect, makeProducer } from "./client.ts";
 import { type ClientOptions, connect, watchOf } from "./connect.ts";
+import { HungBrokers, silentMs } from "./hung-brokers.ts";
 import { bareProperties } from "./settings.ts";
 import { type BrokerStatistics, onStatistics, type Statistics } from "./statistics.ts";
 
@@ -16,7 +18,7 @@ const patience = 6;
 const secondPatience = 3;
 
 /**
- * Watches a connected client for as long as it lives. `onLost` is called when it has to be made anew: it has reached no broker for
+ * Watches a connected client for as long as it lives, and has it give up connections to brokers that hang. `onLost` is called when it has to be made anew: it has reached no broker for
  * a minute and more, and another client has, or it was refused, and what it logs in with is another one on disk by now.
  *
  * @param take called each time when the client says how it is
@@ -41,13 +43,29 @@ export function watchForLoss(
       onLost();
     };
   }
+  const hung =
+    watch &&
+    new HungBrokers({
+      named: watch.named,
+      isAnswered: (address) => watch.answers(address),
+      giveUp: (address) => giveUp(client, address),
+      log,
+    });
   onStatistics(client, log, (statistics) => {
     const { brokers, leaderless } = statistics;
     take?.(statistics);
     loss.look(brokers);
+    void hung?.look(brokers);
     watch?.look(brokers);
     watch?.lookAtLeaders(leaderless);
   });
+}
+
+function giveUp(client: Client, address: string): void {
+  // Closed meanwhile, it has nothing to give up.
+  if (!client.isConnected()) return;
+  const native: GivesUp = client.getClient();
+  native.giveUpSilent(address, silentMs);
 }
 
 export class LossWatch {

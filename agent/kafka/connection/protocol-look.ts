@@ -52,7 +52,10 @@ export async function offeredMechanisms(
   return offered;
 }
 
-/** The whole answer, from its size on. Nobody's secret is told here, and what is wrong with a certificate is said elsewhere. */
+/**
+ * The whole answer, from its size on; empty: it hung up after the TLS handshake, as a broker does that wants a certificate of ours.
+ * Nobody's secret is told here, and what is wrong with a certificate is said elsewhere.
+ */
 function ask(
   broker: string,
   isTls: boolean,
@@ -69,9 +72,14 @@ function ask(
       resolve(result);
     };
     const timer = setTimeout(end, patienceMs);
-    socket.once("error", () => end());
-    socket.once("close", () => end());
-    socket.once(isTls ? "secureConnect" : "connect", () => socket.write(request));
+    const hangUp = () => end(isGreeted ? answer : undefined);
+    let isGreeted = false;
+    socket.once("error", hangUp);
+    socket.once("close", hangUp);
+    socket.once(isTls ? "secureConnect" : "connect", () => {
+      isGreeted = isTls;
+      socket.write(request);
+    });
     socket.on("data", (bytes: Buffer) => {
       answer = Buffer.concat([answer, bytes]);
       if (answer.length < 8) return;

@@ -19,7 +19,13 @@ const id: Shape<number> = (value) => (typeof value === "number" ? value : -1);
 
 const statistics = fields(
   {
-    brokers: mapOf(fields({ source: text, state: text, disconnects: count, rx: count }, { nodename: text })),
+    brokers: mapOf(
+      fields(
+        { source: text, state: text, disconnects: count, rx: count },
+        // For how long something has waited there and nothing has moved, microseconds (upstream-fixes.patch).
+        { nodename: text, silent: count },
+      ),
+    ),
   },
   { topics: mapOf(fields({ partitions: mapOf(fields({ desired: flag, leader: id })) })) },
 );
