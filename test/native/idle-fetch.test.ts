@@ -39,6 +39,7 @@ beforeEach(async () => {
     "fetch.wait.max.ms": 50,
     "fetch.wait.end.ms": longMs,
     "fetch.queue.backoff.ms": 2,
+    "statistics.interval.ms": 100,
   });
 });
 
@@ -79,3 +80,25 @@ test("the broker waits for long once each end was told, and answers at once; the
   await waitUntil("it waits again", waitsForNews);
   expect(counter.count("FindCoordinator")).toBe(0);
 });
+
+test("a broker that waits as it was asked to is not told as silent", async () => {
+  consumer.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })));
+  await waitUntil("it waits for news", async () => {
+    await consume(consumer);
+    return counter.lastFetchWaitMs === longMs;
+  });
+  const silent: number[] = [];
+  consumer.on("event.stats", ({ message }: { message: string }) => silent.push(longestSilence(message)));
+  // It is looked at once a second.
+  await waitUntil("it was told of for more than a second", async () => {
+    await consume(consumer);
+    return silent.length > 15;
+  });
+  expect(Math.max(...silent)).toBe(0);
+});
+
+/** Of all brokers, microseconds. */
+function longestSilence(statistics: string): number {
+  const { brokers } = JSON.parse(statistics) as { brokers: Record<string, { silent: number }> };
+  return Math.max(...Object.values(brokers).map(({ silent }) => silent));
+}
