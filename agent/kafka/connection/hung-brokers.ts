@@ -75,9 +75,9 @@ export class HungBrokers {
     const { log, giveUp } = this.#options;
     giveUp(address);
     // Several clients find it at the same time.
-    const reason = "it does not answer, and others do: what waits for it is asked of them";
-    const trouble = log.troubles.share(`broker ${address}`, reason);
-    if (trouble.isFirst) log.warn(`broker ${address}: ${reason}`);
+    const trouble = log.troubles.share(`broker ${address}`, "it does not answer, and others do");
+    if (trouble.isFirst)
+      log.warn(`broker ${address}: it does not answer, and others do: what waits for it is asked of them`);
     trouble.end();
   }
 
