@@ -102,25 +102,37 @@ export class FileNotes {
    * @param chunksId of the topic of the chunks as it is now
    */
   async writeAgain(chunksId: string): Promise<void> {
-    const { name, state, feedback, log } = this.#options;
+    const { name, state, log } = this.#options;
     const paths = [...state.files.paths()];
-    let forgotten = 0;
-    await forEachConcurrent(paths, writtenAtATime, async (path) => {
+    const left = paths.filter((path) => this.#isStillSo(path, chunksId));
+    log.info(
+      `the ledger is written anew: ${left.length} entries, ${paths.length - left.length} files are sent again`,
+    );
+    const write = async (path: string) => {
       name.throwIfTaken();
       const entry = this.#file(path);
-      if (!entry) return;
-      const isOld = (feedback.deliveredUnnoted(path)?.version ?? 0) > entry.version;
-      const isThere = entry.topic === chunksId || feedback.receipts.isDeliveredToAll(path);
-      const isOver = entry.state === "gone" || entry.state === "abandoned";
-      if (entry.state === "gone" && !isThere && !isOld && entry.checksum !== undefined)
-        this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
-      if ((isThere || isOver) && !isOld) return this.#write(path, { ...entry, answered: undefined }, true);
-      forgotten++;
-      state.forget(path);
-    });
-    log.info(
-      `the ledger is written anew: ${paths.length - forgotten} entries, ${forgotten} files are sent again`,
-    );
+      if (entry) await this.#write(path, { ...entry, answered: undefined }, true);
+    };
+    // Until the last one is written, whoever reads it is to take none of them for dead.
+    state.open.beginWritingAgain(lowestOf(left, (path) => this.#file(path)?.version));
+    await forEachConcurrent(left.slice(0, -1), writtenAtATime, write);
+    state.open.endWritingAgain();
+    for (const last of left.slice(-1)) await write(last);
+  }
+
+  /** Whether what is known of the path can be written again; else it is forgotten. */
+  #isStillSo(path: string, chunksId: string): boolean {
+    const { state, feedback } = this.#options;
+    const entry = this.#file(path);
+    if (!entry) return false;
+    const isOld = (feedback.deliveredUnnoted(path)?.version ?? 0) > entry.version;
+    const isThere = entry.topic === chunksId || feedback.receipts.isDeliveredToAll(path);
+    const isOver = entry.state === "gone" || entry.state === "abandoned";
+    if (entry.state === "gone" && !isThere && !isOld && entry.checksum !== undefined)
+      this.#logLost(path, entry.version, "its file is gone, and so is the log that it was sent to");
+    const isSo = (isThere || isOver) && !isOld;
+    if (!isSo) state.forget(path);
+    return isSo;
   }
 
   #isVoid(path: string, version: number): boolean {
@@ -156,6 +168,12 @@ export class FileNotes {
     const message = `version ${version} is forgotten: ${why}, and not everybody has said to have it`;
     this.#options.log.error(`${pathToDisplay(path)}: ${message}`, { path, version });
   }
+}
+
+function lowestOf(paths: Iterable<string>, versionOf: (path: string) => number | undefined): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const path of paths) lowest = Math.min(lowest, versionOf(path) ?? lowest);
+  return lowest;
 }
 
 /** The ledger offset at which the version was noted as sent whole, where it still is; undefined: it is news. */

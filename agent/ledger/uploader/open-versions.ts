@@ -7,6 +7,8 @@ import { limits } from "../../wire/limits.ts";
 
 export class OpenVersions {
   readonly #byPath = new Map<string, number>();
+  /** While what is known is written to a ledger that was made anew: any of it, from this number on, may not be there yet. */
+  #writtenBelow = Number.POSITIVE_INFINITY;
 
   /** The path's version is this one now, and the one before it will never be sent. */
   open(path: string, version: number): void {
@@ -18,8 +20,18 @@ export class OpenVersions {
     if ((this.#byPath.get(path) ?? 0) <= version) this.#byPath.delete(path);
   }
 
+  /** All versions from this one on are being written again. */
+  beginWritingAgain(from: number): void {
+    this.#writtenBelow = from;
+  }
+
+  endWritingAgain(): void {
+    this.#writtenBelow = Number.POSITIVE_INFINITY;
+  }
+
   clear(): void {
     this.#byPath.clear();
+    this.endWritingAgain();
   }
 
   /**
@@ -31,6 +43,7 @@ export class OpenVersions {
   toSay(files: readonly NotedFile[], highest: number): { open: number[]; next: number } {
     const noted = new Set(files.filter(({ state }) => state !== "sending").map(({ version }) => version));
     const all = [...this.#byPath.values()].filter((version) => !noted.has(version)).sort((a, b) => a - b);
-    return { open: all.slice(0, limits.open), next: all[limits.open] ?? highest + 1 };
+    const next = Math.min(all[limits.open] ?? highest + 1, this.#writtenBelow);
+    return { open: all.slice(0, limits.open), next };
   }
 }

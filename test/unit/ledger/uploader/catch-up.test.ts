@@ -34,6 +34,33 @@ test("what a group has a newer version of is not written again, as nobody is to 
   await following;
 });
 
+test("nothing that is yet to be written again is dead by what was written, and in the end nothing else is said to come", async () => {
+  const files = Array.from({ length: 450 }, (_, at) => ({ ...first, path: `a${at}`, version: at + 1 }));
+  const log = new MemoryLedger(files.map((file) => noted(file)));
+  const quiet = new HeardLog("till", () => undefined);
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log), undefined, quiet);
+  await ledger.claim();
+  const highest = await ledger.nextVersion("b");
+  ledger.endVersion("b");
+  const over = new AbortController();
+  const following = ledger.follow({ value: { id: "topic" }, refresh: async () => undefined }, over.signal);
+  log.recreate();
+  const batches = () => log.entries.flatMap((entry) => (entry.kind === "files" ? [entry] : []));
+  await waitUntil("the ledger is written anew", async () => {
+    await ledger.ready();
+    return batches().flatMap((batch) => batch.files).length >= files.length;
+  });
+  const left = new Set(files.map(({ version }) => version));
+  for (const batch of batches()) {
+    for (const { version } of batch.files) left.delete(version);
+    expect([...left].filter((version) => version < batch.next && !batch.open.includes(version))).toEqual([]);
+  }
+  expect(batches().length).toBeGreaterThan(2);
+  expect(batches().at(-1)?.next).toBeGreaterThan(highest);
+  over.abort();
+  await following;
+});
+
 test("an agent that stood still when the ledger was deleted does not write there what it knew", async () => {
   const log = new MemoryLedger([noted(first), noted(other)]);
   const quiet = new HeardLog("till", () => undefined);
