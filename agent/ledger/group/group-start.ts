@@ -56,6 +56,11 @@ export class GroupStart {
     return { topic, offset: offsets[String(partition)] ?? 0, ms: Math.max(0, this.#atMs) };
   }
 
+  /** Whether the mark of the version's partition speaks of it by its number: of one that is spread its first partition decides. */
+  markCovers({ topic, places, version }: SentPlace): boolean {
+    return this.covers({ topic, version, places: places.slice(0, 1) });
+  }
+
   /** Whether the version was sent after the group began. What was sent before is ignored. */
   covers({ topic, places, version }: SentPlace): boolean {
     if (!this.#value) return true;

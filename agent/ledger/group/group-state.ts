@@ -58,7 +58,7 @@ export class GroupState {
       failed: this.failed,
       reading: this.reading,
       concerns: (sent) => this.#concerns(sent),
-      isBefore: (version, sent) => (sent ? !this.start.covers(sent) : this.start.isBefore(version)),
+      isBefore: (version, sent) => (sent ? !this.start.markCovers(sent) : this.start.isBefore(version)),
       isPlausible: (version) => this.#brokerTime.isPlausible(version),
     });
   }

@@ -136,7 +136,8 @@ export class SentVersions {
     // What nothing could follow is not said. It has taken the place of what was.
     const also = entry.also.filter(isPlausible);
     const early = entry.early.filter(({ version }) => isPlausible(version));
-    const range = isPlausible(entry.to) ? {} : { to: 0, at: 0, but: [] };
+    // Nor what it says of a log that was cut off: an entry behind it is at other offsets by now.
+    const range = isPlausible(entry.to) && entry.at <= offset ? {} : { to: 0, at: 0, but: [] };
     const value = { ...entry, ...range, also, early };
     const isWanted = (version: number) => this.wishes.hasNumber(uploader, version);
     this.#changed(

@@ -87,7 +87,9 @@ export class UploaderState {
   #applyMark(entry: Entry, offset: number): void {
     if (entry.kind !== "done" || !this.#credible.has(entry.to, `a mark of group ${entry.group}`)) return;
     const early = entry.early.filter(({ version, path }) => this.#credible.has(version, path));
-    this.#feedback.apply({ ...entry, early }, offset);
+    // Of a log that was cut off since: what it says of numbers is of entries that may be gone.
+    const range = entry.at <= offset ? {} : { to: 0, at: 0, but: [] };
+    this.#feedback.apply({ ...entry, ...range, early }, offset);
     for (const version of [entry.to, ...early.map((file) => file.version)]) this.#name.versions.note(version);
     for (const file of early) this.#noteNewer(file);
   }

@@ -23,3 +23,10 @@ test("what was being sent as the group began is its to deliver: any of its last 
   expect(start.covers(sent([9, 19, -1]))).toBe(false);
   expect(start.covers(sent([9, 19, 0]))).toBe(true);
 });
+
+test("the mark of its first partition speaks of a spread version only if that came after the beginning there", () => {
+  const start = new GroupStart();
+  start.note({ format: 1, topic: "topic", offsets: { "0": 10, "1": 20 }, time: "" }, 1000);
+  expect(start.markCovers(sent([9, 20]))).toBe(false);
+  expect(start.markCovers(sent([10, 19]))).toBe(true);
+});

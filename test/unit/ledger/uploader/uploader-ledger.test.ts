@@ -83,6 +83,17 @@ test("what a group has of a version without an entry is known, unless its entry 
   expect(ledger.deliveredUnnoted("d", 60_000)).toBeUndefined();
 });
 
+test("a mark of a log whose end was cut off says nothing by its numbers", async () => {
+  const mark = (at: number): Entry => ({
+    ...{ kind: "done", group: "hub", uploader: "uploader", partition: 0 },
+    ...{ format: 1, to: 9, at, but: [], also: [], early: [], by: {}, time: "" },
+  });
+  const before = await openWith([goneFile("a", { ...whole, state: "sent" }), mark(1)]);
+  expect(before.ledger.feedback.receipts.isSettled("a")).toBe(true);
+  const cut = await openWith([goneFile("a", { ...whole, state: "sent" }), mark(2)]);
+  expect(cut.ledger.feedback.receipts.isSettled("a")).toBe(false);
+});
+
 test("what is gone is remembered as long as a chunk of it is in the log", async () => {
   const logs = ["topic", "topic", "topic", "before", "topic"];
   const sent = (topic: string, at: number) =>
