@@ -4,7 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { leftovers, listFiles } from "../support/compare.ts";
 import { chunkAt, chunksOf, withHeader } from "../support/hand-made.ts";
-import { fileEntry } from "../support/hand-made-ledger.ts";
+import { fileAsNoted, fileEntry } from "../support/hand-made-ledger.ts";
+import { compacted } from "../support/records.ts";
 import {
   expectDelivered,
   fileOf,
@@ -144,11 +145,10 @@ test("a file whose entry is forged to an offset beyond the end of the log is got
   await writeFile(join(source, "a.txt"), "a");
   const uploader = await scene.uploader(source);
   await uploader.waitForLine(/a\.txt: successfully processed/);
-  const key = "file/uploader/a.txt";
-  const own = (await kafka.readAll(scene.ledger)).findLast((record) => record.key === key);
-  const forged = { ...JSON.parse(own?.value?.toString() ?? ""), offset: Number.MAX_SAFE_INTEGER };
+  const own = compacted(await kafka.readAll(scene.ledger)).get("file/uploader/a.txt") as { version: number };
+  const forged = { ...own, path: "a.txt", offset: Number.MAX_SAFE_INTEGER };
   await kafka.expireAll(scene.topic);
-  await kafka.produce(scene.ledger, [{ key, value: Buffer.from(JSON.stringify(forged)), headers: [] }]);
+  await kafka.produce(scene.ledger, [fileAsNoted("uploader", forged)]);
   const downloader = await start();
   await downloader.waitForLine(/uploader\/a\.txt: merge complete/);
 });

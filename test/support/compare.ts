@@ -85,8 +85,9 @@ export async function md5sum(path: string): Promise<string> {
   return output.replace(/^\\/, "").slice(0, 32);
 }
 
-/** What a downloader has left of its own in an output: files under `.streamsend`, but for the store's name. */
+/** What a downloader has left of its own in an output: files under `.streamsend`, but for the store's name and its copy of the marks. */
 export async function leftovers(output: string): Promise<string[]> {
   const { output: found } = await run(["find", ".streamsend", "!", "-type", "d"], { cwd: output });
-  return found.split("\n").filter((line) => line !== "" && line !== ".streamsend/store");
+  const kept = ["", ".streamsend/store", ".streamsend/marks"];
+  return found.split("\n").filter((line) => !kept.includes(line));
 }

@@ -32,12 +32,20 @@ export function fileEntry(file: HandMadeFile, entry: HandMadeEntry): PlainRecord
     attributes,
     offset,
   };
-  const value = { format: 1, open: [], next: version + 1, files: [noted] };
+  return fileAsNoted(uploader, noted);
+}
+
+/** The uploader's word on a file, as a batch has it. */
+export function fileAsNoted(
+  uploader: string,
+  noted: { readonly path: string; readonly version: number },
+): PlainRecord {
+  const { path, version } = noted;
   // A slot that no agent comes to.
   const slot = 1_000_000 + Bun.hash.crc32(path);
   return {
     key: `files/${uploader}/${anyEpoch}/${slot}`,
-    value: Buffer.from(JSON.stringify(value)),
+    value: Buffer.from(JSON.stringify({ format: 1, open: [], next: version + 1, files: [noted] })),
     headers: [],
   };
 }
