@@ -21,6 +21,13 @@ export interface KnownFile {
   inode: string;
 }
 
+/** What an uploader has sent. */
+interface SentFiles {
+  slots: number;
+  newest: number;
+  missing: number[];
+}
+
 /** As many as an uploader puts together. */
 const filesOfBatch = 100;
 
@@ -41,7 +48,9 @@ export class LedgerWriter {
   #version = (Date.now() - 86_400_000) * 1000;
   /** By uploader, what is not written yet, and what it has sent. */
   readonly #batches = new Map<string, NotedFile[]>();
-  readonly #sentOf = new Map<string, { slots: number; newest: number; missing: number[] }>();
+  readonly #sentOf = new Map<string, SentFiles>();
+  /** By partition of the ledger, the offset after what the brokers have. */
+  readonly #ends = new Map<number, number>();
   #waiting = 0;
   #problem: Error | undefined;
   /** Entries that were written. */
@@ -82,29 +91,27 @@ export class LedgerWriter {
     this.#of(uploader).missing.push(version);
   }
 
-  /** The uploader has worked until now, and has given its name back; the group has noted what it has of it. */
+  /** The uploader has worked until now, and has given its name back. */
   async released(uploader: string): Promise<void> {
     await this.#writeBatch(uploader);
-    await this.#writeMark(uploader);
     const who = { instance: "made by scripts/bench", host: "bench" };
     const name = { kind: "name", uploader, format: 1, ...who, highest: this.#version } as const;
     await this.#write({ ...name, state: "held" });
     await this.#write({ ...name, state: "released" });
   }
 
-  /** Resolves when the brokers have all of it. */
+  /** The group notes what it has. Resolves when the brokers have all of it. */
   async close(): Promise<void> {
-    for (const uploader of [...this.#batches.keys()]) {
-      await this.#writeBatch(uploader);
-      await this.#writeMark(uploader);
-    }
-    while (this.#waiting > 0 && !this.#problem) await Bun.sleep(5);
+    for (const uploader of [...this.#batches.keys()]) await this.#writeBatch(uploader);
+    await this.#written();
+    for (const [uploader, sent] of this.#sentOf) await this.#writeMark(uploader, sent);
+    await this.#written();
     await this.#producer.close(10_000);
     this.#stop.abort();
     if (this.#problem) throw this.#problem;
   }
 
-  #of(uploader: string): { slots: number; newest: number; missing: number[] } {
+  #of(uploader: string): SentFiles {
     return this.#sentOf.getOrInsertComputed(uploader, () => ({ slots: 0, newest: 0, missing: [] }));
   }
 
@@ -116,10 +123,14 @@ export class LedgerWriter {
       await this.#write({ kind: "files", uploader, epoch: 0, slot, format: 1, open: [], next, files });
   }
 
-  async #writeMark(uploader: string): Promise<void> {
-    const { newest, missing } = this.#of(uploader);
-    const mark = { format: 1, to: newest, at: Number.MAX_SAFE_INTEGER, but: missing } as const;
+  async #written(): Promise<void> {
+    while (this.#waiting > 0 && !this.#problem) await Bun.sleep(5);
+  }
+
+  async #writeMark(uploader: string, { newest, missing }: SentFiles): Promise<void> {
     const key = { kind: "done", group: this.#group, uploader, partition: 0 } as const;
+    const at = this.#ends.get(partitionOfEntry(key, this.#topics.ledger.partitions)) ?? 0;
+    const mark = { format: 1, to: newest, at, but: missing } as const;
     await this.#write({ ...key, ...mark, also: [], early: [], by: {}, time: timeNow() });
   }
 
@@ -147,9 +158,10 @@ export class LedgerWriter {
       ...(headers && { headers }),
     };
     this.#waiting++;
-    await this.#producer.enqueue(record, (error) => {
+    await this.#producer.enqueue(record, (error, acknowledgement) => {
       this.#waiting--;
       this.#problem ??= error;
+      if (acknowledgement) this.#ends.set(record.partition, acknowledgement.offset + 1);
     });
     this.count++;
   }
