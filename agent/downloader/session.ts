@@ -109,11 +109,16 @@ export class Session {
 
   /** What the last session, or the last process, left in the store. */
   async #restore(): Promise<void> {
-    const { kafka, output, reporting, run } = this.#options;
+    const { kafka, output, reporting, run, config } = this.#options;
     const { durablePoint, rejected, assembly } = this.#rooms;
     const { observer } = reporting;
     // Another member may have written marks of what is here.
     await kafka.ledger.readToEnd();
+    if (config.onChange === "keep-both") {
+      const { versions } = output.store;
+      await versions.open();
+      kafka.ledger.state.versions.keepOlder((id) => versions.newest(id) >= id.version);
+    }
     await noticeRollback(output, kafka.ledger, reporting);
     const interrupted = await durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");

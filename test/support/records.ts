@@ -48,6 +48,7 @@ interface FileAt {
   version: number;
   size: number;
   checksum?: string;
+  attributes?: unknown;
 }
 
 interface Noted extends FileAt {
@@ -63,9 +64,10 @@ interface Mark extends Record<"at" | "to", number>, Record<"also" | "but", numbe
 /** Puts what a mark says of single versions in its place. */
 function expand(entries: Map<string, unknown>, key: string, mark: Mark, noted: readonly Noted[]): void {
   const [, group, of, partition] = key.split("/");
-  const say = ({ path, version, size, checksum }: FileAt) => {
+  const say = ({ path, version, size, checksum, attributes }: FileAt) => {
     const id = `${group}/${of}/${version}/${path}`;
-    if (!entries.has(`again/${id}`)) entries.set(`delivered/${id}`, { format: 1, size, checksum });
+    const content = { size, checksum, ...(attributes === undefined ? {} : { attributes }) };
+    if (!entries.has(`again/${id}`)) entries.set(`delivered/${id}`, { format: 1, ...content });
   };
   const isOf = (file: Noted) => file.uploader === of && String(file.partition) === partition;
   for (const file of noted.filter(isOf)) {

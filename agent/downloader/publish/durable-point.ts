@@ -192,7 +192,7 @@ export class DurablePoint {
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
     const { config, output } = this.#options;
     const target = layoutPath(config.layout, partial.id);
-    const keeps = this.#keepsBoth ? await output.store.versions.newest(partial.id) : undefined;
+    const keeps = this.#keepsBoth ? output.store.versions.newest(partial.id) : undefined;
     const inode = (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,

@@ -24,9 +24,14 @@ export class StoredVersions {
     this.#disk = disk;
   }
 
-  /** The version of the file that was stored last; 0: nobody knows. */
-  async newest(file: FileId): Promise<number> {
-    return (await this.#index()).get(nameDigest(chunkKey(file))) ?? 0;
+  /** Reads the list. Throws what the file system throws. */
+  async open(): Promise<void> {
+    await this.#index();
+  }
+
+  /** The version of the file that was stored last; 0: nobody knows. After `open`. */
+  newest(file: FileId): number {
+    return this.#newest?.get(nameDigest(chunkKey(file))) ?? 0;
   }
 
   /** Notes what has its name, for good. */

@@ -35,9 +35,19 @@ export class SentVersions {
   /** While the ledger is read again: what will be in its place; nobody sees half of it. */
   #loading: Outstanding | undefined;
   #differing: VersionId[] = [];
+  #hasStored: ((id: VersionId) => boolean) | undefined;
 
   constructor(options: SentVersionsOptions) {
     this.#options = options;
+  }
+
+  /**
+   * From now on a version that comes in is stored also if a newer one was noted: its number says nothing of that.
+   *
+   * @param hasStored whether it, or a newer one of its path, is stored here
+   */
+  keepOlder(hasStored: (id: VersionId) => boolean): void {
+    this.#hasStored = hasStored;
   }
 
   /** What is neither delivered nor failed. */
@@ -69,7 +79,8 @@ export class SentVersions {
   isDelivered(id: VersionId, partition: number): boolean {
     if (this.wishes.has(id)) return false;
     const marks = this.marks.get(id.uploader);
-    if (this.#options.isBefore(id.version)) return marks?.isNamed(id, partition) ?? false;
+    const isNumberEnough = !this.#options.isBefore(id.version) && (this.#hasStored?.(id) ?? true);
+    if (!isNumberEnough) return marks?.isNamed(id, partition) ?? false;
     return marks?.isSettled(id, partition, this.#options.reading.isComplete) ?? false;
   }
 
