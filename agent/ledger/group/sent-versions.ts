@@ -157,10 +157,12 @@ export class SentVersions {
     );
   }
 
-  /** Somebody has taken a mark out of the ledger. */
+  /** Somebody has taken a mark out of the ledger: a member that knew better says it again, one that has just read it does not know it. */
   doneIsGone({ uploader, partition }: MarkId): void {
     const mark = this.marks.get(uploader)?.mark(partition);
-    if (mark) this.marks.noteDirty(uploader, [mark]);
+    if (!mark) return;
+    if (this.#options.reading.isComplete || mark.isOfAnother) this.marks.noteDirty(uploader, [mark]);
+    else this.marks.change(uploader, (marks) => marks.removeMark(mark));
   }
 
   /** Applies a batch, as it is read. */

@@ -14,9 +14,6 @@ import { Mark } from "./mark.ts";
 import { type Draft, draftOf } from "./mark-draft.ts";
 import type { Change, Delivered, Heard, Noted, Verdict } from "./noted.ts";
 
-/** About what is kept of an uploader without its marks, bytes. */
-const baseBytes = 1000;
-
 export class UploaderMarks {
   readonly #uploader: string;
   #next = 0;
@@ -26,7 +23,8 @@ export class UploaderMarks {
   #epoch = 0;
   readonly #due: DueVersions;
   readonly #marks = new Map<number, Mark>();
-  #weight = baseBytes;
+  /** Without its marks about 1000. */
+  #weight = 1000;
 
   /** @param allDue counts what is due of all uploaders */
   constructor(uploader: string, allDue: DueCount = { count: 0 }) {
@@ -193,10 +191,14 @@ export class UploaderMarks {
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
   notWanted({ path, version }: { path: string; version: number }): Due | undefined {
     const due = this.#due.get(this.#keyOf({ path }));
-    if (due?.version !== version || !this.#marks.get(due.partition)?.settles(version, due.at))
-      return undefined;
+    if (due?.version !== version) return undefined;
+    if (!this.#marks.get(due.partition)?.settles(version, due.at)) return undefined;
     this.#due.delete(due.key, version);
     return due;
+  }
+
+  removeMark(mark: Mark): void {
+    if (this.#marks.delete(mark.partition)) this.#weight -= mark.weight;
   }
 
   /** All that the uploader has noted is read from now on. */

@@ -23,10 +23,9 @@ export type News =
   /** A group has a version that is newer than the one that was sent, and is another content. */
   | { kind: "newer"; path: string; version: number };
 
-/** Whoever may write the ledger can make up any number of groups. */
+/** Whoever may write the ledger can make up any number of groups, and of wishes to have something again. */
 const maxFailures = 10_000;
 const maxFailureBytes = 4 << 20;
-/** And as many wishes to have something again. */
 const maxAgain = 10_000;
 
 /** The uploader's files as the ledger has them. */
@@ -186,11 +185,10 @@ export class Feedback {
   #applyTombstone(key: EntryKey): void {
     if (key.kind === "needs") this.#requests.takeBack(key.path, key.group, key.version);
     if (key.kind === "again") this.#endAgain(key);
+    if (key.kind === "done") this.#takeBackMark(key);
     if (key.kind !== "failed") return;
-    const receipt = { ...idOf(key), verdict: key.kind };
-    this.#early.takeBack(receipt);
     this.#failures.delete(failureName(key));
-    if (this.#fileOf(key.path)?.version === key.version) this.#receipts.takeBack(receipt);
+    this.#takeBack({ ...idOf(key), verdict: key.kind });
   }
 
   #applyMark(entry: DoneEntry): void {
@@ -206,6 +204,24 @@ export class Feedback {
       const place = this.#files.placeOf(path);
       if (place && mark.has(place) && !before?.has(place)) this.#settleBy(mark, path);
     }
+  }
+
+  /** The group was forgotten, say: it is not known to have anything of that partition any more. */
+  #takeBackMark({ group, partition }: { group: string; partition: number }): void {
+    const mark = this.#marks.remove(group, partition);
+    if (!mark) return;
+    const takeBack = (path: string, version: number) =>
+      this.#takeBack({ path, version, group, verdict: "delivered" });
+    for (const { path, version } of mark.early) takeBack(path, version);
+    for (const path of this.#files.paths()) {
+      const place = this.#files.placeOf(path);
+      if (place?.partition === partition) takeBack(path, place.version);
+    }
+  }
+
+  #takeBack(receipt: GroupReceipt): void {
+    this.#early.takeBack(receipt);
+    if (this.#fileOf(receipt.path)?.version === receipt.version) this.#receipts.takeBack(receipt);
   }
 
   #settleByMarks(path: string): void {
@@ -227,9 +243,7 @@ export class Feedback {
   /** A group wants to have a version again: nobody is to take its source away. */
   #applyAgain(entry: AgainEntry): void {
     this.#again.set(againName(entry), true);
-    const receipt = { ...idOf(entry), verdict: "delivered" } as const;
-    this.#early.takeBack(receipt);
-    if (this.#fileOf(entry.path)?.version === entry.version) this.#receipts.takeBack(receipt);
+    this.#takeBack({ ...idOf(entry), verdict: "delivered" });
   }
 
   #endAgain(key: ReceiptKey<"again">): void {

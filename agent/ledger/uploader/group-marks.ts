@@ -40,6 +40,11 @@ export class GroupMark {
     return topic === start.topic ? offset >= start.offset : version >= start.ms * 1000;
   }
 
+  /** What it names with its path. */
+  get early(): DoneEntry["early"] {
+    return this.#entry.early;
+  }
+
   /** About what it takes in memory. */
   get bytes(): number {
     return 500 + textBytes(this.group) + 40 * (this.#but.size + this.#also.size);
@@ -62,6 +67,13 @@ export class GroupMarks {
     const before = this.#newest.get(name);
     this.#newest.set(name, mark);
     return before;
+  }
+
+  /** Forgets the mark. Returns it, if it is known. */
+  remove(group: string, partition: number): GroupMark | undefined {
+    const mark = this.of(group, partition);
+    this.#newest.delete(`${partition} ${group}`);
+    return mark;
   }
 
   of(group: string, partition: number): GroupMark | undefined {

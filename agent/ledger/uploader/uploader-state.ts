@@ -3,7 +3,7 @@
  * (`feedback.ts`), and who has its name (`name-claim.ts`).
  */
 import type { Log } from "../../observe/log.ts";
-import { type Entry, type FilesEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
+import { type DoneEntry, type FilesEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
 import type { EarlyFile, FileValue, NotedFile } from "../../wire/entry-value.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BatchSlots, type Slot } from "./batch-slots.ts";
@@ -77,15 +77,16 @@ export class UploaderState {
       this.#applyFiles(key, entry.kind === "files" ? entry : undefined, offset, timestampMs);
     else if (key.kind === "name" || key.kind === "claim")
       this.#name.apply(this.#credible.ofName(entry), offset);
-    else if (key.kind === "done") this.#applyMark(entry, offset);
+    else if (entry.kind === "done") this.#applyMark(entry, offset);
+    else if (key.kind === "done") this.#feedback.apply(entry, offset);
     else if (this.#credible.has(key.version, `${key.kind} of ${key.path}`)) {
       this.#feedback.apply(entry, offset);
       if (entry.kind === "failed") this.#name.versions.note(entry.version);
     }
   }
 
-  #applyMark(entry: Entry, offset: number): void {
-    if (entry.kind !== "done" || !this.#credible.has(entry.to, `a mark of group ${entry.group}`)) return;
+  #applyMark(entry: DoneEntry, offset: number): void {
+    if (!this.#credible.has(entry.to, `a mark of group ${entry.group}`)) return;
     const early = entry.early.filter(({ version, path }) => this.#credible.has(version, path));
     // Of a log that was cut off since: what it says of numbers is of entries that may be gone.
     const range = entry.at <= offset ? {} : { to: 0, at: 0, but: [] };

@@ -176,6 +176,20 @@ test("an older number with a content of its own is missing, whatever a mark says
   expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([]);
 });
 
+test("a mark that was taken out of the ledger is nothing for who starts, and is said again by who knew better", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(first)], store);
+  const [mark] = marksOf(log) as [DoneEntry];
+  await log.append(without(mark));
+  expect(unsettledOf(await GroupLedger.open("group", new MemoryLedger(log.entries)))).toEqual([
+    first.version,
+  ]);
+  await ledger.tidy(all, all);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([]);
+});
+
 test("a mark of a log whose end was cut off settles nothing by its number alone", async () => {
   const cut: DoneEntry = { ...(delivered(other) as DoneEntry), to: second.version, at: 9 };
   const ledger = await GroupLedger.open("group", new MemoryLedger([noted(first), cut]));

@@ -314,6 +314,20 @@ test("a mark settles what was noted before it, up to its number, but for what it
   }
 });
 
+test("a mark that is taken out of the ledger, as its group is forgotten, says nothing any more", () => {
+  for (const isLoadedFirst of [true, false]) {
+    const { feedback, put } = prepare("any");
+    if (isLoadedFirst) feedback.endLoading();
+    for (const [at, path] of paths.entries()) put({ ...sent(10 + at), at: 100 + at }, path);
+    const hubs = mark({ to: 11, at: 103, early: [{ path: "d", version: 13, size: 5, checksum }] });
+    feedback.apply(hubs, 200);
+    feedback.apply(mark({ group: "mirror", also: [11] }), 201);
+    feedback.apply(tombstone(keyOf(hubs)), 202);
+    if (!isLoadedFirst) feedback.endLoading();
+    expect(delivered(feedback)).toEqual(["b"]);
+  }
+});
+
 test("what is noted after a mark was made is not settled by its number", () => {
   const { feedback, put } = prepare(["hub"]);
   feedback.endLoading();
