@@ -19,12 +19,16 @@ test("a ledger that was deleted is read from its beginning: what is delivered is
   const { id: topicId } = await kafka.describeTopic(scene.topic);
   const { id: ledgerId } = await kafka.describeTopic(scene.ledger);
   const entries = async () => compacted(await kafka.readAll(scene.ledger));
-  const receipt = (path: string) => `delivered/${scene.group}/till/${handMadeVersion}/${path}`;
-  const [first, second, third] = ["first", "second", "third"].map((path) => ({
+  const paths = ["first", "second", "third"];
+  const versionOf = (path: string) => handMadeVersion + paths.indexOf(path);
+  const receipt = (path: string) => `delivered/${scene.group}/till/${versionOf(path)}/${path}`;
+  const file = (path: string) => ({
     uploader: "till",
     path,
     content: Buffer.from(path),
-  })) as [{ uploader: string; path: string; content: Buffer }, never, never];
+    version: versionOf(path),
+  });
+  const [first, second, third] = [file("first"), file("second"), file("third")];
   await kafka.produce(scene.topic, chunksOf(first));
   await kafka.produce(scene.ledger, [fileEntry(first, { topicId, offset: 0 })]);
   const agent = await scene.downloader(output, { kafka: { ledger_partitions: 1 } });
@@ -52,7 +56,7 @@ test("a ledger that was deleted is read from its beginning: what is delivered is
   ]);
   for (const path of ["first", "second"])
     await waitUntil(`${path} has its receipt`, async () => (await entries()).has(receipt(path)), told);
-  const asked = `needs/${scene.group}/till/${handMadeVersion}/third`;
+  const asked = `needs/${scene.group}/till/${versionOf("third")}/third`;
   await waitUntil("what never came is asked for", async () => (await entries()).has(asked), told);
   expect((await stat(join(output, "till/first"))).ino).toBe(ino);
 });

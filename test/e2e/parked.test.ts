@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { listFiles } from "../support/compare.ts";
-import { chunksOf } from "../support/hand-made.ts";
+import { chunksOf, handMadeVersion } from "../support/hand-made.ts";
 import { fileEntry } from "../support/hand-made-ledger.ts";
 import { fileOf, useStages } from "../support/repair-stage.ts";
 
@@ -55,7 +55,8 @@ test("a version that does not fit is parked, smaller ones go on, and it comes on
   await kafka.produce(scene.topic, chunksOf(large));
   await kafka.produce(scene.ledger, [fileEntry(large, { topicId, offset: 7, from: `${topicId} 0@0` })]);
   await agent.waitForLine(/till\/a\.bin: parked/);
-  await kafka.produce(scene.topic, chunksOf({ uploader: "till", path: "small", content: Buffer.from("s") }));
+  const small = { uploader: "till", path: "small", content: Buffer.from("s"), version: handMadeVersion + 1 };
+  await kafka.produce(scene.topic, chunksOf(small));
   await agent.waitForLine(/till\/small: merge complete/);
   await Bun.file(join(output, "filler")).delete();
   await agent.waitForLine(/till\/a\.bin: merge complete/);

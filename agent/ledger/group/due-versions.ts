@@ -13,6 +13,8 @@ export interface Due {
   partition: number;
   /** The ledger offset at which it was noted first. */
   at: number;
+  /** The slot of the batch that it stands in, see `slotName`. */
+  slot: string;
 }
 
 /** How many versions of all uploaders are due, of those that are kept. */
@@ -30,6 +32,8 @@ export class DueVersions {
   #byFile = new Map<string, Due>();
   /** How many of these have a number: more than one only where an uploader has given it twice. */
   #numbers = new Map<number, number>();
+  /** How many of these stand in a slot. */
+  #slots = new Map<string, number>();
   #keptBelow = Number.POSITIVE_INFINITY;
   /** While the ledger is read again: what is due by what was read. */
   #loading: Map<string, Due> | undefined;
@@ -63,6 +67,12 @@ export class DueVersions {
     yield* [...this.#byFile.values()];
     for (const due of [...(this.#loading?.values() ?? [])])
       if (this.#byFile.get(due.key)?.version !== due.version) yield due;
+  }
+
+  /** Those that stand in the slot. */
+  inSlot(slot: string): Due[] {
+    const isKnown = this.#loading !== undefined || this.#slots.has(slot);
+    return isKnown ? [...this.values()].filter((due) => due.slot === slot) : [];
   }
 
   /** In place of an older version of the file. */
@@ -107,24 +117,32 @@ export class DueVersions {
 
   #set(key: string, due: Due | undefined): void {
     const before = this.#byFile.get(key);
-    if (before) this.#count(before.version, -1);
+    if (before) this.#count(before, -1);
     if (due) this.#byFile.set(key, due);
     else this.#byFile.delete(key);
-    if (due) this.#count(due.version, 1);
+    if (due) this.#count(due, 1);
   }
 
-  #count(version: number, change: number): void {
+  #count({ version, slot }: Due, change: number): void {
     this.#all.count += change;
-    const count = (this.#numbers.get(version) ?? 0) + change;
-    if (count > 0) this.#numbers.set(version, count);
-    else this.#numbers.delete(version);
+    add(this.#numbers, version, change);
+    add(this.#slots, slot, change);
   }
 
   #replace(byFile: Map<string, Due>): void {
-    this.#all.count += byFile.size - this.#byFile.size;
+    for (const due of this.#byFile.values()) this.#count(due, -1);
     this.#byFile = byFile;
-    this.#numbers = new Map();
-    for (const { version } of byFile.values())
-      this.#numbers.set(version, (this.#numbers.get(version) ?? 0) + 1);
+    for (const due of byFile.values()) this.#count(due, 1);
   }
+}
+
+/** A slot that only one hold on the uploader's name writes to. */
+export function slotName({ epoch, slot }: { epoch: number; slot: number }): string {
+  return `${epoch}/${slot}`;
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, change: number): void {
+  const count = (counts.get(key) ?? 0) + change;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }

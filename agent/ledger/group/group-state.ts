@@ -219,12 +219,13 @@ export class GroupState {
   apply(logged: LoggedEntry): void {
     const { entry, partition, offset, timestampMs } = logged;
     const key = keyOf(entry);
-    const isNews = this.reading.isNews(partition, offset, entry.kind === "files");
+    const isNews = this.reading.isNews(partition, offset, key.kind === "files");
     if (!this.canBeGiven("version" in key ? key.version : 0, timestampMs) || !isNews) return;
     const heard = this.silence.note(logged);
     // What the uploader owes was passed over as failed, and is found by reading the ledger once more.
     if (heard !== undefined && this.failed.endSilence(heard, offset)) this.#mustReadAgain = true;
     if (entry.kind === "files") this.versions.applyFiles(entry, offset);
+    else if (key.kind === "files") this.versions.leftInSlot(key, []);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") this.start.note(entry.kind === "start" ? entry : undefined, timestampMs);
     else if (key.kind !== "done") this.#applyReceipt(entry, key, offset, timestampMs);

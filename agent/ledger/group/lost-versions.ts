@@ -9,7 +9,7 @@ import type { AllMarks } from "./all-marks.ts";
 import type { Noted } from "./noted.ts";
 
 /** A version as this uploader has noted it; without having noted it: at no offset. */
-export type NotedBy = Noted & { uploader: string };
+export type NotedBy = Omit<Noted, "slot"> & { uploader: string };
 
 /** About what is held at a time, bytes. */
 const maxLostBytes = 16 << 20;

@@ -27,10 +27,3 @@ export interface Change {
   dirty: Mark[];
   clean: Mark[];
 }
-
-/** An uploader's word on which versions may still come. */
-export interface Heard {
-  next: number;
-  open: readonly number[];
-  epoch: number;
-}

@@ -2,13 +2,14 @@
  * Which versions were sent, and which of them are settled: what uploaders note of their files, what marks say of it, and what is
  * asked for again in spite of them. What is left is outstanding.
  */
-import type { VersionId } from "../../wire/chunk.ts";
+import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
 import { pathProblem } from "../../wire/path.ts";
 import { AllMarks, type MarkId } from "./all-marks.ts";
+import { slotName } from "./due-versions.ts";
 import type { FailedVersions } from "./failed-versions.ts";
-import type { Change, Delivered } from "./noted.ts";
+import type { Change, Delivered, Noted } from "./noted.ts";
 import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
 import type { Reading } from "./reading.ts";
 import { Wishes } from "./wishes.ts";
@@ -170,6 +171,7 @@ export class SentVersions {
     const { uploader, files, next } = entry;
     const at = this.#options.reading.saidAt(entry, offset);
     for (const file of files) this.#applyFile(entry, file, at);
+    this.leftInSlot(entry, files);
     // Its uploader takes it as noted here.
     if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
     // After them: what they note is not open.
@@ -177,7 +179,22 @@ export class SentVersions {
       this.marks.change(uploader, (marks) => marks.heard(entry, offset));
   }
 
-  #applyFile({ uploader, moved }: FilesEntry, file: NotedFile, offset: number): void {
+  /** Of what stands in a slot only these files are left; what is due, and is said in no later one, its uploader knows no more. */
+  leftInSlot(
+    slot: Pick<FilesEntry, "uploader" | "epoch" | "slot">,
+    files: readonly { path: string }[],
+  ): void {
+    const { uploader } = slot;
+    const left = new Set(files.map(({ path }) => mapKey({ uploader, path })));
+    if (!this.marks.get(uploader)) return;
+    this.#changed(
+      uploader,
+      this.marks.change(uploader, (marks) => marks.leftInSlot(slotName(slot), left)),
+    );
+  }
+
+  #applyFile(entry: FilesEntry, file: NotedFile, offset: number): void {
+    const { uploader, moved } = entry;
     const { failed, concerns, isPlausible } = this.#options;
     const { path, version } = file;
     // One that nothing could follow is ignored.
@@ -196,14 +213,15 @@ export class SentVersions {
       return;
     }
     if (!sent.gone && !moved) failed.noteSent(sent, offset);
-    if (this.#noteSent(sent, file.at ?? offset) && !failed.has(sent)) outstanding.put(sent);
+    const slot = slotName(entry);
+    if (this.#noteSent(sent, { at: file.at ?? offset, slot }) && !failed.has(sent)) outstanding.put(sent);
   }
 
-  /** Returns whether it is due. @param at see `Noted` */
-  #noteSent(sent: Sent, at: number): boolean {
+  /** Returns whether it is due. @param where see `Noted` */
+  #noteSent(sent: Sent, where: Pick<Noted, "at" | "slot">): boolean {
     const { uploader, path, version, checksum, partition } = sent;
     const isWanted = this.wishes.has(sent);
-    const noted = { path, version, checksum, partition, at };
+    const noted = { path, version, checksum, partition, ...where };
     const { verdict, dirty } = this.marks.change(uploader, (marks) => marks.note(noted, isWanted));
     this.marks.noteDirty(uploader, dirty);
     if (verdict === "differs" && this.#differing.length < maxDiffering)

@@ -9,18 +9,15 @@
  */
 import { mapKey } from "../../wire/chunk.ts";
 import type { DoneValue, EarlyFile } from "../../wire/entry-value.ts";
+import { Announced, type Heard } from "./announced.ts";
 import { type Due, type DueCount, DueVersions } from "./due-versions.ts";
 import { Mark } from "./mark.ts";
 import { type Draft, draftOf } from "./mark-draft.ts";
-import type { Change, Delivered, Heard, Noted, Verdict } from "./noted.ts";
+import type { Change, Delivered, Noted, Verdict } from "./noted.ts";
 
 export class UploaderMarks {
   readonly #uploader: string;
-  #next = 0;
-  #open: ReadonlySet<number> = new Set();
-  /** The ledger offset of the batch that says so. */
-  #heardAt = -1;
-  #epoch = 0;
+  #announced = new Announced();
   readonly #due: DueVersions;
   readonly #marks = new Map<number, Mark>();
   /** Without its marks about 1000. */
@@ -55,19 +52,26 @@ export class UploaderMarks {
     return this.#due.has(version) || version >= this.#due.keptBelow;
   }
 
-  /** Whether the version was neither noted nor given up as far as was read. */
+  /** See `Announced.isOpen`. */
   isOpen(version: number): boolean {
-    return version >= this.#next || this.#open.has(version);
+    return this.#announced.isOpen(version);
   }
 
-  /** What an agent says that has lost the name to another counts for nothing. @param offset of the batch, in the ledger */
-  heard({ next, open, epoch }: Heard, offset: number): void {
-    if (offset < this.#heardAt || epoch < this.#epoch) return;
-    // An epoch is the offset of an entry that came before: one that is not would silence whoever has the name.
-    if (epoch < offset) this.#epoch = epoch;
-    this.#heardAt = offset;
-    this.#next = next;
-    this.#open = new Set(open);
+  /** @param offset of the batch, in the ledger */
+  heard(heard: Heard, offset: number): void {
+    this.#announced.heard(heard, offset);
+  }
+
+  /** Of what stands in a slot of the uploader only the files of these keys are left: the others it knows no more. */
+  leftInSlot(slot: string, left: ReadonlySet<string>): Change {
+    const settled = this.#due.inSlot(slot).filter(({ key }) => !left.has(key));
+    const dirty = new Set<Mark>();
+    for (const { key, version } of settled) {
+      this.#due.delete(key, version);
+      if (this.#due.has(version)) continue;
+      for (const mark of this.#marks.values()) if (mark.drop(version)) dirty.add(mark);
+    }
+    return { settled, dirty: [...dirty], clean: [] };
   }
 
   /** The uploader has noted a version that was sent whole. @param isWanted whether it is asked for again, whatever a mark says */
@@ -94,7 +98,7 @@ export class UploaderMarks {
     if (this.#due.get(this.#keyOf({ path }))?.version === version) return false;
     if ((this.earlyOf(path)?.version ?? 0) >= version) return true;
     const mark = this.#marks.get(partition);
-    if (mark?.settlesChunk(version, this.#open)) return true;
+    if (mark?.settlesChunk(version, this.#announced.open)) return true;
     if (mark?.but.has(version)) return false;
     return isRead && version < this.#due.keptBelow && !this.isOpen(version);
   }
@@ -107,7 +111,7 @@ export class UploaderMarks {
   }
 
   /** Whether a mark says that a noted version is settled, by what was read of the marks alone. */
-  settles({ path, version, checksum, partition, at }: Noted): boolean {
+  settles({ path, version, checksum, partition, at }: Omit<Noted, "slot">): boolean {
     const early = this.earlyOf(path);
     if (early?.version === version) return early.checksum === checksum;
     return (early?.version ?? 0) > version || this.#marks.get(partition)?.settles(version, at) === true;
@@ -138,7 +142,7 @@ export class UploaderMarks {
       .map(({ version }) => version);
     // A number that was given twice settles nothing.
     for (const version of unsettled) settled.delete(version);
-    const knownTo = Math.min(this.#next, this.#due.keptBelow) - 1;
+    const knownTo = Math.min(this.#announced.next, this.#due.keptBelow) - 1;
     return draftOf({ mark: this.#markOf(partition), unsettled, knownTo, noted: settled, early });
   }
 
@@ -216,11 +220,8 @@ export class UploaderMarks {
 
   /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
   ledgerRecreated(): void {
-    for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#open);
-    this.#next = 0;
-    this.#open = new Set();
-    this.#heardAt = -1;
-    this.#epoch = 0;
+    for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#announced.open);
+    this.#announced = new Announced();
     this.#due.clear();
   }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
-import type { DoneEntry, Entry } from "../../../../agent/wire/entry.ts";
+import type { DoneEntry, Entry, FilesEntry } from "../../../../agent/wire/entry.ts";
 import {
   again,
   all,
@@ -174,6 +174,24 @@ test("an older number with a content of its own is missing, whatever a mark says
   expect(unsettledOf(later)).toEqual([other.version]);
   await ledger.writeDelivered([stored(other)], store);
   expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([]);
+});
+
+test("what stands in no slot any more its uploader knows no more: nobody waits for it", async () => {
+  const log = new MemoryLedger([noted(first), noted(other)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  expect(unsettledOf(ledger).sort()).toEqual([first.version, other.version]);
+  const batch = noted(first) as FilesEntry;
+  await log.append({ ...batch, slot: batch.slot + 1, moved: true });
+  await log.append(without(batch));
+  expect(unsettledOf(ledger).sort()).toEqual([first.version, other.version]);
+  // The next batch in that slot is of another file.
+  const third = { ...other, path: "c.txt", version: 160 };
+  await log.append({ ...(noted(third) as FilesEntry), slot: batch.slot + 1 });
+  expect(unsettledOf(ledger).sort()).toEqual([other.version, third.version]);
+  await log.append(without(noted(other)));
+  expect(unsettledOf(ledger)).toEqual([third.version]);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([third.version]);
 });
 
 test("a mark that was taken out of the ledger is nothing for who starts, and is said again by who knew better", async () => {

@@ -60,7 +60,7 @@ class Story {
     for (const one of news) Object.assign(one, { state: "noted", at: offset });
     const moved = this.versions.filter((one) => this.#isNewestNoted(one) && this.random.below(8) === 0);
     const files = [...news, ...moved].map(({ path, version, checksum, partition, at }) => ({
-      ...{ path, version, checksum, partition, at },
+      ...{ path, version, checksum, partition, at, slot: "1/0" },
     }));
     const left = open.filter(({ state }) => state === "open").map(({ version }) => version);
     this.log.push({ kind: "batch", next: (this.versions.at(-1)?.version ?? 0) + 1, open: left, files });
