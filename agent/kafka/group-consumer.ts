@@ -82,7 +82,7 @@ export class GroupConsumer implements Group {
       () => {
         member.#isLost = true;
       },
-      (brokers) => {
+      ({ brokers }) => {
         member.#isReached = Object.values(brokers).some(({ state }) => state === "UP");
       },
     );
