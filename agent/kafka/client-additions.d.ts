@@ -41,7 +41,7 @@ declare module "@confluentinc/kafka-javascript/types/rdkafka" {
     /** What `createTopic` would answer; nothing is made. */
     validateTopic(topic: NewTopic, timeoutMs: number, callback: (error: NativeError | null) => void): void;
     describeConfigs(
-      resources: { type: 2 | 4; name: string }[],
+      resources: { type: 2 | 4; name: string; keys?: readonly string[] }[],
       timeoutMs: number,
       callback: (error: NativeError | null, resources?: DescribedResource[]) => void,
     ): void;

@@ -1,10 +1,9 @@
 // AdminClient.prototype.describeConfigs(resources, timeoutMs, cb): the settings of topics and brokers, which
 // the package does not offer: a topic's max.message.bytes, cleanup.policy, retention, timestamp type.
-//   resources: [{type: 2 for a topic | 4 for a broker, name}]
+//   resources: [{type: 2 for a topic | 4 for a broker, name, keys: of those settings only, else of all}]
 //   cb(err, [{type, name, error?, errorMessage?, entries: {key: {value, source, isDefault, isReadOnly,
 //   isSensitive}}}])
 #include <string>
-#include <utility>
 #include <vector>
 #include "client_lock.h"
 #include "src/admin.h"
@@ -13,7 +12,20 @@
 namespace NodeKafka {
 namespace {
 
-using Resource = std::pair<int, std::string>;
+struct Resource {
+  int type;
+  std::string name;
+  std::vector<std::string> keys;
+};
+
+std::vector<std::string> to_strings(v8::Local<v8::Value> value) {
+  std::vector<std::string> strings;
+  if (!value->IsArray()) return strings;
+  v8::Local<v8::Array> list = value.As<v8::Array>();
+  for (uint32_t i = 0; i < list->Length(); i++)
+    strings.emplace_back(*Nan::Utf8String(Nan::Get(list, i).ToLocalChecked()));
+  return strings;
+}
 
 v8::Local<v8::Value> string_or_null(const char* text) {
   if (!text) return Nan::Null();
@@ -68,8 +80,10 @@ class DescribeConfigs : public Workers::ErrorAwareWorker {
     rd_kafka_t* client = admin_->GetClient()->c_ptr();
     std::vector<rd_kafka_ConfigResource_t*> resources;
     for (const Resource& resource : resources_) {
-      rd_kafka_ResourceType_t type = static_cast<rd_kafka_ResourceType_t>(resource.first);
-      resources.push_back(rd_kafka_ConfigResource_new(type, resource.second.c_str()));
+      rd_kafka_ResourceType_t type = static_cast<rd_kafka_ResourceType_t>(resource.type);
+      rd_kafka_ConfigResource_t* asked = rd_kafka_ConfigResource_new(type, resource.name.c_str());
+      for (const std::string& key : resource.keys) rd_kafka_ConfigResource_set_config(asked, key.c_str(), "");
+      resources.push_back(asked);
     }
     rd_kafka_AdminOptions_t* options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     char problem[256];
@@ -117,8 +131,9 @@ NAN_METHOD(NodeDescribeConfigs) {
     v8::Local<v8::Value> resource = Nan::Get(list, i).ToLocalChecked();
     if (!resource->IsObject()) return Nan::ThrowError("a resource must be {type, name}");
     v8::Local<v8::Object> object = resource.As<v8::Object>();
-    resources.emplace_back(static_cast<int>(GetParameter<int64_t>(object, "type", 2)),
-                           GetParameter<std::string>(object, "name", ""));
+    resources.push_back({static_cast<int>(GetParameter<int64_t>(object, "type", 2)),
+                         GetParameter<std::string>(object, "name", ""),
+                         to_strings(Nan::Get(object, Nan::New<v8::String>("keys").ToLocalChecked()).ToLocalChecked())});
   }
   AdminClient* admin = Nan::ObjectWrap::Unwrap<AdminClient>(info.This());
   Nan::AsyncQueueWorker(new DescribeConfigs(new Nan::Callback(info[2].As<v8::Function>()), admin,

@@ -68,7 +68,7 @@ test("chunks become larger again when the topic takes more", async () => {
   await writeLargeFile(join(source, "before.avi"), 500_000);
   await uploader.waitForLine(/before\.avi: successfully processed/);
   await limit(scene, scene.topic, 1_000_000);
-  // The topic is looked at once a minute.
+  // The topic's settings are looked at once a minute.
   let name = 0;
   await waitUntil(
     "chunks become larger",

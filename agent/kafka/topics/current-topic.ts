@@ -14,6 +14,7 @@ import {
   isByDevices,
   prepareTopics,
   settingProblem,
+  settingsOf,
   type Topic,
   type Topics,
   topicId,
@@ -30,12 +31,12 @@ export interface CurrentTopicOptions {
   looks: TopicLooks;
   /** The other topic, if it is looked at with this one: the answer is of both. */
   beside?: CurrentTopic;
+  /** How often to look whether it is still the same topic, milliseconds. */
+  everyMs: number;
 }
 
-/** How often its settings are looked at, too, at most: a fleet must not keep the brokers busy with it. */
-const settingsMs = 60_000;
-/** And how many looks are for one at them, at least: the answer is some kilobytes. */
-const looksForSettings = 6;
+/** How often its settings are looked at: that answer is small, where one about the topic names all partitions. */
+export const settingsMs = 60_000;
 
 export class CurrentTopic {
   readonly #options: CurrentTopicOptions;
@@ -43,6 +44,7 @@ export class CurrentTopic {
   readonly #which: keyof Topics;
   #topic: Topic;
   #describedAtMs = performance.now();
+  #lookedAtMs = performance.now();
   /** A setting that loses data, for as long as it is so. */
   #trouble: Trouble | undefined;
 
@@ -80,6 +82,7 @@ export class CurrentTopic {
     // What is wrong with the other one is for whoever follows it to say.
     const beside = this.#options.beside?.look(sinceMs).catch(() => undefined);
     if (!(await this.#isSame(sinceMs))) await this.refreshSince(performance.now());
+    this.#lookedAtMs = performance.now();
     await beside;
   }
 
@@ -113,7 +116,7 @@ export class CurrentTopic {
         const good = sinceMs;
         // What was answered before is no answer to the next try.
         sinceMs = undefined;
-        return this.#isDue ? this.refresh(good) : this.look(good);
+        return this.#lookAtDue(good);
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -135,9 +138,18 @@ export class CurrentTopic {
     else log.error(`topic ${name}: ${problem}; what is in it may be lost until that is put right`);
   }
 
-  get #isDue(): boolean {
-    const everyMs = Math.max(settingsMs, looksForSettings * this.#options.looks.everyMs);
-    return performance.now() - this.#describedAtMs >= everyMs;
+  async #lookAtDue(sinceMs: number | undefined): Promise<void> {
+    // Nobody looks to the millisecond.
+    const isOver = (atMs: number, everyMs: number) => performance.now() - atMs > 0.8 * everyMs;
+    if (isOver(this.#lookedAtMs, this.#options.everyMs)) await this.look(sinceMs);
+    if (isOver(this.#describedAtMs, settingsMs)) await this.#refreshSettings(sinceMs);
+  }
+
+  async #refreshSettings(sinceMs = performance.now()): Promise<void> {
+    const before = this.#topic;
+    this.#topic = { ...before, ...settingsOf(await this.#options.looks.settings(before.name, sinceMs)) };
+    this.#describedAtMs = performance.now();
+    this.#judge(before);
   }
 
   async #isSame(sinceMs: number): Promise<boolean> {

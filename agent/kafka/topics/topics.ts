@@ -70,9 +70,15 @@ export function toTopic(found: FoundTopic, settings: ReadonlyMap<string, string>
     name: found.name,
     id: topicId(found),
     partitions: found.partitions.length,
-    maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes),
-    settings,
+    ...settingsOf(settings),
   };
+}
+
+/** What of a topic its settings say. */
+export function settingsOf(
+  settings: ReadonlyMap<string, string>,
+): Pick<Topic, "maxMessageBytes" | "settings"> {
+  return { maxMessageBytes: Number(settings.get("max.message.bytes") ?? defaultMessageBytes), settings };
 }
 
 type LookOptions = { includeAuthorizedOperations?: boolean };
@@ -155,17 +161,27 @@ async function makeTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: N
 }
 
 /** The settings of these topics, by one request; see `Topic.settings`. Throws a `KafkaError`. */
+/** Those that somebody here asks for: all of them are kilobytes, and each agent asks for them once a minute. */
+const topicSettings = [
+  "cleanup.policy",
+  "max.message.bytes",
+  "message.timestamp.type",
+  "min.insync.replicas",
+  "retention.bytes",
+  "retention.ms",
+];
+
 export function describeSettingsOf(client: Client, names: readonly string[]): Promise<FoundSettings> {
   return describeSettings(
     client,
-    names.map((name) => ({ type: 2, name })),
+    names.map((name) => ({ type: 2, name, keys: topicSettings })),
   );
 }
 
-/** The settings of topics (2) or a broker (4), by name. Throws a `KafkaError`. */
+/** The settings of topics (2) or a broker (4), by name; with keys only those. Throws a `KafkaError`. */
 export async function describeSettings(
   client: Client,
-  resources: { type: 2 | 4; name: string }[],
+  resources: { type: 2 | 4; name: string; keys?: readonly string[] }[],
 ): Promise<FoundSettings> {
   const admin = RdKafka.AdminClient.createFrom(client);
   const what = `reading the settings of ${resources.map(({ name }) => name).join(" and ")}`;
