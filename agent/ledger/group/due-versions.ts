@@ -15,6 +15,10 @@ export interface Due {
   at: number;
   /** The slot of the batch that it stands in, see `slotName`. */
   slot: string;
+  /** The ledger offset of that batch. */
+  slotAt: number;
+  /** It has failed, and its receipt is in the ledger: that goes with it, when the ledger is read again. */
+  hasFailed: boolean;
 }
 
 /** How many versions of all uploaders are due, of those that are kept. */
@@ -69,16 +73,22 @@ export class DueVersions {
       if (this.#byFile.get(due.key)?.version !== due.version) yield due;
   }
 
-  /** Those that stand in the slot. */
-  inSlot(slot: string): Due[] {
+  /** Those that stand in the slot since before this ledger offset, and have not failed. */
+  inSlot(slot: string, offset: number): Due[] {
     const isKnown = this.#loading !== undefined || this.#slots.has(slot);
-    return isKnown ? [...this.values()].filter((due) => due.slot === slot) : [];
+    const isIn = (due: Due) => due.slot === slot && due.slotAt < offset && !due.hasFailed;
+    return isKnown ? [...this.values()].filter(isIn) : [];
   }
 
   /** In place of an older version of the file. */
   put(due: Due): void {
     const { key, version } = due;
     const known = this.#byFile.get(key);
+    // What is read again is older than what is known, until that is read, too.
+    if (known && known.version > version) {
+      this.#loading?.set(key, due);
+      return;
+    }
     const hasRoom = this.#byFile.size < maxDue && this.#all.count < maxAllDue;
     if (known || hasRoom) {
       this.#set(key, due);
@@ -93,6 +103,12 @@ export class DueVersions {
   delete(key: string, version: number): void {
     if (this.#byFile.get(key)?.version === version) this.#set(key, undefined);
     if (this.#loading?.get(key)?.version === version) this.#loading.delete(key);
+  }
+
+  /** @param key of the file */
+  failed(key: string, version: number): void {
+    for (const due of [this.#byFile.get(key), this.#loading?.get(key)])
+      if (due?.version === version) due.hasFailed = true;
   }
 
   /** All that the uploader has noted is read from now on. */

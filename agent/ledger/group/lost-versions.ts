@@ -6,10 +6,10 @@ import { wasSentWhole } from "../../wire/entry-value.ts";
 import type { EntryLog } from "../ledger.ts";
 import { allPartitions, readWhole } from "../read-whole.ts";
 import type { AllMarks } from "./all-marks.ts";
-import type { Noted } from "./noted.ts";
+import type { NotedAt } from "./noted.ts";
 
 /** A version as this uploader has noted it; without having noted it: at no offset. */
-export type NotedBy = Omit<Noted, "slot"> & { uploader: string };
+export type NotedBy = NotedAt & { uploader: string };
 
 /** About what is held at a time, bytes. */
 const maxLostBytes = 16 << 20;

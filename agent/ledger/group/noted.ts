@@ -8,6 +8,9 @@ export interface Noted extends Omit<Due, "key"> {
   path: string;
 }
 
+/** The same, wherever that stands. */
+export type NotedAt = Omit<Noted, "slot" | "slotAt" | "hasFailed">;
+
 /** `differs`: the group has other bytes under that number. */
 export type Verdict = "settled" | "due" | "differs";
 

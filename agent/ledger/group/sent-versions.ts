@@ -124,6 +124,7 @@ export class SentVersions {
 
   /** The version has failed. */
   failed(id: VersionId): void {
+    this.marks.get(id.uploader)?.due.failed(mapKey(id), id.version);
     this.#outstanding.settle(id);
     this.#loading?.settle(id);
   }
@@ -170,8 +171,8 @@ export class SentVersions {
   applyFiles(entry: FilesEntry, offset: number): void {
     const { uploader, files, next } = entry;
     const at = this.#options.reading.saidAt(entry, offset);
-    for (const file of files) this.#applyFile(entry, file, at);
-    this.leftInSlot(entry, files);
+    for (const file of files) this.#applyFile(entry, file, { at, slotAt: offset });
+    this.leftInSlot(entry, files, offset);
     // Its uploader takes it as noted here.
     if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
     // After them: what they note is not open.
@@ -179,21 +180,22 @@ export class SentVersions {
       this.marks.change(uploader, (marks) => marks.heard(entry, offset));
   }
 
-  /** Of what stands in a slot only these files are left; what is due, and is said in no later one, its uploader knows no more. */
+  /** See `UploaderMarks.leftInSlot`. */
   leftInSlot(
     slot: Pick<FilesEntry, "uploader" | "epoch" | "slot">,
     files: readonly { path: string }[],
+    offset: number,
   ): void {
     const { uploader } = slot;
     const left = new Set(files.map(({ path }) => mapKey({ uploader, path })));
     if (!this.marks.get(uploader)) return;
     this.#changed(
       uploader,
-      this.marks.change(uploader, (marks) => marks.leftInSlot(slotName(slot), left)),
+      this.marks.change(uploader, (marks) => marks.leftInSlot(slotName(slot), left, offset)),
     );
   }
 
-  #applyFile(entry: FilesEntry, file: NotedFile, offset: number): void {
+  #applyFile(entry: FilesEntry, file: NotedFile, said: { at: number; slotAt: number }): void {
     const { uploader, moved } = entry;
     const { failed, concerns, isPlausible } = this.#options;
     const { path, version } = file;
@@ -212,13 +214,14 @@ export class SentVersions {
       this.#settle(newest);
       return;
     }
-    if (!sent.gone && !moved) failed.noteSent(sent, offset);
-    const slot = slotName(entry);
-    if (this.#noteSent(sent, { at: file.at ?? offset, slot }) && !failed.has(sent)) outstanding.put(sent);
+    if (!sent.gone && !moved) failed.noteSent(sent, said.at);
+    const { slotAt } = said;
+    const where = { at: file.at ?? said.at, slot: slotName(entry), slotAt, hasFailed: failed.has(sent) };
+    if (this.#noteSent(sent, where) && !where.hasFailed) outstanding.put(sent);
   }
 
   /** Returns whether it is due. @param where see `Noted` */
-  #noteSent(sent: Sent, where: Pick<Noted, "at" | "slot">): boolean {
+  #noteSent(sent: Sent, where: Pick<Noted, "at" | "slot" | "slotAt" | "hasFailed">): boolean {
     const { uploader, path, version, checksum, partition } = sent;
     const isWanted = this.wishes.has(sent);
     const noted = { path, version, checksum, partition, ...where };

@@ -13,12 +13,12 @@ import { Announced, type Heard } from "./announced.ts";
 import { type Due, type DueCount, DueVersions } from "./due-versions.ts";
 import { Mark } from "./mark.ts";
 import { type Draft, draftOf } from "./mark-draft.ts";
-import type { Change, Delivered, Noted, Verdict } from "./noted.ts";
+import type { Change, Delivered, Noted, NotedAt, Verdict } from "./noted.ts";
 
 export class UploaderMarks {
   readonly #uploader: string;
   #announced = new Announced();
-  readonly #due: DueVersions;
+  readonly due: DueVersions;
   readonly #marks = new Map<number, Mark>();
   /** Without its marks about 1000. */
   #weight = 1000;
@@ -26,7 +26,7 @@ export class UploaderMarks {
   /** @param allDue counts what is due of all uploaders */
   constructor(uploader: string, allDue: DueCount = { count: 0 }) {
     this.#uploader = uploader;
-    this.#due = new DueVersions(allDue);
+    this.due = new DueVersions(allDue);
   }
 
   /** About what it takes in memory without what is due, bytes. */
@@ -40,7 +40,7 @@ export class UploaderMarks {
 
   /** Whether more is due than is kept. */
   get isCrowded(): boolean {
-    return this.#due.keptBelow < Number.POSITIVE_INFINITY;
+    return this.due.keptBelow < Number.POSITIVE_INFINITY;
   }
 
   mark(partition: number): Mark | undefined {
@@ -49,7 +49,7 @@ export class UploaderMarks {
 
   /** Whether the version may be due, as far as is known. */
   mayBeDue(version: number): boolean {
-    return this.#due.has(version) || version >= this.#due.keptBelow;
+    return this.due.has(version) || version >= this.due.keptBelow;
   }
 
   /** See `Announced.isOpen`. */
@@ -62,13 +62,13 @@ export class UploaderMarks {
     this.#announced.heard(heard, offset);
   }
 
-  /** Of what stands in a slot of the uploader only the files of these keys are left: the others it knows no more. */
-  leftInSlot(slot: string, left: ReadonlySet<string>): Change {
-    const settled = this.#due.inSlot(slot).filter(({ key }) => !left.has(key));
+  /** From this ledger offset on only the files of these keys stand in the slot: what did before, and is said nowhere later, is known no more. */
+  leftInSlot(slot: string, left: ReadonlySet<string>, offset: number): Change {
+    const settled = this.due.inSlot(slot, offset).filter(({ key }) => !left.has(key));
     const dirty = new Set<Mark>();
     for (const { key, version } of settled) {
-      this.#due.delete(key, version);
-      if (this.#due.has(version)) continue;
+      this.due.delete(key, version);
+      if (this.due.has(version)) continue;
       for (const mark of this.#marks.values()) if (mark.drop(version)) dirty.add(mark);
     }
     return { settled, dirty: [...dirty], clean: [] };
@@ -81,26 +81,26 @@ export class UploaderMarks {
     // It is settled by the ledger's mark, and may fail before it is delivered again.
     if (isWanted && mark?.settles(noted.version, noted.at)) dirty.push(mark);
     const verdict = isWanted ? "due" : this.#verdictOn(noted, dirty);
-    if (verdict === "settled") this.#due.delete(this.#keyOf(noted), noted.version);
+    if (verdict === "settled") this.due.delete(this.#keyOf(noted), noted.version);
     else this.#putDue(noted);
     return { verdict, dirty };
   }
 
   /** The version is due no longer: superseded, given up, or none of the group's business. Returns the marks that said it was. */
   settle({ path, version }: { path: string; version: number }): Mark[] {
-    this.#due.delete(this.#keyOf({ path }), version);
-    return this.#due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
+    this.due.delete(this.#keyOf({ path }), version);
+    return this.due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
   }
 
   /** Whether nothing is left to be done for a chunk of the version that comes in, noted or not. @param isRead all of the ledger */
   isSettled(id: { path: string; version: number }, partition: number, isRead: boolean): boolean {
     const { path, version } = id;
-    if (this.#due.get(this.#keyOf({ path }))?.version === version) return false;
+    if (this.due.get(this.#keyOf({ path }))?.version === version) return false;
     if ((this.earlyOf(path)?.version ?? 0) >= version) return true;
     const mark = this.#marks.get(partition);
     if (mark?.settlesChunk(version, this.#announced.open)) return true;
     if (mark?.but.has(version)) return false;
-    return isRead && version < this.#due.keptBelow && !this.isOpen(version);
+    return isRead && version < this.due.keptBelow && !this.isOpen(version);
   }
 
   /** Whether a mark names the version, or a newer one of its path, as delivered: not by what it says of all numbers. */
@@ -111,7 +111,7 @@ export class UploaderMarks {
   }
 
   /** Whether a mark says that a noted version is settled, by what was read of the marks alone. */
-  settles({ path, version, checksum, partition, at }: Omit<Noted, "slot">): boolean {
+  settles({ path, version, checksum, partition, at }: NotedAt): boolean {
     const early = this.earlyOf(path);
     if (early?.version === version) return early.checksum === checksum;
     return (early?.version ?? 0) > version || this.#marks.get(partition)?.settles(version, at) === true;
@@ -137,12 +137,12 @@ export class UploaderMarks {
       else early.push(file);
     }
     const keys = new Set(delivered.map((file) => this.#keyOf(file)));
-    const unsettled = [...this.#due.values()]
+    const unsettled = [...this.due.values()]
       .filter((due) => due.partition === partition && !(settled.has(due.version) && keys.has(due.key)))
       .map(({ version }) => version);
     // A number that was given twice settles nothing.
     for (const version of unsettled) settled.delete(version);
-    const knownTo = Math.min(this.#announced.next, this.#due.keptBelow) - 1;
+    const knownTo = Math.min(this.#announced.next, this.due.keptBelow) - 1;
     return draftOf({ mark: this.#markOf(partition), unsettled, knownTo, noted: settled, early });
   }
 
@@ -153,7 +153,7 @@ export class UploaderMarks {
     for (const file of delivered)
       for (const version of [file.version, file.supersedes])
         this.#settleDelivered(version, file, mark, change);
-    this.#weighing(mark, () => mark.written(value, offset, (version) => this.#due.has(version)));
+    this.#weighing(mark, () => mark.written(value, offset, (version) => this.due.has(version)));
     return change;
   }
 
@@ -171,12 +171,12 @@ export class UploaderMarks {
     isWanted: (version: number) => boolean,
   ): Change {
     const mark = this.#markOf(partition);
-    const isUnsettled = (version: number) => !isRead || this.#due.has(version) || isWanted(version);
+    const isUnsettled = (version: number) => !isRead || this.due.has(version) || isWanted(version);
     const state = this.#weighing(mark, () => mark.read(value, offset, isUnsettled));
     const [also, but] = [new Set(value.also), new Set(value.but)];
     const early = new Map(value.early.map((file) => [this.#keyOf(file), file]));
     const settled: Due[] = [];
-    for (const due of this.#due.values()) {
+    for (const due of this.due.values()) {
       const { version, at } = due;
       const file = early.get(due.key);
       const isHere = due.partition === partition;
@@ -186,7 +186,7 @@ export class UploaderMarks {
       const isMarked = isEarly || isSuperseded || (isHere && (also.has(version) || isBelow));
       if (isWanted(version) || !isMarked) continue;
       if (isHere && isEarly) this.#notedEarly(mark, file, at);
-      this.#due.delete(due.key, version);
+      this.due.delete(due.key, version);
       settled.push(due);
     }
     return { settled, dirty: state === "dirty" ? [mark] : [], clean: state === "clean" ? [mark] : [] };
@@ -194,10 +194,10 @@ export class UploaderMarks {
 
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
   notWanted({ path, version }: { path: string; version: number }): Due | undefined {
-    const due = this.#due.get(this.#keyOf({ path }));
+    const due = this.due.get(this.#keyOf({ path }));
     if (due?.version !== version) return undefined;
     if (!this.#marks.get(due.partition)?.settles(version, due.at)) return undefined;
-    this.#due.delete(due.key, version);
+    this.due.delete(due.key, version);
     return due;
   }
 
@@ -207,12 +207,12 @@ export class UploaderMarks {
 
   /** All that the uploader has noted is read from now on. */
   beginReading(): void {
-    this.#due.beginReading();
+    this.due.beginReading();
   }
 
   /** It was read: what it does not have is superseded, or was never noted. Returns the marks that said it was due. */
   endReading(): Mark[] {
-    this.#due.endReading();
+    this.due.endReading();
     const isLeft = (version: number) => this.mayBeDue(version);
     // In a ledger that was made anew it may only not be noted yet.
     return [...this.#marks.values()].filter((mark) => !mark.isOfAnother && mark.keepBut(isLeft));
@@ -222,11 +222,11 @@ export class UploaderMarks {
   ledgerRecreated(): void {
     for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#announced.open);
     this.#announced = new Announced();
-    this.#due.clear();
+    this.due.clear();
   }
 
   forget(): void {
-    this.#due.clear();
+    this.due.clear();
   }
 
   #verdictOn(noted: Noted, dirty: Mark[]): Verdict {
@@ -256,16 +256,16 @@ export class UploaderMarks {
   }
 
   #isNotedAs(file: EarlyFile, partition: number): boolean {
-    const due = this.#due.get(this.#keyOf(file));
-    if (due?.version !== file.version || this.#due.isShared(file.version)) return false;
+    const due = this.due.get(this.#keyOf(file));
+    if (due?.version !== file.version || this.due.isShared(file.version)) return false;
     return due.partition === partition && due.checksum === file.checksum;
   }
 
   #settleDelivered(version: number | undefined, file: Delivered, mark: Mark, change: Change): void {
-    const due = this.#due.get(this.#keyOf(file));
+    const due = this.due.get(this.#keyOf(file));
     if (!due || due.version !== version) return;
     if (due.version === file.version && due.checksum !== file.checksum) return;
-    this.#due.delete(due.key, due.version);
+    this.due.delete(due.key, due.version);
     change.settled.push(due);
     if (due.partition === mark.partition) return;
     const other = this.#markOf(due.partition);
@@ -275,7 +275,7 @@ export class UploaderMarks {
 
   #putDue({ path, ...noted }: Noted): void {
     this.#marks.get(noted.partition)?.except(noted.version);
-    this.#due.put({ ...noted, key: this.#keyOf({ path }) });
+    this.due.put({ ...noted, key: this.#keyOf({ path }) });
   }
 
   #markOf(partition: number): Mark {

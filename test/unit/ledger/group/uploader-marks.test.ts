@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import type { Mark } from "../../../../agent/ledger/group/mark.ts";
 import type { Delivered, Noted } from "../../../../agent/ledger/group/noted.ts";
 import { UploaderMarks } from "../../../../agent/ledger/group/uploader-marks.ts";
+import { mapKey } from "../../../../agent/wire/chunk.ts";
 import type { DoneValue } from "../../../../agent/wire/entry-value.ts";
 import { Random } from "../../../support/random.ts";
 
@@ -18,12 +19,14 @@ interface Version {
   state: "open" | "noted" | "dead";
   /** When it was noted first. */
   at: number;
+  /** Where it stands, if its uploader has noted it. */
+  slot: number;
   /** The group has it, and the ledger says so. */
   isDelivered: boolean;
 }
 
 type Logged =
-  | { kind: "batch"; next: number; open: number[]; files: Noted[] }
+  | { kind: "batch"; slot: string; next: number; open: number[]; files: Noted[] }
   | { kind: "mark"; partition: number; value: DoneValue };
 
 /** An uploader, its ledger, and a group whose members share the partitions or are one. */
@@ -48,7 +51,16 @@ class Story {
     for (const one of this.versions) if (one.path === path && one.state === "open") one.state = "dead";
     const partition = Number(path.slice(1)) % partitions;
     this.versions.push({
-      ...{ path, version, checksum: `c${version}`, partition, state: "open", at: -1, isDelivered: false },
+      ...{
+        path,
+        version,
+        checksum: `c${version}`,
+        partition,
+        state: "open",
+        at: -1,
+        slot: -1,
+        isDelivered: false,
+      },
     });
   }
 
@@ -59,11 +71,26 @@ class Story {
     const offset = this.log.length;
     for (const one of news) Object.assign(one, { state: "noted", at: offset });
     const moved = this.versions.filter((one) => this.#isNewestNoted(one) && this.random.below(8) === 0);
+    const slot = this.#freeSlot();
+    for (const one of [...news, ...moved]) one.slot = slot;
     const files = [...news, ...moved].map(({ path, version, checksum, partition, at }) => ({
-      ...{ path, version, checksum, partition, at, slot: "1/0" },
+      ...{ path, version, checksum, partition, at, slot: `${slot}`, slotAt: offset, hasFailed: false },
     }));
     const left = open.filter(({ state }) => state === "open").map(({ version }) => version);
-    this.log.push({ kind: "batch", next: (this.versions.at(-1)?.version ?? 0) + 1, open: left, files });
+    this.log.push({
+      kind: "batch",
+      slot: `${slot}`,
+      next: (this.versions.at(-1)?.version ?? 0) + 1,
+      open: left,
+      files,
+    });
+  }
+
+  /** One in which nothing stands that counts. */
+  #freeSlot(): number {
+    const isTaken = (slot: number) =>
+      this.versions.some((one) => one.slot === slot && this.#isNewestNoted(one));
+    for (let slot = 0; ; slot++) if (!isTaken(slot)) return slot;
   }
 
   /** The uploader is killed: what it has not noted, nobody will. */
@@ -138,7 +165,11 @@ class Story {
   readAgain(): void {
     this.marks.beginReading();
     const end = this.read;
-    for (let at = 0; at < end; at++) this.#apply(this.marks, at, true);
+    for (let at = 0; at < end; at++) {
+      this.#apply(this.marks, at, true);
+      // What is delivered meanwhile is written by what is known from before.
+      if (this.random.below(8) === 0) this.deliver(true);
+    }
     this.marks.endReading();
   }
 
@@ -219,9 +250,14 @@ class Story {
       );
       if (!isOld) dirty.push(...marks.note(noted).dirty);
     }
+    dirty.push(...marks.leftInSlot(logged.slot, new Set(logged.files.map(keyOf)), offset).dirty);
     marks.heard({ ...logged, epoch: 0 }, offset);
     return dirty;
   }
+}
+
+function keyOf({ path }: Noted): string {
+  return mapKey({ uploader: "till", path });
 }
 
 function name({ path, version, state }: Version): string {
