@@ -207,7 +207,8 @@ class Story {
     this.readOn();
     for (let partition = 0; partition < partitions; partition++) this.write(partition, []);
     for (const one of this.versions)
-      if (one.isDelivered && this.#isNewestNoted(one) && !this.#counts(one))
+      // What a newer one has superseded that is delivered, and not noted, is that one's matter.
+      if (this.#newestDelivered(one.path) === one.version && this.#isNewestNoted(one) && !this.#counts(one))
         throw new Error(`its uploader does not hear of ${name(one)}`);
   }
 
