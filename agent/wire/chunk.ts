@@ -171,8 +171,11 @@ export function decodeRecord(headers: Headers | undefined, value: Buffer | null 
   if (unreadable !== undefined) return broken(unreadable);
   if (typeof id === "string") return broken(id);
   const problem = pathProblem(id.path);
-  if (problem !== undefined)
-    return { kind: "refused", reason: `path ${problem}`, uploader: id.uploader, path: id.path };
+  if (problem !== undefined) {
+    // Escaped by now it may be longer than what came.
+    const path = cutTo(id.path, limits.pathText);
+    return { kind: "refused", reason: `path ${problem}`, uploader: id.uploader, path };
+  }
   const reason = fields.get("abandoned");
   if (reason !== undefined && reason.length > limits.reason) return broken("abandoned");
   if (reason !== undefined)
