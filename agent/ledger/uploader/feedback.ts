@@ -11,8 +11,9 @@ import type { AgainEntry, DoneEntry, Entry, NeedsEntry } from "../../wire/entry.
 import type { EntryKey, ReceiptKey } from "../../wire/entry-key.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import { EarlyReceipts } from "./early-receipts.ts";
-import { GroupMark, GroupMarks, type Place } from "./group-marks.ts";
+import { GroupMark } from "./group-marks.ts";
 import { KnownGroups } from "./known-groups.ts";
+import { type KnownFiles, MarkedFiles } from "./marked-files.ts";
 import { type Request, Requests } from "./requests.ts";
 import { type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
 
@@ -28,13 +29,6 @@ const maxFailures = 10_000;
 const maxFailureBytes = 4 << 20;
 const maxAgain = 10_000;
 
-/** The uploader's files as the ledger has them. */
-export interface KnownFiles {
-  get(path: string): FileValue | undefined;
-  placeOf(path: string): Place | undefined;
-  paths(): Iterable<string>;
-}
-
 export class Feedback {
   /** What groups have, or can't store, of the paths' present versions. */
   readonly receipts: Pick<VersionReceipts, "isDelivered" | "isDeliveredToAll" | "isFailed" | "isSettled">;
@@ -44,7 +38,7 @@ export class Feedback {
   #requests: Requests;
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
-  readonly #marks = new GroupMarks();
+  readonly #marks: MarkedFiles;
   /** What groups want to have again, by key: their marks do not count for that. */
   readonly #again = new BoundedMap<string, true>(maxAgain);
   /** What can't be stored, of before the role began, by path and group. */
@@ -67,6 +61,7 @@ export class Feedback {
     named: readonly string[] = groups ?? [],
   ) {
     this.#files = files;
+    this.#marks = new MarkedFiles(files);
     this.#warnings = new RareWarnings(log);
     this.#known = new KnownGroups(named);
     this.#receipts = new VersionReceipts(groups, this.#known);
@@ -95,6 +90,7 @@ export class Feedback {
     for (const [name, { path, version }] of [...this.#failures])
       if (this.#fileOf(path)?.version !== version) this.#failures.delete(name);
     for (const path of this.#files.paths()) this.#settleByMarks(path);
+    this.#marks.loaded();
   }
 
   /** The ledger is read from its beginning, as it is another one: what stood in it is asked for again there, at other offsets. */
@@ -110,6 +106,7 @@ export class Feedback {
     if (before?.version !== now?.version) this.#receipts.clear(path);
     this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
     if (now) this.#applyEarly(path, now);
+    if (now) this.#marks.noted(path, now);
     // While loading, a newer mark may come.
     if (now && this.#loaded) this.#settleByMarks(path);
   }
@@ -197,26 +194,13 @@ export class Feedback {
       if (!this.#again.has(againName({ path, version, group })))
         this.#applyReceipt({ path, version, group, verdict: "delivered", size, checksum, mtime, attributes });
     const mark = new GroupMark(entry);
-    const before = this.#marks.put(mark);
-    // While loading, a file's entry may come later than the mark.
-    if (!this.#loaded) return;
-    for (const path of this.#files.paths()) {
-      const place = this.#files.placeOf(path);
-      if (place && mark.has(place) && !before?.has(place)) this.#settleBy(mark, path);
-    }
+    for (const path of this.#marks.put(mark)) this.#settleBy(mark, path);
   }
 
   /** The group was forgotten, say: it is not known to have anything of that partition any more. */
   #takeBackMark({ group, partition }: { group: string; partition: number }): void {
-    const mark = this.#marks.remove(group, partition);
-    if (!mark) return;
-    const takeBack = (path: string, version: number) =>
+    for (const { path, version } of this.#marks.remove(group, partition))
       this.#takeBack({ path, version, group, verdict: "delivered" });
-    for (const { path, version } of mark.early) takeBack(path, version);
-    for (const path of this.#files.paths()) {
-      const place = this.#files.placeOf(path);
-      if (place?.partition === partition) takeBack(path, place.version);
-    }
   }
 
   #takeBack(receipt: GroupReceipt): void {
@@ -225,8 +209,7 @@ export class Feedback {
   }
 
   #settleByMarks(path: string): void {
-    const place = this.#files.placeOf(path);
-    if (place) for (const mark of this.#marks.having(place)) this.#settleBy(mark, path);
+    for (const mark of this.#marks.having(path)) this.#settleBy(mark, path);
   }
 
   /** The group's mark says that it has the path's present version, if that is of its concern. */
@@ -248,9 +231,8 @@ export class Feedback {
 
   #endAgain(key: ReceiptKey<"again">): void {
     this.#again.delete(againName(key));
-    const place = this.#files.placeOf(key.path);
-    const mark = place && this.#marks.of(key.group, place.partition);
-    if (this.#loaded && place && mark?.has(place)) this.#settleBy(mark, key.path);
+    const mark = this.#marks.having(key.path).find(({ group }) => group === key.group);
+    if (this.#loaded && mark) this.#settleBy(mark, key.path);
   }
 
   #fileOf(path: string): FileValue | undefined {

@@ -45,6 +45,15 @@ export class GroupMark {
     return this.#entry.early;
   }
 
+  /** Whether it may have something up to that version and ledger offset that the mark before has not. */
+  mayHaveMore({ version, at }: Omit<Place, "partition">, before: GroupMark | undefined): boolean {
+    if (!before || before.#entry.to < Math.min(version, this.#entry.to)) return true;
+    if (before.#entry.at <= Math.min(at, this.#entry.at - 1)) return true;
+    for (const one of before.#but) if (one <= version && !this.#but.has(one)) return true;
+    for (const one of this.#also) if (one <= version && !before.#also.has(one)) return true;
+    return false;
+  }
+
   /** About what it takes in memory. */
   get bytes(): number {
     return 500 + textBytes(this.group) + 40 * (this.#but.size + this.#also.size);
