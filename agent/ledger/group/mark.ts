@@ -39,8 +39,8 @@ export class Mark {
   #early: Map<string, Early> | undefined;
   #earlyBytes = 0;
   #by: Map<string, number> | undefined;
-  /** It is of a ledger that was deleted: whatever is noted in the one now is noted again. */
-  #isOfAnother = false;
+  /** Up to this number it counts by numbers alone: a ledger that was deleted had it so, and whatever is noted in the one now is noted again. */
+  #anotherTo = 0;
   /** The ledger offset of its newest record that was read or written here. */
   #newestAt = -1;
 
@@ -73,16 +73,20 @@ export class Mark {
     return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.#earlyBytes;
   }
 
-  /** Whether it counts by numbers alone: what it settles there is to be written to the ledger of now. */
+  /** Whether some of it is known of a ledger that was deleted. */
   get isOfAnother(): boolean {
-    return this.#isOfAnother;
+    return this.#anotherTo > 0;
+  }
+
+  /** Whether a version that was noted at this ledger offset is settled by its number alone: the ledger of now lacks that. */
+  settlesByNumber(version: number, at: number): boolean {
+    return this.#isBelow(version) && version <= this.#anotherTo && at >= this.#at;
   }
 
   /** Whether a version that was noted at this ledger offset is settled. */
   settles(version: number, at: number): boolean {
-    return (
-      this.#also?.has(version) === true || (this.#isBelow(version) && (this.#isOfAnother || at < this.#at))
-    );
+    if (this.#also?.has(version)) return true;
+    return this.#isBelow(version) && (version <= this.#anotherTo || at < this.#at);
   }
 
   /** Whether the version is named as settled. */
@@ -128,10 +132,11 @@ export class Mark {
     return this.#but?.delete(version) ?? false;
   }
 
-  /** Only these are left of those that are not settled. Returns whether that is fewer. */
+  /** Only these are left of those that are not settled; what is known of a ledger before may not be noted in this one yet. Returns whether that is fewer. */
   keepBut(isLeft: (version: number) => boolean): boolean {
     const before = this.#but?.size ?? 0;
-    for (const version of this.#but ?? []) if (!isLeft(version)) this.#but?.delete(version);
+    for (const version of this.#but ?? [])
+      if (version > this.#anotherTo && !isLeft(version)) this.#but?.delete(version);
     return (this.#but?.size ?? 0) < before;
   }
 
@@ -140,7 +145,7 @@ export class Mark {
     for (const version of open) if (!this.#also?.has(version)) this.except(version);
     for (const version of this.#also?.keys() ?? []) this.#also?.set(version, before);
     for (const early of this.#early?.values() ?? []) early.notedAt = undefined;
-    this.#isOfAnother = true;
+    this.#anotherTo = this.#to;
     this.#at = 0;
     this.#newestAt = -1;
   }

@@ -213,9 +213,8 @@ export class UploaderMarks {
   /** It was read: what it does not have is superseded, or was never noted. Returns the marks that said it was due. */
   endReading(): Mark[] {
     this.due.endReading();
-    const isLeft = (version: number) => this.mayBeDue(version);
-    // In a ledger that was made anew it may only not be noted yet.
-    return [...this.#marks.values()].filter((mark) => !mark.isOfAnother && mark.keepBut(isLeft));
+    const isLeft = (version: number) => this.mayBeDue(version) || this.isOpen(version);
+    return [...this.#marks.values()].filter((mark) => mark.keepBut(isLeft));
   }
 
   /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
@@ -244,7 +243,7 @@ export class UploaderMarks {
     }
     const mark = this.#marks.get(partition);
     if (!mark?.settles(version, at)) return "due";
-    if (mark.isOfAnother) dirty.push(mark);
+    if (mark.settlesByNumber(version, at)) dirty.push(mark);
     return "settled";
   }
 

@@ -7,7 +7,7 @@ import { mapKey } from "../../../../agent/wire/chunk.ts";
 import type { DoneValue } from "../../../../agent/wire/entry-value.ts";
 import { Random } from "../../../support/random.ts";
 
-const rounds = 150;
+const rounds = 600;
 const steps = 120;
 const partitions = 2;
 
@@ -23,6 +23,10 @@ interface Version {
   slot: number;
   /** The group has it, and the ledger says so. */
   isDelivered: boolean;
+  /** The group has it, whether anybody knows or not. */
+  isStored: boolean;
+  /** It was noted in a ledger that was deleted, and is yet to be noted in the one now. */
+  isToBeNotedAgain: boolean;
 }
 
 type Logged =
@@ -37,6 +41,7 @@ class Story {
   marks = new UploaderMarks("till");
   /** How far the member has read. */
   read = 0;
+  isRecreated = false;
   /** What a frozen member was about to write. */
   #late: { partition: number; value: DoneValue } | undefined;
 
@@ -60,27 +65,31 @@ class Story {
         at: -1,
         slot: -1,
         isDelivered: false,
+        isStored: false,
+        isToBeNotedAgain: false,
       },
     });
   }
 
   /** Notes some of what is open, and moves some of what was noted. */
   note(): void {
-    const open = this.versions.filter(({ state }) => state === "open");
+    const open = this.versions.filter(({ state, isToBeNotedAgain }) => state === "open" || isToBeNotedAgain);
     const news = open.filter(() => this.random.below(3) > 0);
     const offset = this.log.length;
-    for (const one of news) Object.assign(one, { state: "noted", at: offset });
-    const moved = this.versions.filter((one) => this.#isNewestNoted(one) && this.random.below(8) === 0);
+    for (const one of news) Object.assign(one, { state: "noted", at: offset, isToBeNotedAgain: false });
+    const isToMove = (one: Version) => !one.isToBeNotedAgain && this.#isNewestNoted(one);
+    const moved = this.versions.filter((one) => isToMove(one) && this.random.below(8) === 0);
     const slot = this.#freeSlot();
     for (const one of [...news, ...moved]) one.slot = slot;
     const files = [...news, ...moved].map(({ path, version, checksum, partition, at }) => ({
       ...{ path, version, checksum, partition, at, slot: `${slot}`, slotAt: offset, hasFailed: false },
     }));
     const left = open.filter(({ state }) => state === "open").map(({ version }) => version);
+    const again = this.versions.filter((one) => one.isToBeNotedAgain).map(({ version }) => version);
     this.log.push({
       kind: "batch",
       slot: `${slot}`,
-      next: (this.versions.at(-1)?.version ?? 0) + 1,
+      next: Math.min((this.versions.at(-1)?.version ?? 0) + 1, ...again),
       open: left,
       files,
     });
@@ -96,6 +105,18 @@ class Story {
   /** The uploader is killed: what it has not noted, nobody will. */
   crash(): void {
     for (const one of this.versions) if (one.state === "open") one.state = "dead";
+  }
+
+  /** The ledger is deleted and made again, and the uploader notes again what it knows. */
+  recreate(): void {
+    this.log = [];
+    this.read = 0;
+    this.#late = undefined;
+    this.isRecreated = true;
+    this.marks.ledgerRecreated();
+    for (const one of this.versions)
+      Object.assign(one, { isToBeNotedAgain: this.#isNewestNoted(one), slot: -1 });
+    for (let partition = 0; partition < partitions; partition++) this.write(partition, []);
   }
 
   readOn(): void {
@@ -147,7 +168,7 @@ class Story {
         return { path, version, checksum, size: 1, supersedes };
       });
       this.write(partition, delivered, isKept);
-      for (const one of newest) one.isDelivered = true;
+      for (const one of newest) Object.assign(one, { isDelivered: true, isStored: true });
     }
   }
 
@@ -160,6 +181,12 @@ class Story {
     this.marks.beginReading();
     for (this.read = 0; this.read < this.log.length; this.read++) this.#apply(this.marks, this.read, false);
     this.marks.endReading();
+    if (!this.isRecreated) return;
+    // What was not noted again, and read, before the member was killed comes once more.
+    for (const one of this.versions)
+      one.isDelivered &&= one.isToBeNotedAgain
+        ? this.marks.isNamed(one, one.partition)
+        : this.marks.isSettled(one, one.partition, true);
   }
 
   readAgain(): void {
@@ -178,24 +205,33 @@ class Story {
     for (const one of this.versions) {
       const isSettled = this.marks.isSettled(one, one.partition, true);
       const isSuperseded = this.versions.some(
-        ({ path, version, state, isDelivered }) =>
-          path === one.path && version > one.version && (state === "noted" || isDelivered),
+        ({ path, version, state, isStored }) =>
+          path === one.path && version > one.version && (state === "noted" || isStored),
       );
-      const maySettle = one.isDelivered || isSuperseded || one.state === "dead";
+      // A chunk of one that is noted again counts for nothing before that is read.
+      const isBeforeNoted = one.isToBeNotedAgain || (isBehind && this.isRecreated);
+      const maySettle = one.isStored || isSuperseded || one.state === "dead" || isBeforeNoted;
       if (isSettled && !maySettle) throw new Error(`${name(one)} is settled`);
-      if (one.isDelivered && !isSettled && !isBehind) throw new Error(`${name(one)} is forgotten`);
+      // Until all is noted again nothing is known of numbers that a newer one has superseded.
+      const isUnknown = isSuperseded && this.versions.some(({ isToBeNotedAgain }) => isToBeNotedAgain);
+      if (one.isDelivered && !isSettled && !isBehind && !isUnknown)
+        throw new Error(`${name(one)} is forgotten`);
       const isDue = this.marks.mayBeDue(one.version);
-      const shouldBeDue = one.state === "noted" && !one.isDelivered && !isSuperseded;
-      if (!isBehind && isDue !== shouldBeDue) throw new Error(`${name(one)} is ${isDue ? "" : "not "}due`);
-      if (this.#counts(one) && !one.isDelivered && !isSuperseded)
+      const isNoted = one.state === "noted" && !one.isToBeNotedAgain;
+      const shouldBeDue = isNoted && !one.isDelivered && !isSuperseded;
+      // What it has and has forgotten may come once more.
+      const isEither = one.isStored && !one.isDelivered;
+      if (!isBehind && !isEither && isDue !== shouldBeDue)
+        throw new Error(`${name(one)} is ${isDue ? "" : "not "}due`);
+      if (this.#counts(one) && !one.isStored && !isSuperseded)
         throw new Error(`its uploader takes ${name(one)} as delivered`);
     }
   }
 
   /** Whether the uploader takes it as delivered by the newest mark. */
-  #counts({ version, partition, checksum, at, state }: Version): boolean {
+  #counts({ version, partition, checksum, at, state, isToBeNotedAgain }: Version): boolean {
     const mark = this.log.findLast((one) => one?.kind === "mark" && one.partition === partition);
-    if (mark?.kind !== "mark" || state !== "noted") return false;
+    if (mark?.kind !== "mark" || state !== "noted" || isToBeNotedAgain) return false;
     const { value } = mark;
     if (value.also.includes(version)) return true;
     if (value.early.some((file) => file.version === version && file.checksum === checksum)) return true;
@@ -204,10 +240,11 @@ class Story {
 
   /** At the end, once all is read and one more mark is written. */
   checkUploader(): void {
+    while (this.versions.some((one) => one.isToBeNotedAgain)) this.note();
     this.readOn();
     for (let partition = 0; partition < partitions; partition++) this.write(partition, []);
+    // What a newer one has superseded that is delivered, and not noted, is that one's matter.
     for (const one of this.versions)
-      // What a newer one has superseded that is delivered, and not noted, is that one's matter.
       if (this.#newestDelivered(one.path) === one.version && this.#isNewestNoted(one) && !this.#counts(one))
         throw new Error(`its uploader does not hear of ${name(one)}`);
   }
@@ -285,6 +322,7 @@ for (const isSingle of [true, false])
         },
         restart: () => story.restart(!isSingle),
         readAgain: () => story.readAgain(),
+        recreate: () => random.below(6) === 0 && story.recreate(),
         freeze: () => story.freeze(),
         thaw: () => story.thaw(),
       };
