@@ -23,14 +23,17 @@ const maxLately = 5000;
 
 export class MarkedFiles {
   readonly #files: KnownFiles;
+  readonly #maxLately: number;
   readonly #marks = new GroupMarks();
   /** In the order in which they were noted. */
   readonly #lately = new Set<string>();
   /** The highest version of any other file, and the highest ledger offset at which one was noted; undefined: not all are known. */
   #older: { version: number; at: number } | undefined;
 
-  constructor(files: KnownFiles) {
+  /** @param most for the tests */
+  constructor(files: KnownFiles, most = maxLately) {
     this.#files = files;
+    this.#maxLately = most;
   }
 
   /** The ledger is read from its beginning. */
@@ -52,7 +55,7 @@ export class MarkedFiles {
     this.#lately.delete(path);
     this.#lately.add(path);
     const [oldest] = this.#lately;
-    if (this.#lately.size <= maxLately || oldest === undefined) return;
+    if (this.#lately.size <= this.#maxLately || oldest === undefined) return;
     this.#lately.delete(oldest);
     this.#noteOlder(oldest);
   }
