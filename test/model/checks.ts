@@ -252,7 +252,9 @@ export class Checks implements DiskWatcher {
     const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
     const isHere = there?.kind === "file" && there.version === version.version;
     const isThere = isHere || (this.#hasNewLedger && this.#isAnywhere(version));
-    if (!isThere && this.#claims.isSuperseded(version)) return;
+    // Also by one that its uploader has not noted.
+    const isNewerThere = there?.kind === "file" && (there.version ?? 0) > version.version;
+    if (!isThere && (isNewerThere || this.#claims.isSuperseded(version))) return;
     if (!isThere && this.#failed.has(name)) this.violate(`${name} has failed, and has a receipt`);
     if (!isThere && !this.#taken.has(name))
       this.violate(`${name} has a receipt, and a power cut could take it from ${disk?.name}`);
