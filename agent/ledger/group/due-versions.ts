@@ -80,18 +80,14 @@ export class DueVersions {
     return isKnown ? [...this.values()].filter(isIn) : [];
   }
 
-  /** In place of an older version of the file. */
+  /** In place of what was noted before of the file. */
   put(due: Due): void {
-    const { key, version } = due;
+    const { key, version, slotAt } = due;
     const known = this.#byFile.get(key);
-    // What is read again is older than what is known, until that is read, too.
-    if (known && known.version > version) {
-      this.#loading?.set(key, due);
-      return;
-    }
     const hasRoom = this.#byFile.size < maxDue && this.#all.count < maxAllDue;
     if (known || hasRoom) {
-      this.#set(key, due);
+      // Of what is read again the end is known already.
+      if (!known || known.slotAt <= slotAt) this.#set(key, due);
       this.#loading?.set(key, due);
       return;
     }
@@ -99,10 +95,11 @@ export class DueVersions {
     this.#loadingBelow = Math.min(this.#loadingBelow, version);
   }
 
-  /** @param key of the file */
-  delete(key: string, version: number): void {
-    if (this.#byFile.get(key)?.version === version) this.#set(key, undefined);
-    if (this.#loading?.get(key)?.version === version) this.#loading.delete(key);
+  /** @param key of the file @param slotAt by what was noted up to this ledger offset; without it: by anything */
+  delete(key: string, version: number, slotAt = Number.POSITIVE_INFINITY): void {
+    const isKnown = (due: Due | undefined) => due?.version === version && due.slotAt <= slotAt;
+    if (isKnown(this.#byFile.get(key))) this.#set(key, undefined);
+    if (isKnown(this.#loading?.get(key))) this.#loading?.delete(key);
   }
 
   /** @param key of the file */

@@ -81,7 +81,7 @@ export class UploaderMarks {
     // It is settled by the ledger's mark, and may fail before it is delivered again.
     if (isWanted && mark?.settles(noted.version, noted.at)) dirty.push(mark);
     const verdict = isWanted ? "due" : this.#verdictOn(noted, dirty);
-    if (verdict === "settled") this.due.delete(this.#keyOf(noted), noted.version);
+    if (verdict === "settled") this.due.delete(this.#keyOf(noted), noted.version, noted.slotAt);
     else this.#putDue(noted);
     return { verdict, dirty };
   }
