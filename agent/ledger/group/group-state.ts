@@ -18,6 +18,7 @@ import { BrokerTime } from "../uploader/version-clock.ts";
 import type { MarkId } from "./all-marks.ts";
 import { FailedVersions } from "./failed-versions.ts";
 import { GroupStart } from "./group-start.ts";
+import { Holds } from "./holds.ts";
 import type { Delivered } from "./noted.ts";
 import { ObsoleteReceipts } from "./obsolete-receipts.ts";
 import { OpenRequests } from "./open-requests.ts";
@@ -39,6 +40,7 @@ export class GroupState {
   readonly reading = new Reading();
   readonly versions: SentVersions;
   readonly #brokerTime = new BrokerTime();
+  readonly #holds = new Holds();
   /** Failures that were taken back on purpose, and the offset of the tombstone: what stands before it does not count. */
   #takenBack = new VersionIndex(takenBackSlots);
   /** Receipts that nobody needs any more. */
@@ -90,6 +92,7 @@ export class GroupState {
     this.start.clear();
     this.failed.clear();
     this.silence.clear();
+    this.#holds.clear();
     this.requests.clear();
     this.versions.ledgerRecreated();
     this.reading.clear();
@@ -221,6 +224,8 @@ export class GroupState {
     const key = keyOf(entry);
     const isNews = this.reading.isNews(partition, offset, key.kind === "files");
     if (!this.canBeGiven("version" in key ? key.version : 0, timestampMs) || !isNews) return;
+    if (entry.kind === "name") this.#holds.note(entry, offset);
+    if (entry.kind === "files" && this.#holds.isVoid(entry, offset)) return;
     const heard = this.silence.note(logged);
     // What the uploader owes was passed over as failed, and is found by reading the ledger once more.
     if (heard !== undefined && this.failed.endSilence(heard, offset)) this.#mustReadAgain = true;

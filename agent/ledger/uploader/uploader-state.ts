@@ -101,7 +101,10 @@ export class UploaderState {
     // A frozen agent's, that had lost the name: whoever has it knows better.
     if (read && slot.epoch < this.#name.knownEpoch) return;
     const before = this.slots.standing(slot);
-    const said = read?.files ?? [];
+    // Nor what such an agent says of a path that is noted with a newer version: who took the name may say so later in the log by now.
+    const said = (read?.files ?? []).filter(
+      ({ path, version }) => version >= (this.files.get(path)?.version ?? 0),
+    );
     for (const file of said) if (file.state === "gone") file.since ??= timestampMs;
     const known = said.filter(
       ({ path, state, version }) => state !== "incomplete" && this.#credible.has(version, path),

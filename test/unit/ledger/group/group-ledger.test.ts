@@ -305,6 +305,31 @@ test("an agent that has lost its name does not say which versions may still come
   expect(ledger.state.isDelivered({ ...other, version: 170 }, 0)).toBe(false);
 });
 
+test("what an agent notes that had lost its name is ignored: no older version takes the place of what is delivered", async () => {
+  const held = { kind: "name", uploader: "till", format: 1, host: "h", state: "held", highest: 300 } as const;
+  const log = new MemoryLedger([
+    { ...held, instance: "frozen" },
+    { ...noted(other), epoch: 0 },
+    { ...held, instance: "next", after: 0 },
+    { ...held, instance: "next", epoch: 2 },
+    { ...noted(second), epoch: 2 },
+  ]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  expect(unsettledOf(ledger)).toEqual([other.version, second.version]);
+  await ledger.writeDelivered([stored(second)], store);
+  // It was about to note it as it was frozen.
+  await log.append({ ...noted(first), epoch: 0, slot: 7 });
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  // A stranger's, of a hold that can't have begun yet.
+  await log.append(
+    { ...held, instance: "stranger", epoch: 99 },
+    { ...noted({ ...other, version: 210 }), epoch: 2 },
+  );
+  expect(unsettledOf(ledger)).toEqual([210]);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([210]);
+});
+
 test("a version that the group is to have again is missing until its mark is written once more", async () => {
   const log = new MemoryLedger([noted(second), delivered(second), again(second)]);
   const ledger = await GroupLedger.open("group", log);

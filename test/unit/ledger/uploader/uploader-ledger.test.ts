@@ -196,6 +196,21 @@ test("an entry with a version that nothing could follow is ignored, and one of a
   expect([...ledger.paths()]).toEqual(["before", "good", "without"]);
 });
 
+test("an older version that was noted behind a newer one, by an agent that had lost the name, does not take its place", async () => {
+  const held = { format: 1, instance: "x", host: "h", state: "released", highest: 9 } as const;
+  const stale = { path: "a", ...whole, state: "sent", version: 3 } as const;
+  const { ledger } = await openWith([
+    goneFile("a", { ...whole, state: "sent", version: 5 }, 2),
+    {
+      ...goneFile("b", { ...whole, state: "sent" }, 1),
+      files: [{ ...stale, size: 1, mtime: "0", ctime: "0", inode: "1" }],
+    } as Entry,
+    // The word of who had the name then is compacted away.
+    { kind: "name", uploader: "uploader", ...held, epoch: 0 },
+  ]);
+  expect(ledger.file("a")?.version).toBe(5);
+});
+
 test("what has come back, and is just being noted, is not forgotten as gone", async () => {
   const { ledger, writes, written, forget } = await openWith([goneFile("a")]);
   await ledger.claim();
