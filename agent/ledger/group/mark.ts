@@ -165,9 +165,9 @@ export class Mark {
     const isNewer = value.to >= this.#to && value.at >= this.#at;
     this.#readStores(value);
     if (isNewer) this.#advance(value, isUnsettled);
-    this.#readEarly(value, isNewer);
     for (const version of value.also)
       if (version > this.#to || this.#but?.has(version)) this.#addKnown(version);
+    this.#readEarly(value, isNewer);
     // What stands in the ledger now is a later one, that did not have it.
     if (offset <= this.#newestAt) return this.#countOfSettled() === knew ? undefined : "dirty";
     this.#newestAt = offset;
@@ -196,7 +196,10 @@ export class Mark {
   }
 
   #advance(value: DoneValue, isUnsettled: (version: number) => boolean): void {
-    const but = value.but.filter((version) => isUnsettled(version) || !this.#isSettledHere(version));
+    const early = new Set([...this.early].map(({ file, notedAt }) => notedAt !== undefined && file.version));
+    const but = value.but.filter(
+      (version) => isUnsettled(version) || !(this.#isSettledHere(version) || early.has(version)),
+    );
     this.#to = value.to;
     this.#at = value.at;
     this.#but = but.length > 0 ? new Set(but) : undefined;
@@ -213,9 +216,9 @@ export class Mark {
 
   #readEarly(value: DoneValue, isNewer: boolean): void {
     const said = new Map(value.early.map((file) => [file.path, file]));
-    // Not what it just does not name: it may have come late.
-    for (const [path, { notedAt }] of this.#early ?? [])
-      if (isNewer && notedAt !== undefined && notedAt < value.at && !said.has(path))
+    // Not what it just does not name: it may have come late, or be of a member that does not know it.
+    for (const [path, { file, notedAt }] of this.#early ?? [])
+      if (isNewer && notedAt !== undefined && !said.has(path) && this.settles(file.version, notedAt))
         this.#setEarly(path, undefined);
     for (const [path, file] of said) {
       const known = this.#early?.get(path)?.file.version ?? 0;
@@ -250,9 +253,10 @@ export class Mark {
     for (const [version, notedAt] of this.#also ?? [])
       if ((version > to || notedAt >= at) && !said.has(version)) return true;
     const paths = new Map(early.map(({ path, version }) => [path, version]));
+    const isBelow = (version: number) => version <= to && !but.includes(version);
     for (const { file, notedAt } of this.early) {
       const isSaid = (paths.get(file.path) ?? 0) >= file.version || said.has(file.version);
-      if ((notedAt === undefined || notedAt >= at) && !isSaid) return true;
+      if ((notedAt === undefined || notedAt >= at || !isBelow(file.version)) && !isSaid) return true;
     }
     return false;
   }

@@ -154,6 +154,7 @@ export class UploaderMarks {
       for (const version of [file.version, file.supersedes])
         this.#settleDelivered(version, file, mark, change);
     this.#weighing(mark, () => mark.written(value, offset, (version) => this.due.has(version)));
+    if (this.#addMissing(mark, value, change.settled)) change.dirty.push(mark);
     return change;
   }
 
@@ -189,7 +190,8 @@ export class UploaderMarks {
       this.due.delete(due.key, version);
       settled.push(due);
     }
-    return { settled, dirty: state === "dirty" ? [mark] : [], clean: state === "clean" ? [mark] : [] };
+    const isDirty = this.#addMissing(mark, value, settled) || state === "dirty";
+    return { settled, dirty: isDirty ? [mark] : [], clean: state === "clean" && !isDirty ? [mark] : [] };
   }
 
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
@@ -219,6 +221,8 @@ export class UploaderMarks {
 
   /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
   ledgerRecreated(): void {
+    // There it is no longer told by its offset from what is settled.
+    for (const { partition, version } of this.due.values()) this.#marks.get(partition)?.except(version);
     for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#announced.open);
     this.#announced = new Announced();
     this.due.clear();
@@ -270,6 +274,19 @@ export class UploaderMarks {
     const other = this.#markOf(due.partition);
     other.add(due.version, due.at);
     change.dirty.push(other);
+  }
+
+  /** What a record has settled, and the mark does not by one that was read before. Returns whether that is anything. */
+  #addMissing(mark: Mark, { early }: DoneValue, settled: readonly Due[]): boolean {
+    const named = new Set(early.map(({ version }) => version));
+    const missing = settled.filter(
+      ({ partition, version, at }) =>
+        partition === mark.partition && !named.has(version) && !mark.settles(version, at),
+    );
+    this.#weighing(mark, () => {
+      for (const { version, at } of missing) mark.add(version, at);
+    });
+    return missing.length > 0;
   }
 
   #putDue({ path, ...noted }: Noted): void {

@@ -341,3 +341,77 @@ for (const isSingle of [true, false])
       }
     }
   });
+
+const hash = "md5:5d41402abc4b2a76b9719d911017c592";
+const whole = (path: string, version: number): Delivered => ({ path, version, size: 5, checksum: hash });
+const noted = (path: string, version: number, at: number): Noted => ({
+  ...{ path, version, checksum: hash, partition: 0, at, slot: "1/0", slotAt: at },
+});
+const record = (says: Partial<DoneValue>): DoneValue => ({
+  ...{ format: 1, to: 0, at: 0, but: [], also: [], early: [], by: {}, time: "", ...says },
+});
+
+/** Two files are due, numbers 15 and 20, and four above them are delivered. */
+function withMark(): UploaderMarks {
+  const marks = new UploaderMarks("till");
+  marks.heard({ next: 51, open: [], epoch: 1 }, 0);
+  const delivered = [40, 41, 42, 43].map((version) => whole(`z${version}`, version));
+  for (const { path, version } of [whole("x", 15), whole("y", 20), ...delivered])
+    marks.note(noted(path, version, 0));
+  const draft = marks.draft(0, delivered);
+  expect(draft).toMatchObject({ to: 50, but: [15, 20] });
+  marks.written(0, record({ ...draft, at: 10 }), 11, delivered);
+  return marks;
+}
+
+test("what a frozen member's late mark says by numbers is taken from it, and said again", () => {
+  const marks = withMark();
+  const { dirty } = marks.read(0, record({ to: 30, at: 5, but: [20] }), 12, true, () => false);
+  expect(marks.isSettled({ path: "x", version: 15 }, 0, true)).toBe(true);
+  expect(dirty).toHaveLength(1);
+  expect(marks.draft(0, []).but).toEqual([20]);
+});
+
+test("what is delivered is known, though the mark of a frozen member that does not know it came before the own one", () => {
+  const marks = withMark();
+  const delivered = [whole("x", 15)];
+  const draft = marks.draft(0, delivered);
+  marks.read(0, record({ to: 60, at: 120, but: [15, 20] }), 205, true, () => false);
+  const { dirty } = marks.written(0, record({ ...draft, at: 100 }), 210, delivered);
+  expect(marks.isSettled({ path: "x", version: 15 }, 0, true)).toBe(true);
+  expect(dirty).toHaveLength(1);
+  expect(marks.draft(0, []).but).toEqual([20]);
+});
+
+test("what was delivered before it was noted is not forgotten for a mark of a frozen member that does not know it", () => {
+  for (const late of [
+    { to: 70, but: [15, 20, 60] },
+    { to: 50, but: [15, 20] },
+  ]) {
+    const marks = withMark();
+    const delivered = [whole("e", 60)];
+    marks.written(0, record({ ...marks.draft(0, delivered), at: 150 }), 200, delivered);
+    marks.heard({ next: 71, open: [], epoch: 1 }, 160);
+    expect(marks.note(noted("e", 60, 160)).verdict).toBe("settled");
+    const { dirty } = marks.read(0, record({ ...late, at: 180 }), 210, true, () => false);
+    expect(marks.isSettled({ path: "e", version: 60 }, 0, true)).toBe(true);
+    expect(dirty).toHaveLength(1);
+    expect(marks.draft(0, []).but).toEqual([15, 20]);
+  }
+});
+
+test("what was noted while a mark was written, below its number, is due in a ledger that is made anew", () => {
+  const marks = withMark();
+  marks.heard({ next: 71, open: [60], epoch: 1 }, 100);
+  marks.note(noted("w", 65, 100));
+  const delivered = [15, 20, 65].map((version, at) => whole(["x", "y", "w"][at] ?? "", version));
+  const draft = marks.draft(0, delivered);
+  expect(draft).toMatchObject({ to: 70, but: [] });
+  marks.heard({ next: 71, open: [], epoch: 1 }, 105);
+  marks.note(noted("o", 60, 105));
+  marks.written(0, record({ ...draft, at: 101 }), 110, delivered);
+  expect(marks.isSettled({ path: "o", version: 60 }, 0, true)).toBe(false);
+  marks.ledgerRecreated();
+  expect(marks.note(noted("w", 65, 0)).verdict).toBe("settled");
+  expect(marks.note(noted("o", 60, 0)).verdict).toBe("due");
+});
