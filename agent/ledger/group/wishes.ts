@@ -19,7 +19,8 @@ export class Wishes {
   #standing = noWishes<Wish>(({ id }) => textBytes(id.path));
   /** Of those that were taken back, the offset of the tombstone: what stands before it is read again now and then. */
   #over = noWishes<number>(() => 0);
-  #hasMore = false;
+  /** How many there were when one did not fit; 0: all do. */
+  #full = 0;
 
   get size(): number {
     return this.#standing.size;
@@ -27,20 +28,22 @@ export class Wishes {
 
   /** Whether some did not fit, and would by now. */
   get mayTakeMore(): boolean {
-    return this.#hasMore && this.#standing.size < maxWishes / 10;
+    return this.#standing.size < this.#full / 10;
   }
 
   beginReading(): void {
-    this.#hasMore = false;
+    this.#full = 0;
   }
 
   /** Returns whether it is new. */
   note({ uploader, path, version }: VersionId, offset: number): boolean {
     const name = nameOf(uploader, version);
     if (offset < (this.#over.get(name) ?? -1)) return false;
+    const { size } = this.#standing;
     const isNew = !this.#standing.has(name);
-    if (isNew && this.#standing.size >= maxWishes) this.#hasMore = true;
-    else this.#standing.set(name, { id: { uploader, path, version }, offset });
+    if (!isNew || size < maxWishes) this.#standing.set(name, { id: { uploader, path, version }, offset });
+    // In its place others may have gone: they take bytes as well.
+    if (isNew && this.#standing.size <= size) this.#full = size;
     return isNew;
   }
 
@@ -67,7 +70,7 @@ export class Wishes {
   clear(): void {
     this.#standing = noWishes<Wish>(({ id }) => textBytes(id.path));
     this.#over = noWishes<number>(() => 0);
-    this.#hasMore = false;
+    this.#full = 0;
   }
 
   #get(uploader: string, version: number): Wish | undefined {
