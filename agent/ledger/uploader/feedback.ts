@@ -15,6 +15,7 @@ import { GroupMark } from "./group-marks.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type KnownFiles, MarkedFiles } from "./marked-files.ts";
 import { type Request, Requests } from "./requests.ts";
+import { StandingWishes } from "./standing-wishes.ts";
 import { type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
 
 /** Something new of a path's present version. */
@@ -24,10 +25,9 @@ export type News =
   /** A group has a version that is newer than the one that was sent, and is another content. */
   | { kind: "newer"; path: string; version: number };
 
-/** Whoever may write the ledger can make up any number of groups, and of wishes to have something again. */
+/** Whoever may write the ledger can make up any number of groups. */
 const maxFailures = 10_000;
 const maxFailureBytes = 4 << 20;
-const maxAgain = 10_000;
 
 export class Feedback {
   /** What groups have, or can't store, of the paths' present versions. */
@@ -39,8 +39,7 @@ export class Feedback {
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
   readonly #marks: MarkedFiles;
-  /** What groups want to have again, by key: their marks do not count for that. */
-  readonly #again = new BoundedMap<string, true>(maxAgain);
+  readonly #again = new StandingWishes();
   /** What can't be stored, of before the role began, by path and group. */
   readonly #failures = new BoundedMap<string, GroupReceipt>(maxFailures, {
     most: maxFailureBytes,
@@ -191,7 +190,7 @@ export class Feedback {
   #applyMark(entry: DoneEntry): void {
     const { group, early } = entry;
     for (const { path, version, size, checksum, mtime, attributes } of early)
-      if (!this.#again.has(againName({ path, version, group })))
+      if (!this.#again.has({ path, version, group }))
         this.#applyReceipt({ path, version, group, verdict: "delivered", size, checksum, mtime, attributes });
     const mark = new GroupMark(entry);
     for (const path of this.#marks.put(mark)) this.#settleBy(mark, path);
@@ -219,18 +218,19 @@ export class Feedback {
     const file = this.#fileOf(path);
     if (!file || !wasSentWhole(file) || !mark.concerns(file)) return;
     const { version, size, checksum } = file;
-    if (this.#again.has(againName({ path, version, group }))) return;
+    if (this.#again.has({ path, version, group })) return;
     this.#note({ path, version, group, verdict: "delivered", size, checksum }, file);
   }
 
   /** A group wants to have a version again: nobody is to take its source away. */
   #applyAgain(entry: AgainEntry): void {
-    this.#again.set(againName(entry), true);
+    if (!this.#receipts.counts(entry.group)) return;
+    this.#again.add(entry);
     this.#takeBack({ ...idOf(entry), verdict: "delivered" });
   }
 
   #endAgain(key: ReceiptKey<"again">): void {
-    this.#again.delete(againName(key));
+    this.#again.remove(key);
     const mark = this.#marks.having(key.path).find(({ group }) => group === key.group);
     if (this.#loaded && mark) this.#settleBy(mark, key.path);
   }
@@ -268,11 +268,6 @@ export class Feedback {
 /** No path has a NUL. */
 function failureName({ path, group }: Pick<GroupReceipt, "path" | "group">): string {
   return `${path}\0${group}`;
-}
-
-/** No path and no group has a NUL. */
-function againName({ path, version, group }: Omit<GroupReceipt, "verdict">): string {
-  return `${group}\0${version}\0${path}`;
 }
 
 /** Nothing more: there may be a hundred thousand. */

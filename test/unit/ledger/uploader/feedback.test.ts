@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { Feedback, type News } from "../../../../agent/ledger/uploader/feedback.ts";
 import { FileEntries } from "../../../../agent/ledger/uploader/file-entries.ts";
 import { Log } from "../../../../agent/observe/log.ts";
-import { type Entry, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
+import { type DoneEntry, type Entry, keyOf, tombstone } from "../../../../agent/wire/entry.ts";
 import type { DoneValue, FileValue } from "../../../../agent/wire/entry-value.ts";
 
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
@@ -365,6 +365,19 @@ test("a version that a group wants again is not delivered, whatever its mark say
   expect(delivered(feedback)).toEqual([]);
   feedback.apply(tombstone(keyOf(again)), 203);
   expect(delivered(feedback)).toEqual(["a"]);
+});
+
+test("however many versions a group wants again, and others do, none of them is delivered by its mark", () => {
+  const { feedback, put } = prepare(["hub"]);
+  const paths = Array.from({ length: 10_001 }, (_, at) => `${at}`);
+  for (const [at, path] of paths.entries()) {
+    put(sent(at + 1), path);
+    for (const group of ["hub", `stranger ${at}`])
+      feedback.apply(tombstoneOf(early(at + 1, group, path)), at);
+  }
+  feedback.apply({ ...(early(1, "hub") as DoneEntry), early: [], to: 20_000, at: 20_000 }, 20_000);
+  feedback.endLoading();
+  expect(paths.filter((path) => feedback.receipts.isDelivered(path))).toEqual([]);
 });
 
 test("a mark tells of each delivery once, and an older one that comes late takes nothing back", async () => {
