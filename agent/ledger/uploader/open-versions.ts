@@ -10,9 +10,9 @@ export class OpenVersions {
   /** While what is known is written to a ledger that was made anew: any of it, from this number on, may not be there yet. */
   #writtenBelow = Number.POSITIVE_INFINITY;
 
-  /** The path's version is this one now, and the one before it will never be sent. */
+  /** The path's version is this one now, and the one before it will never be sent. An older one may just be being noted. */
   open(path: string, version: number): void {
-    this.#byPath.set(path, version);
+    this.#byPath.set(path, Math.max(version, this.#byPath.get(path) ?? 0));
   }
 
   /** This version of the path, or a newer one, is noted as sent, given up or gone; without a version: none will be. */

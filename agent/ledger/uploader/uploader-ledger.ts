@@ -237,9 +237,7 @@ export class UploaderLedger {
   /** A version of the path, higher than every one before. See `ready`. */
   async nextVersion(path: string): Promise<number> {
     await this.ready();
-    const version = await this.#name.versions.next();
-    this.#state.open.open(path, version);
-    return version;
+    return this.#name.versions.next((version) => this.#state.open.open(path, version));
   }
 
   /** Nothing is to come of the version that was given last to the path, if its sending is not noted. */

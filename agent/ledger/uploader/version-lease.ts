@@ -54,12 +54,19 @@ export class VersionLease {
     this.#clock = new VersionClock(least, claimedMs);
   }
 
-  /** A number higher than every one before, however the brokers' clock goes. Throws what `write` throws. */
-  async next(): Promise<number> {
+  /**
+   * A number higher than every one before, however the brokers' clock goes. Throws what `write` throws.
+   *
+   * @param given told of it at once: whoever hears of it later may have read of `highest` before
+   */
+  async next(given?: (version: number) => void): Promise<number> {
     for (;;) {
       const version = this.#clock.next(this.#leased);
-      if (version !== undefined) return version;
-      await this.extend();
+      if (version === undefined) await this.extend();
+      else {
+        given?.(version);
+        return version;
+      }
     }
   }
 

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { BatchSlots } from "../../../../agent/ledger/uploader/batch-slots.ts";
 import { OpenVersions } from "../../../../agent/ledger/uploader/open-versions.ts";
 import { UploaderLedger } from "../../../../agent/ledger/uploader/uploader-ledger.ts";
+import { VersionLease } from "../../../../agent/ledger/uploader/version-lease.ts";
 import type { Entry } from "../../../../agent/wire/entry.ts";
 import { keyOf } from "../../../../agent/wire/entry.ts";
 import { encodeEntryKey } from "../../../../agent/wire/entry-key.ts";
@@ -146,6 +147,36 @@ test("a batch names the versions that may still come, and from which number on a
   again.endVersion("never sent");
   await again.put("other", sent(await again.nextVersion("other")));
   expect(batchesOf(log.written).at(-1)?.open).toEqual([]);
+});
+
+test("a version is open from the moment on that it is given, also as an older one of its path is just being noted", async () => {
+  const given: number[] = [];
+  const lease = new VersionLease(async () => undefined);
+  lease.begin(0, 1, false);
+  await lease.extend();
+  const version = lease.next((one) => given.push(one));
+  expect(given).toEqual([lease.highest]);
+  expect(given).toEqual([await version]);
+  const writes: (() => void)[] = [];
+  const onWrite = async ({ kind }: Entry) => {
+    if (kind === "files") await new Promise<void>((end) => writes.push(end));
+  };
+  const nextWrite = async () => {
+    while (writes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    return writes.pop();
+  };
+  const log = new MemoryLedger([]);
+  const ledger = await start(log, { onWrite });
+  const older = await ledger.nextVersion("a");
+  const noting = ledger.put("a", sent(older, { state: "sending", acknowledged: 1 }));
+  const note = await nextWrite();
+  const newer = await ledger.nextVersion("a");
+  note?.();
+  await noting;
+  const other = ledger.put("b", sent(1));
+  (await nextWrite())?.();
+  await other;
+  expect(batchesOf(log.written).at(-1)?.open).toEqual([newer]);
 });
 
 test("more open versions than a batch may name are told by the first of the others", () => {
