@@ -62,7 +62,15 @@ export class AllMarks {
       other.forget();
       this.#hasForgotten = true;
     }
+    if (this.#bytes > this.#maxBytes) this.#lighten(marks);
     return changed;
+  }
+
+  /** It is the only one that is left, and too much. */
+  #lighten(marks: UploaderMarks): void {
+    marks.lighten(this.#maxBytes / 2);
+    this.#bytes = marks.weight;
+    this.#hasForgotten = true;
   }
 
   /** Of these marks the ledger lacks something, or does not any more. */

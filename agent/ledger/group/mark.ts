@@ -110,6 +110,13 @@ export class Mark {
     if (early && early.file.version < version) early.notedAt ??= at;
   }
 
+  /** Forgets half of what is delivered and may not be noted, the oldest. Returns whether that is anything. */
+  forgetOldest(): boolean {
+    const byAge = [...this.early].sort((a, b) => a.file.version - b.file.version);
+    for (const { file } of byAge.slice(0, Math.ceil(byAge.length / 2))) this.#setEarly(file.path, undefined);
+    return byAge.length > 0;
+  }
+
   /** The version is settled, and was noted at this ledger offset. */
   add(version: number, at: number): void {
     this.#also ??= new Map();

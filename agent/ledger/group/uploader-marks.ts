@@ -207,6 +207,14 @@ export class UploaderMarks {
     if (this.#marks.delete(mark.partition)) this.#weight -= mark.weight;
   }
 
+  /** Forgets what its marks name, then marks, until it takes no more than so many bytes. */
+  lighten(mostBytes: number): void {
+    const isTooMuch = () => this.#weight > mostBytes;
+    for (const mark of this.#marks.values())
+      while (isTooMuch() && this.#weighing(mark, () => mark.forgetOldest()));
+    for (const mark of this.#marks.values()) if (isTooMuch()) this.removeMark(mark);
+  }
+
   /** All that the uploader has noted is read from now on. */
   beginReading(): void {
     this.due.beginReading();

@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { AllMarks } from "../../../../agent/ledger/group/all-marks.ts";
+import type { DoneValue } from "../../../../agent/wire/entry-value.ts";
+import { checksum } from "../../../support/entries.ts";
+
+const mostBytes = 1 << 20;
+const record = (says: Partial<DoneValue>): DoneValue => ({
+  ...{ format: 1, to: 0, at: 0, but: [], also: [], early: [], by: {}, time: "", ...says },
+});
+
+test("what is delivered and never noted takes no more than its bytes, and the newest is remembered", () => {
+  const all = new AllMarks(mostBytes);
+  const last = { path: "last", version: 30_000, size: 5, checksum };
+  for (let at = 0; at < 60; at++) {
+    const files = Array.from({ length: 200 }, (_, one) => ({
+      ...{ path: `some/where/${at}/${one}`, version: at * 200 + one + 1, size: 5, checksum },
+    }));
+    const delivered = at === 59 ? [...files, last] : files;
+    all.change("till", (marks) =>
+      marks.written(0, record({ ...marks.draft(0, delivered), at }), at, delivered),
+    );
+    expect(all.get("till")?.weight).toBeLessThanOrEqual(mostBytes);
+  }
+  expect(all.hasForgotten).toBe(true);
+  expect(all.get("till")?.earlyOf("last")?.version).toBe(last.version);
+  expect(all.get("till")?.earlyOf("some/where/0/0")).toBeUndefined();
+});
+
+test("marks of any number of partitions take no more than their bytes", () => {
+  const all = new AllMarks(mostBytes);
+  for (let partition = 0; partition < 20_000; partition++)
+    all.change("till", (marks) => marks.read(partition, record({}), partition, true, () => false));
+  expect(all.get("till")?.weight).toBeLessThanOrEqual(mostBytes);
+  expect([...all.all()].at(-1)?.[1].partition).toBe(19_999);
+});
