@@ -120,6 +120,8 @@ export class FileBatches {
     const said = state.open.toSay(files, name.versions.highest);
     const batch = { kind: "files", uploader, ...slot, format: 1, ...said, files } as const;
     const { offset } = await partition.write(moved ? { ...batch, moved } : batch, ledgerId);
+    // Of the ledger before this one: what counts of it was written here meanwhile, or is forgotten.
+    if (moved && partition.ledgerId !== ledgerId) return;
     state.noteBatch(slot, files, offset);
   }
 

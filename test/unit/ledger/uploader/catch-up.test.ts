@@ -244,6 +244,40 @@ test("what was being noted in the ledger before is not known once another agent 
   await following;
 });
 
+test("what was being put together in the ledger before is not known in the new one: what was sent to a topic that is gone is sent again", async () => {
+  const log = new MemoryLedger([]);
+  const quiet = new HeardLog("till", () => undefined);
+  const held = Promise.withResolvers<void>();
+  const moving = Promise.withResolvers<void>();
+  const onWrite = async (entry: Entry) => {
+    if (entry.kind !== "files" || !entry.moved) return;
+    moving.resolve();
+    await held.promise;
+  };
+  const ledger = await UploaderLedger.open("till", uploaderLogOn(log, { onWrite }), undefined, quiet);
+  await ledger.claim();
+  const { path: _, ...value } = noted(first).files[0] as NotedFile;
+  for (let at = 0; at < 16; at++) await ledger.put(`${at}`, { ...value, version: at + 1 });
+  await moving.promise;
+  const over = new AbortController();
+  const following = ledger.follow(
+    { value: { id: "another topic" }, refresh: async () => undefined },
+    over.signal,
+  );
+  log.recreate();
+  await waitUntil("the name is claimed in the new ledger", () =>
+    log.entries.some(({ kind }) => kind === "name"),
+  );
+  await ledger.ready();
+  const there = log.entries.length;
+  held.resolve();
+  await waitUntil("what was put together is written", () => log.entries.length > there);
+  await ledger.put("later", { ...value, version: 99 });
+  expect([...ledger.paths()]).toEqual(["later"]);
+  over.abort();
+  await following;
+});
+
 test("what a group asks for in the new ledger is not taken for answered in the one before", async () => {
   const sent = noted(first);
   const answered: Entry = { ...sent, files: sent.files.map((file) => ({ ...file, answered: 2 })) };
