@@ -144,7 +144,7 @@ export class GroupState {
 
   /** Notes that the group is to have a version again, by its entry's offset in the ledger. */
   noteWish(id: VersionId, offset: number): void {
-    const isNew = this.versions.wishes.note(id, offset);
+    const isNew = this.versions.noteWish(id, offset);
     // What its uploader says of it was passed over: the ledger has to be read once more.
     if (isNew && !this.reading.isFirstPass) this.#mustReadAgain = true;
   }

@@ -41,8 +41,9 @@ export class Mark {
   #by: Map<string, number> | undefined;
   /** Up to this number it counts by numbers alone: a ledger that was deleted had it so, and whatever is noted in the one now is noted again. */
   #anotherTo = 0;
-  /** The ledger offset of its newest record that was read or written here. */
+  /** The ledger offset of its newest record that was read or written here, and of the newest that was read. */
   #newestAt = -1;
+  #readAt = -1;
 
   constructor(partition: number) {
     this.partition = partition;
@@ -124,6 +125,13 @@ export class Mark {
     this.#but?.delete(version);
   }
 
+  /** The version of the path is to be delivered again. Returns whether it was named as delivered. */
+  unname(path: string, version: number): boolean {
+    const isEarly = this.#early?.get(path)?.file.version === version;
+    if (isEarly) this.#setEarly(path, undefined);
+    return this.#also?.delete(version) === true || isEarly;
+  }
+
   /** The version is not settled, whatever its number is. */
   except(version: number): void {
     this.#also?.delete(version);
@@ -155,6 +163,14 @@ export class Mark {
     this.#anotherTo = this.#to;
     this.#at = 0;
     this.#newestAt = -1;
+    this.#readAt = -1;
+  }
+
+  /** A record at this ledger offset is read. Returns whether that is for the first time: what it says may not be so any more. */
+  isNews(offset: number): boolean {
+    const isNews = offset > this.#readAt;
+    this.#readAt = Math.max(this.#readAt, offset);
+    return isNews;
   }
 
   /**

@@ -129,6 +129,18 @@ export class SentVersions {
     this.#loading?.settle(id);
   }
 
+  /** The group is to have the version again, by its entry's offset in the ledger. Returns whether that is new. */
+  noteWish(id: VersionId, offset: number): boolean {
+    const isNew = this.wishes.note(id, offset);
+    const isKnown = isNew && this.marks.get(id.uploader) !== undefined;
+    if (isKnown)
+      this.marks.noteDirty(
+        id.uploader,
+        this.marks.change(id.uploader, (marks) => marks.unname(id)),
+      );
+    return isNew;
+  }
+
   /** The group has the version that it was to have again, or can't, by the tombstone's offset in the ledger. */
   wishOver(id: VersionId, offset: number): void {
     this.wishes.remove(id, offset);

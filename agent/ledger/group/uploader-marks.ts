@@ -78,8 +78,9 @@ export class UploaderMarks {
   note(noted: Noted, isWanted = false): { verdict: Verdict; dirty: Mark[] } {
     const dirty: Mark[] = [];
     const mark = this.#marks.get(noted.partition);
-    // It is settled by the ledger's mark, and may fail before it is delivered again.
+    // It is settled by the ledger's marks, and may fail before it is delivered again.
     if (isWanted && mark?.settles(noted.version, noted.at)) dirty.push(mark);
+    if (isWanted) dirty.push(...this.unname(noted));
     const verdict = isWanted ? "due" : this.#verdictOn(noted, dirty);
     if (verdict === "settled") this.due.delete(this.#keyOf(noted), noted.version, noted.slotAt);
     else this.#putDue(noted);
@@ -172,6 +173,7 @@ export class UploaderMarks {
     isWanted: (version: number) => boolean,
   ): Change {
     const mark = this.#markOf(partition);
+    if (!mark.isNews(offset)) return { settled: [], dirty: [], clean: [] };
     const isUnsettled = (version: number) => !isRead || this.due.has(version) || isWanted(version);
     const state = this.#weighing(mark, () => mark.read(value, offset, isUnsettled));
     const [also, but] = [new Set(value.also), new Set(value.but)];
@@ -192,6 +194,12 @@ export class UploaderMarks {
     }
     const isDirty = this.#addMissing(mark, value, settled) || state === "dirty";
     return { settled, dirty: isDirty ? [mark] : [], clean: state === "clean" && !isDirty ? [mark] : [] };
+  }
+
+  /** The version is asked for again: marks that come later say so as well. Returns those that named it as delivered. */
+  unname({ path, version }: { path: string; version: number }): Mark[] {
+    const isNamed = (mark: Mark) => this.#weighing(mark, () => mark.unname(path, version));
+    return [...this.#marks.values()].filter(isNamed);
   }
 
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */

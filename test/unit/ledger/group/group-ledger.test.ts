@@ -345,6 +345,41 @@ test("a version that the group is to have again is missing until its mark is wri
   expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([]);
 });
 
+test.each(["also", "early", "to"] as const)(
+  "what has failed when it was to be had again stays so when the mark of before (%s) is read again",
+  async (said) => {
+    const before = delivered(first) as DoneEntry;
+    const marks = {
+      early: before,
+      also: { ...before, early: [], also: [first.version] },
+      to: { ...before, early: [], to: first.version, at: 1 },
+    };
+    const log = new MemoryLedger([noted(first), marks[said]]);
+    let nowMs = 0;
+    const ledger = await GroupLedger.open("group", log, () => nowMs);
+    using _following = log.follow(ledger);
+    expect(unsettledOf(ledger)).toEqual([]);
+    const readAgain = async () => {
+      nowMs += 7 * 3600_000;
+      await log.readAgain();
+    };
+    await log.append(again(first));
+    await readAgain();
+    expect(unsettledOf(ledger)).toEqual([first.version]);
+    await ledger.writeFailed(first, "too long");
+    await ledger.tidy(all, all);
+    await ledger.tidy(all, all);
+    expect(named(log)).toContainEqual(["again", true]);
+    await readAgain();
+    expect(ledger.state.isDelivered(first, 0)).toBe(false);
+    await log.append(without(failed(first)));
+    await readAgain();
+    expect(unsettledOf(ledger)).toEqual([first.version]);
+    await ledger.tidy(all, all);
+    expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([first.version]);
+  },
+);
+
 test("from a wish on until the ledger was read again it is known that something may be missing", async () => {
   const log = new MemoryLedger([noted(second)]);
   let nowMs = 0;

@@ -345,7 +345,7 @@ for (const isSingle of [true, false])
 const hash = "md5:5d41402abc4b2a76b9719d911017c592";
 const whole = (path: string, version: number): Delivered => ({ path, version, size: 5, checksum: hash });
 const noted = (path: string, version: number, at: number): Noted => ({
-  ...{ path, version, checksum: hash, partition: 0, at, slot: "1/0", slotAt: at },
+  ...{ path, version, checksum: hash, partition: 0, at, slot: "1/0", slotAt: at, hasFailed: false },
 });
 const record = (says: Partial<DoneValue>): DoneValue => ({
   ...{ format: 1, to: 0, at: 0, but: [], also: [], early: [], by: {}, time: "", ...says },
