@@ -39,8 +39,8 @@ export class Mark {
   #early: Map<string, Early> | undefined;
   #earlyBytes = 0;
   #by: Map<string, number> | undefined;
-  /** Up to this number it counts by numbers alone: a ledger that was deleted had it so, and whatever is noted in the one now is noted again. */
-  #anotherTo = 0;
+  /** What it said of a ledger that was deleted: whatever of that is noted in the one now is noted again. */
+  #ofAnother: { to: number; but: ReadonlySet<number> } | undefined;
   /** The ledger offset of its newest record that was read or written here, and of the newest that was read. */
   #newestAt = -1;
   #readAt = -1;
@@ -74,20 +74,21 @@ export class Mark {
     return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.#earlyBytes;
   }
 
-  /** Whether some of it is known of a ledger that was deleted. */
+  /** Whether it counts by numbers alone, up to what it was as another ledger was deleted. */
   get isOfAnother(): boolean {
-    return this.#anotherTo > 0;
-  }
-
-  /** Whether a version that was noted at this ledger offset is settled by its number alone: the ledger of now lacks that. */
-  settlesByNumber(version: number, at: number): boolean {
-    return this.#isBelow(version) && version <= this.#anotherTo && at >= this.#at;
+    return this.#ofAnother !== undefined;
   }
 
   /** Whether a version that was noted at this ledger offset is settled. */
   settles(version: number, at: number): boolean {
-    if (this.#also?.has(version)) return true;
-    return this.#isBelow(version) && (version <= this.#anotherTo || at < this.#at);
+    if (this.says(version, at)) return true;
+    const { to, but } = this.#ofAnother ?? { to: -1 };
+    return this.#isBelow(version) && version <= to && but?.has(version) !== true;
+  }
+
+  /** The same, by what it says of the ledger of now. */
+  says(version: number, at: number): boolean {
+    return this.#also?.has(version) === true || (this.#isBelow(version) && at < this.#at);
   }
 
   /** Whether the version is named as settled. */
@@ -151,7 +152,7 @@ export class Mark {
   keepBut(isLeft: (version: number) => boolean): boolean {
     const before = this.#but?.size ?? 0;
     for (const version of this.#but ?? [])
-      if (version > this.#anotherTo && !isLeft(version)) this.#but?.delete(version);
+      if (version > (this.#ofAnother?.to ?? 0) && !isLeft(version)) this.#but?.delete(version);
     return (this.#but?.size ?? 0) < before;
   }
 
@@ -160,7 +161,7 @@ export class Mark {
     for (const version of open) if (!this.#also?.has(version)) this.except(version);
     for (const version of this.#also?.keys() ?? []) this.#also?.set(version, before);
     for (const early of this.#early?.values() ?? []) early.notedAt = undefined;
-    this.#anotherTo = this.#to;
+    this.#ofAnother = { to: this.#to, but: new Set(this.#but) };
     this.#at = 0;
     this.#newestAt = -1;
     this.#readAt = -1;

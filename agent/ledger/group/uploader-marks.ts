@@ -263,7 +263,7 @@ export class UploaderMarks {
     }
     const mark = this.#marks.get(partition);
     if (!mark?.settles(version, at)) return "due";
-    if (mark.settlesByNumber(version, at)) dirty.push(mark);
+    if (!mark.says(version, at)) dirty.push(mark);
     return "settled";
   }
 

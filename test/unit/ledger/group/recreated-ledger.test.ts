@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
+import type { Entry } from "../../../../agent/wire/entry.ts";
 import {
   all,
   delivered,
@@ -93,4 +94,26 @@ test("in a ledger that was made anew offsets begin anew, too", async () => {
   expect(unsettledOf(ledger)).toEqual([other.version]);
   await ledger.writeFailed(other, "too long");
   expect(unsettledOf(ledger)).toEqual([]);
+});
+
+test("in a ledger that was made anew a version that is noted after many later ones is missing, as in any", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(first)], store);
+  await log.remake(noted(first));
+  await ledger.tidy(all, all);
+  const later = Array.from({ length: 20 }, (_, at) => ({
+    uploader: "till",
+    path: `${at}`,
+    version: 300 + at,
+  }));
+  for (const id of later) {
+    await log.append({ ...noted(id), open: [second.version] } as Entry);
+    await ledger.writeDelivered([stored(id)], store);
+  }
+  expect(marksOf(log).at(-1)).toMatchObject({ to: 319 });
+  await log.append(noted(second));
+  expect(unsettledOf(ledger)).toEqual([second.version]);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([second.version]);
 });
