@@ -114,7 +114,8 @@ export class GroupLedger {
    * What was delivered, by the marks, and `isLost`: told a version and where it is, some of them at a time. Throws a `KafkaError`.
    */
   findLost(isLost: (noted: NotedBy) => boolean): AsyncGenerator<VersionId[]> {
-    return findLost(this.#log, this.state.versions.marks, isLost);
+    const { versions, start } = this.state;
+    return findLost({ log: this.#log, marks: versions.marks, start, isLost });
   }
 
   /** Writes that a version can't be stored or had, and why. See `Ledger.write`. */

@@ -2,9 +2,13 @@
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { wasSentWhole } from "../../wire/entry-value.ts";
+import { placesOf } from "../../wire/places.ts";
 import type { EntryLog } from "../ledger.ts";
 import { allPartitions, readWhole } from "../read-whole.ts";
 import { AllMarks } from "./all-marks.ts";
+import { GroupStart, type SentPlace } from "./group-start.ts";
+import type { NotedAt } from "./noted.ts";
+import type { UploaderMarks } from "./uploader-marks.ts";
 import { VersionIndex } from "./version-index.ts";
 
 export interface Receipt {
@@ -20,7 +24,7 @@ export async function findReceipts(
   group: string,
   isWanted: (receipt: Receipt) => boolean,
 ): Promise<Receipt[]> {
-  const { marks, failed } = await readReceipts(ledger, group);
+  const { marks, failed, start } = await readReceipts(ledger, group);
   const newest = new VersionIndex();
   const wanted = new Map<string, Receipt>();
   const look = (receipt: Receipt | undefined, { uploader, path, version }: VersionId) => {
@@ -41,8 +45,10 @@ export async function findReceipts(
       const { uploader } = entry;
       for (const file of entry.files) {
         const id = { uploader, path: file.path, version: file.version };
-        const known = wasSentWhole(file) ? { ...file, at: file.at ?? offset } : undefined;
-        const isSettled = known !== undefined && marks.get(uploader)?.settles(known) === true;
+        const known = wasSentWhole(file)
+          ? { ...file, at: file.at ?? offset, places: placesOf(file) }
+          : undefined;
+        const isSettled = known !== undefined && isDelivered(known, marks.get(uploader), start);
         const timeMs = isSettled ? timestampMs : failed.get(nameOf(id));
         const kind = isSettled ? "delivered" : "failed";
         look(timeMs === undefined ? undefined : { kind, id, timeMs }, id);
@@ -51,23 +57,35 @@ export async function findReceipts(
   return [...wanted.values()];
 }
 
-/** The group's marks, and when what failed did. */
+/** Whether marks say so of a version: by its number only if it was sent after the group began. */
+export function isDelivered(
+  noted: NotedAt & SentPlace,
+  marks: Pick<UploaderMarks, "isNamed" | "settles"> | undefined,
+  start: Pick<GroupStart, "markCovers">,
+): boolean {
+  if (marks?.settles(noted) !== true) return false;
+  return start.markCovers(noted) || marks.isNamed(noted, noted.partition);
+}
+
+/** The group's marks, when what failed did, and where it began. */
 async function readReceipts(
   ledger: EntryLog,
   group: string,
-): Promise<{ marks: AllMarks; failed: ReadonlyMap<string, number> }> {
+): Promise<{ marks: AllMarks; failed: ReadonlyMap<string, number>; start: GroupStart }> {
   const marks = new AllMarks();
+  const start = new GroupStart();
   const failed = new Map<string, number>();
   for await (const entries of readWhole(ledger, allPartitions(ledger), "files"))
     for (const { entry, offset, timestampMs } of entries) {
       const key = keyOf(entry);
       if (!("group" in key) || key.group !== group) continue;
-      if (entry.kind === "done")
+      if (key.kind === "start") start.note(entry.kind === "start" ? entry : undefined, timestampMs);
+      else if (entry.kind === "done")
         marks.change(entry.uploader, (of) => of.read(entry.partition, entry, offset, false, () => false));
       else if (entry.kind === "failed") failed.set(nameOf(entry), timestampMs);
       else if (key.kind === "failed") failed.delete(nameOf(key));
     }
-  return { marks, failed };
+  return { marks, failed, start };
 }
 
 function nameOf(id: VersionId): string {
