@@ -277,7 +277,8 @@ export class Mark {
     for (const [version, notedAt] of this.#also ?? [])
       if ((version > to || notedAt >= at) && !said.has(version)) return true;
     const paths = new Map(early.map(({ path, version }) => [path, version]));
-    const isBelow = (version: number) => version <= to && !but.includes(version);
+    const excepted = new Set(but);
+    const isBelow = (version: number) => version <= to && !excepted.has(version);
     for (const { file, notedAt } of this.early) {
       const isSaid = (paths.get(file.path) ?? 0) >= file.version || said.has(file.version);
       if ((notedAt === undefined || notedAt >= at || !isBelow(file.version)) && !isSaid) return true;

@@ -196,46 +196,6 @@ test("what stands in no slot any more its uploader knows no more: nobody waits f
   expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([third.version]);
 });
 
-test("what stood in a slot before is read again, and settles nothing that stands there now", async () => {
-  const log = new MemoryLedger([]);
-  let nowMs = 0;
-  const ledger = await GroupLedger.open("group", log, () => nowMs);
-  using _following = log.follow(ledger);
-  const [late, one, another] = ["c.txt", "d.txt", "e.txt"].map((path, at) => ({
-    ...{ uploader: "till", path, version: 160 + at },
-  })) as [VersionId, VersionId, VersionId];
-  // The first file leaves its slot to the one that is late.
-  const slot = (noted(first) as FilesEntry).slot;
-  await log.append(noted(first), { ...noted(second), slot: slot + 1 }, { ...noted(late), slot });
-  await log.append(noted(one), noted(another));
-  await ledger.writeDelivered([stored(second), stored(one), stored(another)], store);
-  expect(marksOf(log)).toMatchObject([{ but: [late.version] }]);
-  await log.append(noted(other), delivered(other), again(other));
-  nowMs = 3600_000;
-  await log.readAgain();
-  expect(unsettledOf(ledger)).toEqual([late.version, other.version]);
-  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([late.version, other.version]);
-});
-
-test("while an older version is read again, chunks of the newer one are still wanted", async () => {
-  const state = new GroupState("group", () => 0, "ledger");
-  const batches = [noted(first), { ...noted(second), slot: 1 }];
-  const apply = (entry: Entry, offset: number) =>
-    state.apply({ entry: structuredClone(entry), partition: 0, offset, timestampMs: 0 });
-  const isDelivered: boolean[] = [];
-  for (let reading = 0; reading < 2; reading++) {
-    state.beginReading();
-    state.beginSecondPass();
-    for (const [offset, entry] of batches.entries()) {
-      apply(entry, offset);
-      isDelivered.push(state.isDelivered(second, 0));
-    }
-    state.endReading();
-  }
-  expect(isDelivered).toEqual([false, false, false, false]);
-  expect([...state.unsettled()].map(({ version }) => version)).toEqual([second.version]);
-});
-
 test("a mark that was taken out of the ledger is nothing for who starts, and is said again by who knew better", async () => {
   const log = new MemoryLedger([noted(first)]);
   const ledger = await GroupLedger.open("group", log);
@@ -480,4 +440,44 @@ test("all that the ledger has now is known after it was read to its end", async 
   log.entries.push(delivered(first));
   await ledger.readToEnd();
   expect(ledger.state.isDelivered(first, 0)).toBe(true);
+});
+
+test("what stood in a slot before is read again, and settles nothing that stands there now", async () => {
+  const log = new MemoryLedger([]);
+  let nowMs = 0;
+  const ledger = await GroupLedger.open("group", log, () => nowMs);
+  using _following = log.follow(ledger);
+  const [late, one, another] = ["c.txt", "d.txt", "e.txt"].map((path, at) => ({
+    ...{ uploader: "till", path, version: 160 + at },
+  })) as [VersionId, VersionId, VersionId];
+  // The first file leaves its slot to the one that is late.
+  const slot = (noted(first) as FilesEntry).slot;
+  await log.append(noted(first), { ...noted(second), slot: slot + 1 }, { ...noted(late), slot });
+  await log.append(noted(one), noted(another));
+  await ledger.writeDelivered([stored(second), stored(one), stored(another)], store);
+  expect(marksOf(log)).toMatchObject([{ but: [late.version] }]);
+  await log.append(noted(other), delivered(other), again(other));
+  nowMs = 3600_000;
+  await log.readAgain();
+  expect(unsettledOf(ledger)).toEqual([late.version, other.version]);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([late.version, other.version]);
+});
+
+test("while an older version is read again, chunks of the newer one are still wanted", async () => {
+  const state = new GroupState("group", () => 0, "ledger");
+  const batches = [noted(first), { ...noted(second), slot: 1 }];
+  const apply = (entry: Entry, offset: number) =>
+    state.apply({ entry: structuredClone(entry), partition: 0, offset, timestampMs: 0 });
+  const isDelivered: boolean[] = [];
+  for (let reading = 0; reading < 2; reading++) {
+    state.beginReading();
+    state.beginSecondPass();
+    for (const [offset, entry] of batches.entries()) {
+      apply(entry, offset);
+      isDelivered.push(state.isDelivered(second, 0));
+    }
+    state.endReading();
+  }
+  expect(isDelivered).toEqual([false, false, false, false]);
+  expect([...state.unsettled()].map(({ version }) => version)).toEqual([second.version]);
 });

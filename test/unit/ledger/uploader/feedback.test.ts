@@ -396,3 +396,25 @@ test("a mark tells of each delivery once, and an older one that comes late takes
   const told = (await news).map((one) => (one.kind === "receipt" ? one.receipt.path : one.kind));
   expect(told).toEqual(["a", "b"]);
 });
+
+/** By its numbers alone, of what was noted before it was made. */
+const markTo = (to: number, at: number, but: number[] = []): DoneEntry => ({
+  ...(early(1, "hub") as DoneEntry),
+  ...{ early: [], to, at, but },
+});
+
+test("what has failed when it was wished for is delivered once a later mark has it", () => {
+  const { feedback, put } = prepare(["hub"]);
+  put({ ...sent(10), at: 5 });
+  feedback.endLoading();
+  feedback.apply(markTo(10, 6), 6);
+  const again = tombstoneOf(early(10, "hub"));
+  feedback.apply(again, 7);
+  feedback.apply(markTo(10, 8, [10]), 8);
+  feedback.apply(receiptOf("failed", 10), 9);
+  feedback.apply(tombstone(keyOf(again)), 10);
+  expect(feedback.receipts.isDelivered("a")).toBe(false);
+  feedback.apply(tombstone(keyOf(receiptOf("failed", 10))), 11);
+  feedback.apply(markTo(10, 12), 12);
+  expect(feedback.receipts.isDelivered("a")).toBe(true);
+});
