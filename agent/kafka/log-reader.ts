@@ -3,7 +3,7 @@ import type { Headers } from "../wire/chunk.ts";
 import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts";
 import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
-import { readerProperties } from "./connection/settings.ts";
+import { fetchWaitEndMs, readerProperties } from "./connection/settings.ts";
 import { ask, codes, KafkaError } from "./errors.ts";
 
 /** A record as it was read. */
@@ -57,6 +57,8 @@ const batches = [
 const shortWaitMs = 100;
 /** Each call costs a thread a wake-up: ten of them a second are half of what an idle uploader costs. */
 const idleWaitMs = 500;
+/** A broker that waits for news has answered by then. */
+const doubtMs = fetchWaitEndMs + 10_000;
 
 /** Reads partitions; `LogReader` is the one on Kafka. */
 export interface RecordReader {
@@ -76,6 +78,8 @@ export class LogReader implements RecordReader {
   #wasCut = false;
   #lastBytes = 0;
   #ended: Position[] = [];
+  /** By partition, an end that is before what was read. */
+  readonly #doubted = new Map<number, { offset: number; sinceMs: number }>();
 
   private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
@@ -108,9 +112,14 @@ export class LogReader implements RecordReader {
     }
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const { partition, offset } of this.#ended.splice(0)) {
-      this.#noteEnd(consumer, partition, offset);
+      // Also past what compaction has left nothing of.
+      if (offset >= this.position(partition)) this.#next.set(partition, offset);
+      // The news of it may be old.
+      else if (!this.#doubted.has(partition))
+        this.#doubted.set(partition, { offset, sinceMs: performance.now() });
       events.push({ kind: "end", partition });
     }
+    this.#judgeDoubted(consumer);
     return events;
   }
 
@@ -159,16 +168,17 @@ export class LogReader implements RecordReader {
     return consumer;
   }
 
-  /** The position is there, also past what compaction has left nothing of. Nothing says that this news is not an old one. */
-  #noteEnd(consumer: Consumer, partition: number, offset: number): void {
-    if (offset < this.position(partition)) {
+  /** A log that ends before what was read of it was cut off, if it still does so once a broker must have answered anew. */
+  #judgeDoubted(consumer: Consumer): void {
+    for (const [partition, { offset, sinceMs }] of this.#doubted) {
       const end = knownEnd(consumer, this.#topic, partition);
-      // What was read with it must not be lost: where the end is not known, it is looked at again.
-      if (end === undefined) this.#ended.push({ partition, offset });
-      if (end === undefined || end >= this.position(partition)) return;
-      this.#wasCut = true;
+      if (end !== undefined && end >= this.position(partition)) this.#doubted.delete(partition);
+      else if (end !== undefined && performance.now() - sinceMs > doubtMs) {
+        this.#doubted.delete(partition);
+        this.#wasCut = true;
+        this.#next.set(partition, offset);
+      }
     }
-    this.#next.set(partition, offset);
   }
 
   #requireOpen(): void {
@@ -185,8 +195,8 @@ export class LogReader implements RecordReader {
 }
 
 /**
- * Where the partition ended at the last answer of a broker, which is no older than any news of an end; undefined: it was a refusal.
- * To ask would take as long as the broker waits with its next answer.
+ * Where the partition ended at the last answer of a broker; undefined: it was a refusal. That is where it ended just before the answer's
+ * records were read: what comes in between is among them, and beyond that end. To ask would take as long as the broker waits with its next answer.
  */
 function knownEnd(consumer: Consumer, topic: string, partition: number): number | undefined {
   try {

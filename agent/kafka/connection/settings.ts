@@ -109,7 +109,7 @@ export function groupConsumerProperties(
  * How long a broker may wait when a reader has all that there is. A connection that is silent for longer would be forgotten by some
  * routers, and a topic that was deleted is learned of from the next answer.
  */
-const fetchWaitEndMs = 30_000;
+export const fetchWaitEndMs = 30_000;
 
 /**
  * A reader of partitions that it names itself; it joins no group and commits nothing.
