@@ -160,7 +160,6 @@ async function makeTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: N
   throw new AgentError(`topic ${name} was made but the brokers do not show it`, "retryable");
 }
 
-/** The settings of these topics, by one request; see `Topic.settings`. Throws a `KafkaError`. */
 /** Those that somebody here asks for: all of them are kilobytes, and each agent asks for them once a minute. */
 const topicSettings = [
   "cleanup.policy",
@@ -171,6 +170,7 @@ const topicSettings = [
   "retention.ms",
 ];
 
+/** The settings of these topics, by one request; see `Topic.settings`. Throws a `KafkaError`. */
 export function describeSettingsOf(client: Client, names: readonly string[]): Promise<FoundSettings> {
   return describeSettings(
     client,

@@ -88,7 +88,7 @@ export class Mark {
 
   /** The same, by what it says of the ledger of now. */
   says(version: number, at: number): boolean {
-    return this.#also?.has(version) === true || (this.#isBelow(version) && at < this.#at);
+    return this.names(version) || (this.#isBelow(version) && at < this.#at);
   }
 
   /** Whether the version is named as settled. */
@@ -98,7 +98,7 @@ export class Mark {
 
   /** Whether chunks of a version that are read, noted or not, are of a settled one. @param open versions that may still be noted */
   settlesChunk(version: number, open: ReadonlySet<number>): boolean {
-    return this.#also?.has(version) === true || (this.#isBelow(version) && !open.has(version));
+    return this.names(version) || (this.#isBelow(version) && !open.has(version));
   }
 
   /** The newest version of the path that is delivered and may not be noted. */
@@ -235,7 +235,7 @@ export class Mark {
   }
 
   #isSettledHere(version: number): boolean {
-    return this.#also?.has(version) === true || this.#isBelow(version);
+    return this.names(version) || this.#isBelow(version);
   }
 
   #readEarly(value: DoneValue, isNewer: boolean): void {

@@ -66,11 +66,7 @@ export class UploaderMarks {
   leftInSlot(slot: string, left: ReadonlySet<string>, offset: number): Change {
     const settled = this.due.inSlot(slot, offset).filter(({ key }) => !left.has(key));
     const dirty = new Set<Mark>();
-    for (const { key, version } of settled) {
-      this.due.delete(key, version);
-      if (this.due.has(version)) continue;
-      for (const mark of this.#marks.values()) if (mark.drop(version)) dirty.add(mark);
-    }
+    for (const due of settled) for (const mark of this.#dropDue(due)) dirty.add(mark);
     return { settled, dirty: [...dirty], clean: [] };
   }
 
@@ -89,8 +85,7 @@ export class UploaderMarks {
 
   /** The version is due no longer: superseded, given up, or none of the group's business. Returns the marks that said it was. */
   settle({ path, version }: { path: string; version: number }): Mark[] {
-    this.due.delete(this.#keyOf({ path }), version);
-    return this.due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
+    return this.#dropDue({ key: this.#keyOf({ path }), version });
   }
 
   /** Whether nothing is left to be done for a chunk of the version that comes in, noted or not. @param isRead all of the ledger */
@@ -303,6 +298,12 @@ export class UploaderMarks {
       for (const { version, at } of missing) mark.add(version, at);
     });
     return missing.length > 0;
+  }
+
+  /** Returns the marks that said it was due. */
+  #dropDue({ key, version }: Pick<Due, "key" | "version">): Mark[] {
+    this.due.delete(key, version);
+    return this.due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
   }
 
   #putDue({ path, ...noted }: Noted): void {
