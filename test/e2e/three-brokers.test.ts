@@ -251,16 +251,21 @@ test.each([
 
 /** Both topics are led by the group's coordinator, which is not the controller: without that one nobody else could lead. */
 async function openSceneLedByOne(): Promise<[Scene, Kafka]> {
-  for (;;) {
-    const scene = await openScene();
-    const leader = await coordinator({ scene });
-    if (leader === 1) continue;
-    const replicas = [leader, ...[1, 2, 3].filter((number) => number !== leader)];
-    const settings = { "message.timestamp.type": "LogAppendTime" };
-    await cluster.makeTopic(scene.topic, [replicas, replicas, replicas], settings);
-    await cluster.makeTopic(scene.ledger, [replicas, replicas], { ...settings, "cleanup.policy": "compact" });
-    return [scene, cluster.broker(leader)];
-  }
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  const leader = 2;
+  const replicas = [leader, 3, 1];
+  const settings = { "message.timestamp.type": "LogAppendTime" };
+  await cluster.makeTopic(scene.topic, [replicas, replicas, replicas], settings);
+  await cluster.makeTopic(scene.ledger, [replicas, replicas], { ...settings, "cleanup.policy": "compact" });
+  const topic = "__consumer_offsets";
+  // Asked for a coordinator, the cluster makes the topic that decides which broker that is; of another group, as the client keeps the answer.
+  await waitUntil("some group has a coordinator", () => kafka.coordinatorOf("another"));
+  const placements = (await kafka.placesOf(topic)).map(({ partition }) => ({ topic, partition, replicas }));
+  await cluster.place(kafka, placements);
+  const isLed = async () => (await kafka.placesOf(topic)).every((place) => place.leader === leader);
+  await waitUntil("all groups are kept by the broker that leads the topics", isLed);
+  return [scene, cluster.broker(leader)];
 }
 
 /** Until a new connection to the stopped broker is not answered any more, not even by its machine. */
