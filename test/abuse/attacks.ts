@@ -44,17 +44,15 @@ const chunk = (uploader: string, path: string, size = 1, topicId = "AAAAAAAAAAAA
   const content = Buffer.alloc(size, 7);
   return chunkAt({ uploader, path, content, topicId }, 0, content.subarray(0, Math.ceil(size / 2)));
 };
-const fileOf = (version: number, more: object = {}) => ({
-  format,
-  version,
-  state: "sent",
-  size: 1_000_000,
-  mtime: "1",
-  ctime: "1",
-  inode: "1",
-  checksum,
+/** Of April 2025: a version that may be. */
+const past = 1_744_741_849_202_123;
+const fileOf = (path: string, version: number, more: object = {}) => ({
+  ...{ path, version, state: "sent", size: 1_000_000, mtime: "1", ctime: "1", inode: "1", checksum },
   ...more,
 });
+/** A batch, as an uploader notes it. */
+const batch = (uploader: string, slot: number, files: readonly object[], open: readonly number[] = []) =>
+  entry(`files/${uploader}/1/${slot}`, { format, open, next: past + 1_000_000, files });
 
 const bombs = (["gzip", "snappy", "lz4", "zstd"] as const).flatMap((codec) =>
   (["chunks", "ledger"] as const).flatMap((on): Attack[] => [
@@ -217,7 +215,7 @@ const ofLedger: Attack[] = [
       many(200, (at) => {
         const from = `${topicId}${" 0@0".repeat(200)}`;
         const where = { topic: topicId, partition: 0, offset: at, from };
-        return entry(`file/dead-${turn}-${at}/${longPath(String(at))}`, fileOf(1_744_741_849_202_123, where));
+        return batch(`dead-${turn}-${at}`, 0, [fileOf(longPath(String(at)), past, where)]);
       }),
   },
   {
@@ -228,7 +226,29 @@ const ofLedger: Attack[] = [
         const places = (offset: number) =>
           `${topicId}${many(256, (partition) => ` ${partition}@${offset}`).join("")}`;
         const where = { topic: topicId, partition: 0, offset: at, from: places(0), to: places(at) };
-        return entry(`file/spread-${turn}/${longPath(String(at))}`, fileOf(1_744_741_849_202_123, where));
+        return batch(`spread-${turn}`, at, [fileOf(longPath(String(at)), past + at, where)]);
+      }),
+  },
+  {
+    name: "batches as long as may be, of one uploader, that say that as much as may be is still to come",
+    on: "ledger",
+    records: ({ topicId }, turn) =>
+      many(20, (slot) => {
+        const where = { topic: topicId, partition: 0, offset: 5 };
+        const file = (at: number) => fileOf(`f-${turn}-${slot}-${at}`, past + 250 * slot + at, where);
+        const open = many(64, (at) => past + 20_000 + turn + at);
+        return batch("long", 20 * turn + slot, many(250, file), open);
+      }),
+  },
+  {
+    name: "marks with all that may be named in one",
+    on: "ledger",
+    records: ({ group }, turn) =>
+      many(5, (at) => {
+        const but = many(12_000, (number) => past + 2 * number + turn);
+        const also = but.map((version) => version + 100_000);
+        const mark = { format, to: past + 50_000, at: 0, but, also, early: [], by: {}, time };
+        return entry(`done/${group}/long/${at}`, mark);
       }),
   },
   {
@@ -237,18 +257,16 @@ const ofLedger: Attack[] = [
     records: ({ topicId, uploader }, turn) =>
       many(20, (at) => {
         const where = { topic: topicId, partition: 0, offset: at };
-        return entry(
-          `file/${at % 2 ? uploader : "other"}/v-${turn}-${at}`,
-          fileOf(Number.MAX_SAFE_INTEGER, where),
-        );
+        const file = fileOf(`v-${turn}-${at}`, Number.MAX_SAFE_INTEGER, where);
+        return batch(at % 2 ? uploader : "other", at, [file]);
       }),
   },
   {
     name: "broken entries and garbage",
     on: "ledger",
     records: ({ uploader, group }) => [
-      entry(`file/${uploader}/a`, { format, from: "f".repeat(500_000) }),
-      entry(`file/${uploader}/../../x`, fileOf(5)),
+      batch(uploader, 100, [fileOf("a", past, { from: "f".repeat(500_000) })]),
+      batch(uploader, 101, [fileOf("../../x", past)]),
       entry(`start/${group}x`, {
         format,
         topic: "t",
