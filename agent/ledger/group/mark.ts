@@ -7,22 +7,13 @@
  * late, from a member that was frozen, says less: what it adds is taken from it, and nothing else.
  */
 
-import { textBytes } from "../../lib/bounded-map.ts";
-import { attributesBytes } from "../../wire/attributes.ts";
-import type { DoneValue, EarlyFile } from "../../wire/entry-value.ts";
+import type { DoneValue } from "../../wire/entry-value.ts";
 import { limits } from "../../wire/limits.ts";
+import { type Early, EarlyFiles } from "./early-files.ts";
 
-/** A version that is delivered, and when its uploader has noted it. */
-export interface Early {
-  readonly file: EarlyFile;
-  /** By the ledger's offset; undefined: it has not. */
-  notedAt: number | undefined;
-}
-
-/** About what a mark takes without its lists, a version in one of them, and an early file without its texts, bytes. */
+/** About what a mark takes without its lists, and a version in one of them, bytes. */
 const baseBytes = 200;
 const listedBytes = 40;
-const earlyBytes = 300;
 
 /** Of a version above `to`, or in its place: it was noted before what the mark speaks of. */
 const before = -1;
@@ -35,9 +26,7 @@ export class Mark {
   #but: Set<number> | undefined;
   /** Others that are settled, and the ledger offset at which they were noted. */
   #also: Map<number, number> | undefined;
-  /** By path, the newest. */
-  #early: Map<string, Early> | undefined;
-  #earlyBytes = 0;
+  readonly #early = new EarlyFiles();
   #by: Map<string, number> | undefined;
   /** What it said of a ledger that was deleted: whatever of that is noted in the one now is noted again. */
   #ofAnother: { to: number; but: ReadonlySet<number> } | undefined;
@@ -62,7 +51,7 @@ export class Mark {
   }
 
   get early(): Iterable<Early> {
-    return this.#early?.values() ?? [];
+    return this.#early.values();
   }
 
   get by(): ReadonlyMap<string, number> {
@@ -71,7 +60,7 @@ export class Mark {
 
   /** About what it takes in memory, bytes. */
   get weight(): number {
-    return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.#earlyBytes;
+    return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.#early.bytes;
   }
 
   /** Whether it counts by numbers alone, up to what it was as another ledger was deleted. */
@@ -103,20 +92,18 @@ export class Mark {
 
   /** The newest version of the path that is delivered and may not be noted. */
   earlyOf(path: string): Early | undefined {
-    return this.#early?.get(path);
+    return this.#early.get(path);
   }
 
   /** A version of the path was noted at this ledger offset: an older one never will be. */
   supersedeEarly(path: string, version: number, at: number): void {
-    const early = this.#early?.get(path);
+    const early = this.#early.get(path);
     if (early && early.file.version < version) early.notedAt ??= at;
   }
 
   /** Forgets half of what is delivered and may not be noted, the oldest. Returns whether that is anything. */
   forgetOldest(): boolean {
-    const byAge = [...this.early].sort((a, b) => a.file.version - b.file.version);
-    for (const { file } of byAge.slice(0, Math.ceil(byAge.length / 2))) this.#setEarly(file.path, undefined);
-    return byAge.length > 0;
+    return this.#early.forgetOldest();
   }
 
   /** The version is settled, and was noted at this ledger offset. */
@@ -128,8 +115,8 @@ export class Mark {
 
   /** The version of the path is to be delivered again. Returns whether it was named as delivered. */
   unname(path: string, version: number): boolean {
-    const isEarly = this.#early?.get(path)?.file.version === version;
-    if (isEarly) this.#setEarly(path, undefined);
+    const isEarly = this.#early.get(path)?.file.version === version;
+    if (isEarly) this.#early.delete(path);
     return this.#also?.delete(version) === true || isEarly;
   }
 
@@ -160,7 +147,7 @@ export class Mark {
   ledgerRecreated(open: Iterable<number>): void {
     for (const version of open) if (!this.#also?.has(version)) this.except(version);
     for (const version of this.#also?.keys() ?? []) this.#also?.set(version, before);
-    for (const early of this.#early?.values() ?? []) early.notedAt = undefined;
+    for (const early of this.early) early.notedAt = undefined;
     this.#ofAnother = { to: this.#to, but: new Set(this.#but) };
     this.#at = 0;
     this.#newestAt = -1;
@@ -241,23 +228,15 @@ export class Mark {
   #readEarly(value: DoneValue, isNewer: boolean): void {
     const said = new Map(value.early.map((file) => [file.path, file]));
     // Not what it just does not name: it may have come late, or be of a member that does not know it.
-    for (const [path, { file, notedAt }] of this.#early ?? [])
-      if (isNewer && notedAt !== undefined && !said.has(path) && this.settles(file.version, notedAt))
-        this.#setEarly(path, undefined);
+    for (const { file, notedAt } of this.early)
+      if (isNewer && notedAt !== undefined && !said.has(file.path) && this.settles(file.version, notedAt))
+        this.#early.delete(file.path);
     for (const [path, file] of said) {
-      const known = this.#early?.get(path)?.file.version ?? 0;
+      const known = this.#early.get(path)?.file.version ?? 0;
       // An older record's may have been noted since.
       if (known >= file.version || (!isNewer && this.#isSettledHere(file.version))) continue;
-      this.#setEarly(path, { file, notedAt: undefined });
+      this.#early.put({ file, notedAt: undefined });
     }
-  }
-
-  #setEarly(path: string, early: Early | undefined): void {
-    this.#earlyBytes += bytesOf(early) - bytesOf(this.#early?.get(path));
-    this.#early ??= new Map();
-    if (early) this.#early.set(path, early);
-    else this.#early.delete(path);
-    if (this.#early.size === 0) this.#early = undefined;
   }
 
   #readStores({ by }: DoneValue): void {
@@ -288,10 +267,6 @@ export class Mark {
 
   /** Changes with each record that adds something. */
   #countOfSettled(): number {
-    return (this.#also?.size ?? 0) + (this.#early?.size ?? 0) - (this.#but?.size ?? 0) + this.#to + this.#at;
+    return (this.#also?.size ?? 0) + this.#early.size - (this.#but?.size ?? 0) + this.#to + this.#at;
   }
-}
-
-function bytesOf(early: Early | undefined): number {
-  return early ? earlyBytes + textBytes(early.file.path) + attributesBytes(early.file.attributes) : 0;
 }
