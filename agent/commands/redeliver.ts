@@ -11,7 +11,7 @@ import { timeNow } from "../lib/clock.ts";
 import { Effects } from "../lib/effects.ts";
 import { AgentError } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";
-import { chunkKey } from "../wire/chunk.ts";
+import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import { type Entry, tombstone } from "../wire/entry.ts";
 import { receiptKey } from "../wire/entry-key.ts";
 import { pathToDisplay, pathToGlobName } from "../wire/path.ts";
@@ -65,14 +65,16 @@ async function takeBack(
   const found = await findReceipts(ledger, group, isWanted);
   for (let at = 0; at < found.length; at += entriesAtATime) {
     const some = found.slice(at, at + entriesAtATime);
-    await Promise.all(some.map((receipt) => ledger.write(wishFor(receipt, group))));
+    // First: a mark may say by numbers alone that the group has what has failed.
+    await Promise.all(some.map(({ id }) => ledger.write(wishFor(id, group))));
+    const failed = some.filter(({ kind }) => kind === "failed");
+    await Promise.all(failed.map(({ id }) => ledger.write(tombstone(receiptKey("failed", group, id)))));
     for (const { id } of some) say(`${pathToDisplay(chunkKey(id))}: version ${id.version} is fetched again`);
   }
   if (found.length === 0) say(`nothing of group ${group} to fetch again`);
 }
 
-function wishFor({ kind, id }: Receipt, group: string): Entry {
-  if (kind === "failed") return tombstone(receiptKey(kind, group, id));
+function wishFor(id: VersionId, group: string): Entry {
   return { ...receiptKey("again", group, id), format: 1, time: timeNow() };
 }
 

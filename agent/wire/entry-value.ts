@@ -93,7 +93,7 @@ export const doneValue = fields(
     ...{ format, to: count, at: count, but: marked, also: marked, early: list(earlyFile, limits.early) },
     ...{ by: mapOf(count, (store) => store.length <= limits.by, limits.stores), time },
   },
-  { start: fields({ topic, offset: count, ms: count }) },
+  { start: fields({ topic, offset: count, ms: count }), failed: count },
 );
 const offsets = mapOf(count, isPartition, limits.startPartitions);
 export const startValue = fields({ format, topic, offsets, time });

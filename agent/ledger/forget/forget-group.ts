@@ -6,7 +6,7 @@
  * Not promised: anything for a group that works meanwhile. To it each tombstone of a receipt asks for the file again.
  */
 import type { Tombstone } from "../../wire/entry.ts";
-import { isOfGroups, partitionOfEntry } from "../../wire/entry-key.ts";
+import { type EntryKey, isOfGroups, partitionOfEntry } from "../../wire/entry-key.ts";
 import type { EntryLog } from "../ledger.ts";
 import { allPartitions } from "../read-whole.ts";
 import { takeOut } from "./take-out.ts";
@@ -23,11 +23,14 @@ export async function forgetGroup(
 ): Promise<number> {
   const { id } = log;
   const options = { log, write: (entry: Tombstone) => log.write(entry, id), mayGoOn: requireIdle };
+  const isOurs = (key: EntryKey) => isOfGroups(key) && key.group === group;
   const receipts = await takeOut({ ...options, partitions: allPartitions(log) }, [
-    (key) => isOfGroups(key) && key.group === group && key.kind !== "start",
+    // First: without the receipt of a failure a mark may say that the group has the file.
+    (key) => isOurs(key) && key.kind === "done",
+    (key) => isOurs(key) && key.kind !== "done" && key.kind !== "start",
   ]);
   const start = { kind: "start", group } as const;
   const partitions = [partitionOfEntry(start, log.partitions)];
-  const rest = await takeOut({ ...options, partitions }, [(key) => isOfGroups(key) && key.group === group]);
+  const rest = await takeOut({ ...options, partitions }, [isOurs]);
   return receipts + rest;
 }

@@ -19,7 +19,7 @@ const maxBytes = 64 << 20;
 export class AllMarks {
   /** In the order in which they were last of interest. */
   readonly #byUploader = new Map<string, UploaderMarks>();
-  readonly #due: DueCount = { count: 0 };
+  readonly #due: DueCount = { count: 0, failed: 0 };
   #bytes = 0;
   readonly #maxBytes: number;
   #hasForgotten = false;

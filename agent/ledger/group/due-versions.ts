@@ -21,14 +21,18 @@ export interface Due {
   hasFailed: boolean;
 }
 
-/** How many versions of all uploaders are due, of those that are kept. */
+/** How many versions of all uploaders are due, of those that are kept, and how many of these have failed. */
 export interface DueCount {
   count: number;
+  failed: number;
 }
 
 /** Versions that are kept, of one uploader, and of all. */
 const maxDue = 10_000;
 const maxAllDue = 40_000;
+/** The same, of those that have failed: they stay for as long as their uploader has them, and are to leave room for what is to come. */
+const maxFailed = 2000;
+const maxAllFailed = 10_000;
 
 export class DueVersions {
   readonly #all: DueCount;
@@ -38,6 +42,7 @@ export class DueVersions {
   #numbers = new Map<number, number>();
   /** How many of these stand in a slot. */
   #slots = new Map<string, number>();
+  #failedCount = 0;
   #keptBelow = Number.POSITIVE_INFINITY;
   /** While the ledger is read again: what is due by what was read. */
   #loading: Map<string, Due> | undefined;
@@ -104,8 +109,23 @@ export class DueVersions {
 
   /** @param key of the file */
   failed(key: string, version: number): void {
-    for (const due of [this.#byFile.get(key), this.#loading?.get(key)])
-      if (due?.version === version) due.hasFailed = true;
+    const known = this.#byFile.get(key);
+    if (known?.version === version) this.#set(key, { ...known, hasFailed: true });
+    const loading = this.#loading?.get(key);
+    if (loading?.version === version) this.#loading?.set(key, { ...loading, hasFailed: true });
+  }
+
+  /** Drops those that have failed, up to some number, if there are more than are kept. Returns them. */
+  dropFailed(): Due[] {
+    const isTooMuch = this.#failedCount > maxFailed || this.#all.failed > maxAllFailed;
+    if (this.#failedCount === 0 || !isTooMuch) return [];
+    const failed = [...this.values()]
+      .filter(({ hasFailed }) => hasFailed)
+      .sort((a, b) => a.version - b.version);
+    const highest = failed[failed.length >> 1]?.version ?? 0;
+    const dropped = failed.filter(({ version }) => version <= highest);
+    for (const { key, version } of dropped) this.delete(key, version);
+    return dropped;
   }
 
   /** All that the uploader has noted is read from now on. */
@@ -136,8 +156,10 @@ export class DueVersions {
     if (due) this.#count(due, 1);
   }
 
-  #count({ version, slot }: Due, change: number): void {
+  #count({ version, slot, hasFailed }: Due, change: number): void {
     this.#all.count += change;
+    if (hasFailed) this.#all.failed += change;
+    if (hasFailed) this.#failedCount += change;
     add(this.#numbers, version, change);
     add(this.#slots, slot, change);
   }

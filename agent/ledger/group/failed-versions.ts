@@ -18,6 +18,8 @@ const failedSlots = 1 << 18;
 export class FailedVersions {
   readonly #silence: Silence;
   #failed = new VersionIndex(failedSlots);
+  /** The same, of the ledger before this one. */
+  #before: VersionIndex | undefined;
   /** Of the newest such receipt of a file, the ledger offset after it. */
   #failedAt = new VersionIndex(failedSlots);
   /** Of the newest entry of a file that says that its uploader has the failed version, the ledger offset after it. */
@@ -34,6 +36,16 @@ export class FailedVersions {
   /** The newest version of the file that has failed, whether that counts or not. */
   newest(file: FileId): number | undefined {
     return this.#failed.get(chunkKey(file));
+  }
+
+  /** Whether a receipt stands that the version has failed, whether that counts or not. */
+  hasReceipt(id: VersionId): boolean {
+    return this.newest(id) === id.version;
+  }
+
+  /** Whether there may be a receipt that is not known: there were more than are told apart. */
+  mayHaveForgotten({ version }: VersionId): boolean {
+    return version <= this.#failed.floor;
   }
 
   /** Whether the version has failed, and its uploader has not said since that it has it. */
@@ -63,8 +75,8 @@ export class FailedVersions {
     return true;
   }
 
-  /** The uploader says at this offset that it has the version: each time it is tried once more. */
-  noteSent(id: VersionId, offset: number): void {
+  /** The uploader says at this offset that it has the version, or somebody wants the group to have it: each time it is tried once more. */
+  noteAgain(id: VersionId, offset: number): void {
     const file = chunkKey(id);
     if (this.#failed.get(file) === id.version) this.#sentAgainAt.set(file, offset + 1);
   }
@@ -86,8 +98,18 @@ export class FailedVersions {
     for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt, this.#silenced]) index.forget(file);
   }
 
+  /** Returns, once, whether the version had failed in the ledger that was deleted. */
+  takeFromBefore(id: VersionId): boolean {
+    const file = chunkKey(id);
+    const had = this.#before?.get(file) === id.version;
+    if (had) this.#before?.forget(file);
+    return had;
+  }
+
   /** The ledger was recreated. */
-  clear(): void {
+  ledgerRecreated(): void {
+    if (this.#before) this.#failed.setAll(this.#before);
+    this.#before = this.#failed;
     this.#failed = new VersionIndex(failedSlots);
     this.#failedAt = new VersionIndex(failedSlots);
     this.#sentAgainAt = new VersionIndex(failedSlots);

@@ -199,9 +199,15 @@ export class GroupLedger {
     const dropped: Promise<unknown>[] = [];
     const failed = this.state.failed.newest(id);
     if (failed !== undefined && failed <= id.version)
-      dropped.push(this.#write(tombstone({ ...receiptKey("failed", this.group, id), version: failed })));
+      dropped.push(this.#dropFailure({ ...id, version: failed }));
     if (this.state.versions.wishes.has(id)) dropped.push(this.#dropWish(id));
     return dropped;
+  }
+
+  async #dropFailure(id: VersionId): Promise<void> {
+    const key = receiptKey("failed", this.group, id);
+    const { offset } = await this.#write(tombstone(key));
+    this.state.noteTakenBack(key, offset);
   }
 
   async #dropWish(id: VersionId): Promise<void> {

@@ -90,7 +90,7 @@ export class GroupState {
     this.#recreations++;
     this.#ledgerId = ledgerId;
     this.start.clear();
-    this.failed.clear();
+    this.failed.ledgerRecreated();
     this.silence.clear();
     this.#holds.clear();
     this.requests.clear();
@@ -136,6 +136,16 @@ export class GroupState {
     if (this.failed.note(id, offset, reason)) this.versions.failed(id);
   }
 
+  /** A failure is taken back, by its tombstone's offset in the ledger: what it stood for is tried again, unless it is settled. */
+  noteTakenBack(key: EntryKey & VersionId, offset: number): void {
+    const name = encodeEntryKey(key);
+    if (!this.failed.hasReceipt(key) || (this.#takenBack.get(name) ?? -1) >= offset) return;
+    this.failed.takeBack(key);
+    this.#takenBack.set(name, offset);
+    // What its uploader says of it was passed over: the ledger has to be read once more.
+    if (this.versions.mayBeDue(key)) this.#mustReadAgain = true;
+  }
+
   /** Notes a request, by its offset in the ledger. @param sinceMs since when it stands, by the brokers' clock */
   noteRequest(id: VersionId, offset: number, sinceMs: number): void {
     const older = this.requests.note(id, sinceMs);
@@ -163,8 +173,8 @@ export class GroupState {
 
   endReading(): void {
     this.versions.endReading();
-    for (const { key, offset } of this.reading.end((id) => this.versions.mayBeDue(id)))
-      this.#obsolete.note(key, offset);
+    const isNeeded = (id: VersionId) => this.versions.mayBeDue(id) || this.failed.mayHaveForgotten(id);
+    for (const { key, offset } of this.reading.end(isNeeded)) this.#obsolete.note(key, offset);
   }
 
   /** Whether something was passed over, as it was settled then: the ledger has to be read once more. */
@@ -248,19 +258,9 @@ export class GroupState {
     else if (key.kind === "needs") this.requests.remove(key);
     else if (entry.kind === "again") this.noteWish(entry, offset);
     else if (key.kind === "again") this.versions.wishOver(key, offset);
-    else if (entry.kind === "tombstone") this.#applyTakenBack(key, offset);
+    else if (entry.kind === "tombstone") this.noteTakenBack(key, offset);
     else if (offset < (this.#takenBack.get(encodeEntryKey(key)) ?? 0)) return;
     else if (entry.kind === "failed") this.noteFailed(entry, offset, entry.reason);
-  }
-
-  /** A failure is taken back: what it stood for is tried again. */
-  #applyTakenBack(key: EntryKey & VersionId, offset: number): void {
-    const name = encodeEntryKey(key);
-    if (this.failed.newest(key) !== key.version || (this.#takenBack.get(name) ?? -1) >= offset) return;
-    this.failed.takeBack(key);
-    this.#takenBack.set(name, offset);
-    // What its uploader says of it was passed over: the ledger has to be read once more.
-    if (this.versions.mayBeDue(key)) this.#mustReadAgain = true;
   }
 
   /** Whether nobody would answer for the version: it is settled, has failed, or its uploader has another one by now. */

@@ -15,7 +15,7 @@ export interface DraftOptions {
   early: readonly EarlyFile[];
 }
 
-export interface Draft extends Pick<DoneValue, "to" | "but" | "also" | "early"> {
+export interface Draft extends Pick<DoneValue, "to" | "but" | "also" | "early" | "failed"> {
   /** What did not fit, and is delivered once more if it comes again. */
   forgottenCount: number;
 }
@@ -33,7 +33,12 @@ export function draftOf({ mark, unsettled, knownTo, noted, early }: DraftOptions
     if (notedAt !== undefined && !open.has(file.version)) settled.add(file.version);
   const openInOrder = inOrder(open);
   const settledInOrder = inOrder(settled);
-  const to = bestEnd(mark.to, Math.max(mark.to, knownTo), openInOrder, settledInOrder);
+  const to = bestEnd(
+    leastEnd(mark, knownTo, openInOrder),
+    Math.max(mark.to, knownTo),
+    openInOrder,
+    settledInOrder,
+  );
   const but = openInOrder.filter((version) => version <= to);
   const above = settledInOrder.filter((version) => version > to);
   const also = above.slice(-limits.marked);
@@ -42,8 +47,15 @@ export function draftOf({ mark, unsettled, knownTo, noted, early }: DraftOptions
   const fitting = newestThatFit(files, leftBytes);
   return {
     ...{ to, but, also, early: fitting },
+    ...(mark.failedTo > 0 && { failed: mark.failedTo }),
     forgottenCount: above.length - also.length + files.length - fitting.length,
   };
+}
+
+/** What was settled in another ledger is named nowhere: all of that is spoken of, as far as its exceptions can be named. */
+function leastEnd(mark: Mark, knownTo: number, open: readonly number[]): number {
+  const unnamed = open[limits.marked] ?? Number.POSITIVE_INFINITY;
+  return Math.max(mark.to, Math.min(mark.oldTo, knownTo, unnamed - 1));
 }
 
 /** Up to where a record should speak of all, so that it has to name as few versions as possible. */

@@ -3,12 +3,12 @@ import { timeNow } from "../../lib/clock.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry } from "../../wire/entry.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
-import { limits } from "../../wire/limits.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import type { MarkId } from "./all-marks.ts";
 import type { GroupState } from "./group-state.ts";
 import type { Delivered } from "./noted.ts";
+import { withStores } from "./store-numbers.ts";
 
 /** A version that has its name on the disk for good. */
 export interface Stored {
@@ -102,7 +102,8 @@ export class MarkWriter {
     const at = reading.position(partitionOf(uploader, this.#log.partitions));
     return versions.marks.change(uploader, (marks) => {
       const { forgottenCount, ...lists } = marks.draft(partition, delivered);
-      const by = storesOf(marks.mark(partition)?.by ?? new Map(), store);
+      const known = marks.mark(partition)?.by ?? new Map<string, number>();
+      const by = Object.fromEntries(withStores(known, store ? [[store.id, store.number]] : []));
       const began = start.of(partition);
       const value = { format: 1 as const, ...lists, at, by, time: timeNow(), ...(began && { start: began }) };
       return { entry: { kind: "done", group, uploader, partition, ...value }, forgottenCount };
@@ -131,14 +132,4 @@ function byMark(stored: readonly Stored[]): Share[] {
     share.stored.push(one);
   }
   return [...shares.values()];
-}
-
-/** With this one, and without the one that was named longest ago. */
-function storesOf(known: ReadonlyMap<string, number>, store: Store | undefined): Record<string, number> {
-  const all = new Map(known);
-  if (store) {
-    all.delete(store.id);
-    all.set(store.id, Math.max(store.number, known.get(store.id) ?? 0));
-  }
-  return Object.fromEntries([...all].slice(-limits.stores));
 }

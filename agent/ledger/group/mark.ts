@@ -10,6 +10,8 @@
 import type { DoneValue } from "../../wire/entry-value.ts";
 import { limits } from "../../wire/limits.ts";
 import { type Early, EarlyFiles } from "./early-files.ts";
+import { OldNumbers } from "./old-numbers.ts";
+import { withStores } from "./store-numbers.ts";
 
 /** About what a mark takes without its lists, and a version in one of them, bytes. */
 const baseBytes = 200;
@@ -27,9 +29,11 @@ export class Mark {
   /** Others that are settled, and the ledger offset at which they were noted. */
   #also: Map<number, number> | undefined;
   readonly #early = new EarlyFiles();
-  #by: Map<string, number> | undefined;
-  /** What it said of a ledger that was deleted: whatever of that is noted in the one now is noted again. */
-  #ofAnother: { to: number; but: ReadonlySet<number> } | undefined;
+  /** Up to this number a version that has failed is not named here: its receipt says so. */
+  #failedTo = 0;
+  #by: ReadonlyMap<string, number> | undefined;
+  /** What it said of a ledger that was deleted. */
+  #ofAnother: OldNumbers | undefined;
   /** The ledger offset of its newest record that was read or written here, and of the newest that was read. */
   #newestAt = -1;
   #readAt = -1;
@@ -42,6 +46,11 @@ export class Mark {
     return this.#to;
   }
 
+  /** Up to where it counts by what it said of another ledger. */
+  get oldTo(): number {
+    return this.#ofAnother?.to ?? 0;
+  }
+
   get but(): ReadonlySet<number> {
     return this.#but ?? new Set();
   }
@@ -52,6 +61,10 @@ export class Mark {
 
   get early(): Iterable<Early> {
     return this.#early.values();
+  }
+
+  get failedTo(): number {
+    return this.#failedTo;
   }
 
   get by(): ReadonlyMap<string, number> {
@@ -70,9 +83,7 @@ export class Mark {
 
   /** Whether a version that was noted at this ledger offset is settled. */
   settles(version: number, at: number): boolean {
-    if (this.says(version, at)) return true;
-    const { to, but } = this.#ofAnother ?? { to: -1 };
-    return this.#isBelow(version) && version <= to && but?.has(version) !== true;
+    return this.says(version, at) || this.#isOld(version);
   }
 
   /** The same, by what it says of the ledger of now. */
@@ -85,9 +96,20 @@ export class Mark {
     return this.#also?.has(version) === true;
   }
 
+  /** Whether the version is not settled by its number if a receipt stands that it has failed. */
+  leavesToReceipt(version: number): boolean {
+    return version <= this.#failedTo && !this.names(version);
+  }
+
+  /** The version has failed: its receipt, and that of each such version before it, says so from now on. */
+  leaveToReceipt(version: number): void {
+    this.#failedTo = Math.max(this.#failedTo, version);
+    this.drop(version);
+  }
+
   /** Whether chunks of a version that are read, noted or not, are of a settled one. @param open versions that may still be noted */
   settlesChunk(version: number, open: ReadonlySet<number>): boolean {
-    return this.names(version) || (this.#isBelow(version) && !open.has(version));
+    return this.#isSettledHere(version) && (this.names(version) || !open.has(version));
   }
 
   /** The newest version of the path that is delivered and may not be noted. */
@@ -123,6 +145,7 @@ export class Mark {
   /** The version is not settled, whatever its number is. */
   except(version: number): void {
     this.#also?.delete(version);
+    this.#ofAnother?.except(version);
     if (version > this.#to) return;
     this.#but ??= new Set();
     if (this.#but.size < limits.marked || this.#but.has(version)) this.#but.add(version);
@@ -148,7 +171,13 @@ export class Mark {
     for (const version of open) if (!this.#also?.has(version)) this.except(version);
     for (const version of this.#also?.keys() ?? []) this.#also?.set(version, before);
     for (const early of this.early) early.notedAt = undefined;
-    this.#ofAnother = { to: this.#to, but: new Set(this.#but) };
+    const isSettled = (version: number) => this.names(version) || this.#isBelow(version);
+    const isLess = this.#to < (this.#ofAnother?.to ?? 0);
+    this.#ofAnother =
+      (isLess && this.#ofAnother?.with(this.but, isSettled)) || new OldNumbers(this.#to, this.but);
+    // What has failed is not all named: who knows no more than the new ledger has is told nothing by numbers.
+    if (this.#failedTo > 0) this.#lower(0);
+    this.#failedTo = 0;
     this.#at = 0;
     this.#newestAt = -1;
     this.#readAt = -1;
@@ -174,7 +203,8 @@ export class Mark {
   ): "dirty" | "clean" | undefined {
     const knew = this.#countOfSettled();
     const isNewer = value.to >= this.#to && value.at >= this.#at;
-    this.#readStores(value);
+    this.#by = withStores(this.by, Object.entries(value.by));
+    this.#failedTo = Math.max(this.#failedTo, value.failed ?? 0);
     if (isNewer) this.#advance(value, isUnsettled);
     for (const version of value.also)
       if (version > this.#to || this.#but?.has(version)) this.#addKnown(version);
@@ -193,6 +223,10 @@ export class Mark {
 
   #isBelow(version: number): boolean {
     return version <= this.#to && this.#but?.has(version) !== true;
+  }
+
+  #isOld(version: number): boolean {
+    return this.#ofAnother?.has(version) === true && this.#but?.has(version) !== true;
   }
 
   #addKnown(version: number): void {
@@ -222,7 +256,7 @@ export class Mark {
   }
 
   #isSettledHere(version: number): boolean {
-    return this.names(version) || this.#isBelow(version);
+    return this.names(version) || this.#isBelow(version) || this.#isOld(version);
   }
 
   #readEarly(value: DoneValue, isNewer: boolean): void {
@@ -236,17 +270,6 @@ export class Mark {
       // An older record's may have been noted since.
       if (known >= file.version || (!isNewer && this.#isSettledHere(file.version))) continue;
       this.#early.put({ file, notedAt: undefined });
-    }
-  }
-
-  #readStores({ by }: DoneValue): void {
-    for (const [store, number] of Object.entries(by)) {
-      this.#by ??= new Map();
-      const known = this.#by.get(store) ?? 0;
-      this.#by.delete(store);
-      this.#by.set(store, Math.max(known, number));
-      const [oldest] = this.#by.keys();
-      if (this.#by.size > limits.stores && oldest !== undefined) this.#by.delete(oldest);
     }
   }
 

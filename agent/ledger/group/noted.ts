@@ -11,8 +11,18 @@ export interface Noted extends Omit<Due, "key"> {
 /** The same, wherever that stands. */
 export type NotedAt = Omit<Noted, "slot" | "slotAt" | "hasFailed">;
 
-/** `differs`: the group has other bytes under that number. */
-export type Verdict = "settled" | "due" | "differs";
+/** `differs`: the group has other bytes under that number. `failed`: its receipt says so, and nothing else has to. */
+export type Verdict = "settled" | "due" | "differs" | "failed";
+
+/** What is said of a version beside marks. */
+export interface Said {
+  /** It is asked for again, whatever a mark says. */
+  isWanted: boolean;
+  /** A receipt stands that it has failed, whether that counts or not. */
+  hasReceipt: boolean;
+  /** It had failed in a ledger that was deleted since. */
+  hadFailed: boolean;
+}
 
 /** A version that a group has just stored. */
 export interface Delivered extends EarlyFile {

@@ -109,18 +109,21 @@ export class Outstanding {
   /** The version of its path, replacing an older one. Not one that is older itself: of an agent that had lost its name. */
   put(sent: Sent): void {
     const share = this.#shareOf(sent.uploader);
-    const key = mapKey(sent);
-    if (!share || (share.byFile.get(key)?.version ?? 0) > sent.version) return;
-    const isFull = share.byFile.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
-    if (!share.byFile.has(key)) {
-      if (isFull || !this.#hasPlaceFor(share.byFile.size)) {
-        share.hasMore = true;
-        return;
-      }
-      if (this.#size >= maxOutstanding) this.#takeFromLargest();
-    }
+    const known = share?.byFile.get(mapKey(sent));
+    if (!share || (known?.version ?? 0) > sent.version || !this.hasRoomFor(sent)) return;
+    if (!known && this.#size >= maxOutstanding) this.#takeFromLargest();
     this.#change(share, () => this.#set(share, sent));
     if (this.#bytes > maxBytes) this.#lighten();
+  }
+
+  /** Whether the version would be kept. If it is not, it is looked for when there is room again. */
+  hasRoomFor(sent: Sent): boolean {
+    const share = this.#shareOf(sent.uploader);
+    if (!share || share.byFile.has(mapKey(sent))) return share !== undefined;
+    const isFull = share.byFile.size >= maxOfUploader || share.bytes + bytesOf(sent) > maxBytesOfUploader;
+    if (!isFull && this.#hasPlaceFor(share.byFile.size)) return true;
+    share.hasMore = true;
+    return false;
   }
 
   /** This version of its path was noted, and not as sent whole: what is older stays welcome. */

@@ -4,9 +4,9 @@
  */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
-import type { VersionId } from "../../wire/chunk.ts";
+import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { FilesEntry } from "../../wire/entry.ts";
-import { encodeEntryKey, type ReceiptKey } from "../../wire/entry-key.ts";
+import type { ReceiptKey } from "../../wire/entry-key.ts";
 
 interface Failure {
   key: ReceiptKey<"failed">;
@@ -92,8 +92,13 @@ export class Reading {
   /** A failure's receipt is read, or its tombstone. */
   noteFailure(key: ReceiptKey<"failed">, offset: number, stands: boolean): void {
     if (this.#pass === "none") return;
-    if (stands) this.#failures.set(encodeEntryKey(key), { key, offset });
-    else this.#failures.delete(encodeEntryKey(key));
+    if (stands) this.#failures.set(nameOf(mapKey(key), key.version), { key, offset });
+    else this.#failures.delete(nameOf(mapKey(key), key.version));
+  }
+
+  /** Its uploader has the failed version, of the file of this key: see `mapKey`. Nothing but the receipt says that it has failed. */
+  keepFailure(key: string, version: number): void {
+    this.#failures.delete(nameOf(key, version));
   }
 
   /** Where a batch was said first: one whose acknowledgement was lost is there twice. */
@@ -107,6 +112,10 @@ export class Reading {
     this.#batches.set(uploader, { digest, offset });
     return offset;
   }
+}
+
+function nameOf(key: string, version: number): string {
+  return `${version} ${key}`;
 }
 
 function noFailures(): BoundedMap<string, Failure> {

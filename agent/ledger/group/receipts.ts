@@ -48,7 +48,8 @@ export async function findReceipts(
         const known = wasSentWhole(file)
           ? { ...file, at: file.at ?? offset, places: placesOf(file) }
           : undefined;
-        const isSettled = known !== undefined && isDelivered(known, marks.get(uploader), start);
+        const hasReceipt = failed.has(nameOf(id));
+        const isSettled = known !== undefined && isDelivered(known, marks.get(uploader), start, hasReceipt);
         const timeMs = isSettled ? timestampMs : failed.get(nameOf(id));
         const kind = isSettled ? "delivered" : "failed";
         look(timeMs === undefined ? undefined : { kind, id, timeMs }, id);
@@ -57,13 +58,18 @@ export async function findReceipts(
   return [...wanted.values()];
 }
 
-/** Whether marks say so of a version: by its number only if it was sent after the group began. */
+/**
+ * Whether marks say so of a version: by its number only if it was sent after the group began.
+ *
+ * @param hasReceipt whether a receipt stands that it has failed, as far as is known
+ */
 export function isDelivered(
   noted: NotedAt & SentPlace,
   marks: Pick<UploaderMarks, "isNamed" | "settles"> | undefined,
   start: Pick<GroupStart, "markCovers">,
+  hasReceipt = false,
 ): boolean {
-  if (marks?.settles(noted) !== true) return false;
+  if (marks?.settles(noted, hasReceipt) !== true) return false;
   return start.markCovers(noted) || marks.isNamed(noted, noted.partition);
 }
 

@@ -7,7 +7,7 @@ import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
 import { pathProblem } from "../../wire/path.ts";
 import { AllMarks, type MarkId } from "./all-marks.ts";
-import { slotName } from "./due-versions.ts";
+import { type Due, slotName } from "./due-versions.ts";
 import type { FailedVersions } from "./failed-versions.ts";
 import type { Change, Delivered, Noted } from "./noted.ts";
 import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
@@ -82,7 +82,8 @@ export class SentVersions {
     const marks = this.marks.get(id.uploader);
     const isNumberEnough = !this.#options.isBefore(id.version) && (this.#hasStored?.(id) ?? true);
     if (!isNumberEnough) return marks?.isNamed(id, partition) ?? false;
-    return marks?.isSettled(id, partition, this.#options.reading.isComplete) ?? false;
+    const { reading, failed } = this.#options;
+    return marks?.isSettled(id, partition, reading.isComplete, failed.hasReceipt(id)) ?? false;
   }
 
   /** Whether the version may be due, or become so. */
@@ -124,7 +125,8 @@ export class SentVersions {
 
   /** The version has failed. */
   failed(id: VersionId): void {
-    this.marks.get(id.uploader)?.due.failed(mapKey(id), id.version);
+    const isKnown = this.marks.get(id.uploader) !== undefined;
+    if (isKnown) this.#keepFailures(this.marks.change(id.uploader, (marks) => marks.failed(id)));
     this.#outstanding.settle(id);
     this.#loading?.settle(id);
   }
@@ -132,6 +134,7 @@ export class SentVersions {
   /** The group is to have the version again, by its entry's offset in the ledger. Returns whether that is new. */
   noteWish(id: VersionId, offset: number): boolean {
     const isNew = this.wishes.note(id, offset);
+    this.#options.failed.noteAgain(id, offset);
     const isKnown = isNew && this.marks.get(id.uploader) !== undefined;
     if (isKnown)
       this.marks.noteDirty(
@@ -226,22 +229,39 @@ export class SentVersions {
       this.#settle(newest);
       return;
     }
-    if (!sent.gone && !moved) failed.noteSent(sent, said.at);
+    if (!sent.gone && !moved) failed.noteAgain(sent, said.at);
     const { slotAt } = said;
-    const where = { at: file.at ?? said.at, slot: slotName(entry), slotAt, hasFailed: failed.has(sent) };
+    const hasFailed = failed.has(sent) || (this.#isLeftToReceipt(sent) && !outstanding.hasRoomFor(sent));
+    const where = { at: file.at ?? said.at, slot: slotName(entry), slotAt, hasFailed };
     if (this.#noteSent(sent, where) && !where.hasFailed) outstanding.put(sent);
   }
 
   /** Returns whether it is due. @param where see `Noted` */
   #noteSent(sent: Sent, where: Pick<Noted, "at" | "slot" | "slotAt" | "hasFailed">): boolean {
     const { uploader, path, version, checksum, partition } = sent;
-    const isWanted = this.wishes.has(sent);
+    const { failed } = this.#options;
+    const said = {
+      isWanted: this.wishes.has(sent),
+      hasReceipt: failed.hasReceipt(sent),
+      hadFailed: failed.takeFromBefore(sent),
+    };
     const noted = { path, version, checksum, partition, ...where };
-    const { verdict, dirty } = this.marks.change(uploader, (marks) => marks.note(noted, isWanted));
+    const { verdict, dirty, left } = this.marks.change(uploader, (marks) => marks.note(noted, said));
     this.marks.noteDirty(uploader, dirty);
+    this.#keepFailures([...left, ...(verdict === "failed" ? [{ key: mapKey(sent), version }] : [])]);
     if (verdict === "differs" && this.#differing.length < maxDiffering)
       this.#differing.push({ uploader, path, version });
-    return verdict !== "settled";
+    return verdict === "due" || verdict === "differs";
+  }
+
+  /** Whether nothing but its receipt says that it is not settled. */
+  #isLeftToReceipt(sent: Sent): boolean {
+    const { failed } = this.#options;
+    return failed.hasReceipt(sent) && this.marks.get(sent.uploader)?.leavesToReceipt(sent) === true;
+  }
+
+  #keepFailures(left: Iterable<Pick<Due, "key" | "version">>): void {
+    for (const { key, version } of left) this.#options.reading.keepFailure(key, version);
   }
 
   #settleOlder(outstanding: Outstanding, { uploader, path, version }: VersionId): void {

@@ -13,7 +13,9 @@ import { Announced, type Heard } from "./announced.ts";
 import { type Due, type DueCount, DueVersions } from "./due-versions.ts";
 import { Mark } from "./mark.ts";
 import { type Draft, draftOf } from "./mark-draft.ts";
-import type { Change, Delivered, Noted, NotedAt, Verdict } from "./noted.ts";
+import type { Change, Delivered, Noted, NotedAt, Said, Verdict } from "./noted.ts";
+
+const unsaid: Said = { isWanted: false, hasReceipt: false, hadFailed: false };
 
 export class UploaderMarks {
   readonly #uploader: string;
@@ -24,7 +26,7 @@ export class UploaderMarks {
   #weight = 1000;
 
   /** @param allDue counts what is due of all uploaders */
-  constructor(uploader: string, allDue: DueCount = { count: 0 }) {
+  constructor(uploader: string, allDue: DueCount = { count: 0, failed: 0 }) {
     this.#uploader = uploader;
     this.due = new DueVersions(allDue);
   }
@@ -70,17 +72,32 @@ export class UploaderMarks {
     return { settled, dirty: [...dirty], clean: [] };
   }
 
-  /** The uploader has noted a version that was sent whole. @param isWanted whether it is asked for again, whatever a mark says */
-  note(noted: Noted, isWanted = false): { verdict: Verdict; dirty: Mark[] } {
+  /** The uploader has noted a version that was sent whole. Returns also which are left to their receipts from now on. */
+  note(noted: Noted, said: Said = unsaid): { verdict: Verdict; dirty: Mark[]; left: Due[] } {
     const dirty: Mark[] = [];
     const mark = this.#marks.get(noted.partition);
+    const { isWanted, hadFailed } = said;
+    // Its receipt is gone: it is not told from what is settled any more.
+    if (hadFailed && !mark?.names(noted.version)) mark?.except(noted.version);
     // It is settled by the ledger's marks, and may fail before it is delivered again.
     if (isWanted && mark?.settles(noted.version, noted.at)) dirty.push(mark);
     if (isWanted) dirty.push(...this.unname(noted));
-    const verdict = isWanted ? "due" : this.#verdictOn(noted, dirty);
-    if (verdict === "settled") this.due.delete(this.#keyOf(noted), noted.version, noted.slotAt);
+    const verdict = isWanted ? "due" : this.#verdictOn(noted, said, dirty);
+    if (verdict === "settled" || verdict === "failed")
+      this.due.delete(this.#keyOf(noted), noted.version, noted.slotAt);
     else this.#putDue(noted);
-    return { verdict, dirty };
+    return { verdict, dirty, left: this.#leaveToReceipts() };
+  }
+
+  /** The version has failed, and its receipt is in the ledger. Returns which are left to their receipts from now on. */
+  failed({ path, version }: { path: string; version: number }): Due[] {
+    const key = this.#keyOf({ path });
+    const due = this.due.get(key);
+    const isLeft =
+      due?.version === version && this.#marks.get(due.partition)?.leavesToReceipt(version) === true;
+    if (isLeft) this.#dropDue(due);
+    else this.due.failed(key, version);
+    return [...(isLeft ? [due] : []), ...this.#leaveToReceipts()];
   }
 
   /** The version is due no longer: superseded, given up, or none of the group's business. Returns the marks that said it was. */
@@ -88,12 +105,23 @@ export class UploaderMarks {
     return this.#dropDue({ key: this.#keyOf({ path }), version });
   }
 
-  /** Whether nothing is left to be done for a chunk of the version that comes in, noted or not. @param isRead all of the ledger */
-  isSettled(id: { path: string; version: number }, partition: number, isRead: boolean): boolean {
+  /**
+   * Whether nothing is left to be done for a chunk of the version that comes in, noted or not: as if it had not failed.
+   *
+   * @param isRead all of the ledger
+   * @param hasReceipt whether a receipt stands that it has failed
+   */
+  isSettled(
+    id: { path: string; version: number },
+    partition: number,
+    isRead: boolean,
+    hasReceipt = false,
+  ): boolean {
     const { path, version } = id;
     if (this.due.get(this.#keyOf({ path }))?.version === version) return false;
     if ((this.earlyOf(path)?.version ?? 0) >= version) return true;
     const mark = this.#marks.get(partition);
+    if (hasReceipt && mark?.leavesToReceipt(version)) return false;
     if (mark?.settlesChunk(version, this.#announced.open)) return true;
     if (mark?.but.has(version)) return false;
     return isRead && version < this.due.keptBelow && !this.isOpen(version);
@@ -106,11 +134,18 @@ export class UploaderMarks {
     );
   }
 
-  /** Whether a mark says that a noted version is settled, by what was read of the marks alone. */
-  settles({ path, version, checksum, partition, at }: NotedAt): boolean {
+  /** Whether a mark says that a noted version is settled, by what was read of the marks alone. @param hasReceipt see `isSettled` */
+  settles({ path, version, checksum, partition, at }: NotedAt, hasReceipt = false): boolean {
     const early = this.earlyOf(path);
     if (early?.version === version) return early.checksum === checksum;
-    return (early?.version ?? 0) > version || this.#marks.get(partition)?.settles(version, at) === true;
+    const mark = this.#marks.get(partition);
+    if (hasReceipt && mark?.leavesToReceipt(version)) return false;
+    return (early?.version ?? 0) > version || mark?.settles(version, at) === true;
+  }
+
+  /** Whether a version that was noted, and has failed, is settled by its number but for its receipt. */
+  leavesToReceipt({ version, partition }: { version: number; partition: number }): boolean {
+    return this.#marks.get(partition)?.leavesToReceipt(version) === true;
   }
 
   /** The newest version of the path that is delivered and may not be noted. */
@@ -243,7 +278,7 @@ export class UploaderMarks {
     this.due.clear();
   }
 
-  #verdictOn(noted: Noted, dirty: Mark[]): Verdict {
+  #verdictOn(noted: Noted, { hasReceipt }: Said, dirty: Mark[]): Verdict {
     const { path, version, checksum, partition, at } = noted;
     for (const mark of this.#marks.values()) mark.supersedeEarly(path, version, at);
     const early = this.earlyOf(path);
@@ -257,6 +292,7 @@ export class UploaderMarks {
       return "settled";
     }
     const mark = this.#marks.get(partition);
+    if (hasReceipt && mark?.leavesToReceipt(version)) return noted.hasFailed ? "failed" : "due";
     if (!mark?.settles(version, at)) return "due";
     if (!mark.says(version, at)) dirty.push(mark);
     return "settled";
@@ -309,6 +345,16 @@ export class UploaderMarks {
   #putDue({ path, ...noted }: Noted): void {
     this.#marks.get(noted.partition)?.except(noted.version);
     this.due.put({ ...noted, key: this.#keyOf({ path }) });
+  }
+
+  #leaveToReceipts(): Due[] {
+    const left = this.due.dropFailed();
+    for (const { partition, version } of left) {
+      const mark = this.#markOf(partition);
+      // Another file of the same number is due.
+      if (!this.due.has(version)) this.#weighing(mark, () => mark.leaveToReceipt(version));
+    }
+    return left;
   }
 
   #markOf(partition: number): Mark {

@@ -45,8 +45,21 @@ export class VersionIndex {
   /** Notes a version, unless a newer one is known. */
   set(key: string, version: number): void {
     if (version <= 0) return;
-    if (this.#used * 4 >= this.#slots * 3) this.#makeRoom();
     const [high, low] = nameHash(key);
+    this.#set(high, low, version);
+  }
+
+  /** The same, of all that another one has. */
+  setAll(other: VersionIndex): void {
+    const table = other.#table;
+    for (let at = 0; at < table.length; at += 3) {
+      const version = table[at + 2] as number;
+      if (version > 0) this.#set(table[at] as number, table[at + 1] as number, version);
+    }
+  }
+
+  #set(high: number, low: number, version: number): void {
+    if (this.#used * 4 >= this.#slots * 3) this.#makeRoom();
     this.#insert(high, low, version);
   }
 

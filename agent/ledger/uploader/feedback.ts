@@ -7,7 +7,7 @@ import { Mailbox } from "../../lib/mailbox.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { within } from "../../wire/byte-ranges.ts";
-import type { AgainEntry, DoneEntry, Entry, NeedsEntry } from "../../wire/entry.ts";
+import type { AgainEntry, DoneEntry, Entry, FailedEntry, NeedsEntry } from "../../wire/entry.ts";
 import type { EntryKey, ReceiptKey } from "../../wire/entry-key.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import { EarlyReceipts } from "./early-receipts.ts";
@@ -15,7 +15,7 @@ import { GroupMark } from "./group-marks.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type KnownFiles, MarkedFiles } from "./marked-files.ts";
 import { type Request, Requests } from "./requests.ts";
-import { StandingWishes } from "./standing-wishes.ts";
+import { StandingReceipts } from "./standing-receipts.ts";
 import { type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
 
 /** Something new of a path's present version. */
@@ -39,7 +39,9 @@ export class Feedback {
   readonly #receipts: VersionReceipts;
   readonly #early = new EarlyReceipts();
   readonly #marks: MarkedFiles;
-  readonly #again = new StandingWishes();
+  /** What groups want to have again, whatever their marks say, and what has failed, whatever they say by numbers. */
+  readonly #again = new StandingReceipts();
+  readonly #failed = new StandingReceipts();
   /** What can't be stored, of before the role began, by path and group. */
   readonly #failures = new BoundedMap<string, GroupReceipt>(maxFailures, {
     most: maxFailureBytes,
@@ -73,8 +75,7 @@ export class Feedback {
     if (entry.kind === "needs") this.#applyRequest(entry, offset);
     else if (entry.kind === "done") this.#applyMark(entry);
     else if (entry.kind === "again") this.#applyAgain(entry);
-    else if (entry.kind === "failed")
-      this.#applyReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
+    else if (entry.kind === "failed") this.#applyFailed(entry);
     else if (entry.kind === "tombstone") this.#applyTombstone(entry.key);
   }
 
@@ -98,6 +99,7 @@ export class Feedback {
     this.#requests = new Requests(this.#known);
     this.#marks.clear();
     this.#again.clear();
+    this.#failed.clear();
   }
 
   /** A path has another entry now; `undefined`: none. */
@@ -182,9 +184,7 @@ export class Feedback {
     if (key.kind === "needs") this.#requests.takeBack(key.path, key.group, key.version);
     if (key.kind === "again") this.#endAgain(key);
     if (key.kind === "done") this.#takeBackMark(key);
-    if (key.kind !== "failed") return;
-    this.#failures.delete(failureName(key));
-    this.#takeBack({ ...idOf(key), verdict: key.kind });
+    if (key.kind === "failed") this.#endFailed(key);
   }
 
   #applyMark(entry: DoneEntry): void {
@@ -219,6 +219,7 @@ export class Feedback {
     if (!file || !wasSentWhole(file) || !mark.concerns(file)) return;
     const { version, size, checksum } = file;
     if (this.#again.has({ path, version, group })) return;
+    if (mark.leavesToReceipt(version) && this.#failed.has({ path, version, group })) return;
     this.#note({ path, version, group, verdict: "delivered", size, checksum }, file);
   }
 
@@ -231,8 +232,25 @@ export class Feedback {
 
   #endAgain(key: ReceiptKey<"again">): void {
     this.#again.remove(key);
-    const mark = this.#marks.having(key.path).find(({ group }) => group === key.group);
-    if (this.#loaded && mark) this.#settleBy(mark, key.path);
+    this.#settleByMarkOf(key);
+  }
+
+  #applyFailed(entry: FailedEntry): void {
+    if (this.#receipts.counts(entry.group)) this.#failed.add(entry);
+    this.#applyReceipt({ ...idOf(entry), verdict: "failed", reason: entry.reason });
+  }
+
+  #endFailed(key: ReceiptKey<"failed">): void {
+    this.#failures.delete(failureName(key));
+    this.#takeBack({ ...idOf(key), verdict: key.kind });
+    this.#failed.remove(key);
+    this.#settleByMarkOf(key);
+  }
+
+  /** What stood in the way of the group's mark does not any more. */
+  #settleByMarkOf({ path, group }: ReceiptKey<"again" | "failed">): void {
+    const mark = this.#marks.having(path).find((one) => one.group === group);
+    if (this.#loaded && mark) this.#settleBy(mark, path);
   }
 
   #fileOf(path: string): FileValue | undefined {

@@ -33,6 +33,11 @@ export class GroupMark {
     return version <= this.#entry.to && at < this.#entry.at && !this.#but.has(version);
   }
 
+  /** Whether it has not the version by its number if a receipt stands that that has failed. */
+  leavesToReceipt(version: number): boolean {
+    return version <= (this.#entry.failed ?? 0) && !this.#also.has(version);
+  }
+
   /** Whether the version was sent after the group began: what was sent before, nobody says to have. */
   concerns({ topic, offset, version }: WholeFile): boolean {
     const { start } = this.#entry;

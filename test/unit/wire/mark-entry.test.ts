@@ -21,13 +21,14 @@ const golden: [string, string, Entry][] = [
   ],
   [
     "done/a%2Fb%25/pos-0042/3",
-    `{"format":1,"to":0,"at":0,"but":[],"also":[${version}],"early":[{"path":"dir/a.txt","version":${version},"size":5,"checksum":"${checksum}","mtime":"1744741849202123456"}],"by":{"5f0c12ab34cd":17},"time":"${time}","start":{"topic":"n8XqQ1tHQbGqGL8hUaTcAw","offset":1234,"ms":1744741849202}}`,
+    `{"format":1,"to":0,"at":0,"but":[],"also":[${version}],"early":[{"path":"dir/a.txt","version":${version},"size":5,"checksum":"${checksum}","mtime":"1744741849202123456"}],"by":{"5f0c12ab34cd":17},"time":"${time}","start":{"topic":"n8XqQ1tHQbGqGL8hUaTcAw","offset":1234,"ms":1744741849202},"failed":9}`,
     {
       ...{ kind: "done", ...key, format: 1, to: 0, at: 0, but: [], also: [version] },
       early: [{ ...early, mtime: "1744741849202123456" }],
       by: { "5f0c12ab34cd": 17 },
       time,
       start: { topic: "n8XqQ1tHQbGqGL8hUaTcAw", offset: 1234, ms: 1744741849202 },
+      failed: 9,
     },
   ],
   [

@@ -164,14 +164,14 @@ test("another agent that takes the name ends it, and has what is left", async ()
   expect(holderOf(log)?.instance).toBe("2");
 });
 
-test("a group goes with all its receipts, and last goes where it began", async () => {
+test("a group goes with its marks, then all its receipts, and last goes where it began", async () => {
   const log = new MemoryLedger([
-    ...[start, noted(first), delivered(first), noted(other), needs(other), failed(second)],
+    ...[start, failed(second), noted(first), delivered(first), noted(other), needs(other)],
     mirror(delivered(first)),
   ]);
   expect(await forgetGroup(log, "group", async () => undefined)).toBe(4);
   expect(standing(log)).toEqual([nameOf(noted(first)), nameOf(noted(other)), "done/mirror/till/0"]);
-  expect(tombstones(log)).toEqual(["done", "needs", "failed", "start"]);
+  expect(tombstones(log)).toEqual(["done", "failed", "needs", "start"]);
 });
 
 test("a group that somebody comes back to keeps what is left of it, and where it began", async () => {

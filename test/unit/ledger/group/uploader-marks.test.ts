@@ -25,6 +25,11 @@ interface Version {
   isDelivered: boolean;
   /** The group has it, whether anybody knows or not. */
   isStored: boolean;
+  /** A receipt stands that it has failed, and whether that counts. */
+  hasReceipt: boolean;
+  hasFailed: boolean;
+  /** It stood in a ledger that was deleted, and that is not forgotten. */
+  hadReceipt: boolean;
   /** It was noted in a ledger that was deleted, and is yet to be noted in the one now. */
   isToBeNotedAgain: boolean;
 }
@@ -38,7 +43,7 @@ class Story {
   readonly random: Random;
   readonly versions: Version[] = [];
   log: (Logged | undefined)[] = [];
-  marks = new UploaderMarks("till");
+  marks = newMarks();
   /** How far the member has read. */
   read = 0;
   isRecreated = false;
@@ -67,6 +72,9 @@ class Story {
         isDelivered: false,
         isStored: false,
         isToBeNotedAgain: false,
+        hasReceipt: false,
+        hasFailed: false,
+        hadReceipt: false,
       },
     });
   }
@@ -79,12 +87,17 @@ class Story {
     for (const one of news) Object.assign(one, { state: "noted", at: offset, isToBeNotedAgain: false });
     const isToMove = (one: Version) => !one.isToBeNotedAgain && this.#isNewestNoted(one);
     const moved = this.versions.filter((one) => isToMove(one) && this.random.below(8) === 0);
+    this.#putBatch([...news, ...moved]);
+  }
+
+  #putBatch(noted: readonly Version[]): void {
+    const offset = this.log.length;
     const slot = this.#freeSlot();
-    for (const one of [...news, ...moved]) one.slot = slot;
-    const files = [...news, ...moved].map(({ path, version, checksum, partition, at }) => ({
+    for (const one of noted) one.slot = slot;
+    const files = noted.map(({ path, version, checksum, partition, at }) => ({
       ...{ path, version, checksum, partition, at, slot: `${slot}`, slotAt: offset, hasFailed: false },
     }));
-    const left = open.filter(({ state }) => state === "open").map(({ version }) => version);
+    const left = this.versions.filter(({ state }) => state === "open").map(({ version }) => version);
     const again = this.versions.filter((one) => one.isToBeNotedAgain).map(({ version }) => version);
     this.log.push({
       kind: "batch",
@@ -102,6 +115,33 @@ class Story {
     for (let slot = 0; ; slot++) if (!isTaken(slot)) return slot;
   }
 
+  /** Some of what is due fails. */
+  fail(): void {
+    for (const one of this.versions)
+      if (this.#isKept(one) && !one.hasReceipt && this.random.below(4) === 0) {
+        Object.assign(one, { hasReceipt: true, hasFailed: true });
+        this.marks.failed(one);
+      }
+  }
+
+  /** Its uploader says that it has what has failed: it is tried again. */
+  tryAgain(): void {
+    const failed = this.versions.filter((one) => one.hasFailed && this.#isNewestNoted(one));
+    const one = failed[this.random.below(failed.length + 1)];
+    if (!one || one.isDelivered || one.isToBeNotedAgain) return;
+    one.hasFailed = false;
+    this.#putBatch([one]);
+  }
+
+  /** It is known as due: what is left to its receipt is not, until it is tried again. */
+  #isKept(one: Version): boolean {
+    return (
+      one.state === "noted" &&
+      !one.isToBeNotedAgain &&
+      this.marks.due.get(keyOf(one))?.version === one.version
+    );
+  }
+
   /** The uploader is killed: what it has not noted, nobody will. */
   crash(): void {
     for (const one of this.versions) if (one.state === "open") one.state = "dead";
@@ -115,7 +155,10 @@ class Story {
     this.isRecreated = true;
     this.marks.ledgerRecreated();
     for (const one of this.versions)
-      Object.assign(one, { isToBeNotedAgain: this.#isNewestNoted(one), slot: -1 });
+      Object.assign(one, {
+        ...{ isToBeNotedAgain: this.#isNewestNoted(one), slot: -1 },
+        ...{ hadReceipt: one.hadReceipt || one.hasReceipt, hasReceipt: false, hasFailed: false },
+      });
     for (let partition = 0; partition < partitions; partition++) this.write(partition, []);
   }
 
@@ -154,7 +197,9 @@ class Story {
         (one) =>
           one.partition === partition &&
           this.random.below(3) === 0 &&
-          !this.marks.isSettled(one, partition, true) &&
+          !one.hasFailed &&
+          (!one.hasReceipt || this.#isKept(one)) &&
+          !this.#isSettled(one) &&
           this.#newestDelivered(one.path) < one.version,
       );
       const newest = whole.filter(
@@ -168,14 +213,20 @@ class Story {
         return { path, version, checksum, size: 1, supersedes };
       });
       this.write(partition, delivered, isKept);
-      for (const one of newest) Object.assign(one, { isDelivered: true, isStored: true });
+      // Whatever becomes of the member: its disk knows what was published.
+      for (const one of newest) Object.assign(one, { isDelivered: true, isStored: true, hasReceipt: false });
     }
+  }
+
+  #isSettled(one: Version): boolean {
+    return this.marks.isSettled(one, one.partition, true, one.hasReceipt);
   }
 
   /** The member is started anew, or another one takes its place. @param compacts what the ledger keeps under each key */
   restart(compacts: boolean): void {
     if (compacts) this.#compact();
-    this.marks = new UploaderMarks("till");
+    this.marks = newMarks();
+    for (const one of this.versions) one.hadReceipt = false;
     for (const [offset, logged] of this.log.entries())
       if (logged?.kind === "mark") this.#apply(this.marks, offset, false);
     this.marks.beginReading();
@@ -186,7 +237,7 @@ class Story {
     for (const one of this.versions)
       one.isDelivered &&= one.isToBeNotedAgain
         ? this.marks.isNamed(one, one.partition)
-        : this.marks.isSettled(one, one.partition, true);
+        : this.#isSettled(one);
   }
 
   readAgain(): void {
@@ -203,7 +254,7 @@ class Story {
   check(): void {
     const isBehind = this.read < this.log.length;
     for (const one of this.versions) {
-      const isSettled = this.marks.isSettled(one, one.partition, true);
+      const isSettled = this.#isSettled(one);
       const isSuperseded = this.versions.some(
         ({ path, version, state, isStored }) =>
           path === one.path && version > one.version && (state === "noted" || isStored),
@@ -219,8 +270,8 @@ class Story {
       const isDue = this.marks.mayBeDue(one.version);
       const isNoted = one.state === "noted" && !one.isToBeNotedAgain;
       const shouldBeDue = isNoted && !one.isDelivered && !isSuperseded;
-      // What it has and has forgotten may come once more.
-      const isEither = one.isStored && !one.isDelivered;
+      // What it has and has forgotten may come once more; of what has failed its receipt may be all that says so.
+      const isEither = (one.isStored && !one.isDelivered) || one.hasReceipt;
       if (!isBehind && !isEither && isDue !== shouldBeDue)
         throw new Error(`${name(one)} is ${isDue ? "" : "not "}due`);
       if (this.#counts(one) && !one.isStored && !isSuperseded)
@@ -229,12 +280,13 @@ class Story {
   }
 
   /** Whether the uploader takes it as delivered by the newest mark. */
-  #counts({ version, partition, checksum, at, state, isToBeNotedAgain }: Version): boolean {
+  #counts({ version, partition, checksum, at, state, isToBeNotedAgain, hasReceipt }: Version): boolean {
     const mark = this.log.findLast((one) => one?.kind === "mark" && one.partition === partition);
     if (mark?.kind !== "mark" || state !== "noted" || isToBeNotedAgain) return false;
     const { value } = mark;
     if (value.also.includes(version)) return true;
     if (value.early.some((file) => file.version === version && file.checksum === checksum)) return true;
+    if (hasReceipt && version <= (value.failed ?? 0)) return false;
     return at < value.at && version <= value.to && !value.but.includes(version);
   }
 
@@ -286,7 +338,13 @@ class Story {
       const isOld = this.versions.some(
         ({ path, version, at }) => path === noted.path && version > noted.version && at >= 0 && at <= offset,
       );
-      if (!isOld) dirty.push(...marks.note(noted).dirty);
+      const one = this.versions.find(({ version }) => version === noted.version);
+      if (isOld || !one) continue;
+      const { hasReceipt, hasFailed, hadReceipt } = one;
+      dirty.push(
+        ...marks.note({ ...noted, hasFailed }, { isWanted: false, hasReceipt, hadFailed: hadReceipt }).dirty,
+      );
+      one.hadReceipt = false;
     }
     dirty.push(...marks.leftInSlot(logged.slot, new Set(logged.files.map(keyOf)), offset).dirty);
     marks.heard({ ...logged, epoch: 0 }, offset);
@@ -294,7 +352,12 @@ class Story {
   }
 }
 
-function keyOf({ path }: Noted): string {
+/** With no room for what has failed: all of it that can be is left to its receipts. */
+function newMarks(): UploaderMarks {
+  return new UploaderMarks("till", { count: 0, failed: 1e6 });
+}
+
+function keyOf({ path }: { path: string }): string {
   return mapKey({ uploader: "till", path });
 }
 
@@ -315,6 +378,8 @@ for (const isSingle of [true, false])
         read: () => story.readOn(),
         deliver: () => story.deliver(true),
         deliverMore: () => story.deliver(true),
+        fail: () => story.fail(),
+        tryAgain: () => story.tryAgain(),
         crash: () => random.below(4) === 0 && story.crash(),
         die: () => {
           story.deliver(false);
