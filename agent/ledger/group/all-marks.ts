@@ -40,6 +40,11 @@ export class AllMarks {
     return this.#dirty.size;
   }
 
+  /** Whether all is known that the ledger says of the uploader: else a mark would take the place of what is not. */
+  isWhole(uploader: string): boolean {
+    return this.get(uploader)?.isWhole ?? !this.#hasForgotten;
+  }
+
   get(uploader: string): UploaderMarks | undefined {
     return this.#byUploader.get(uploader);
   }
@@ -50,7 +55,8 @@ export class AllMarks {
 
   /** Changes what is known of an uploader. */
   change<T>(uploader: string, change: (marks: UploaderMarks) => T): T {
-    const marks = this.#byUploader.get(uploader) ?? new UploaderMarks(uploader, this.#due);
+    const marks =
+      this.#byUploader.get(uploader) ?? new UploaderMarks(uploader, this.#due, !this.#hasForgotten);
     this.#bytes -= this.#byUploader.delete(uploader) ? marks.weight : 0;
     const changed = change(marks);
     this.#byUploader.set(uploader, marks);
@@ -59,6 +65,7 @@ export class AllMarks {
       if (this.#bytes <= this.#maxBytes || other === marks) break;
       this.#byUploader.delete(oldest);
       this.#bytes -= other.weight;
+      for (const { partition } of other.marks) this.noteClean({ uploader: oldest, partition });
       other.forget();
       this.#hasForgotten = true;
     }
@@ -92,6 +99,10 @@ export class AllMarks {
       if (isOurs(id.partition)) ours.push(id);
     }
     return ours;
+  }
+
+  beginReadingMarks(): void {
+    for (const marks of this.#byUploader.values()) marks.beginReadingMarks();
   }
 
   beginReading(): void {

@@ -5,8 +5,10 @@
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { chunkKey } from "../../wire/chunk.ts";
+import { keyOf } from "../../wire/entry.ts";
+import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
-import type { PositionedLog, PositionedReader } from "../ledger.ts";
+import type { LoggedEntry, PositionedLog, PositionedReader } from "../ledger.ts";
 import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
 import type { GroupState } from "./group-state.ts";
 
@@ -25,6 +27,8 @@ export class GroupFollower {
   #positions = new Map<number, number>();
   /** The reading that is under way. */
   #readingOn: Promise<void> | undefined;
+  /** Something is known of uploaders that counts no more once all of it is read. */
+  #isReadingSome = false;
   #readAtMs = 0;
   #readMs = 0;
   /** How much was lost of the ledger before this one; said once. */
@@ -76,6 +80,15 @@ export class GroupFollower {
     }
   }
 
+  /** Reads what the ledger says of these uploaders, of whom something was forgotten. Throws a `KafkaError`. */
+  async readAgain(uploaders: ReadonlySet<string>): Promise<void> {
+    while (this.#readingOn) await this.#readingOn.catch(() => undefined);
+    this.#readingOn = this.#readOf(uploaders).finally(() => {
+      this.#readingOn = undefined;
+    });
+    await this.#readingOn;
+  }
+
   async close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
@@ -84,7 +97,7 @@ export class GroupFollower {
 
   /** Whether all of it was read once since it was begun last. */
   get isComplete(): boolean {
-    return this.#reader?.caughtUp ?? false;
+    return this.#isReadingSome ? false : (this.#reader?.caughtUp ?? false);
   }
 
   /** Whoever waits for more waits for the same. */
@@ -140,6 +153,27 @@ export class GroupFollower {
     this.#state.endReading();
     this.#readAtMs = this.#now();
     this.#readMs = this.#readAtMs - beganMs;
+  }
+
+  /** What is known of the others stays so, and of these what is in between. */
+  async #readOf(uploaders: ReadonlySet<string>): Promise<void> {
+    const partitions = [...new Set([...uploaders].map((one) => partitionOf(one, this.#log.partitions)))];
+    const isOf = ({ entry }: LoggedEntry, kind: "done" | "files") => {
+      const key = keyOf(entry);
+      return key.kind === kind && uploaders.has(key.uploader);
+    };
+    this.#isReadingSome = true;
+    try {
+      this.#state.beginReadingOf(uploaders);
+      for await (const entries of readWhole(this.#log, partitions, "files"))
+        for (const logged of entries) if (isOf(logged, "done")) this.#state.apply(logged);
+      this.#state.beginSecondPassOf(uploaders);
+      for await (const entries of readWhole(this.#log, partitions))
+        for (const logged of entries) if (isOf(logged, "files")) this.#state.apply(logged);
+      this.#state.endReadingOf(uploaders);
+    } finally {
+      this.#isReadingSome = false;
+    }
   }
 
   #isRereadDue(): boolean {

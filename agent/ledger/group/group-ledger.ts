@@ -42,17 +42,27 @@ export class GroupLedger {
   readonly #follower: GroupFollower;
   readonly #marks: MarkWriter;
 
-  private constructor(group: string, log: PositionedLog, now: () => number) {
+  private constructor(group: string, log: PositionedLog, now: () => number, marksBytes?: number) {
     this.group = group;
     this.#log = log;
-    this.state = new GroupState(group, now, log.id);
+    this.state = new GroupState(group, now, log.id, marksBytes);
     this.#follower = new GroupFollower(this.state, log, now);
-    this.#marks = new MarkWriter(this.state, log, () => this.readToEnd());
+    this.#marks = new MarkWriter(
+      this.state,
+      log,
+      () => this.readToEnd(),
+      (uploaders) => this.#follower.readAgain(uploaders),
+    );
   }
 
-  /** Reads the whole ledger. Throws a `KafkaError` when it can't be read. */
-  static async open(group: string, log: PositionedLog, now = () => performance.now()): Promise<GroupLedger> {
-    const self = new GroupLedger(group, log, now);
+  /** Reads the whole ledger. Throws a `KafkaError` when it can't be read. @param marksBytes for the tests */
+  static async open(
+    group: string,
+    log: PositionedLog,
+    now = () => performance.now(),
+    marksBytes?: number,
+  ): Promise<GroupLedger> {
+    const self = new GroupLedger(group, log, now, marksBytes);
     await self.#follower.readAll();
     return self;
   }

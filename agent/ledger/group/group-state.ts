@@ -50,8 +50,8 @@ export class GroupState {
   #ledgerId: string;
   #hasMarks = false;
 
-  /** @param ledgerId of the ledger that is read */
-  constructor(group: string, now: () => number, ledgerId: string) {
+  /** @param ledgerId of the ledger that is read @param marksBytes for the tests */
+  constructor(group: string, now: () => number, ledgerId: string, marksBytes?: number) {
     this.group = group;
     this.#ledgerId = ledgerId;
     this.silence = new Silence(now);
@@ -62,6 +62,7 @@ export class GroupState {
       concerns: (sent) => this.#concerns(sent),
       isBefore: (version, sent) => (sent ? !this.start.markCovers(sent) : this.start.isBefore(version)),
       isPlausible: (version) => this.#brokerTime.isPlausible(version),
+      marksBytes,
     });
   }
 
@@ -162,6 +163,7 @@ export class GroupState {
   /** All of the ledger but batches is read from now on; until `endReading` what was known before is what is known. */
   beginReading(): void {
     this.#mustReadAgain = false;
+    this.versions.beginReadingMarks();
     this.reading.begin();
   }
 
@@ -169,6 +171,25 @@ export class GroupState {
   beginSecondPass(): void {
     this.versions.beginReading();
     this.reading.beginSecond();
+  }
+
+  /** All marks of these uploaders are read from now on, and then all that they have noted, until `endReadingOf`. */
+  beginReadingOf(uploaders: ReadonlySet<string>): void {
+    for (const uploader of uploaders)
+      this.versions.marks.change(uploader, (marks) => marks.beginReadingMarks());
+  }
+
+  beginSecondPassOf(uploaders: ReadonlySet<string>): void {
+    for (const uploader of uploaders) this.versions.marks.change(uploader, (marks) => marks.beginReading());
+  }
+
+  endReadingOf(uploaders: ReadonlySet<string>): void {
+    const { marks } = this.versions;
+    for (const uploader of uploaders)
+      marks.noteDirty(
+        uploader,
+        marks.change(uploader, (of) => of.endReading()),
+      );
   }
 
   endReading(): void {

@@ -34,13 +34,23 @@ export class MarkWriter {
   readonly #state: GroupState;
   readonly #log: EntryLog;
   readonly #readToEnd: () => Promise<void>;
+  readonly #readAgain: (uploaders: ReadonlySet<string>) => Promise<void>;
   /** A record says all that the one before has said: each waits for that. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param readToEnd resolves when what is known is of the ledger of now */
-  constructor(state: GroupState, log: EntryLog, readToEnd: () => Promise<void>) {
+  /**
+   * @param readToEnd resolves when what is known is of the ledger of now
+   * @param readAgain resolves when all is known that it says of these uploaders
+   */
+  constructor(
+    state: GroupState,
+    log: EntryLog,
+    readToEnd: () => Promise<void>,
+    readAgain: (uploaders: ReadonlySet<string>) => Promise<void>,
+  ) {
     this.#state = state;
     this.#readToEnd = readToEnd;
+    this.#readAgain = readAgain;
     this.#log = log;
   }
 
@@ -66,6 +76,9 @@ export class MarkWriter {
   }
 
   async #writeAll(marks: readonly Share[], store: Store | undefined): Promise<Written> {
+    const isWhole = (uploader: string) => this.#state.versions.marks.isWhole(uploader);
+    const unknown = marks.map(({ mark }) => mark.uploader).filter((uploader) => !isWhole(uploader));
+    if (unknown.length > 0) await this.#readAgain(new Set(unknown));
     const written = await Promise.all(marks.map((share) => this.#write(share, store)));
     const forgottenCount = written.reduce((sum, one) => sum + one.forgottenCount, 0);
     return { marks: written.map(({ entry }) => entry), forgottenCount };

@@ -23,13 +23,15 @@ export interface SentVersionsOptions {
   isBefore(version: number, sent?: Sent): boolean;
   /** Whether an uploader that keeps the rules can have given the number. */
   isPlausible(version: number): boolean;
+  /** What marks may take in memory; for the tests. */
+  marksBytes: number | undefined;
 }
 
 /** Versions that are told at a time. */
 const maxDiffering = 100;
 
 export class SentVersions {
-  readonly marks = new AllMarks();
+  readonly marks: AllMarks;
   readonly wishes = new Wishes();
   readonly #options: SentVersionsOptions;
   #outstanding = new Outstanding();
@@ -40,6 +42,7 @@ export class SentVersions {
 
   constructor(options: SentVersionsOptions) {
     this.#options = options;
+    this.marks = new AllMarks(options.marksBytes);
   }
 
   /**
@@ -54,6 +57,11 @@ export class SentVersions {
   /** What is neither delivered nor failed. */
   get outstanding(): Pick<Outstanding, "newestOf" | "mayTakeMore" | "overflowing" | "size" | "values"> {
     return this.#outstanding;
+  }
+
+  /** All but what uploaders note is read from now on. */
+  beginReadingMarks(): void {
+    this.marks.beginReadingMarks();
   }
 
   beginReading(): void {

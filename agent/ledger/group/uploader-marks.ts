@@ -25,10 +25,21 @@ export class UploaderMarks {
   /** Without its marks about 1000. */
   #weight = 1000;
 
-  /** @param allDue counts what is due of all uploaders */
-  constructor(uploader: string, allDue: DueCount = { count: 0, failed: 0 }) {
+  /** Whether all is known here that the ledger says of it; undefined: it will be once that is read. */
+  #isWhole: boolean | undefined;
+  /** Up to where marks that were forgotten have left failures to their receipts. */
+  #leftTo = 0;
+
+  /** @param allDue counts what is due of all uploaders @param isWhole whether the ledger has said nothing of it that is not known here */
+  constructor(uploader: string, allDue: DueCount = { count: 0, failed: 0 }, isWhole = true) {
     this.#uploader = uploader;
     this.due = new DueVersions(allDue);
+    this.#isWhole = isWhole;
+  }
+
+  /** Whether all is known here that the ledger says of it. */
+  get isWhole(): boolean {
+    return this.#isWhole === true;
   }
 
   /** About what it takes in memory without what is due, bytes. */
@@ -42,7 +53,7 @@ export class UploaderMarks {
 
   /** Whether more is due than is kept. */
   get isCrowded(): boolean {
-    return this.due.keptBelow < Number.POSITIVE_INFINITY;
+    return this.#keptBelow < Number.POSITIVE_INFINITY;
   }
 
   mark(partition: number): Mark | undefined {
@@ -51,7 +62,7 @@ export class UploaderMarks {
 
   /** Whether the version may be due, as far as is known. */
   mayBeDue(version: number): boolean {
-    return this.due.has(version) || version >= this.due.keptBelow;
+    return this.due.has(version) || version >= this.#keptBelow;
   }
 
   /** See `Announced.isOpen`. */
@@ -124,7 +135,7 @@ export class UploaderMarks {
     if (hasReceipt && mark?.leavesToReceipt(version)) return false;
     if (mark?.settlesChunk(version, this.#announced.open)) return true;
     if (mark?.but.has(version)) return false;
-    return isRead && version < this.due.keptBelow && !this.isOpen(version);
+    return isRead && version < this.#keptBelow && !this.isOpen(version);
   }
 
   /** Whether a mark names the version, or a newer one of its path, as delivered: not by what it says of all numbers. */
@@ -173,7 +184,7 @@ export class UploaderMarks {
       .map(({ version }) => version);
     // A number that was given twice settles nothing.
     for (const version of unsettled) settled.delete(version);
-    const knownTo = Math.min(this.#announced.next, this.due.keptBelow) - 1;
+    const knownTo = Math.min(this.#announced.next, this.#keptBelow) - 1;
     return draftOf({ mark: this.#markOf(partition), unsettled, knownTo, noted: settled, early });
   }
 
@@ -250,7 +261,16 @@ export class UploaderMarks {
     const isTooMuch = () => this.#weight > mostBytes;
     for (const mark of this.#marks.values())
       while (isTooMuch() && this.#weighing(mark, () => mark.forgetOldest()));
-    for (const mark of this.#marks.values()) if (isTooMuch()) this.removeMark(mark);
+    for (const mark of this.#marks.values()) {
+      if (!isTooMuch()) break;
+      this.removeMark(mark);
+      this.#leftTo = Math.max(this.#leftTo, mark.failedTo);
+    }
+  }
+
+  /** Its marks are read from now on, all of them. */
+  beginReadingMarks(): void {
+    if (!this.#isWhole) this.#isWhole = undefined;
   }
 
   /** All that the uploader has noted is read from now on. */
@@ -261,12 +281,15 @@ export class UploaderMarks {
   /** It was read: what it does not have is superseded, or was never noted. Returns the marks that said it was due. */
   endReading(): Mark[] {
     this.due.endReading();
+    this.#isWhole ??= true;
     const isLeft = (version: number) => this.mayBeDue(version) || this.isOpen(version);
     return [...this.#marks.values()].filter((mark) => mark.keepBut(isLeft));
   }
 
   /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
   ledgerRecreated(): void {
+    // Something may be due that they seem to settle.
+    if (!this.#isWhole) for (const mark of this.#marks.values()) this.removeMark(mark);
     // There it is no longer told by its offset from what is settled.
     for (const { partition, version } of this.due.values()) this.#marks.get(partition)?.except(version);
     for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#announced.open);
@@ -361,6 +384,7 @@ export class UploaderMarks {
     const known = this.#marks.get(partition);
     if (known) return known;
     const mark = new Mark(partition);
+    mark.leaveToReceipt(this.#leftTo);
     this.#marks.set(partition, mark);
     this.#weight += mark.weight;
     return mark;
@@ -371,6 +395,10 @@ export class UploaderMarks {
     const changed = change();
     this.#weight += mark.weight - before;
     return changed;
+  }
+
+  get #keptBelow(): number {
+    return this.#isWhole ? this.due.keptBelow : 0;
   }
 
   #keyOf({ path }: { path: string }): string {

@@ -1,0 +1,103 @@
+/** More uploaders than fit in memory: what is known of one was forgotten, and something of it is delivered. */
+import { expect, test } from "bun:test";
+import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
+import type { VersionId } from "../../../../agent/wire/chunk.ts";
+import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
+import { encodeEntryKey } from "../../../../agent/wire/entry-key.ts";
+import { all, noted, store, stored } from "../../../support/entries.ts";
+import { MemoryLedger } from "../../../support/memory-ledger.ts";
+
+/** Room for two or three of them. */
+const marksBytes = 4000;
+const of = (uploader: string, path: string, version: number): VersionId => ({ uploader, path, version });
+const [first, second, due, next] = [
+  of("till", "a", 1),
+  of("till", "b", 2),
+  of("till", "c", 3),
+  of("till", "d", 4),
+];
+
+/** What a member knows that is started once the ledger was compacted. */
+async function started({ entries }: MemoryLedger): Promise<GroupLedger> {
+  const nameOf = (entry: Entry) => encodeEntryKey(keyOf(entry));
+  const newest = new Map(entries.map((entry, at) => [nameOf(entry), at]));
+  const nothing: Entry = { kind: "layout", format: 1, partitions: 1 };
+  const left = entries.map((entry, at) => (newest.get(nameOf(entry)) === at ? entry : nothing));
+  const ledger = await GroupLedger.open("group", new MemoryLedger(left));
+  await ledger.close();
+  return ledger;
+}
+
+/** Two files of an uploader are delivered, one is due, and then so many others have made it forgotten. */
+async function forgotten() {
+  const log = new MemoryLedger([noted(first), noted(second), noted(due)]);
+  const ledger = await GroupLedger.open("group", log, undefined, marksBytes);
+  await ledger.writeDelivered([stored(first), stored(second)], store);
+  const following = log.follow(ledger);
+  for (let at = 0; at < 10; at++) await log.append(noted(of(`other-${at}`, "x", 10)));
+  expect(ledger.state.versions.marks.get("till")).toBeUndefined();
+  return { log, ledger, following };
+}
+
+async function expectAllKnown(log: MemoryLedger, delivered: readonly VersionId[]): Promise<void> {
+  const later = await started(log);
+  expect(delivered.filter((id) => !later.state.isDelivered(id, 0))).toEqual([]);
+  expect(
+    [...later.state.unsettled()].filter(({ uploader }) => uploader === "till").map(({ path }) => path),
+  ).toEqual(["c"]);
+}
+
+test("what is delivered of an uploader that was forgotten takes nothing from what its mark said", async () => {
+  const { log, ledger, following } = await forgotten();
+  using _following = following;
+  await log.append(noted(next));
+  expect(ledger.state.isDelivered(due, 0)).toBe(false);
+  await ledger.writeDelivered([stored(next)], store);
+  await expectAllKnown(log, [first, second, next]);
+});
+
+test("nor does what is delivered before its uploader has noted it", async () => {
+  const { log, ledger, following } = await forgotten();
+  using _following = following;
+  await ledger.writeDelivered([stored(next)], store);
+  await log.append(noted(next));
+  await ledger.tidy(all, all);
+  await expectAllKnown(log, [first, second, next]);
+});
+
+test("a mark that was to be written, and is forgotten, is not written", async () => {
+  const log = new MemoryLedger([noted(first), noted(second), noted(due)]);
+  const ledger = await GroupLedger.open("group", log, undefined, marksBytes);
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(first), stored(second)], store);
+  const [mark] = log.written;
+  if (mark?.kind !== "done") throw new Error("no mark");
+  // It says less than is known: it is to be written again.
+  await log.append({ ...mark, to: 0, at: 0, but: [] });
+  for (let at = 0; at < 10; at++) await log.append(noted(of(`other-${at}`, "x", 10)));
+  log.written.length = 0;
+  await ledger.tidy(all, all);
+  expect(log.written).toEqual([]);
+});
+
+test("where an uploader's marks alone are too much, none of them is written over as if it had said nothing", async () => {
+  const log = new MemoryLedger([]);
+  const ledger = await GroupLedger.open("group", log, undefined, marksBytes);
+  using _following = log.follow(ledger);
+  const sent = Array.from({ length: 40 }, (_, partition) => {
+    const id = of("till", `p${partition}`, 10 + partition);
+    const { files, ...batch } = noted(id);
+    const [file] = files;
+    return { id, entry: { ...batch, files: file ? [{ ...file, partition }] : [] } };
+  });
+  for (const [partition, { id, entry }] of sent.entries()) {
+    await log.append(entry);
+    await ledger.writeDelivered([{ ...stored(id), partition }], store);
+  }
+  for (const [partition, { id }] of sent.entries()) {
+    const another = { ...id, path: `q${partition}`, version: 100 + partition };
+    await ledger.writeDelivered([{ ...stored(another), partition }], store);
+  }
+  const later = await started(log);
+  expect(sent.filter(({ id }, partition) => !later.state.isDelivered(id, partition))).toEqual([]);
+});
