@@ -114,11 +114,11 @@ export class Session {
     const { observer } = reporting;
     // Another member may have written marks of what is here.
     await kafka.ledger.readToEnd();
+    const { versions } = output.store;
     if (config.onChange === "keep-both") {
-      const { versions } = output.store;
-      await versions.open();
-      kafka.ledger.state.versions.keepOlder((id) => versions.newest(id) >= id.version);
-    }
+      await versions.open(kafka.ledger.state.versions.marks.highestSettled());
+      kafka.ledger.state.versions.keepOlder((id) => versions.mayHave(id));
+    } else await versions.remove();
     await noticeRollback(output, kafka.ledger, reporting);
     const interrupted = await durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");

@@ -66,3 +66,20 @@ test("keep-both keeps each older version beside the newest", async () => {
   );
   expect(await Promise.all(texts)).toEqual(["three", "one", "two"]);
 });
+
+test("what stands there is kept as of a version that nobody knows, where older ones were replaced for a while", async () => {
+  const { kafka, scene, output } = await openStage();
+  const ways = ["keep-both", "keep-both", "replace", "keep-both"];
+  for (const [at, way] of ways.entries()) {
+    const file = { uploader: "till", path: "note.txt", content: Buffer.from(`${at}`), version: 100 + at };
+    await kafka.produce(scene.topic, chunksOf(file));
+    const agent = await scene.downloader(output, { args: ["--once"], downloader: { on_change: way } });
+    expect(await agent.waitForExit()).toBe(0);
+  }
+  const inbox = join(output, "till");
+  const names = await readdir(inbox);
+  const found = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(inbox, name), "utf8")] as const),
+  );
+  expect(Object.fromEntries(found)).toEqual({ "note.txt": "3", "note.~100~.txt": "0", "note.~0~.txt": "2" });
+});

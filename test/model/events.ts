@@ -221,10 +221,12 @@ export function stories({
   only,
   told,
   spreads,
+  keepsBoth,
 }: {
   only?: readonly Kind[];
   told?: readonly Event[];
   spreads?: true;
+  keepsBoth?: true;
 }): fc.Arbitrary<Story> {
   const several = { min: spreads ? 2 : 1, max: 3 };
   const isOfAnything = only === undefined && told === undefined;
@@ -236,7 +238,13 @@ export function stories({
       keepsBoth: fc.boolean(),
       after: fc.constantFrom("keep", "keep", "keep", "delete", "move"),
     })
-    .map((drawn): Beginning => ({ ...drawn, spreads: spreads ?? (isOfAnything && drawn.seed % 2 === 1) }));
+    .map(
+      (drawn): Beginning => ({
+        ...drawn,
+        keepsBoth: keepsBoth ?? drawn.keepsBoth,
+        spreads: spreads ?? (isOfAnything && drawn.seed % 2 === 1),
+      }),
+    );
   return fc.record({
     beginning,
     events: told

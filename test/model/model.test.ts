@@ -69,6 +69,15 @@ test(
 );
 
 test(
+  "where older versions are kept none comes twice, nor over a newer one, also when what a store knew was deleted",
+  async () => {
+    const only = ["put", "storeDeleted", "sendAgain", "timePasses", "kill", "redeliver"] as const;
+    expect(await tellStories({ runs: 20, seed: 5, of: { only, keepsBoth: true } })).toBeUndefined();
+  },
+  patienceMs,
+);
+
+test(
   "older versions are kept, each under a name of its own, also when their uploader has forgotten them",
   async () => {
     const again = [

@@ -1,10 +1,13 @@
 /**
- * Which version of each file this store has stored last: with `keep-both` an older one gets a name with its number. It is a list that only
- * grows, as the files do that it is about; what is lost of it is kept under a name that says that nobody knows.
+ * Which version of each file this store has stored last: with `keep-both` an older one gets a name with its number, and one that comes in
+ * is stored unless it, or a newer one, is here. It is a list that only grows, as the files do that it is about. Where it begins, in a new
+ * `.streamsend` say, it has up to which version the group had settled each uploader's files by then: what stands here of those
+ * nobody knows, but they are not to come once more, let alone over newer ones. What is lost of the list is kept under a name that says
+ * that nobody knows.
  */
 import { join } from "node:path";
 import { VersionIndex } from "../../ledger/group/version-index.ts";
-import type { Disk } from "../../lib/disk.ts";
+import { type Disk, replaceFile } from "../../lib/disk.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 import { parseCount } from "../../wire/numbers.ts";
@@ -13,7 +16,7 @@ export class StoredVersions {
   readonly #folder: string;
   readonly #file: string;
   readonly #disk: Disk;
-  #newest: VersionIndex | undefined;
+  #newest = new VersionIndex();
   /** Where the list ends, bytes. */
   #end = 0;
 
@@ -24,21 +27,44 @@ export class StoredVersions {
     this.#disk = disk;
   }
 
-  /** Reads the list. Throws what the file system throws. */
-  async open(): Promise<void> {
-    await this.#index();
+  /** Reads the list, or begins it. Throws what the file system throws. @param settled by uploader, the highest that is settled */
+  async open(settled: Iterable<[uploader: string, version: number]>): Promise<void> {
+    let text = await this.#disk.readText(this.#file);
+    if (text === undefined) {
+      text = [...settled].map(([uploader, version]) => lineOf(uploader, version)).join("");
+      if (text.length > 0) await replaceFile(this.#disk, this.#file, text, this.#folder);
+    }
+    // What was being written when a crash came has no end, or is no line.
+    this.#end = Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1));
+    this.#newest = new VersionIndex();
+    for (const line of text.split("\n")) {
+      const [digest = "", version] = line.split(" ");
+      this.#newest.set(digest, parseCount(version) ?? 0);
+    }
+  }
+
+  /** What it says is not kept up any more: there is to be none. Throws what the file system throws. */
+  async remove(): Promise<void> {
+    if (!(await this.#disk.look(this.#file))) return;
+    await this.#disk.remove(this.#file);
+    await this.#disk.sync([this.#folder]);
   }
 
   /** The version of the file that was stored last; 0: nobody knows. After `open`. */
   newest(file: FileId): number {
-    return this.#newest?.get(nameDigest(chunkKey(file))) ?? 0;
+    return this.#newest.get(nameDigest(chunkKey(file))) ?? 0;
   }
 
-  /** Notes what has its name, for good. */
+  /** Whether the version, or a newer one of its file, is stored here, or may be: it is older than what the list has. After `open`. */
+  mayHave(id: VersionId): boolean {
+    if (id.version <= Math.max(this.newest(id), this.#newest.floor)) return true;
+    return id.version <= (this.#newest.get(nameDigest(id.uploader)) ?? 0);
+  }
+
+  /** Notes what has its name, for good. After `open`. Throws what the file system throws. */
   async note(ids: readonly VersionId[]): Promise<void> {
-    const index = await this.#index();
     const isNew = this.#end === 0;
-    const lines = ids.map((id) => `${nameDigest(chunkKey(id))} ${id.version}\n`).join("");
+    const lines = ids.map((id) => lineOf(chunkKey(id), id.version)).join("");
     if (lines.length === 0) return;
     const file = await this.#disk.open(this.#file, true);
     try {
@@ -48,20 +74,11 @@ export class StoredVersions {
     }
     await this.#disk.sync(isNew ? [this.#file, this.#folder] : [this.#file]);
     this.#end += lines.length;
-    for (const id of ids) index.set(nameDigest(chunkKey(id)), id.version);
+    for (const id of ids) this.#newest.set(nameDigest(chunkKey(id)), id.version);
   }
+}
 
-  async #index(): Promise<VersionIndex> {
-    if (this.#newest) return this.#newest;
-    const index = new VersionIndex();
-    const text = (await this.#disk.readText(this.#file)) ?? "";
-    // What was being written when a crash came has no end, or is no line.
-    this.#end = Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1));
-    for (const line of text.split("\n")) {
-      const [digest = "", version] = line.split(" ");
-      index.set(digest, parseCount(version) ?? 0);
-    }
-    this.#newest = index;
-    return index;
-  }
+/** @param key of a file, or an uploader, which has no slash */
+function lineOf(key: string, version: number): string {
+  return `${nameDigest(key)} ${version}\n`;
 }

@@ -122,12 +122,24 @@ export class AllMarks {
     }
   }
 
+  /** Of each uploader the highest version that a mark says is settled: all that is delivered is not above it. */
+  *highestSettled(): Generator<[uploader: string, version: number]> {
+    for (const [uploader, { marks }] of this.#byUploader) {
+      const highest = Math.max(0, ...[...marks].map(highestOf));
+      if (highest > 0) yield [uploader, highest];
+    }
+  }
+
   /** How often the store has published, by the marks. */
   publishedBy(store: string): number {
     let highest = 0;
     for (const [, { by }] of this.all()) highest = Math.max(highest, by.get(store) ?? 0);
     return highest;
   }
+}
+
+function highestOf({ to, also, early }: Mark): number {
+  return Math.max(to, ...also, ...[...early].map(({ file }) => file.version));
 }
 
 /** No name of an uploader has a blank. */
