@@ -69,6 +69,8 @@ const fileDetails = {
   since: count,
   /** The ledger offset at which the version was first noted as sent whole, where it is now; without it: here. */
   at: count,
+  /** Where it was before it was sent again to another topic, and since which ledger offset; the last one is the newest. */
+  was: list(fields({ topic, partition, offset: count, at: count }), limits.was),
 };
 const fileFields = fields(fileFacts, fileDetails);
 const notedFields = fields({ path: (value) => canonicalPath(text(value)) });

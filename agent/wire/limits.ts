@@ -54,6 +54,8 @@ export const limits = {
   early: 2000,
   /** Files of a batch. */
   files: 500,
+  /** Places where a file was before. */
+  was: 4,
   /** Versions that a batch names as open. */
   open: 64,
   /** Ranges of a request. */

@@ -1,15 +1,17 @@
 /** What marks are told of versions, and what that changes. */
 import type { EarlyFile } from "../../wire/entry-value.ts";
 import type { Due } from "./due-versions.ts";
+import type { FormerPlace } from "./former-places.ts";
 import type { Mark } from "./mark.ts";
 
 /** A version as its uploader has noted it. */
 export interface Noted extends Omit<Due, "key"> {
   path: string;
+  was?: readonly FormerPlace[];
 }
 
 /** The same, wherever that stands. */
-export type NotedAt = Omit<Noted, "slot" | "slotAt" | "hasFailed">;
+export type NotedAt = Omit<Noted, "slot" | "slotAt" | "hasFailed" | "was">;
 
 /** `differs`: the group has other bytes under that number. `failed`: its receipt says so, and nothing else has to. */
 export type Verdict = "settled" | "due" | "differs" | "failed";

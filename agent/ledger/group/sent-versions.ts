@@ -9,6 +9,8 @@ import { pathProblem } from "../../wire/path.ts";
 import { AllMarks, type MarkId } from "./all-marks.ts";
 import { type Due, slotName } from "./due-versions.ts";
 import type { FailedVersions } from "./failed-versions.ts";
+import { formerPlaces } from "./former-places.ts";
+import type { SentPlace } from "./group-start.ts";
 import type { Change, Delivered, Noted } from "./noted.ts";
 import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
 import type { Reading } from "./reading.ts";
@@ -20,7 +22,7 @@ export interface SentVersionsOptions {
   /** Whether the group is to deliver it. */
   concerns(sent: Sent): boolean;
   /** Whether marks say nothing of the version by its number, as it was sent before the group began; by its number, or where it is. */
-  isBefore(version: number, sent?: Sent): boolean;
+  isBefore(version: number, sent?: SentPlace): boolean;
   /** Whether an uploader that keeps the rules can have given the number. */
   isPlausible(version: number): boolean;
   /** What marks may take in memory; for the tests. */
@@ -220,7 +222,7 @@ export class SentVersions {
 
   #applyFile(entry: FilesEntry, file: NotedFile, said: { at: number; slotAt: number }): void {
     const { uploader, moved } = entry;
-    const { failed, concerns, isPlausible } = this.#options;
+    const { failed, concerns, isBefore, isPlausible } = this.#options;
     const { path, version } = file;
     // One that nothing could follow is ignored.
     if (!isPlausible(version)) return;
@@ -240,12 +242,13 @@ export class SentVersions {
     if (!sent.gone && !moved) failed.noteAgain(sent, said.at);
     const { slotAt } = said;
     const hasFailed = failed.has(sent) || (this.#isLeftToReceipt(sent) && !outstanding.hasRoomFor(sent));
-    const where = { at: file.at ?? said.at, slot: slotName(entry), slotAt, hasFailed };
+    const was = formerPlaces(file, isBefore);
+    const where = { at: file.at ?? said.at, slot: slotName(entry), slotAt, hasFailed, was };
     if (this.#noteSent(sent, where) && !where.hasFailed) outstanding.put(sent);
   }
 
   /** Returns whether it is due. @param where see `Noted` */
-  #noteSent(sent: Sent, where: Pick<Noted, "at" | "slot" | "slotAt" | "hasFailed">): boolean {
+  #noteSent(sent: Sent, where: Omit<Noted, "path" | "version" | "checksum" | "partition">): boolean {
     const { uploader, path, version, checksum, partition } = sent;
     const { failed } = this.#options;
     const said = {

@@ -316,9 +316,23 @@ export class UploaderMarks {
     }
     const mark = this.#marks.get(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return noted.hasFailed ? "failed" : "due";
-    if (!mark?.settles(version, at)) return "due";
-    if (!mark.says(version, at)) dirty.push(mark);
+    if (mark?.settles(version, at)) {
+      if (!mark.says(version, at)) dirty.push(mark);
+      return "settled";
+    }
+    if (!noted.was?.some((former) => this.#wasSettled({ ...former, version }, hasReceipt))) return "due";
+    const here = this.#markOf(partition);
+    this.#weighing(here, () => here.add(version, at));
+    dirty.push(here);
     return "settled";
+  }
+
+  #wasSettled(
+    { partition, version, at }: { partition: number; version: number; at: number },
+    hasReceipt: boolean,
+  ): boolean {
+    const mark = this.#marks.get(partition);
+    return mark?.settles(version, at) === true && !(hasReceipt && mark.leavesToReceipt(version));
   }
 
   #notedEarly(mark: Mark, { path, version }: { path: string; version: number }, at: number): void {
@@ -365,7 +379,7 @@ export class UploaderMarks {
     return this.due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
   }
 
-  #putDue({ path, ...noted }: Noted): void {
+  #putDue({ path, was: _, ...noted }: Noted): void {
     this.#marks.get(noted.partition)?.except(noted.version);
     this.due.put({ ...noted, key: this.#keyOf({ path }) });
   }

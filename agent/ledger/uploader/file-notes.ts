@@ -5,6 +5,7 @@
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import type { Log } from "../../observe/log.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
+import { limits } from "../../wire/limits.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { Feedback } from "./feedback.ts";
 import type { FileBatches } from "./file-batches.ts";
@@ -155,7 +156,7 @@ export class FileNotes {
   async #write(path: string, given: FileValue, isNew = false): Promise<void> {
     const { batches, partition, name } = this.#options;
     const before = isNew ? undefined : this.#file(path);
-    const value = { ...given, at: firstNotedAt(before, given) };
+    const value = { ...given, ...historyOf(before, given) };
     // A request of a ledger that was deleted: its offset would pass over those of this one.
     if ((value.answered ?? -1) >= partition.position) delete value.answered;
     if (value.state === "gone") value.since ??= Math.max(0, Math.floor(name.versions.nowMs));
@@ -176,8 +177,12 @@ function lowestOf(paths: Iterable<string>, versionOf: (path: string) => number |
   return lowest;
 }
 
-/** The ledger offset at which the version was noted as sent whole, where it still is; undefined: it is news. */
-function firstNotedAt(before: FileValue | undefined, now: FileValue): number | undefined {
-  if (!before || !wasSentWhole(before) || before.version !== now.version) return undefined;
-  return before.topic === now.topic && before.partition === now.partition ? before.at : undefined;
+/** Since which ledger offset the version is noted as sent whole where it is (undefined: it is news), and where it was before. */
+function historyOf(before: FileValue | undefined, now: FileValue): Pick<FileValue, "at" | "was"> {
+  if (!before || !wasSentWhole(before) || before.version !== now.version)
+    return { at: undefined, was: undefined };
+  const { topic, partition, offset, at, was } = before;
+  if (topic === now.topic && partition === now.partition) return { at, was };
+  const left = at === undefined ? [] : [{ topic, partition, offset, at }];
+  return { at: undefined, was: [...(was ?? []), ...left].slice(-limits.was) };
 }

@@ -58,7 +58,7 @@ const golden: [string, string, Entry][] = [
   ],
   [
     "files/pos-0042/0/0",
-    `{"format":1,"next":1744741849202124,"open":[],"files":[{"path":"video.avi","version":1744741849202123,"state":"gone","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"from":"${topic} 0@1200","checksum":"${checksum}","offset":1234,"answered":5678,"since":1744741849202,"at":77},{"path":"spread.avi","version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":1,"from":"${topic} 1@1200 0@900","to":"${topic} 1@1234 0@905","checksum":"${checksum}","offset":1234},{"path":"caf%E9 100%25.txt","version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}],"moved":true}`,
+    `{"format":1,"next":1744741849202124,"open":[],"files":[{"path":"video.avi","version":1744741849202123,"state":"gone","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":0,"from":"${topic} 0@1200","checksum":"${checksum}","offset":1234,"answered":5678,"since":1744741849202,"at":77,"was":[{"topic":"old","partition":2,"offset":8,"at":66}]},{"path":"spread.avi","version":1744741849202123,"state":"sent","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","topic":"n8XqQ1tHQbGqGL8hUaTcAw","partition":1,"from":"${topic} 1@1200 0@900","to":"${topic} 1@1234 0@905","checksum":"${checksum}","offset":1234},{"path":"caf%E9 100%25.txt","version":1744741849202123,"state":"sending","size":5,"mtime":"1744741849202123456","ctime":"1744741849202123456","inode":"1311","from":"${topic} 0@1234","acknowledged":4}],"moved":true}`,
     {
       ...{ kind: "files", uploader: "pos-0042", epoch: 0, slot: 0, format: 1, moved: true },
       ...{ open: [], next: version + 1 },
@@ -66,6 +66,7 @@ const golden: [string, string, Entry][] = [
         {
           ...{ path: "video.avi", ...file, state: "gone", topic, partition: 0, from: `${topic} 0@1200` },
           ...{ checksum, offset: 1234, answered: 5678, since: 1744741849202, at: 77 },
+          was: [{ topic: "old", partition: 2, offset: 8, at: 66 }],
         },
         {
           ...{ path: "spread.avi", ...file, state: "sent", topic, partition: 1, checksum, offset: 1234 },

@@ -80,6 +80,11 @@ const cases: readonly [what: string, most: number, take: (size: number) => boole
   ["file's to", limits.fromText, (size) => isTaken("files/u/0/0", file({ to: "f".repeat(size) }))],
   ["file's partition", limits.partition, (size) => isTaken("files/u/0/0", file({ partition: size }))],
   ["file's path", limits.path, (size) => isTaken("files/u/0/0", file({ path: pathOf(size) }))],
+  [
+    "file's places before",
+    limits.was,
+    (size) => isTaken("files/u/0/0", file({ was: Array(size).fill(was) })),
+  ],
   ["files", limits.files, (size) => isTaken("files/u/0/0", batch(Array(size).fill(tiny)))],
   ["open", limits.open, (size) => isTaken("files/u/0/0", { ...batch([]), open: Array(size).fill(5) })],
   ["start's partitions", limits.startPartitions, (size) => isTaken("start/g", start(offsetsOf(size)))],
@@ -191,6 +196,7 @@ const nameOf = (fields: object) => ({
   ...fields,
 });
 const tiny = { path: "a", version: 5, state: "sent", size: 5, mtime: "1", ctime: "1", inode: "2" };
+const was = { topic: "t", partition: 0, offset: 7, at: 3 };
 const batch = (files: readonly object[]) => ({ format: 1, open: [], next: 6, files });
 const file = (fields: object) => batch([{ ...tiny, ...fields }]);
 

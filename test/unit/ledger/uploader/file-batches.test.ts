@@ -124,8 +124,26 @@ test("what is noted again of the same version, or moved, says where it was noted
   await ledger.put("a", sent(99));
   expect(batchesOf(log.written).at(-1)?.files).toMatchObject([{ path: "a", version: 99 }]);
   expect(batchesOf(log.written).at(-1)?.files[0]?.at).toBeUndefined();
-  await ledger.put("a", sent(99, { partition: 1 }));
-  expect(batchesOf(log.written).at(-1)?.files[0]?.at).toBeUndefined();
+});
+
+test("what is sent again to another topic, or partition, says where it was, as long as its version is the same", async () => {
+  const log = new MemoryLedger([]);
+  const ledger = await start(log);
+  const put = async (value: FileValue) => {
+    await ledger.put("a", value);
+    const { at, was } = batchesOf(log.written).at(-1)?.files[0] ?? {};
+    return { noted: log.entries.length - 1, at, was };
+  };
+  const topic = "topic";
+  const first = await put(sent(1));
+  const moved = await put(sent(1, { partition: 1, offset: 9 }));
+  const place = { topic, partition: 0, offset: 7, at: first.noted };
+  expect([moved.at, moved.was]).toEqual([undefined, [place]]);
+  const gone = await put(sent(1, { partition: 1, offset: 9, state: "gone" }));
+  expect([gone.at, gone.was]).toEqual([moved.noted, [place]]);
+  for (let at = 2; at < 9; at++) await put(sent(1, { partition: at }));
+  expect((await put(sent(1, { partition: 9 }))).was?.map(({ partition }) => partition)).toEqual([5, 6, 7, 8]);
+  expect((await put(sent(2))).was).toBeUndefined();
 });
 
 test("a batch names the versions that may still come, and from which number on any may", async () => {
