@@ -22,6 +22,8 @@ export class UploaderMarks {
   #announced = new Announced();
   readonly due: DueVersions;
   readonly #marks = new Map<number, Mark>();
+  /** What is asked for again though the newest record of the mark in this partition has it as settled: so it is once nobody asks any more. */
+  readonly #settledThough = new Map<number, number>();
   /** Without its marks about 1000. */
   #weight = 1000;
 
@@ -90,9 +92,11 @@ export class UploaderMarks {
     const { isWanted, hadFailed } = said;
     // Its receipt is gone: it is not told from what is settled any more.
     if (hadFailed && !mark?.names(noted.version)) mark?.except(noted.version);
+    const isSettled = isWanted && this.settles(noted);
     // It is settled by the ledger's marks, and may fail before it is delivered again.
-    if (isWanted && mark?.settles(noted.version, noted.at)) dirty.push(mark);
+    if (isSettled && mark) dirty.push(mark);
     if (isWanted) dirty.push(...this.unname(noted));
+    if (isSettled) this.#settledThough.set(noted.version, noted.partition);
     const verdict = isWanted ? "due" : this.#verdictOn(noted, said, dirty);
     if (verdict === "settled" || verdict === "failed")
       this.due.delete(this.#keyOf(noted), noted.version, noted.slotAt);
@@ -195,6 +199,7 @@ export class UploaderMarks {
     for (const file of delivered)
       for (const version of [file.version, file.supersedes])
         this.#settleDelivered(version, file, mark, change);
+    this.#isSaid(partition);
     this.#weighing(mark, () => mark.written(value, offset, (version) => this.due.has(version)));
     if (this.#addMissing(mark, value, change.settled)) change.dirty.push(mark);
     return change;
@@ -215,6 +220,7 @@ export class UploaderMarks {
   ): Change {
     const mark = this.#markOf(partition);
     if (!mark.isNews(offset)) return { settled: [], dirty: [], clean: [] };
+    this.#isSaid(partition);
     const isUnsettled = (version: number) => !isRead || this.due.has(version) || isWanted(version);
     const state = this.#weighing(mark, () => mark.read(value, offset, isUnsettled));
     const [also, but] = [new Set(value.also), new Set(value.but)];
@@ -246,8 +252,11 @@ export class UploaderMarks {
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
   notWanted({ path, version }: { path: string; version: number }): Due | undefined {
     const due = this.due.get(this.#keyOf({ path }));
+    const isSettled = this.#settledThough.delete(version);
     if (due?.version !== version) return undefined;
-    if (!this.#marks.get(due.partition)?.settles(version, due.at)) return undefined;
+    const mark = this.#markOf(due.partition);
+    if (isSettled) this.#weighing(mark, () => mark.add(version, due.at));
+    if (!mark.settles(version, due.at)) return undefined;
     this.due.delete(due.key, version);
     return due;
   }
@@ -290,6 +299,7 @@ export class UploaderMarks {
   ledgerRecreated(): void {
     // Something may be due that they seem to settle.
     if (!this.#isWhole) for (const mark of this.#marks.values()) this.removeMark(mark);
+    this.#settledThough.clear();
     // There it is no longer told by its offset from what is settled.
     for (const { partition, version } of this.due.values()) this.#marks.get(partition)?.except(version);
     for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#announced.open);
@@ -340,6 +350,12 @@ export class UploaderMarks {
     // The next record says so of its number.
     if (early?.file.version === version) early.notedAt = at;
     else mark.add(version, at);
+  }
+
+  /** The mark of the partition has a newer record: what it says counts. */
+  #isSaid(partition: number): void {
+    for (const [version, of] of this.#settledThough)
+      if (of === partition) this.#settledThough.delete(version);
   }
 
   #isNotedAs(file: EarlyFile, partition: number): boolean {

@@ -18,6 +18,7 @@ import {
   second,
   store,
   stored,
+  time,
   without,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
@@ -339,6 +340,31 @@ test.each(["also", "early", "to"] as const)(
     expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([first.version]);
   },
 );
+
+test.each([
+  ["by its number", { to: second.version, at: 1 }],
+  ["by its name", { also: [second.version] }],
+  ["with its path", { early: [{ path: second.path, version: second.version, size: 5, checksum }] }],
+])("what was had again while the ledger is read is settled, %s, as soon as nobody asks for it", (_, says) => {
+  const state = new GroupState("group", () => 0, "ledger");
+  const apply = (offset: number, entry: Entry) =>
+    state.apply({ entry, partition: 0, offset, timestampMs: Date.parse(time) });
+  const read = (end: () => void) => {
+    state.beginReading();
+    // Both passes: the second begins where batches were passed over.
+    apply(1, again(second));
+    apply(2, { ...delivered(second), early: [], ...says } as DoneEntry);
+    state.beginSecondPass();
+    apply(0, noted(second));
+    end();
+    state.endReading();
+  };
+  read(() => undefined);
+  expect([...state.unsettled()].map(({ version }) => version)).toEqual([second.version]);
+  read(() => apply(3, without(again(second))));
+  expect([...state.unsettled()]).toEqual([]);
+  expect(state.isDelivered(second, 0)).toBe(true);
+});
 
 test("from a wish on until the ledger was read again it is known that something may be missing", async () => {
   const log = new MemoryLedger([noted(second)]);
