@@ -81,14 +81,14 @@ export class AllMarks {
   }
 
   /** Of these marks the ledger lacks something, or does not any more. */
-  noteDirty(uploader: string, marks: readonly Mark[]): void {
+  noteDirty(uploader: string, marks: readonly Pick<Mark, "partition">[]): void {
     for (const { partition } of marks)
       this.#dirty.set(nameOf({ uploader, partition }), { uploader, partition });
   }
 
-  /** The ledger has all that is known of it. */
-  noteClean(id: MarkId): void {
-    this.#dirty.delete(nameOf(id));
+  /** The ledger has all that is known of it, or is about to have. Returns whether it lacked something. */
+  noteClean(id: MarkId): boolean {
+    return this.#dirty.delete(nameOf(id));
   }
 
   /** At most `count` of those that are to be written, of those that `isOurs`. */

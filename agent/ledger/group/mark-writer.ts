@@ -90,11 +90,23 @@ export class MarkWriter {
       const { recreations, ledgerId } = this.#state;
       const delivered = stored.map((one) => this.#delivered(one));
       const drafted = this.#draft(mark, delivered, store);
-      const { offset } = await this.#log.write(drafted.entry, ledgerId);
+      const { offset } = await this.#writeDraft(mark, drafted.entry, ledgerId);
       if (this.#log.id !== ledgerId) await this.#readToEnd();
       if (this.#state.recreations !== recreations) continue;
       this.#state.noteWritten(mark, drafted.entry, offset, delivered);
       return drafted;
+    }
+  }
+
+  /** What it lacks by the time that the brokers have it is not said by it. */
+  async #writeDraft(mark: MarkId, entry: DoneEntry, ledgerId: string): Promise<{ offset: number }> {
+    const { marks } = this.#state.versions;
+    const wasDirty = marks.noteClean(mark);
+    try {
+      return await this.#log.write(entry, ledgerId);
+    } catch (error) {
+      if (wasDirty) marks.noteDirty(mark.uploader, [mark]);
+      throw error;
     }
   }
 

@@ -195,7 +195,7 @@ export class UploaderMarks {
   /** The ledger has a record that was drafted here, with what is delivered. */
   written(partition: number, value: DoneValue, offset: number, delivered: readonly Delivered[]): Change {
     const mark = this.#markOf(partition);
-    const change: Change = { settled: [], dirty: [], clean: [mark] };
+    const change: Change = { settled: [], dirty: [], clean: [] };
     for (const file of delivered)
       for (const version of [file.version, file.supersedes])
         this.#settleDelivered(version, file, mark, change);
