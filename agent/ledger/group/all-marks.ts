@@ -1,5 +1,5 @@
 /** The marks of all uploaders, as one group's member knows them, and which of them are to be written. */
-import type { DueCount } from "./due-versions.ts";
+import { DueCount } from "./due-versions.ts";
 import type { Mark } from "./mark.ts";
 import { UploaderMarks } from "./uploader-marks.ts";
 
@@ -11,15 +11,15 @@ export interface MarkId {
 }
 
 /**
- * What all of it may take in memory: two hundred thousand marks without exceptions. Bounded, as whoever may write to a topic can make
+ * What all of it may take in memory, without what is due and what the garbage collector needs, which is as much again: thirty thousand uploaders with a mark each. Bounded, as whoever may write to a topic can make
  * up any number of uploaders. What is forgotten is delivered again if it comes again.
  */
-const maxBytes = 64 << 20;
+const maxBytes = 32 << 20;
 
 export class AllMarks {
   /** In the order in which they were last of interest. */
   readonly #byUploader = new Map<string, UploaderMarks>();
-  readonly #due: DueCount = { count: 0, failed: 0 };
+  readonly #due = new DueCount();
   #bytes = 0;
   readonly #maxBytes: number;
   #hasForgotten = false;

@@ -3,6 +3,8 @@
  * nothing is known for sure from there on, until the ledger is read again.
  */
 
+import { textBytes } from "../../lib/bounded-map.ts";
+
 /** A version that is due. */
 export interface Due {
   /** Of the file, see `mapKey`. */
@@ -21,15 +23,21 @@ export interface Due {
   hasFailed: boolean;
 }
 
-/** How many versions of all uploaders are due, of those that are kept, and how many of these have failed. */
-export interface DueCount {
-  count: number;
-  failed: number;
+/** How many versions of all uploaders are due, of those that are kept, how many of these have failed, and about what all take, bytes. */
+export class DueCount {
+  count = 0;
+  failed = 0;
+  bytes = 0;
 }
 
 /** Versions that are kept, of one uploader, and of all. */
 const maxDue = 10_000;
 const maxAllDue = 40_000;
+/** What they may take in memory: a path can be long. */
+const maxBytes = 6 << 20;
+const maxAllBytes = 4 * maxBytes;
+/** About what one takes without its path, bytes. */
+const dueBytes = 300;
 /** The same, of those that have failed: they stay for as long as their uploader has them, and are to leave room for what is to come. */
 const maxFailed = 2000;
 const maxAllFailed = 10_000;
@@ -43,6 +51,7 @@ export class DueVersions {
   /** How many of these stand in a slot. */
   #slots = new Map<string, number>();
   #failedCount = 0;
+  #bytes = 0;
   #keptBelow = Number.POSITIVE_INFINITY;
   /** While the ledger is read again: what is due by what was read. */
   #loading: Map<string, Due> | undefined;
@@ -89,8 +98,7 @@ export class DueVersions {
   put(due: Due): void {
     const { key, version, slotAt } = due;
     const known = this.#byFile.get(key);
-    const hasRoom = this.#byFile.size < maxDue && this.#all.count < maxAllDue;
-    if (known || hasRoom) {
+    if (known || this.#hasRoom) {
       // Of what is read again the end is known already.
       if (!known || known.slotAt <= slotAt) this.#set(key, due);
       this.#loading?.set(key, due);
@@ -148,16 +156,26 @@ export class DueVersions {
     this.#loadingBelow = Number.POSITIVE_INFINITY;
   }
 
+  get #hasRoom(): boolean {
+    const isFew = this.#byFile.size < maxDue && this.#all.count < maxAllDue;
+    return isFew && this.#bytes < maxBytes && this.#all.bytes < maxAllBytes;
+  }
+
   #set(key: string, due: Due | undefined): void {
     const before = this.#byFile.get(key);
     if (before) this.#count(before, -1);
     if (due) this.#byFile.set(key, due);
     else this.#byFile.delete(key);
     if (due) this.#count(due, 1);
+    // A map that was filled once keeps its place, and most uploaders have nothing due for most of the time.
+    else if (this.#byFile.size === 0) this.#byFile = new Map();
   }
 
-  #count({ version, slot, hasFailed }: Due, change: number): void {
+  #count({ key, version, slot, hasFailed }: Due, change: number): void {
+    const bytes = change * (dueBytes + textBytes(key));
     this.#all.count += change;
+    this.#all.bytes += bytes;
+    this.#bytes += bytes;
     if (hasFailed) this.#all.failed += change;
     if (hasFailed) this.#failedCount += change;
     add(this.#numbers, version, change);

@@ -15,7 +15,7 @@ import { withStores } from "./store-numbers.ts";
 
 /** About what a mark takes without its lists, and a version in one of them, bytes. */
 const baseBytes = 200;
-const listedBytes = 40;
+const listedBytes = 100;
 
 /** Of a version above `to`, or in its place: it was noted before what the mark speaks of. */
 const before = -1;

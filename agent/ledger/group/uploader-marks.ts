@@ -10,10 +10,13 @@
 import { mapKey } from "../../wire/chunk.ts";
 import type { DoneValue, EarlyFile } from "../../wire/entry-value.ts";
 import { Announced, type Heard } from "./announced.ts";
-import { type Due, type DueCount, DueVersions } from "./due-versions.ts";
+import { type Due, DueCount, DueVersions } from "./due-versions.ts";
 import { Mark } from "./mark.ts";
 import { type Draft, draftOf } from "./mark-draft.ts";
 import type { Change, Delivered, Noted, NotedAt, Said, Verdict } from "./noted.ts";
+
+/** About what it takes in memory without marks, bytes. */
+const ownBytes = 800;
 
 const unsaid: Said = { isWanted: false, hasReceipt: false, hadFailed: false };
 
@@ -21,11 +24,11 @@ export class UploaderMarks {
   readonly #uploader: string;
   #announced = new Announced();
   readonly due: DueVersions;
-  readonly #marks = new Map<number, Mark>();
+  /** One a partition: mostly so few that a list of them is smaller than a map, and as fast. */
+  #marks: readonly Mark[] = [];
   /** What is asked for again though the newest record of the mark in this partition has it as settled: so it is once nobody asks any more. */
   readonly #settledThough = new Map<number, number>();
-  /** Without its marks about 1000. */
-  #weight = 1000;
+  #weight = ownBytes;
 
   /** Whether all is known here that the ledger says of it; undefined: it will be once that is read. */
   #isWhole: boolean | undefined;
@@ -33,7 +36,7 @@ export class UploaderMarks {
   #leftTo = 0;
 
   /** @param allDue counts what is due of all uploaders @param isWhole whether the ledger has said nothing of it that is not known here */
-  constructor(uploader: string, allDue: DueCount = { count: 0, failed: 0 }, isWhole = true) {
+  constructor(uploader: string, allDue = new DueCount(), isWhole = true) {
     this.#uploader = uploader;
     this.due = new DueVersions(allDue);
     this.#isWhole = isWhole;
@@ -50,7 +53,7 @@ export class UploaderMarks {
   }
 
   get marks(): Iterable<Mark> {
-    return this.#marks.values();
+    return this.#marks;
   }
 
   /** Whether more is due than is kept. */
@@ -59,7 +62,7 @@ export class UploaderMarks {
   }
 
   mark(partition: number): Mark | undefined {
-    return this.#marks.get(partition);
+    return this.#marks.find((mark) => mark.partition === partition);
   }
 
   /** Whether the version may be due, as far as is known. */
@@ -88,7 +91,7 @@ export class UploaderMarks {
   /** The uploader has noted a version that was sent whole. Returns also which are left to their receipts from now on. */
   note(noted: Noted, said: Said = unsaid): { verdict: Verdict; dirty: Mark[]; left: Due[] } {
     const dirty: Mark[] = [];
-    const mark = this.#marks.get(noted.partition);
+    const mark = this.mark(noted.partition);
     const { isWanted, hadFailed } = said;
     // Its receipt is gone: it is not told from what is settled any more.
     if (hadFailed && !mark?.names(noted.version)) mark?.except(noted.version);
@@ -108,8 +111,7 @@ export class UploaderMarks {
   failed({ path, version }: { path: string; version: number }): Due[] {
     const key = this.#keyOf({ path });
     const due = this.due.get(key);
-    const isLeft =
-      due?.version === version && this.#marks.get(due.partition)?.leavesToReceipt(version) === true;
+    const isLeft = due?.version === version && this.mark(due.partition)?.leavesToReceipt(version) === true;
     if (isLeft) this.#dropDue(due);
     else this.due.failed(key, version);
     return [...(isLeft ? [due] : []), ...this.#leaveToReceipts()];
@@ -135,7 +137,7 @@ export class UploaderMarks {
     const { path, version } = id;
     if (this.due.get(this.#keyOf({ path }))?.version === version) return false;
     if ((this.earlyOf(path)?.version ?? 0) >= version) return true;
-    const mark = this.#marks.get(partition);
+    const mark = this.mark(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return false;
     if (mark?.settlesChunk(version, this.#announced.open)) return true;
     if (mark?.but.has(version)) return false;
@@ -144,29 +146,27 @@ export class UploaderMarks {
 
   /** Whether a mark names the version, or a newer one of its path, as delivered: not by what it says of all numbers. */
   isNamed({ path, version }: { path: string; version: number }, partition: number): boolean {
-    return (
-      (this.earlyOf(path)?.version ?? 0) >= version || this.#marks.get(partition)?.names(version) === true
-    );
+    return (this.earlyOf(path)?.version ?? 0) >= version || this.mark(partition)?.names(version) === true;
   }
 
   /** Whether a mark says that a noted version is settled, by what was read of the marks alone. @param hasReceipt see `isSettled` */
   settles({ path, version, checksum, partition, at }: NotedAt, hasReceipt = false): boolean {
     const early = this.earlyOf(path);
     if (early?.version === version) return early.checksum === checksum;
-    const mark = this.#marks.get(partition);
+    const mark = this.mark(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return false;
     return (early?.version ?? 0) > version || mark?.settles(version, at) === true;
   }
 
   /** Whether a version that was noted, and has failed, is settled by its number but for its receipt. */
   leavesToReceipt({ version, partition }: { version: number; partition: number }): boolean {
-    return this.#marks.get(partition)?.leavesToReceipt(version) === true;
+    return this.mark(partition)?.leavesToReceipt(version) === true;
   }
 
   /** The newest version of the path that is delivered and may not be noted. */
   earlyOf(path: string): EarlyFile | undefined {
     let newest: EarlyFile | undefined;
-    for (const mark of this.#marks.values()) {
+    for (const mark of this.#marks) {
       const file = mark.earlyOf(path)?.file;
       if (file && file.version >= (newest?.version ?? 0)) newest = file;
     }
@@ -246,7 +246,7 @@ export class UploaderMarks {
   /** The version is asked for again: marks that come later say so as well. Returns those that named it as delivered. */
   unname({ path, version }: { path: string; version: number }): Mark[] {
     const isNamed = (mark: Mark) => this.#weighing(mark, () => mark.unname(path, version));
-    return [...this.#marks.values()].filter(isNamed);
+    return this.#marks.filter(isNamed);
   }
 
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
@@ -262,15 +262,16 @@ export class UploaderMarks {
   }
 
   removeMark(mark: Mark): void {
-    if (this.#marks.delete(mark.partition)) this.#weight -= mark.weight;
+    const others = this.#marks.filter((other) => other !== mark);
+    if (others.length < this.#marks.length) this.#weight -= mark.weight;
+    this.#marks = others;
   }
 
   /** Forgets what its marks name, then marks, until it takes no more than so many bytes. */
   lighten(mostBytes: number): void {
     const isTooMuch = () => this.#weight > mostBytes;
-    for (const mark of this.#marks.values())
-      while (isTooMuch() && this.#weighing(mark, () => mark.forgetOldest()));
-    for (const mark of this.#marks.values()) {
+    for (const mark of this.#marks) while (isTooMuch() && this.#weighing(mark, () => mark.forgetOldest()));
+    for (const mark of this.#marks) {
       if (!isTooMuch()) break;
       this.removeMark(mark);
       this.#leftTo = Math.max(this.#leftTo, mark.failedTo);
@@ -292,17 +293,17 @@ export class UploaderMarks {
     this.due.endReading();
     this.#isWhole ??= true;
     const isLeft = (version: number) => this.mayBeDue(version) || this.isOpen(version);
-    return [...this.#marks.values()].filter((mark) => mark.keepBut(isLeft));
+    return this.#marks.filter((mark) => mark.keepBut(isLeft));
   }
 
   /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
   ledgerRecreated(): void {
     // Something may be due that they seem to settle.
-    if (!this.#isWhole) for (const mark of this.#marks.values()) this.removeMark(mark);
+    if (!this.#isWhole) for (const mark of this.#marks) this.removeMark(mark);
     this.#settledThough.clear();
     // There it is no longer told by its offset from what is settled.
-    for (const { partition, version } of this.due.values()) this.#marks.get(partition)?.except(version);
-    for (const mark of this.#marks.values()) mark.ledgerRecreated(this.#announced.open);
+    for (const { partition, version } of this.due.values()) this.mark(partition)?.except(version);
+    for (const mark of this.#marks) mark.ledgerRecreated(this.#announced.open);
     this.#announced = new Announced();
     this.due.clear();
   }
@@ -313,7 +314,7 @@ export class UploaderMarks {
 
   #verdictOn(noted: Noted, { hasReceipt }: Said, dirty: Mark[]): Verdict {
     const { path, version, checksum, partition, at } = noted;
-    for (const mark of this.#marks.values()) mark.supersedeEarly(path, version, at);
+    for (const mark of this.#marks) mark.supersedeEarly(path, version, at);
     const early = this.earlyOf(path);
     if (early && early.version > version) return "settled";
     if (early?.version === version) {
@@ -324,7 +325,7 @@ export class UploaderMarks {
       this.#notedEarly(mark, noted, at);
       return "settled";
     }
-    const mark = this.#marks.get(partition);
+    const mark = this.mark(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return noted.hasFailed ? "failed" : "due";
     if (mark?.settles(version, at)) {
       if (!mark.says(version, at)) dirty.push(mark);
@@ -341,7 +342,7 @@ export class UploaderMarks {
     { partition, version, at }: { partition: number; version: number; at: number },
     hasReceipt: boolean,
   ): boolean {
-    const mark = this.#marks.get(partition);
+    const mark = this.mark(partition);
     return mark?.settles(version, at) === true && !(hasReceipt && mark.leavesToReceipt(version));
   }
 
@@ -392,11 +393,11 @@ export class UploaderMarks {
   /** Returns the marks that said it was due. */
   #dropDue({ key, version }: Pick<Due, "key" | "version">): Mark[] {
     this.due.delete(key, version);
-    return this.due.has(version) ? [] : [...this.#marks.values()].filter((mark) => mark.drop(version));
+    return this.due.has(version) ? [] : this.#marks.filter((mark) => mark.drop(version));
   }
 
   #putDue({ path, was: _, ...noted }: Noted): void {
-    this.#marks.get(noted.partition)?.except(noted.version);
+    this.mark(noted.partition)?.except(noted.version);
     this.due.put({ ...noted, key: this.#keyOf({ path }) });
   }
 
@@ -411,11 +412,11 @@ export class UploaderMarks {
   }
 
   #markOf(partition: number): Mark {
-    const known = this.#marks.get(partition);
+    const known = this.mark(partition);
     if (known) return known;
     const mark = new Mark(partition);
     mark.leaveToReceipt(this.#leftTo);
-    this.#marks.set(partition, mark);
+    this.#marks = [...this.#marks, mark];
     this.#weight += mark.weight;
     return mark;
   }

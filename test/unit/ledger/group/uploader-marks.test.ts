@@ -1,5 +1,6 @@
 /** What is known of an uploader's versions, held against a plain account of what was noted and delivered. */
 import { expect, test } from "bun:test";
+import { DueCount } from "../../../../agent/ledger/group/due-versions.ts";
 import type { Mark } from "../../../../agent/ledger/group/mark.ts";
 import type { Delivered, Noted } from "../../../../agent/ledger/group/noted.ts";
 import { UploaderMarks } from "../../../../agent/ledger/group/uploader-marks.ts";
@@ -354,7 +355,7 @@ class Story {
 
 /** With no room for what has failed: all of it that can be is left to its receipts. */
 function newMarks(): UploaderMarks {
-  return new UploaderMarks("till", { count: 0, failed: 1e6 });
+  return new UploaderMarks("till", Object.assign(new DueCount(), { failed: 1e6 }));
 }
 
 function keyOf({ path }: { path: string }): string {
