@@ -8,6 +8,7 @@ import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { NotedBy } from "../../ledger/group/lost-versions.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import type { VersionId } from "../../wire/chunk.ts";
+import { settlesByNumber } from "../../wire/mark.ts";
 import type { Output } from "../parts.ts";
 import { hasItsName } from "../publish/rename.ts";
 import { type MarkCopy, nameOf } from "../store/mark-copies.ts";
@@ -29,7 +30,7 @@ export async function noticeRollback(
   if (highest > store.number) {
     const copies = await store.marks.read();
     const isLost = (noted: NotedBy) => {
-      const by = ledger.state.versions.marks.get(noted.uploader)?.mark(noted.partition)?.by;
+      const by = ledger.state.versions.marks.get(noted.uploader)?.marks.get(noted.partition)?.by;
       return (by?.get(store.id) ?? 0) > store.number && !hadIt(copies.get(nameOf(noted)), noted);
     };
     for await (const ids of ledger.findLost(isLost)) await fetchAgain(ids);
@@ -48,7 +49,7 @@ function hadIt(mark: MarkCopy | undefined, { path, version, at }: NotedBy): bool
   if (!mark) return false;
   if (mark.also.includes(version)) return true;
   if (mark.early.some((file) => file.path === path && file.version >= version)) return true;
-  return at < mark.at && version <= mark.to && !mark.but.includes(version);
+  return settlesByNumber({ ...mark, but: new Set(mark.but) }, version, at);
 }
 
 /** Files that were about to get their names, and have none, though they are delivered: the snapshot is from in between. */
@@ -57,7 +58,7 @@ async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Versi
   const found: VersionId[] = [];
   for (const publication of await store.notes.publishing()) {
     const { uploader, path, version, partition, named } = publication;
-    const mark = ledger.state.versions.marks.get(uploader)?.mark(partition);
+    const mark = ledger.state.versions.marks.get(uploader)?.marks.get(partition);
     const isOurs = (mark?.by.get(store.id) ?? 0) >= store.number;
     if (named !== undefined || !isOurs || !ledger.state.isDelivered(publication, partition)) continue;
     if (!(await disk.look(store.partialPath(publication))) || (await hasItsName(output, publication)))

@@ -1,4 +1,5 @@
 /** The marks of all uploaders, as one group's member knows them, and which of them are to be written. */
+import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import { DueCount } from "./due-versions.ts";
 import type { Mark } from "./mark.ts";
 import { UploaderMarks } from "./uploader-marks.ts";
@@ -45,6 +46,12 @@ export class AllMarks {
     return this.get(uploader)?.isWhole ?? !this.#hasForgotten;
   }
 
+  /** The partition of the mark that says whether the version is settled; undefined: it is not known as due. */
+  partitionOf(id: VersionId): number | undefined {
+    const due = this.get(id.uploader)?.due.get(mapKey(id));
+    return due?.version === id.version ? due.partition : undefined;
+  }
+
   get(uploader: string): UploaderMarks | undefined {
     return this.#byUploader.get(uploader);
   }
@@ -75,7 +82,7 @@ export class AllMarks {
 
   /** It is the only one that is left, and too much. */
   #lighten(marks: UploaderMarks): void {
-    marks.lighten(this.#maxBytes / 2);
+    marks.marks.lighten(this.#maxBytes / 2);
     this.#bytes = marks.weight;
     this.#hasForgotten = true;
   }

@@ -30,8 +30,14 @@ export class EarlyFiles {
     return this.#byPath?.get(path);
   }
 
-  values(): Iterable<Early> {
-    return this.#byPath?.values() ?? [];
+  *[Symbol.iterator](): Generator<Early> {
+    yield* this.#byPath?.values() ?? [];
+  }
+
+  /** A version of the path was noted at this ledger offset: an older one never will be. */
+  supersede(path: string, version: number, at: number): void {
+    const early = this.get(path);
+    if (early && early.file.version < version) early.notedAt ??= at;
   }
 
   /** In place of what is known of its path. */
@@ -52,7 +58,7 @@ export class EarlyFiles {
 
   /** Forgets half of them, the oldest. Returns whether that is anything. */
   forgetOldest(): boolean {
-    const byAge = [...this.values()].sort((a, b) => a.file.version - b.file.version);
+    const byAge = [...this].sort((a, b) => a.file.version - b.file.version);
     for (const { file } of byAge.slice(0, Math.ceil(byAge.length / 2))) this.delete(file.path);
     return byAge.length > 0;
   }

@@ -163,7 +163,7 @@ export class GroupState {
   /** All of the ledger but batches is read from now on; until `endReading` what was known before is what is known. */
   beginReading(): void {
     this.#mustReadAgain = false;
-    this.versions.beginReadingMarks();
+    this.versions.marks.beginReadingMarks();
     this.reading.begin();
   }
 

@@ -127,7 +127,7 @@ export class MarkWriter {
     const at = reading.position(partitionOf(uploader, this.#log.partitions));
     return versions.marks.change(uploader, (marks) => {
       const { forgottenCount, ...lists } = marks.draft(partition, delivered);
-      const known = marks.mark(partition)?.by ?? new Map<string, number>();
+      const known = marks.marks.get(partition)?.by ?? new Map<string, number>();
       const by = Object.fromEntries(withStores(known, store ? [[store.id, store.number]] : []));
       const began = start.of(partition);
       const value = { format: 1 as const, ...lists, at, by, time: timeNow(), ...(began && { start: began }) };

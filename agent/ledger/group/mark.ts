@@ -9,7 +9,8 @@
 
 import type { DoneValue } from "../../wire/entry-value.ts";
 import { limits } from "../../wire/limits.ts";
-import { type Early, EarlyFiles } from "./early-files.ts";
+import { settlesByNumber } from "../../wire/mark.ts";
+import { EarlyFiles } from "./early-files.ts";
 import { OldNumbers } from "./old-numbers.ts";
 import { withStores } from "./store-numbers.ts";
 
@@ -20,6 +21,8 @@ const listedBytes = 100;
 /** Of a version above `to`, or in its place: it was noted before what the mark speaks of. */
 const before = -1;
 
+const none: ReadonlySet<number> = new Set();
+
 export class Mark {
   readonly partition: number;
   /** All up to this number are settled, but for `but`, of those that were noted before the ledger offset `at`. */
@@ -28,7 +31,8 @@ export class Mark {
   #but: Set<number> | undefined;
   /** Others that are settled, and the ledger offset at which they were noted. */
   #also: Map<number, number> | undefined;
-  readonly #early = new EarlyFiles();
+  /** What is delivered and may not be noted. */
+  readonly early = new EarlyFiles();
   /** Up to this number a version that has failed is not named here: its receipt says so. */
   #failedTo = 0;
   #by: ReadonlyMap<string, number> | undefined;
@@ -51,16 +55,16 @@ export class Mark {
     return this.#ofAnother?.to ?? 0;
   }
 
+  get at(): number {
+    return this.#at;
+  }
+
   get but(): ReadonlySet<number> {
-    return this.#but ?? new Set();
+    return this.#but ?? none;
   }
 
   get also(): Iterable<number> {
     return this.#also?.keys() ?? [];
-  }
-
-  get early(): Iterable<Early> {
-    return this.#early.values();
   }
 
   get failedTo(): number {
@@ -73,7 +77,7 @@ export class Mark {
 
   /** About what it takes in memory, bytes. */
   get weight(): number {
-    return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.#early.bytes;
+    return baseBytes + listedBytes * ((this.#but?.size ?? 0) + (this.#also?.size ?? 0)) + this.early.bytes;
   }
 
   /** Whether it counts by numbers alone, up to what it was as another ledger was deleted. */
@@ -88,7 +92,7 @@ export class Mark {
 
   /** The same, by what it says of the ledger of now. */
   says(version: number, at: number): boolean {
-    return this.names(version) || (this.#isBelow(version) && at < this.#at);
+    return this.names(version) || settlesByNumber(this, version, at);
   }
 
   /** Whether the version is named as settled. */
@@ -112,22 +116,6 @@ export class Mark {
     return this.#isSettledHere(version) && (this.names(version) || !open.has(version));
   }
 
-  /** The newest version of the path that is delivered and may not be noted. */
-  earlyOf(path: string): Early | undefined {
-    return this.#early.get(path);
-  }
-
-  /** A version of the path was noted at this ledger offset: an older one never will be. */
-  supersedeEarly(path: string, version: number, at: number): void {
-    const early = this.#early.get(path);
-    if (early && early.file.version < version) early.notedAt ??= at;
-  }
-
-  /** Forgets half of what is delivered and may not be noted, the oldest. Returns whether that is anything. */
-  forgetOldest(): boolean {
-    return this.#early.forgetOldest();
-  }
-
   /** The version is settled, and was noted at this ledger offset. */
   add(version: number, at: number): void {
     this.#also ??= new Map();
@@ -135,10 +123,18 @@ export class Mark {
     this.#but?.delete(version);
   }
 
+  /** The uploader has noted a version of the path, at this ledger offset, that is delivered. */
+  noted({ path, version }: { path: string; version: number }, at: number): void {
+    const early = this.early.get(path);
+    // The next record says so of its number.
+    if (early?.file.version === version) early.notedAt = at;
+    else this.add(version, at);
+  }
+
   /** The version of the path is to be delivered again. Returns whether it was named as delivered. */
   unname(path: string, version: number): boolean {
-    const isEarly = this.#early.get(path)?.file.version === version;
-    if (isEarly) this.#early.delete(path);
+    const isEarly = this.early.get(path)?.file.version === version;
+    if (isEarly) this.early.delete(path);
     return this.#also?.delete(version) === true || isEarly;
   }
 
@@ -264,12 +260,12 @@ export class Mark {
     // Not what it just does not name: it may have come late, or be of a member that does not know it.
     for (const { file, notedAt } of this.early)
       if (isNewer && notedAt !== undefined && !said.has(file.path) && this.settles(file.version, notedAt))
-        this.#early.delete(file.path);
+        this.early.delete(file.path);
     for (const [path, file] of said) {
-      const known = this.#early.get(path)?.file.version ?? 0;
+      const known = this.early.get(path)?.file.version ?? 0;
       // An older record's may have been noted since.
       if (known >= file.version || (!isNewer && this.#isSettledHere(file.version))) continue;
-      this.#early.put({ file, notedAt: undefined });
+      this.early.put({ file, notedAt: undefined });
     }
   }
 
@@ -290,6 +286,6 @@ export class Mark {
 
   /** Changes with each record that adds something. */
   #countOfSettled(): number {
-    return (this.#also?.size ?? 0) + this.#early.size - (this.#but?.size ?? 0) + this.#to + this.#at;
+    return (this.#also?.size ?? 0) + this.early.size - (this.#but?.size ?? 0) + this.#to + this.#at;
   }
 }

@@ -87,7 +87,9 @@ async function readReceipts(
       if (!("group" in key) || key.group !== group) continue;
       if (key.kind === "start") start.note(entry.kind === "start" ? entry : undefined, timestampMs);
       else if (entry.kind === "done")
-        marks.change(entry.uploader, (of) => of.read(entry.partition, entry, offset, false, () => false));
+        marks.change(entry.uploader, ({ records }) =>
+          records.read(entry.partition, entry, offset, false, () => false),
+        );
       else if (entry.kind === "failed") failed.set(nameOf(entry), timestampMs);
       else if (key.kind === "failed") failed.delete(nameOf(key));
     }

@@ -5,6 +5,7 @@
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
+import { inThisLog } from "../../wire/mark.ts";
 import { pathProblem } from "../../wire/path.ts";
 import { AllMarks, type MarkId } from "./all-marks.ts";
 import { type Due, slotName } from "./due-versions.ts";
@@ -59,11 +60,6 @@ export class SentVersions {
   /** What is neither delivered nor failed. */
   get outstanding(): Pick<Outstanding, "newestOf" | "mayTakeMore" | "overflowing" | "size" | "values"> {
     return this.#outstanding;
-  }
-
-  /** All but what uploaders note is read from now on. */
-  beginReadingMarks(): void {
-    this.marks.beginReadingMarks();
   }
 
   beginReading(): void {
@@ -129,14 +125,17 @@ export class SentVersions {
   ): void {
     this.#changed(
       uploader,
-      this.marks.change(uploader, (marks) => marks.written(partition, value, offset, files)),
+      this.marks.change(uploader, ({ records }) => records.written(partition, value, offset, files)),
     );
   }
 
   /** The version has failed. */
   failed(id: VersionId): void {
     const isKnown = this.marks.get(id.uploader) !== undefined;
-    if (isKnown) this.#keepFailures(this.marks.change(id.uploader, (marks) => marks.failed(id)));
+    if (isKnown)
+      this.#keepFailures(
+        this.marks.change(id.uploader, ({ failures }) => failures.failed(mapKey(id), id.version)),
+      );
     this.#outstanding.settle(id);
     this.#loading?.settle(id);
   }
@@ -174,22 +173,20 @@ export class SentVersions {
     // What nothing could follow is not said. It has taken the place of what was.
     const also = entry.also.filter(isPlausible);
     const early = entry.early.filter(({ version }) => isPlausible(version));
-    // Nor what it says of a log that was cut off: an entry behind it is at other offsets by now.
-    const range = isPlausible(entry.to) && entry.at <= offset ? {} : { to: 0, at: 0, but: [] };
-    const value = { ...entry, ...range, also, early };
+    const value = { ...inThisLog(entry, isPlausible(entry.to) ? offset : -1), also, early };
     const isWanted = (version: number) => this.wishes.hasNumber(uploader, version);
     this.#changed(
       uploader,
-      this.marks.change(uploader, (marks) => marks.read(partition, value, offset, isRead, isWanted)),
+      this.marks.change(uploader, ({ records }) => records.read(partition, value, offset, isRead, isWanted)),
     );
   }
 
   /** Somebody has taken a mark out of the ledger: a member that knew better says it again, one that has just read it does not know it. */
   doneIsGone({ uploader, partition }: MarkId): void {
-    const mark = this.marks.get(uploader)?.mark(partition);
+    const mark = this.marks.get(uploader)?.marks.get(partition);
     if (!mark) return;
     if (this.#options.reading.isComplete || mark.isOfAnother) this.marks.noteDirty(uploader, [mark]);
-    else this.marks.change(uploader, (marks) => marks.removeMark(mark));
+    else this.marks.change(uploader, ({ marks }) => marks.remove(mark));
   }
 
   /** Applies a batch, as it is read. */
@@ -268,7 +265,7 @@ export class SentVersions {
   /** Whether nothing but its receipt says that it is not settled. */
   #isLeftToReceipt(sent: Sent): boolean {
     const { failed } = this.#options;
-    return failed.hasReceipt(sent) && this.marks.get(sent.uploader)?.leavesToReceipt(sent) === true;
+    return failed.hasReceipt(sent) && this.marks.get(sent.uploader)?.failures.leaves(sent) === true;
   }
 
   #keepFailures(left: Iterable<Pick<Due, "key" | "version">>): void {

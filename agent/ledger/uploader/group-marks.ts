@@ -2,6 +2,7 @@
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import type { DoneEntry } from "../../wire/entry.ts";
 import type { WholeFile } from "../../wire/entry-value.ts";
+import { settlesByNumber } from "../../wire/mark.ts";
 
 /** Where a version that was sent whole is: in the chunks' topic, and since when in the ledger. */
 export interface Place {
@@ -30,7 +31,7 @@ export class GroupMark {
   has({ partition, version, at }: Place): boolean {
     if (partition !== this.partition) return false;
     if (this.#also.has(version)) return true;
-    return version <= this.#entry.to && at < this.#entry.at && !this.#but.has(version);
+    return settlesByNumber({ to: this.#entry.to, at: this.#entry.at, but: this.#but }, version, at);
   }
 
   /** Whether it has not the version by its number if a receipt stands that that has failed. */

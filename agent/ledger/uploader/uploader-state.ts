@@ -5,6 +5,7 @@
 import type { Log } from "../../observe/log.ts";
 import { type DoneEntry, type FilesEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
 import type { EarlyFile, FileValue, NotedFile } from "../../wire/entry-value.ts";
+import { inThisLog } from "../../wire/mark.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BatchSlots, type Slot } from "./batch-slots.ts";
 import { CredibleVersions } from "./credible-versions.ts";
@@ -88,9 +89,7 @@ export class UploaderState {
   #applyMark(entry: DoneEntry, offset: number): void {
     if (!this.#credible.has(entry.to, `a mark of group ${entry.group}`)) return;
     const early = entry.early.filter(({ version, path }) => this.#credible.has(version, path));
-    // Of a log that was cut off since: what it says of numbers is of entries that may be gone.
-    const range = entry.at <= offset ? {} : { to: 0, at: 0, but: [] };
-    this.#feedback.apply({ ...entry, ...range, early }, offset);
+    this.#feedback.apply({ ...inThisLog(entry, offset), early }, offset);
     for (const version of [entry.to, ...early.map((file) => file.version)]) this.#name.versions.note(version);
     for (const file of early) this.#noteNewer(file);
   }

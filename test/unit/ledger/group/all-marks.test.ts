@@ -17,19 +17,19 @@ test("what is delivered and never noted takes no more than its bytes, and the ne
     }));
     const delivered = at === 59 ? [...files, last] : files;
     all.change("till", (marks) =>
-      marks.written(0, record({ ...marks.draft(0, delivered), at }), at, delivered),
+      marks.records.written(0, record({ ...marks.draft(0, delivered), at }), at, delivered),
     );
     expect(all.get("till")?.weight).toBeLessThanOrEqual(mostBytes);
   }
   expect(all.hasForgotten).toBe(true);
-  expect(all.get("till")?.earlyOf("last")?.version).toBe(last.version);
-  expect(all.get("till")?.earlyOf("some/where/0/0")).toBeUndefined();
+  expect(all.get("till")?.marks.earlyOf("last")?.version).toBe(last.version);
+  expect(all.get("till")?.marks.earlyOf("some/where/0/0")).toBeUndefined();
 });
 
 test("marks of any number of partitions take no more than their bytes", () => {
   const all = new AllMarks(mostBytes);
   for (let partition = 0; partition < 20_000; partition++)
-    all.change("till", (marks) => marks.read(partition, record({}), partition, true, () => false));
+    all.change("till", (marks) => marks.records.read(partition, record({}), partition, true, () => false));
   expect(all.get("till")?.weight).toBeLessThanOrEqual(mostBytes);
   expect([...all.all()].at(-1)?.[1].partition).toBe(19_999);
 });

@@ -121,7 +121,7 @@ class Story {
     for (const one of this.versions)
       if (this.#isKept(one) && !one.hasReceipt && this.random.below(4) === 0) {
         Object.assign(one, { hasReceipt: true, hasFailed: true });
-        this.marks.failed(one);
+        this.marks.failures.failed(keyOf(one), one.version);
       }
   }
 
@@ -188,7 +188,7 @@ class Story {
     expect(forgottenCount).toBe(0);
     const value: DoneValue = { format: 1, ...draft, at: this.read, by: {}, time: "" };
     const offset = this.log.push({ kind: "mark", partition, value }) - 1;
-    if (isHeard) this.marks.written(partition, value, offset, delivered);
+    if (isHeard) this.marks.records.written(partition, value, offset, delivered);
   }
 
   /** Some are whole, and are made durable. @param isKept whether the answer is heard */
@@ -330,7 +330,7 @@ class Story {
   #apply(marks: UploaderMarks, offset: number, isRead: boolean): Mark[] {
     const logged = this.log[offset];
     if (logged?.kind === "mark")
-      return marks.read(logged.partition, logged.value, offset, isRead, () => false).dirty;
+      return marks.records.read(logged.partition, logged.value, offset, isRead, () => false).dirty;
     if (logged?.kind !== "batch") return [];
     const dirty: Mark[] = [];
     for (const noted of logged.files) {
@@ -426,13 +426,13 @@ function withMark(): UploaderMarks {
     marks.note(noted(path, version, 0));
   const draft = marks.draft(0, delivered);
   expect(draft).toMatchObject({ to: 50, but: [15, 20] });
-  marks.written(0, record({ ...draft, at: 10 }), 11, delivered);
+  marks.records.written(0, record({ ...draft, at: 10 }), 11, delivered);
   return marks;
 }
 
 test("what a frozen member's late mark says by numbers is taken from it, and said again", () => {
   const marks = withMark();
-  const { dirty } = marks.read(0, record({ to: 30, at: 5, but: [20] }), 12, true, () => false);
+  const { dirty } = marks.records.read(0, record({ to: 30, at: 5, but: [20] }), 12, true, () => false);
   expect(marks.isSettled({ path: "x", version: 15 }, 0, true)).toBe(true);
   expect(dirty).toHaveLength(1);
   expect(marks.draft(0, []).but).toEqual([20]);
@@ -442,8 +442,8 @@ test("what is delivered is known, though the mark of a frozen member that does n
   const marks = withMark();
   const delivered = [whole("x", 15)];
   const draft = marks.draft(0, delivered);
-  marks.read(0, record({ to: 60, at: 120, but: [15, 20] }), 205, true, () => false);
-  const { dirty } = marks.written(0, record({ ...draft, at: 100 }), 210, delivered);
+  marks.records.read(0, record({ to: 60, at: 120, but: [15, 20] }), 205, true, () => false);
+  const { dirty } = marks.records.written(0, record({ ...draft, at: 100 }), 210, delivered);
   expect(marks.isSettled({ path: "x", version: 15 }, 0, true)).toBe(true);
   expect(dirty).toHaveLength(1);
   expect(marks.draft(0, []).but).toEqual([20]);
@@ -456,10 +456,10 @@ test("what was delivered before it was noted is not forgotten for a mark of a fr
   ]) {
     const marks = withMark();
     const delivered = [whole("e", 60)];
-    marks.written(0, record({ ...marks.draft(0, delivered), at: 150 }), 200, delivered);
+    marks.records.written(0, record({ ...marks.draft(0, delivered), at: 150 }), 200, delivered);
     marks.heard({ next: 71, open: [], epoch: 1 }, 160);
     expect(marks.note(noted("e", 60, 160)).verdict).toBe("settled");
-    const { dirty } = marks.read(0, record({ ...late, at: 180 }), 210, true, () => false);
+    const { dirty } = marks.records.read(0, record({ ...late, at: 180 }), 210, true, () => false);
     expect(marks.isSettled({ path: "e", version: 60 }, 0, true)).toBe(true);
     expect(dirty).toHaveLength(1);
     expect(marks.draft(0, []).but).toEqual([15, 20]);
@@ -475,7 +475,7 @@ test("what was noted while a mark was written, below its number, is due in a led
   expect(draft).toMatchObject({ to: 70, but: [] });
   marks.heard({ next: 71, open: [], epoch: 1 }, 105);
   marks.note(noted("o", 60, 105));
-  marks.written(0, record({ ...draft, at: 101 }), 110, delivered);
+  marks.records.written(0, record({ ...draft, at: 101 }), 110, delivered);
   expect(marks.isSettled({ path: "o", version: 60 }, 0, true)).toBe(false);
   marks.ledgerRecreated();
   expect(marks.note(noted("w", 65, 0)).verdict).toBe("settled");
