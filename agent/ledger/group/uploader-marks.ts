@@ -94,7 +94,7 @@ export class UploaderMarks {
     const { isWanted, hadFailed } = said;
     // Its receipt is gone: it is not told from what is settled any more.
     if (hadFailed && !mark?.names(noted.version)) mark?.except(noted.version);
-    const isSettled = isWanted && this.settles(noted);
+    const isSettled = isWanted && this.settles(noted, said.hasReceipt);
     // It is settled by the ledger's marks, and may fail before it is delivered again.
     if (isSettled && mark) dirty.push(mark);
     if (isWanted) dirty.push(...this.unname(noted));

@@ -4,7 +4,7 @@ import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { findReceipts } from "../../../../agent/ledger/group/receipts.ts";
 import type { VersionId } from "../../../../agent/wire/chunk.ts";
 import type { FilesEntry } from "../../../../agent/wire/entry.ts";
-import { again, all, filesEntry, noted, store, stored } from "../../../support/entries.ts";
+import { again, all, filesEntry, noted, store, stored, without } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 const pairs = 5000;
@@ -104,10 +104,29 @@ test("one of many that have failed is tried again as somebody wants it, and fail
   await ledger.tidy(all, all);
   expect(log.written.filter(({ kind }) => kind === "tombstone")).toEqual([]);
   await ledger.writeFailed(worst, "too long");
+  using _following = log.follow(ledger);
   await ledger.tidy(all, all);
+  await log.allRead();
+  await ledger.writeDelivered([stored(next)], store);
+  expectAsItIs(ledger);
   const later = await GroupLedger.open("group", log);
   expect([unsettled(later), later.state.versions.wishes.size]).toEqual([[], 0]);
   expectAsItIs(later);
+});
+
+test("one of many that have failed is not taken for delivered as nobody wants it any more", async () => {
+  const log = copy();
+  let nowMs = 0;
+  const ledger = await GroupLedger.open("group", log, () => nowMs);
+  using _following = log.follow(ledger);
+  await log.append(again(worst));
+  nowMs = 3600_000;
+  await log.readAgain();
+  expect(unsettled(ledger)).toEqual([worst.path]);
+  await log.append(without(again(worst)));
+  expect(ledger.state.isDelivered(worst, 0)).toBe(false);
+  await ledger.writeDelivered([stored(next)], store);
+  expect((await started(log)).state.isDelivered(worst, 0)).toBe(false);
 });
 
 test("in a ledger that is made anew each of many that have failed is tried again, and nothing else", async () => {
