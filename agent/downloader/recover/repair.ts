@@ -181,9 +181,13 @@ export class Repair {
   async tidy(): Promise<void> {
     const { ledger, writes, reading } = this.#options;
     const { positions, topic } = reading;
-    const isToTidy = (id: VersionId) => positions.has(partitionOf(chunkKey(id), topic.partitions));
     // What was in a topic that is no more is shared out by where it was.
     const hasPartition = (partition: number) => positions.has(partition % topic.partitions);
+    // Whoever writes the mark of a version drops its receipts, behind that. Of what is known no more anyone may.
+    const isToTidy = (id: VersionId) =>
+      hasPartition(
+        ledger.state.versions.marks.partitionOf(id) ?? partitionOf(chunkKey(id), topic.partitions),
+      );
     if (ledger.state.isUntidy) await writes.attempt(() => ledger.tidy(isToTidy, hasPartition));
   }
 

@@ -7,7 +7,7 @@ import { Troubles } from "../../../../agent/lib/troubles.ts";
 import { Observer } from "../../../../agent/observe/observer.ts";
 import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
 import type { EntryKey } from "../../../../agent/wire/entry-key.ts";
-import { filesEntry } from "../../../support/entries.ts";
+import { again, failed, filesEntry } from "../../../support/entries.ts";
 import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
@@ -239,4 +239,20 @@ test("ten thousand missing versions write a few lines, and how many they are", a
   expect(asked()).toBe(2000);
   expect(lines.length).toBeLessThan(50);
   expect(lines).toContain("till: and 1980 more files are asked for");
+});
+
+test("a receipt is dropped by whoever writes the mark of its version, also once there are more partitions", async () => {
+  const { repair, world, log, ledger, positions, writtenOf } = await prepare();
+  const id = { uploader: "till", path: "video", version: 100 };
+  using _following = log.follow(ledger);
+  await log.remake(sent("video"), again(id), failed(id));
+  world.partitions = 64;
+  const home = 0;
+  for (let other = 0; other < 64; other++) if (other !== home) positions.set(other, 0);
+  positions.delete(home);
+  await repair.tidy();
+  expect(writtenOf("again")).toHaveLength(0);
+  positions.set(home, 8);
+  await repair.tidy();
+  expect(writtenOf("again")).toHaveLength(1);
 });
