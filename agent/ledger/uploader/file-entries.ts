@@ -1,18 +1,16 @@
 /** What the ledger has of an uploader's files, by path, and in which of its batches that is. There may be a million. */
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { type Attributes, encodeAttributes } from "../../wire/attributes.ts";
-import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
+import { FileRows } from "./file-rows.ts";
 import type { Place } from "./group-marks.ts";
 
 /** Sets of attributes that are known by their text. More are only had where the settings change that often, or are made up. */
 const maxSharedSets = 256;
 
 export class FileEntries {
-  /**
-   * The batch's number, partition, version and ledger offset of what was sent whole (else three times -1), and JSON without the
-   * attributes: one string each, a tenth of the objects that they would be.
-   */
-  readonly #texts = new Map<string, string>();
+  readonly #rowOf = new Map<string, number>();
+  readonly #rows = new FileRows();
   /** Of the files that have some. All files of a watch have the same: they are one object. */
   readonly #attributes = new Map<string, Attributes>();
   readonly #sharedSets = new BoundedMap<string, Attributes>(maxSharedSets);
@@ -20,39 +18,44 @@ export class FileEntries {
   readonly #goneSinceMs = new Map<string, number>();
 
   get(path: string): FileValue | undefined {
-    const text = this.#texts.get(path);
-    if (text === undefined) return undefined;
+    const row = this.#rowOf.get(path);
+    if (row === undefined) return undefined;
     const attributes = this.#attributes.get(path);
-    return Object.assign(JSON.parse(text.slice(text.indexOf("{"))), attributes && { attributes });
+    return Object.assign(this.#rows.get(row), attributes && { attributes });
+  }
+
+  /** The version that is known; undefined: nothing is known of the path. */
+  versionOf(path: string): number | undefined {
+    const row = this.#rowOf.get(path);
+    return row === undefined ? undefined : this.#rows.versionOf(row);
   }
 
   /** The number of the batch that it is in; undefined: nothing is known of the path. */
   batchOf(path: string): number | undefined {
-    const text = this.#texts.get(path);
-    return text === undefined ? undefined : Number.parseInt(text, 10);
+    const row = this.#rowOf.get(path);
+    return row === undefined ? undefined : this.#rows.batchOf(row);
   }
 
   /** Where what was sent whole is. */
   placeOf(path: string): Place | undefined {
-    const [, partition, version, at] = this.#texts.get(path)?.split(" ", 4).map(Number) ?? [];
-    if (partition === undefined || version === undefined || at === undefined || partition < 0)
-      return undefined;
-    return { partition, version, at };
+    const row = this.#rowOf.get(path);
+    return row === undefined ? undefined : this.#rows.placeOf(row);
   }
 
   paths(): IterableIterator<string> {
-    return this.#texts.keys();
+    return this.#rowOf.keys();
   }
 
   /** Whether the path has an entry that does not say it is gone; asked for each file at each look. */
   isPresent(path: string): boolean {
-    const text = this.#texts.get(path);
-    return text !== undefined && !text.includes('"state":"gone"');
+    const row = this.#rowOf.get(path);
+    return row !== undefined && this.#rows.stateOf(row) !== "gone";
   }
 
   /** Whether the path has an entry that says it was sent, and is there; asked for each file at each look. */
   isSent(path: string): boolean {
-    return this.#texts.get(path)?.includes('"state":"sent"') === true;
+    const row = this.#rowOf.get(path);
+    return row !== undefined && this.#rows.stateOf(row) === "sent";
   }
 
   /** What is gone, and since when, by the brokers' clock, milliseconds since 1970. */
@@ -62,9 +65,13 @@ export class FileEntries {
 
   /** Sets what is known of the path, or removes it. @param batch the number of the batch that it is in */
   set(path: string, value: FileValue | undefined, batch: number): void {
-    const { attributes, ...rest } = value ?? {};
-    if (value) this.#texts.set(path, `${batch} ${placeText(value)} ${JSON.stringify(rest)}`);
-    else this.#texts.delete(path);
+    const row = this.#rowOf.get(path);
+    const attributes = value?.attributes;
+    if (!value) {
+      if (row !== undefined) this.#rows.remove(row);
+      this.#rowOf.delete(path);
+    } else if (row === undefined) this.#rowOf.set(path, this.#rows.add(value, batch));
+    else this.#rows.set(row, value, batch);
     if (attributes) this.#attributes.set(path, this.#shared(attributes));
     else this.#attributes.delete(path);
     if (value?.state === "gone") this.#goneSinceMs.set(path, value.since ?? 0);
@@ -77,9 +84,4 @@ export class FileEntries {
     if (!known) this.#sharedSets.set(text, attributes);
     return known ?? attributes;
   }
-}
-
-function placeText(value: FileValue): string {
-  const { version, at = -1 } = value;
-  return wasSentWhole(value) ? `${value.partition} ${version} ${at}` : "-1 -1 -1";
 }

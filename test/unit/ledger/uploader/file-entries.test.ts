@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import fc from "fast-check";
 import { FileEntries } from "../../../../agent/ledger/uploader/file-entries.ts";
 import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 
@@ -60,4 +61,76 @@ test("a file counts as sent only as long as its entry says so: not one that was 
   expect(entries.isSent("a")).toBe(true);
   entries.set("a", undefined, 0);
   expect(entries.isSent("a")).toBe(false);
+});
+
+const text = (count: fc.Arbitrary<bigint>) => count.map(String);
+const time = fc.oneof(
+  text(fc.bigInt({ min: 1_600_000_000_000_000_000n, max: 1_900_000_000_000_000_000n })),
+  text(fc.bigInt({ min: -(10n ** 20n) + 1n, max: 10n ** 20n - 1n })),
+  fc.constantFrom("0", "-1", "999999999", "1000000000", "00000000001", "9".repeat(19), "9".repeat(20)),
+);
+const inode = fc.oneof(
+  text(fc.bigInt({ min: 0n, max: 2n ** 64n })),
+  fc.constantFrom("0", "01", "none", String(2 ** 53), String(2n ** 64n - 1n), "9".repeat(20)),
+);
+const number = fc.oneof(fc.nat(), fc.maxSafeNat());
+const value = fc.record(
+  {
+    ...{ version: number, size: number, mtime: time, ctime: time, inode },
+    state: fc.constantFrom("sending", "sent", "abandoned", "gone", "incomplete"),
+    ...{ topic: fc.constantFrom("one", "other"), partition: fc.nat(2147483647), offset: number },
+    checksum: fc.oneof(
+      fc.constantFrom("md5:5d41402abc4b2a76b9719d911017c592", `sha256:${"0f".repeat(32)}`, "md5:5d", "none"),
+    ),
+    ...{ from: fc.string(), to: fc.string(), acknowledged: number, answered: number, reason: fc.string() },
+    ...{ since: number, at: number },
+  },
+  { requiredKeys: ["version", "state", "size", "mtime", "ctime", "inode"] },
+) as fc.Arbitrary<FileValue>;
+
+test("whatever an entry says is given back as it was set last, beside others", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.option(value)), { minLength: 1 }),
+      (all) => {
+        const entries = new FileEntries();
+        const expected = new Map<string, FileValue>();
+        for (const [batch, [path, given]] of all.entries()) {
+          entries.set(path, given ?? undefined, batch);
+          if (given) expected.set(path, given);
+          else expected.delete(path);
+          expect(entries.batchOf(path)).toBe(given ? batch : undefined);
+        }
+        for (const path of ["a", "b", "c"]) {
+          expect(entries.get(path)).toEqual(expected.get(path) as FileValue);
+          expect(entries.versionOf(path)).toBe(expected.get(path)?.version as number);
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test("more topics than an uploader ever has are told apart all the same", () => {
+  const entries = new FileEntries();
+  for (let at = 0; at < 3000; at++) entries.set(`${at}`, { ...entry, topic: `topic ${at}` }, 0);
+  for (const at of [0, 999, 1000, 2999]) expect(entries.get(`${at}`)?.topic).toBe(`topic ${at}`);
+});
+
+test("where a file is can be asked for once it was sent whole", () => {
+  const entries = new FileEntries();
+  const where = { topic: "topic", partition: 3, offset: 1, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
+  for (const state of ["sent", "gone"] as const) {
+    entries.set("a", { ...entry, state, ...where, at: 17 }, 0);
+    expect(entries.placeOf("a")).toEqual({ partition: 3, version: 7, at: 17 });
+  }
+  entries.set("a", { ...entry, state: "sent", ...where }, 0);
+  expect(entries.placeOf("a")).toEqual({ partition: 3, version: 7, at: -1 });
+  for (const state of ["sending", "abandoned"] as const) {
+    entries.set("a", { ...entry, state, ...where, at: 17 }, 0);
+    expect(entries.placeOf("a")).toBeUndefined();
+  }
+  entries.set("a", { ...entry, state: "gone", since: 5 }, 0);
+  expect(entries.placeOf("a")).toBeUndefined();
+  expect(entries.placeOf("b")).toBeUndefined();
 });

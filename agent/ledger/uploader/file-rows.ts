@@ -1,0 +1,262 @@
+/**
+ * What the ledger says of files, as numbers in a few buffers: a row of 112 bytes each and no object, as there may be a million, and
+ * whatever lives is looked through at each collection. What does not fit a row, and is rare, stands beside it as JSON.
+ */
+import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
+import type { Place } from "./group-marks.ts";
+
+/** What a look has seen of a file, in numbers; times in seconds since 1970, and the nanoseconds after those. */
+export interface SeenNumbers {
+  readonly size: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
+  /** Two halves of 32 bits. */
+  readonly inodeLow: number;
+  readonly inodeHigh: number;
+}
+
+type State = FileValue["state"];
+
+/** Of a page, so that none is ever copied to a larger one. */
+const rowsOfPage = 1024;
+const rowBytes = 112;
+/** Where the fields of a row are; the checksum's bytes are behind them. */
+const at = {
+  ...{ version: 0, notedAt: 8, offset: 16, size: 24, mtime: 32, ctime: 40, inodeLow: 48, inodeHigh: 52 },
+  ...{ mtimeRest: 56, ctimeRest: 60, batch: 64, partition: 68, topic: 72, has: 74, state: 76, checksum: 80 },
+} as const;
+/** Which of its fields a row has. */
+const has = {
+  ...{ topic: 1, offset: 2, partition: 4, notedAt: 8, md5: 16, sha256: 32 },
+  /** All that a look is compared with. */
+  ...{ fingerprint: 64, isWhole: 128, rest: 256 },
+} as const;
+const states: readonly State[] = ["sending", "sent", "abandoned", "gone", "incomplete"];
+/** Topics by number; an uploader has had one, or few. */
+const mostTopics = 1000;
+const twoTo32 = 2 ** 32;
+/** From a second after 1970 on: what is before is rare, and fits no row. */
+const usualTime = /^[1-9]\d{9,18}$/;
+const usualInode = /^(?:0|[1-9]\d{0,19})$/;
+
+export class FileRows {
+  readonly #pages: DataView[] = [];
+  readonly #free: number[] = [];
+  #count = 0;
+  /** JSON of what did not fit, by row. */
+  readonly #rest = new Map<number, string>();
+  readonly #topics: string[] = [];
+  readonly #topicNumbers = new Map<string, number>();
+
+  /** A new row. @param batch the number of the batch that the entry is in */
+  add(value: FileValue, batch: number): number {
+    const row = this.#free.pop() ?? this.#count++;
+    if (row >= this.#pages.length * rowsOfPage)
+      this.#pages.push(new DataView(new ArrayBuffer(rowsOfPage * rowBytes)));
+    this.set(row, value, batch);
+    return row;
+  }
+
+  /** The row is free for another file. */
+  remove(row: number): void {
+    this.#rest.delete(row);
+    this.#free.push(row);
+  }
+
+  /** Sets all of it but the attributes. */
+  set(row: number, value: FileValue, batch: number): void {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    const {
+      version,
+      state,
+      size,
+      mtime,
+      ctime,
+      inode,
+      topic,
+      partition,
+      offset,
+      checksum,
+      at: notedAt,
+      attributes,
+      ...more
+    } = value;
+    const rest: Partial<Record<keyof FileValue, unknown>> = more;
+    numbers.setFloat64(from + at.version, version);
+    numbers.setFloat64(from + at.size, size);
+    numbers.setUint32(from + at.batch, batch);
+    numbers.setUint8(from + at.state, states.indexOf(state));
+    let fields = wasSentWhole(value) ? has.isWhole : 0;
+    if (!setTime(numbers, from + at.mtime, from + at.mtimeRest, mtime)) rest.mtime = mtime;
+    if (!setTime(numbers, from + at.ctime, from + at.ctimeRest, ctime)) rest.ctime = ctime;
+    if (!setInode(numbers, from, inode)) rest.inode = inode;
+    if (rest.mtime === undefined && rest.ctime === undefined && rest.inode === undefined)
+      fields |= has.fingerprint;
+    const topicNumber = topic === undefined ? undefined : this.#numberOf(topic);
+    if (topicNumber !== undefined) {
+      numbers.setUint16(from + at.topic, topicNumber);
+      fields |= has.topic;
+    } else if (topic !== undefined) rest.topic = topic;
+    if (partition !== undefined) {
+      numbers.setUint32(from + at.partition, partition);
+      fields |= has.partition;
+    }
+    if (offset !== undefined) {
+      numbers.setFloat64(from + at.offset, offset);
+      fields |= has.offset;
+    }
+    if (notedAt !== undefined) {
+      numbers.setFloat64(from + at.notedAt, notedAt);
+      fields |= has.notedAt;
+    }
+    const kind = checksum === undefined ? 0 : setChecksum(numbers, from, checksum);
+    fields |= kind;
+    if (kind === 0) rest.checksum = checksum;
+    if (hasSome(rest)) fields |= has.rest;
+    if (fields & has.rest) this.#rest.set(row, JSON.stringify(rest));
+    else this.#rest.delete(row);
+    numbers.setUint16(from + at.has, fields);
+  }
+
+  get(row: number): FileValue {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    const fields = numbers.getUint16(from + at.has);
+    const value: Record<string, unknown> = {
+      version: numbers.getFloat64(from + at.version),
+      state: this.stateOf(row),
+      size: numbers.getFloat64(from + at.size),
+      mtime: timeAt(numbers, from + at.mtime, from + at.mtimeRest),
+      ctime: timeAt(numbers, from + at.ctime, from + at.ctimeRest),
+      inode: inodeAt(numbers, from),
+    };
+    if (fields & has.topic) value.topic = this.#topics[numbers.getUint16(from + at.topic)];
+    if (fields & has.partition) value.partition = numbers.getUint32(from + at.partition);
+    const digest = (length: number) =>
+      Buffer.from(numbers.buffer, from + at.checksum, length).toString("hex");
+    if (fields & has.md5) value.checksum = `md5:${digest(16)}`;
+    if (fields & has.sha256) value.checksum = `sha256:${digest(32)}`;
+    if (fields & has.offset) value.offset = numbers.getFloat64(from + at.offset);
+    if (fields & has.notedAt) value.at = numbers.getFloat64(from + at.notedAt);
+    if (fields & has.rest) Object.assign(value, JSON.parse(this.#rest.get(row) ?? "{}"));
+    return value as unknown as FileValue;
+  }
+
+  versionOf(row: number): number {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    return numbers.getFloat64(from + at.version);
+  }
+
+  stateOf(row: number): State {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    return states[numbers.getUint8(from + at.state)] ?? "incomplete";
+  }
+
+  batchOf(row: number): number {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    return numbers.getUint32(from + at.batch);
+  }
+
+  /** Where what was sent whole is. */
+  placeOf(row: number): Place | undefined {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    const fields = numbers.getUint16(from + at.has);
+    if (!(fields & has.isWhole)) return undefined;
+    const notedAt = fields & has.notedAt ? numbers.getFloat64(from + at.notedAt) : -1;
+    return {
+      partition: numbers.getUint32(from + at.partition),
+      version: numbers.getFloat64(from + at.version),
+      at: notedAt,
+    };
+  }
+
+  /** Whether it is noted as sent just as it was seen; false also where the row can't tell. */
+  isSentAs(row: number, seen: SeenNumbers): boolean {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    return (
+      (numbers.getUint16(from + at.has) & has.fingerprint) !== 0 &&
+      this.stateOf(row) === "sent" &&
+      numbers.getFloat64(from + at.size) === seen.size &&
+      numbers.getFloat64(from + at.mtime) === seen.mtimeSeconds &&
+      numbers.getUint32(from + at.mtimeRest) === seen.mtimeNanoseconds &&
+      numbers.getFloat64(from + at.ctime) === seen.ctimeSeconds &&
+      numbers.getUint32(from + at.ctimeRest) === seen.ctimeNanoseconds &&
+      numbers.getUint32(from + at.inodeLow) === seen.inodeLow &&
+      numbers.getUint32(from + at.inodeHigh) === seen.inodeHigh
+    );
+  }
+
+  #page(row: number): DataView {
+    const page = this.#pages[Math.floor(row / rowsOfPage)];
+    if (!page) throw new RangeError(`there is no row ${row}`);
+    return page;
+  }
+
+  /** undefined: there are too many. */
+  #numberOf(topic: string): number | undefined {
+    const known = this.#topicNumbers.get(topic);
+    if (known !== undefined || this.#topics.length >= mostTopics) return known;
+    this.#topicNumbers.set(topic, this.#topics.length);
+    return this.#topics.push(topic) - 1;
+  }
+}
+
+function fromOf(row: number): number {
+  return (row % rowsOfPage) * rowBytes;
+}
+
+function hasSome(rest: Readonly<Record<string, unknown>>): boolean {
+  for (const name in rest) if (rest[name] !== undefined) return true;
+  return false;
+}
+
+/** Returns which kind it is; 0: it does not fit. */
+function setChecksum(numbers: DataView, from: number, text: string): number {
+  const kind = text.startsWith("md5:") ? has.md5 : text.startsWith("sha256:") ? has.sha256 : 0;
+  const digest = text.slice(text.indexOf(":") + 1);
+  const bytes = kind === has.md5 ? 16 : 32;
+  const isWhole = Buffer.from(numbers.buffer, from + at.checksum, bytes).write(digest, "hex") === bytes;
+  return isWhole && digest.length === 2 * bytes ? kind : 0;
+}
+
+/** Returns whether it fits. */
+function setTime(numbers: DataView, secondsAt: number, nanosecondsAt: number, text: string): boolean {
+  if (!usualTime.test(text)) return false;
+  numbers.setFloat64(secondsAt, Number(text.slice(0, -9)));
+  numbers.setUint32(nanosecondsAt, Number(text.slice(-9)));
+  return true;
+}
+
+function timeAt(numbers: DataView, secondsAt: number, nanosecondsAt: number): string {
+  return `${numbers.getFloat64(secondsAt)}${String(numbers.getUint32(nanosecondsAt)).padStart(9, "0")}`;
+}
+
+/** Returns whether it fits. */
+function setInode(numbers: DataView, from: number, text: string): boolean {
+  if (!usualInode.test(text)) return false;
+  const inode = Number(text);
+  if (Number.isSafeInteger(inode)) {
+    numbers.setUint32(from + at.inodeLow, inode % twoTo32);
+    numbers.setUint32(from + at.inodeHigh, Math.floor(inode / twoTo32));
+    return true;
+  }
+  const whole = BigInt(text);
+  if (whole !== BigInt.asUintN(64, whole)) return false;
+  numbers.setUint32(from + at.inodeLow, Number(whole & 0xffff_ffffn));
+  numbers.setUint32(from + at.inodeHigh, Number(whole >> 32n));
+  return true;
+}
+
+function inodeAt(numbers: DataView, from: number): string {
+  const [high, low] = [numbers.getUint32(from + at.inodeHigh), numbers.getUint32(from + at.inodeLow)];
+  const inode = high * twoTo32 + low;
+  return String(Number.isSafeInteger(inode) ? inode : (BigInt(high) << 32n) + BigInt(low));
+}
