@@ -102,9 +102,9 @@ export class Feedback {
     this.#failed.clear();
   }
 
-  /** A path has another entry now; `undefined`: none. */
-  noteEntry(path: string, before: FileValue | undefined, now: FileValue | undefined): void {
-    if (before?.version !== now?.version) this.#receipts.clear(path);
+  /** A path has another entry now; `undefined`: none. @param before the version of the one that it had */
+  noteEntry(path: string, before: number | undefined, now: FileValue | undefined): void {
+    if (before !== now?.version) this.#receipts.clear(path);
     this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
     if (now) this.#applyEarly(path, now);
     if (now) this.#marks.noted(path, now);

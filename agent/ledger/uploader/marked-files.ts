@@ -27,6 +27,8 @@ export class MarkedFiles {
   readonly #marks = new GroupMarks();
   /** In the order in which they were noted. */
   readonly #lately = new Set<string>();
+  /** Goes on where it was: from the beginning it would step over all that has left. */
+  #oldest = this.#lately.keys();
   /** The highest version of any other file, and the highest ledger offset at which one was noted; undefined: not all are known. */
   #older: { version: number; at: number } | undefined;
 
@@ -40,6 +42,7 @@ export class MarkedFiles {
   clear(): void {
     this.#marks.clear();
     this.#lately.clear();
+    this.#oldest = this.#lately.keys();
     this.#older = undefined;
   }
 
@@ -51,11 +54,13 @@ export class MarkedFiles {
 
   /** The path has another entry. */
   noted(path: string, value: FileValue): void {
-    if (!wasSentWhole(value)) return;
+    // Before all are known, none is later than others.
+    if (!this.#older || !wasSentWhole(value)) return;
     this.#lately.delete(path);
     this.#lately.add(path);
-    const [oldest] = this.#lately;
-    if (this.#lately.size <= this.#maxLately || oldest === undefined) return;
+    if (this.#lately.size <= this.#maxLately) return;
+    const { done, value: oldest } = this.#oldest.next();
+    if (done) return;
     this.#lately.delete(oldest);
     this.#noteOlder(oldest);
   }

@@ -166,9 +166,12 @@ export class UploaderLedger {
 
   /** What is gone and may be forgotten, and for how long it is: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
-    const stay = this.#state.slots.inSeveral();
-    for (const [path, sinceMs] of this.#state.files.goneSince())
+    let stay: ReadonlySet<string> | undefined;
+    for (const [path, sinceMs] of this.#state.files.goneSince()) {
+      // Of all files there are: only where one is gone.
+      stay ??= this.#state.slots.inSeveral();
       if (!stay.has(path)) yield [path, this.#name.versions.nowMs - sinceMs];
+    }
   }
 
   /**

@@ -59,7 +59,7 @@ export class UploaderState {
   }
 
   #note(path: string, value: FileValue | undefined, batch: number): void {
-    const before = this.files.get(path);
+    const before = this.files.versionOf(path);
     const left = this.files.batchOf(path);
     if (left !== undefined) this.slots.leave(left);
     this.files.set(path, value, batch);
@@ -102,7 +102,7 @@ export class UploaderState {
     const before = this.slots.standing(slot);
     // Nor what such an agent says of a path that is noted with a newer version: who took the name may say so later in the log by now.
     const said = (read?.files ?? []).filter(
-      ({ path, version }) => version >= (this.files.get(path)?.version ?? 0),
+      ({ path, version }) => version >= (this.files.versionOf(path) ?? 0),
     );
     for (const file of said) if (file.state === "gone") file.since ??= timestampMs;
     const known = said.filter(

@@ -58,7 +58,7 @@ function prepare(groups: readonly string[] | "any" = ["hub", "mirror"]) {
   const put = (value: FileValue | undefined, path = "a") => {
     const before = files.get(path);
     files.set(path, value, 0);
-    feedback.noteEntry(path, before, value);
+    feedback.noteEntry(path, before?.version, value);
   };
   return { feedback, put };
 }

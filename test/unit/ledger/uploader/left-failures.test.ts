@@ -27,7 +27,7 @@ function heard(...entries: (Entry | "sent" | "loaded")[]): Feedback {
 function note(files: FileEntries, feedback: Feedback, value: FileValue): void {
   const before = files.get(id.path);
   files.set(id.path, value, 0);
-  feedback.noteEntry(id.path, before, value);
+  feedback.noteEntry(id.path, before?.version, value);
 }
 
 const isDelivered = (...entries: (Entry | "sent" | "loaded")[]) =>
