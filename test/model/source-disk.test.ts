@@ -3,16 +3,23 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { FileEntries } from "../../agent/ledger/uploader/file-entries.ts";
 import { Effects } from "../../agent/lib/effects.ts";
 import { type FileCalls, type FileState, FilesBelow, type Place } from "../../agent/lib/files-below.ts";
 import { type Folders, localFolders } from "../../agent/lib/folders.ts";
 import { native } from "../../agent/native/load-native.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { FileSystemGate } from "../../agent/uploader/access/file-system-gate.ts";
-import { fingerprintOfState } from "../../agent/uploader/access/fingerprint.ts";
+import { fingerprintOf, fingerprintOfState } from "../../agent/uploader/access/fingerprint.ts";
 import { Watch } from "../../agent/uploader/access/watch.ts";
 import { FolderEvents } from "../../agent/uploader/discover/folder-events.ts";
-import { isGone, lookAt, type ScanListener, scan } from "../../agent/uploader/discover/scan.ts";
+import {
+  isGone,
+  lookAt,
+  type ScanListener,
+  type Sighting,
+  scan,
+} from "../../agent/uploader/discover/scan.ts";
 import { Random } from "../support/random.ts";
 import { waitUntil } from "../support/wait.ts";
 import { SourceDisk } from "./source-disk.ts";
@@ -77,7 +84,7 @@ function listener(folder: ScanListener["folder"] = () => undefined): ScanListene
   const unreadable = (relative: string, error: Error) => {
     throw new Error(`${relative}: ${error.message}`);
   };
-  return { isKnown: () => false, unwanted: () => undefined, folder, unreadable };
+  return { isKnown: () => false, isSentAs: () => false, unwanted: () => undefined, folder, unreadable };
 }
 
 const expectedOf = (state: FileState | undefined) => {
@@ -110,6 +117,24 @@ describe.each([
     const gone = await Promise.all(paths.map((path) => isGone(watch, path)));
     expect(gone).toEqual([false, true, true, true]);
     expect(await watch.device.now()).toBe(seen[0]?.stats.dev);
+  });
+
+  test("shows a file in the numbers that its entry has, until it is another one", async () => {
+    const disk = make();
+    const [watch, entries] = [watchOf(disk), new FileEntries()];
+    for (const path of ["a", "folder/b"]) disk.put(path, path);
+    const look = async () => {
+      const others: Sighting[] = [];
+      const isSentAs: ScanListener["isSentAs"] = (path, seen) => entries.isSentAs(path, seen);
+      for await (const one of scan(watch, { ...listener(), isSentAs })) others.push(one);
+      return others;
+    };
+    const where = { topic: "topic", partition: 0, offset: 1, checksum: `md5:${"0".repeat(32)}` };
+    for (const { file, stats } of await look())
+      entries.set(file.path, { version: 1, state: "sent", ...fingerprintOf(stats), ...where }, 0);
+    expect(await look()).toEqual([]);
+    disk.put("a", "22");
+    expect((await look()).map(({ file }) => file.path)).toEqual(["a"]);
   });
 
   test("has marks that tell states of a file apart", async () => {

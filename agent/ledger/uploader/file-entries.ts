@@ -2,7 +2,7 @@
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { type Attributes, encodeAttributes } from "../../wire/attributes.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
-import { FileRows } from "./file-rows.ts";
+import { FileRows, type SeenNumbers } from "./file-rows.ts";
 import type { Place } from "./group-marks.ts";
 
 /** Sets of attributes that are known by their text. More are only had where the settings change that often, or are made up. */
@@ -56,6 +56,12 @@ export class FileEntries {
   isSent(path: string): boolean {
     const row = this.#rowOf.get(path);
     return row !== undefined && this.#rows.stateOf(row) === "sent";
+  }
+
+  /** Whether the path has an entry that says it was sent just as it was seen now; see `FileRows`. */
+  isSentAs(path: string, seen: SeenNumbers): boolean {
+    const row = this.#rowOf.get(path);
+    return row !== undefined && this.#rows.isSentAs(row, seen);
   }
 
   /** What is gone, and since when, by the brokers' clock, milliseconds since 1970. */

@@ -23,6 +23,7 @@ import { Feedback } from "./feedback.ts";
 import { FileBatches } from "./file-batches.ts";
 import { FileEntries } from "./file-entries.ts";
 import { FileNotes } from "./file-notes.ts";
+import type { SeenNumbers } from "./file-rows.ts";
 import { NameClaim } from "./name-claim.ts";
 import { NameTakenError } from "./name-taken-error.ts";
 import { OwnPartition } from "./own-partition.ts";
@@ -162,6 +163,11 @@ export class UploaderLedger {
   /** Whether the path has an entry that says it was sent, and is there; asked for each file at each look. */
   isSent(path: string): boolean {
     return this.#state.files.isSent(path);
+  }
+
+  /** Whether the path has an entry that says it was sent just as it was seen now; see `FileRows`. */
+  isSentAs(path: string, seen: SeenNumbers): boolean {
+    return this.#state.files.isSentAs(path, seen);
   }
 
   /** What is gone and may be forgotten, and for how long it is: milliseconds by the brokers' clock. */

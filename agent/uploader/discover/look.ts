@@ -3,6 +3,7 @@
  * that a file costs nothing until it is asked for. No link on the way is followed. Names are bytes.
  */
 import { getSystemErrorMap } from "node:util";
+import type { SeenNumbers } from "../../ledger/uploader/file-rows.ts";
 import { leaveGarbage } from "../../lib/garbage.ts";
 import type { NativeLook } from "../../lib/native-folders.ts";
 import { pathToBytes } from "../../wire/path.ts";
@@ -42,7 +43,7 @@ const entryHeaderBytes = 80;
 const none = Buffer.alloc(0);
 
 /** A record in the buffer, where it stands: what is read of it is valid until the next one is taken. */
-export class LookRecord {
+export class LookRecord implements SeenNumbers {
   readonly #buffer: Buffer;
   readonly #view: DataView;
   #at = 0;
@@ -98,6 +99,34 @@ export class LookRecord {
     return this.#view.getInt32(this.#at + 72, true);
   }
 
+  get size(): number {
+    return this.#wholeNumber(24);
+  }
+
+  get mtimeSeconds(): number {
+    return this.#wholeNumber(32);
+  }
+
+  get mtimeNanoseconds(): number {
+    return this.#view.getUint32(this.#at + 40, true);
+  }
+
+  get ctimeSeconds(): number {
+    return this.#wholeNumber(48);
+  }
+
+  get ctimeNanoseconds(): number {
+    return this.#view.getUint32(this.#at + 44, true);
+  }
+
+  get inodeLow(): number {
+    return this.#view.getUint32(this.#at + 56, true);
+  }
+
+  get inodeHigh(): number {
+    return this.#view.getUint32(this.#at + 60, true);
+  }
+
   get stats(): FileStats {
     const [view, at] = [this.#view, this.#at];
     const nanoseconds = (seconds: bigint, rest: number) => seconds * 1_000_000_000n + BigInt(rest);
@@ -122,6 +151,12 @@ export class LookRecord {
 
   get #headerBytes(): number {
     return this.isFolder ? folderHeaderBytes : entryHeaderBytes;
+  }
+
+  /** Of 64 bits with a sign; beyond 2^53 it is near enough to be another one than those below. */
+  #wholeNumber(offset: number): number {
+    const at = this.#at + offset;
+    return this.#view.getInt32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
   #mark(offset: number): Mark {

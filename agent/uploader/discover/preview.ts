@@ -23,6 +23,7 @@ export async function previewUpload(
     const unread = new UnreadablePaths(watch, log);
     const listener: ScanListener = {
       isKnown: () => false,
+      isSentAs: () => false,
       unwanted: () => undefined,
       folder: () => undefined,
       unreadable: (relative, error) => unread.add(relative, error),

@@ -15,7 +15,7 @@ import {
 import type { WatchedFile } from "../access/watch.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovered } from "./discovered.ts";
-import type { Mark } from "./look.ts";
+import type { LookRecord, Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";
 import { SeenFiles } from "./seen-files.ts";
@@ -81,6 +81,17 @@ export class Readiness {
     if (verdict === "passed") return "passed";
     if (verdict === "sent") return isSent() ? "sent" : undefined;
     return this.#seen.get(content) === "left" ? "passed" : undefined;
+  }
+
+  /** Whether the ledger has a file as sent just as it was seen: told by the numbers, before any more is made of it. */
+  isSentAs(path: string, seen: LookRecord): boolean {
+    const { ledger, config } = this.#options;
+    // What is to be taken away is tried again at each look.
+    if (config.after !== "keep" || !ledger.isSentAs(path, seen)) return false;
+    this.settling.forget(path);
+    this.#refused.delete(path);
+    this.#seen.set(seen.all, "sent");
+    return true;
   }
 
   /** It was sent as it was found: looks pass over it from now on, as long as the ledger has it so. */

@@ -2,7 +2,15 @@
 import { codeOf } from "../../lib/errors.ts";
 import { pathToBytes, pathToText } from "../../wire/path.ts";
 import type { Watch, WatchedFile } from "../access/watch.ts";
-import { type FileStats, FolderLook, lookAtPaths, type Mark, type Seen, systemError } from "./look.ts";
+import {
+  type FileStats,
+  FolderLook,
+  type LookRecord,
+  lookAtPaths,
+  type Mark,
+  type Seen,
+  systemError,
+} from "./look.ts";
 
 export interface Found {
   file: WatchedFile;
@@ -23,6 +31,8 @@ export interface Sighting extends Found {
 export interface ScanListener {
   /** Whether a file with these marks is known, and passed over. `path` is what it has at the destination. */
   isKnown(all: Mark, content: Mark, path: () => string): boolean;
+  /** Of a file that is not known by its marks: whether it was sent just as it stands there, and is passed over as well. */
+  isSentAs(path: string, seen: LookRecord): boolean;
   /** It is none that the watch wants. */
   unwanted(all: Mark): void;
   /** A folder is read now. `descriptor`: by which its events are known; not more than 0: there are none, and why. */
@@ -75,9 +85,13 @@ export async function* scan(
           const relativeOf = () => prefix + pathToText(name);
           if (listener.isKnown(all, content, () => watch.file(relativeOf()).path)) continue;
           const relative = relativeOf();
-          if (watch.wants(relative))
-            yield { file: watch.file(relative), seenMs, stats: record.stats, all, content };
-          else listener.unwanted(all);
+          if (!watch.wants(relative)) {
+            listener.unwanted(all);
+            continue;
+          }
+          const file = watch.file(relative);
+          if (!listener.isSentAs(file.path, record))
+            yield { file, seenMs, stats: record.stats, all, content };
         } else if (kind === "folder") {
           const relative = prefix + pathToText(name);
           if (!watch.entersFolder(relative)) continue;

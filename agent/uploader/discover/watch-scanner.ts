@@ -226,6 +226,11 @@ export class WatchScanner {
         if (known === "sent") this.#gone.foundSent(itsPath);
         return known !== undefined;
       },
+      isSentAs: (path, seen) => {
+        const isSent = this.#readiness.isSentAs(path, seen);
+        if (isSent) this.#gone.foundSent(path);
+        return isSent;
+      },
       unwanted: (all) => this.#readiness.unwanted(all),
       folder: (relative, descriptor) => {
         this.#limit.folder(descriptor);

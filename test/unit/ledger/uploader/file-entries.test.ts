@@ -111,6 +111,32 @@ test("whatever an entry says is given back as it was set last, beside others", (
   );
 });
 
+test("a file counts as sent as it was seen only where all of it is the same", () => {
+  const entries = new FileEntries();
+  const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
+  const where = { topic: "topic", partition: 0, offset: 1, checksum };
+  const mark = { size: 5, mtimeSeconds: 1744741849, mtimeNanoseconds: 7, ctimeSeconds: 1744741850 };
+  const seen = { ...mark, ctimeNanoseconds: 202123456, inodeLow: 3, inodeHigh: 1 };
+  const times = { mtime: "1744741849000000007", ctime: "1744741850202123456", inode: String(2 ** 32 + 3) };
+  const sent: FileValue = { ...entry, ...times, ...where, state: "sent" };
+  entries.set("a", sent, 0);
+  expect(entries.isSentAs("a", seen)).toBe(true);
+  expect(entries.isSentAs("b", seen)).toBe(false);
+  for (const name of Object.keys(seen) as (keyof typeof seen)[])
+    expect(entries.isSentAs("a", { ...seen, [name]: seen[name] + 1 }), name).toBe(false);
+  for (const state of ["sending", "abandoned", "gone"] as const) {
+    entries.set("a", { ...sent, state }, 0);
+    expect(entries.isSentAs("a", seen)).toBe(false);
+  }
+  // Nothing is said of what no row can hold: that is compared as text.
+  for (const odd of [{ mtime: "0" }, { ctime: "-1" }, { inode: "none" }]) {
+    entries.set("a", { ...sent, ...odd }, 0);
+    const zero = { mtimeSeconds: 0, mtimeNanoseconds: 0, ctimeSeconds: 0, ctimeNanoseconds: 0 };
+    expect(entries.isSentAs("a", seen)).toBe(false);
+    expect(entries.isSentAs("a", { ...seen, ...zero, inodeLow: 0, inodeHigh: 0 })).toBe(false);
+  }
+});
+
 test("more topics than an uploader ever has are told apart all the same", () => {
   const entries = new FileEntries();
   for (let at = 0; at < 3000; at++) entries.set(`${at}`, { ...entry, topic: `topic ${at}` }, 0);

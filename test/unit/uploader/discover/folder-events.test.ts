@@ -47,6 +47,7 @@ async function prepare() {
     const told: [number, string][] = [];
     const listener: ScanListener = {
       isKnown: () => true,
+      isSentAs: () => false,
       unwanted: () => undefined,
       folder: (relative, descriptor) => told.push([descriptor, relative]),
       unreadable: () => undefined,

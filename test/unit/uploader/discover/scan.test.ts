@@ -36,6 +36,7 @@ async function lookAt(path: (folder: string) => string) {
   const unreadable: string[] = [];
   const listener = {
     isKnown: () => false,
+    isSentAs: () => false,
     unwanted: () => undefined,
     folder: () => undefined,
     unreadable: (relative: string, error: NodeJS.ErrnoException) =>
