@@ -8,13 +8,16 @@ export interface Checksum {
   digest: string;
 }
 
-const digits: Readonly<Record<Algorithm, RegExp>> = { md5: /^[0-9a-f]{32}$/, sha256: /^[0-9a-f]{64}$/ };
+const whole = /^(?:md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$/;
+
+export function isChecksum(text: string): boolean {
+  return whole.test(text);
+}
 
 /** The parts of a checksum, `undefined` for any other text. */
 export function parseChecksum(text: string): Checksum | undefined {
-  const [algorithm, digest = "", ...more] = text.split(":");
-  if (!isAlgorithm(algorithm) || more.length > 0 || !digits[algorithm].test(digest)) return undefined;
-  return { algorithm, digest };
+  const [algorithm, digest = ""] = text.split(":", 2);
+  return isChecksum(text) && isAlgorithm(algorithm) ? { algorithm, digest } : undefined;
 }
 
 export function isAlgorithm(text: string | undefined): text is Algorithm {

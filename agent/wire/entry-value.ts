@@ -14,7 +14,7 @@ import {
   textUpTo,
 } from "../lib/json-shape.ts";
 import { attributesShape } from "./attributes.ts";
-import { parseChecksum } from "./checksum.ts";
+import { isChecksum } from "./checksum.ts";
 import { formatVersion } from "./chunk.ts";
 import { limits } from "./limits.ts";
 import { parseCount } from "./numbers.ts";
@@ -22,7 +22,7 @@ import { canonicalPath } from "./path.ts";
 
 const nanoseconds = textLike(/^-?\d{1,20}$/);
 const format = oneOf(formatVersion);
-const checksum = textThat((text) => parseChecksum(text) !== undefined);
+const checksum = textThat(isChecksum);
 const topic = textUpTo(limits.topicId);
 const reason = textUpTo(limits.reason);
 const time = textUpTo(limits.time);
@@ -72,8 +72,7 @@ const fileDetails = {
   /** Where it was before it was sent again to another topic, and since which ledger offset; the last one is the newest. */
   was: list(fields({ topic, partition, offset: count, at: count }), limits.was),
 };
-const fileFields = fields(fileFacts, fileDetails);
-const notedFields = fields({ path: (value) => canonicalPath(text(value)) });
+const notedFields = fields({ path: (value) => canonicalPath(text(value)), ...fileFacts }, fileDetails);
 const filesFields = fields(
   { format, next: count, open: list(count, limits.open), files: list(notedFile, limits.files) },
   { moved: oneOf(true) },
@@ -107,7 +106,7 @@ export type ClaimValue = Shaped<typeof claimValue>;
 /** How the ledger's entries are spread over its partitions. */
 export type LayoutValue = Shaped<typeof layoutValue>;
 /** What is said of a file in every state. */
-export type FileFacts = Omit<Shaped<typeof fileFields>, "state" | keyof FileDetails>;
+export type FileFacts = Omit<Shaped<typeof notedFields>, "path" | "state" | keyof FileDetails>;
 type FileDetails = { [Key in keyof typeof fileDetails]?: Shaped<(typeof fileDetails)[Key]> | undefined };
 /** What is said of it once all of the version was sent: its content, and where it is. */
 type SentDetails = {
@@ -161,22 +160,18 @@ export type FilesValue = Omit<Shaped<typeof filesFields>, "files"> & { files: No
 export const filesValue: (parsed: unknown) => FilesValue = filesFields;
 
 function notedFile(parsed: unknown): NotedFile {
-  return Object.assign(notedFields(parsed), fileValue(parsed));
-}
-
-function fileValue(parsed: unknown): FileValue {
-  const said = fileFields(parsed);
+  const said = notedFields(parsed);
   if (isWhole(said) || isNotSent(said)) return said;
   return Object.assign(said, { state: "incomplete" } as const);
 }
 
-type ReadFile = Shaped<typeof fileFields>;
+type ReadFile = Shaped<typeof notedFields>;
 
-function isNotSent(said: ReadFile): said is SendingFile | AbandonedFile | GoneFile {
+function isNotSent(said: ReadFile): said is ReadFile & (SendingFile | AbandonedFile | GoneFile) {
   return said.state !== "sent";
 }
 
-function isWhole(said: ReadFile): said is SentFile {
+function isWhole(said: ReadFile): said is ReadFile & SentFile {
   return said.state === "sent" && hasSentDetails(said);
 }
 

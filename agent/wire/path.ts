@@ -62,8 +62,12 @@ export function pathProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** Most paths, as they are written canonically: plain segments, none of which begins with a dot. */
+const usual = /^(?:(?!\.)[\x20-\x24\x26-\x2e\x30-\x7e]{1,255}\/)*(?!\.)[\x20-\x24\x26-\x2e\x30-\x7e]{1,255}$/;
+
 /** The canonical text of what may be written in another way. Throws a `RangeError` for a path that no file may have: nothing is to be kept of it. */
 export function canonicalPath(text: string): string {
+  if (text.length <= limits.path && usual.test(text)) return text;
   if (text.length > limits.pathText) throw new RangeError("too long for a path");
   const path = pathToText(pathToBytes(text));
   if (pathProblem(path) !== undefined) throw new RangeError("no path of a file");

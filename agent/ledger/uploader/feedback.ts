@@ -9,9 +9,9 @@ import { RareWarnings } from "../../observe/rare-warnings.ts";
 import { within } from "../../wire/byte-ranges.ts";
 import type { AgainEntry, DoneEntry, Entry, FailedEntry, NeedsEntry } from "../../wire/entry.ts";
 import type { EntryKey, ReceiptKey } from "../../wire/entry-key.ts";
-import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
+import type { FileValue } from "../../wire/entry-value.ts";
 import { EarlyReceipts } from "./early-receipts.ts";
-import { GroupMark } from "./group-marks.ts";
+import { GroupMark, type Place } from "./group-marks.ts";
 import { KnownGroups } from "./known-groups.ts";
 import { type KnownFiles, MarkedFiles } from "./marked-files.ts";
 import { type Request, Requests } from "./requests.ts";
@@ -193,7 +193,10 @@ export class Feedback {
       if (!this.#again.has({ path, version, group }))
         this.#applyReceipt({ path, version, group, verdict: "delivered", size, checksum, mtime, attributes });
     const mark = new GroupMark(entry);
-    for (const path of this.#marks.put(mark)) this.#settleBy(mark, path);
+    for (const path of this.#marks.put(mark)) {
+      const place = this.#files.placeOf(path);
+      if (place) this.#settleBy(mark, path, place);
+    }
   }
 
   /** The group was forgotten, say: it is not known to have anything of that partition any more. */
@@ -208,19 +211,18 @@ export class Feedback {
   }
 
   #settleByMarks(path: string): void {
-    for (const mark of this.#marks.having(path)) this.#settleBy(mark, path);
+    const place = this.#files.placeOf(path);
+    if (place) for (const mark of this.#marks.having(place)) this.#settleBy(mark, path, place);
   }
 
   /** The group's mark says that it has the path's present version, if that is of its concern. */
-  #settleBy(mark: GroupMark, path: string): void {
+  #settleBy(mark: GroupMark, path: string, place: Place): void {
     const { group } = mark;
+    const { version } = place;
     if (this.#receipts.has({ path, group, verdict: "delivered" })) return;
-    const file = this.#fileOf(path);
-    if (!file || !wasSentWhole(file) || !mark.concerns(file)) return;
-    const { version, size, checksum } = file;
-    if (this.#again.has({ path, version, group })) return;
+    if (!mark.concerns(place) || this.#again.has({ path, version, group })) return;
     if (mark.leavesToReceipt(version) && this.#failed.has({ path, version, group })) return;
-    this.#note({ path, version, group, verdict: "delivered", size, checksum }, file);
+    this.#noteGood({ path, version, group, verdict: "delivered" });
   }
 
   /** A group wants to have a version again: nobody is to take its source away. */
@@ -247,10 +249,9 @@ export class Feedback {
     this.#settleByMarkOf(key);
   }
 
-  /** What stood in the way of the group's mark does not any more. */
-  #settleByMarkOf({ path, group }: ReceiptKey<"again" | "failed">): void {
-    const mark = this.#marks.having(path).find((one) => one.group === group);
-    if (this.#loaded && mark) this.#settleBy(mark, path);
+  /** What stood in the way of a group's mark does not any more. */
+  #settleByMarkOf({ path }: ReceiptKey<"again" | "failed">): void {
+    if (this.#loaded) this.#settleByMarks(path);
   }
 
   #fileOf(path: string): FileValue | undefined {
@@ -272,7 +273,12 @@ export class Feedback {
   /** A receipt of another content than was sent is ignored. */
   #note({ attributes, ...receipt }: GroupReceipt, { size, checksum }: FileValue): void {
     const isDelivered = receipt.verdict === "delivered";
-    if (isDelivered && (receipt.size !== size || receipt.checksum !== checksum)) return;
+    if (!isDelivered || (receipt.size === size && receipt.checksum === checksum)) this.#noteGood(receipt);
+  }
+
+  /** Of what was sent. */
+  #noteGood(receipt: Omit<GroupReceipt, "attributes">): void {
+    const isDelivered = receipt.verdict === "delivered";
     if (isDelivered) this.#known.add(receipt.group);
     if (!this.#receipts.counts(receipt.group)) return;
     if (!this.#receipts.put(receipt)) return;

@@ -33,6 +33,12 @@ const has = {
   /** All that a look is compared with. */
   ...{ fingerprint: 64, isWhole: 128, rest: 256 },
 } as const;
+type InRow = "version" | "state" | "size" | "mtime" | "ctime" | "inode" | "topic" | "partition" | "offset";
+type Beside = Exclude<keyof FileValue, InRow | "checksum" | "at" | "attributes">;
+/** What no row has. */
+const besides = Object.keys({
+  ...{ from: true, to: true, acknowledged: true, answered: true, reason: true, since: true, was: true },
+} satisfies Record<Beside, true>) as Beside[];
 const states: readonly State[] = ["sending", "sent", "abandoned", "gone", "incomplete"];
 /** Topics by number; an uploader has had one, or few. */
 const mostTopics = 1000;
@@ -43,6 +49,8 @@ const usualInode = /^(?:0|[1-9]\d{0,19})$/;
 
 export class FileRows {
   readonly #pages: DataView[] = [];
+  /** The same pages. */
+  readonly #bytes: Buffer[] = [];
   readonly #free: number[] = [];
   #count = 0;
   /** JSON of what did not fit, by row. */
@@ -53,8 +61,11 @@ export class FileRows {
   /** A new row. @param batch the number of the batch that the entry is in */
   add(value: FileValue, batch: number): number {
     const row = this.#free.pop() ?? this.#count++;
-    if (row >= this.#pages.length * rowsOfPage)
-      this.#pages.push(new DataView(new ArrayBuffer(rowsOfPage * rowBytes)));
+    if (row >= this.#pages.length * rowsOfPage) {
+      const bytes = Buffer.alloc(rowsOfPage * rowBytes);
+      this.#bytes.push(bytes);
+      this.#pages.push(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+    }
     this.set(row, value, batch);
     return row;
   }
@@ -69,37 +80,29 @@ export class FileRows {
   set(row: number, value: FileValue, batch: number): void {
     const numbers = this.#page(row);
     const from = fromOf(row);
-    const {
-      version,
-      state,
-      size,
-      mtime,
-      ctime,
-      inode,
-      topic,
-      partition,
-      offset,
-      checksum,
-      at: notedAt,
-      attributes,
-      ...more
-    } = value;
-    const rest: Partial<Record<keyof FileValue, unknown>> = more;
-    numbers.setFloat64(from + at.version, version);
-    numbers.setFloat64(from + at.size, size);
-    numbers.setUint32(from + at.batch, batch);
-    numbers.setUint8(from + at.state, states.indexOf(state));
+    const { topic, partition, offset, checksum } = value;
+    let rest: Partial<Record<keyof FileValue, unknown>> | undefined;
+    const putBeside = (name: keyof FileValue) => {
+      rest ??= {};
+      rest[name] = value[name];
+    };
     let fields = wasSentWhole(value) ? has.isWhole : 0;
-    if (!setTime(numbers, from + at.mtime, from + at.mtimeRest, mtime)) rest.mtime = mtime;
-    if (!setTime(numbers, from + at.ctime, from + at.ctimeRest, ctime)) rest.ctime = ctime;
-    if (!setInode(numbers, from, inode)) rest.inode = inode;
-    if (rest.mtime === undefined && rest.ctime === undefined && rest.inode === undefined)
-      fields |= has.fingerprint;
-    const topicNumber = topic === undefined ? undefined : this.#numberOf(topic);
-    if (topicNumber !== undefined) {
-      numbers.setUint16(from + at.topic, topicNumber);
-      fields |= has.topic;
-    } else if (topic !== undefined) rest.topic = topic;
+    numbers.setFloat64(from + at.version, value.version);
+    numbers.setFloat64(from + at.size, value.size);
+    numbers.setUint32(from + at.batch, batch);
+    numbers.setUint8(from + at.state, states.indexOf(value.state));
+    if (!setTime(numbers, from + at.mtime, from + at.mtimeRest, value.mtime)) putBeside("mtime");
+    if (!setTime(numbers, from + at.ctime, from + at.ctimeRest, value.ctime)) putBeside("ctime");
+    if (!setInode(numbers, from, value.inode)) putBeside("inode");
+    if (rest === undefined) fields |= has.fingerprint;
+    if (topic !== undefined) {
+      const number = this.#numberOf(topic);
+      if (number === undefined) putBeside("topic");
+      else {
+        numbers.setUint16(from + at.topic, number);
+        fields |= has.topic;
+      }
+    }
     if (partition !== undefined) {
       numbers.setUint32(from + at.partition, partition);
       fields |= has.partition;
@@ -108,17 +111,19 @@ export class FileRows {
       numbers.setFloat64(from + at.offset, offset);
       fields |= has.offset;
     }
-    if (notedAt !== undefined) {
-      numbers.setFloat64(from + at.notedAt, notedAt);
+    if (value.at !== undefined) {
+      numbers.setFloat64(from + at.notedAt, value.at);
       fields |= has.notedAt;
     }
-    const kind = checksum === undefined ? 0 : setChecksum(numbers, from, checksum);
-    fields |= kind;
-    if (kind === 0) rest.checksum = checksum;
-    if (hasSome(rest)) fields |= has.rest;
-    if (fields & has.rest) this.#rest.set(row, JSON.stringify(rest));
+    if (checksum !== undefined) {
+      const kind = setChecksum(this.#bytesOf(row), from + at.checksum, checksum);
+      fields |= kind;
+      if (kind === 0) putBeside("checksum");
+    }
+    for (const name of besides) if (value[name] !== undefined) putBeside(name);
+    if (rest) this.#rest.set(row, JSON.stringify(rest));
     else this.#rest.delete(row);
-    numbers.setUint16(from + at.has, fields);
+    numbers.setUint16(from + at.has, rest ? fields | has.rest : fields);
   }
 
   get(row: number): FileValue {
@@ -136,7 +141,7 @@ export class FileRows {
     if (fields & has.topic) value.topic = this.#topics[numbers.getUint16(from + at.topic)];
     if (fields & has.partition) value.partition = numbers.getUint32(from + at.partition);
     const digest = (length: number) =>
-      Buffer.from(numbers.buffer, from + at.checksum, length).toString("hex");
+      this.#bytesOf(row).toString("hex", from + at.checksum, from + at.checksum + length);
     if (fields & has.md5) value.checksum = `md5:${digest(16)}`;
     if (fields & has.sha256) value.checksum = `sha256:${digest(32)}`;
     if (fields & has.offset) value.offset = numbers.getFloat64(from + at.offset);
@@ -169,11 +174,13 @@ export class FileRows {
     const from = fromOf(row);
     const fields = numbers.getUint16(from + at.has);
     if (!(fields & has.isWhole)) return undefined;
-    const notedAt = fields & has.notedAt ? numbers.getFloat64(from + at.notedAt) : -1;
+    const topic = this.#topics[numbers.getUint16(from + at.topic)];
     return {
       partition: numbers.getUint32(from + at.partition),
       version: numbers.getFloat64(from + at.version),
-      at: notedAt,
+      at: fields & has.notedAt ? numbers.getFloat64(from + at.notedAt) : -1,
+      topic: (fields & has.topic ? topic : this.get(row).topic) ?? "",
+      offset: numbers.getFloat64(from + at.offset),
     };
   }
 
@@ -192,6 +199,12 @@ export class FileRows {
       numbers.getUint32(from + at.inodeLow) === seen.inodeLow &&
       numbers.getUint32(from + at.inodeHigh) === seen.inodeHigh
     );
+  }
+
+  #bytesOf(row: number): Buffer {
+    const page = this.#bytes[Math.floor(row / rowsOfPage)];
+    if (!page) throw new RangeError(`there is no row ${row}`);
+    return page;
   }
 
   #page(row: number): DataView {
@@ -213,17 +226,12 @@ function fromOf(row: number): number {
   return (row % rowsOfPage) * rowBytes;
 }
 
-function hasSome(rest: Readonly<Record<string, unknown>>): boolean {
-  for (const name in rest) if (rest[name] !== undefined) return true;
-  return false;
-}
-
 /** Returns which kind it is; 0: it does not fit. */
-function setChecksum(numbers: DataView, from: number, text: string): number {
+function setChecksum(page: Buffer, offset: number, text: string): number {
   const kind = text.startsWith("md5:") ? has.md5 : text.startsWith("sha256:") ? has.sha256 : 0;
   const digest = text.slice(text.indexOf(":") + 1);
   const bytes = kind === has.md5 ? 16 : 32;
-  const isWhole = Buffer.from(numbers.buffer, from + at.checksum, bytes).write(digest, "hex") === bytes;
+  const isWhole = page.write(digest, offset, bytes, "hex") === bytes;
   return isWhole && digest.length === 2 * bytes ? kind : 0;
 }
 

@@ -1,7 +1,6 @@
 /** What groups say to have of an uploader's versions, many at a time (docs/protocol.md, "Marks"): the newest mark of each partition. */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import type { DoneEntry } from "../../wire/entry.ts";
-import type { WholeFile } from "../../wire/entry-value.ts";
 import { settlesByNumber } from "../../wire/mark.ts";
 
 /** Where a version that was sent whole is: in the chunks' topic, and since when in the ledger. */
@@ -10,6 +9,9 @@ export interface Place {
   readonly version: number;
   /** The ledger offset at which it was first noted as sent whole. */
   readonly at: number;
+  /** Of that topic of the chunks, and its offset there. */
+  readonly topic: string;
+  readonly offset: number;
 }
 
 export class GroupMark {
@@ -28,7 +30,7 @@ export class GroupMark {
   }
 
   /** Whether the group has the version, or a newer one of its path, if it was to have it at all: see `concerns`. */
-  has({ partition, version, at }: Place): boolean {
+  has({ partition, version, at }: Pick<Place, "partition" | "version" | "at">): boolean {
     if (partition !== this.partition) return false;
     if (this.#also.has(version)) return true;
     return settlesByNumber({ to: this.#entry.to, at: this.#entry.at, but: this.#but }, version, at);
@@ -40,7 +42,7 @@ export class GroupMark {
   }
 
   /** Whether the version was sent after the group began: what was sent before, nobody says to have. */
-  concerns({ topic, offset, version }: WholeFile): boolean {
+  concerns({ topic, offset, version }: Place): boolean {
     const { start } = this.#entry;
     if (!start) return true;
     return topic === start.topic ? offset >= start.offset : version >= start.ms * 1000;
@@ -52,7 +54,7 @@ export class GroupMark {
   }
 
   /** Whether it may have something up to that version and ledger offset that the mark before has not. */
-  mayHaveMore({ version, at }: Omit<Place, "partition">, before: GroupMark | undefined): boolean {
+  mayHaveMore({ version, at }: Pick<Place, "version" | "at">, before: GroupMark | undefined): boolean {
     if (!before || before.#entry.to < Math.min(version, this.#entry.to)) return true;
     if (before.#entry.at <= Math.min(at, this.#entry.at - 1)) return true;
     for (const one of before.#but) if (one <= version && !this.#but.has(one)) return true;

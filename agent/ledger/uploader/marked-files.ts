@@ -92,10 +92,9 @@ export class MarkedFiles {
     return spokenOf;
   }
 
-  /** The marks of groups that have the path's version of now. */
-  having(path: string): GroupMark[] {
-    const place = this.#files.placeOf(path);
-    return place ? [...this.#marks.having(place)] : [];
+  /** The marks of groups that have what is there. */
+  having(place: Place): Iterable<GroupMark> {
+    return this.#marks.having(place);
   }
 
   #noteOlder(path: string): void {

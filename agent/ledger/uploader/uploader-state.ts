@@ -3,7 +3,7 @@
  * (`feedback.ts`), and who has its name (`name-claim.ts`).
  */
 import type { Log } from "../../observe/log.ts";
-import { type DoneEntry, type FilesEntry, fileValueOf, keyOf } from "../../wire/entry.ts";
+import { type DoneEntry, type FilesEntry, keyOf } from "../../wire/entry.ts";
 import type { EarlyFile, FileValue, NotedFile } from "../../wire/entry-value.ts";
 import { inThisLog } from "../../wire/mark.ts";
 import type { LoggedEntry } from "../ledger.ts";
@@ -40,10 +40,8 @@ export class UploaderState {
       slot,
       files.map(({ path }) => path),
     );
-    for (const file of files) {
-      const value = fileValueOf(file);
-      this.#note(file.path, { ...value, at: value.at ?? offset }, batch);
-    }
+    for (const file of files)
+      this.#note(file.path, file.at === undefined ? { ...file, at: offset } : file, batch);
   }
 
   /** Nothing is known of the path any more. @param forGood whether no start is to find it again */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  canonicalPath,
   pathProblem,
   pathToBytes,
   pathToDisplay,
@@ -155,4 +156,50 @@ test("what is all extension is shortened as a name without one", () => {
 test("a second name can be asked to be as short as a file system wants", () => {
   const path = `${"a".repeat(139)}.txt`;
   expect(versionedPath(path, 1_700_000_000_000_000, 143)).toBe(`${"a".repeat(120)}.~1700000000000000~.txt`);
+});
+
+test("what is quickly taken for canonical is what the whole of the rules gives", () => {
+  const random = new Random(7);
+  const parts = [
+    "a",
+    "b.c",
+    ".",
+    "..",
+    "/",
+    "//",
+    " ",
+    "~",
+    "%41",
+    "%25",
+    "%",
+    "é",
+    "\n",
+    ".streamsend",
+    ".STREAMSEND",
+    "-",
+  ];
+  const segments = ["s".repeat(255), "s".repeat(256), "x/".repeat(1990)];
+  const whole = (text: string) => {
+    const path = pathToText(pathToBytes(text));
+    const problem = pathProblem(path);
+    if (problem !== undefined) throw new RangeError(problem);
+    return path;
+  };
+  const told = (tell: () => string) => {
+    try {
+      return tell();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return "refused";
+    }
+  };
+  let taken = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const all = random.below(20) === 0 ? [...parts, ...segments] : parts;
+    const text = Array.from({ length: random.below(6) }, () => all[random.below(all.length)]).join("");
+    const canonical = told(() => canonicalPath(text));
+    expect(canonical, JSON.stringify(text)).toBe(told(() => whole(text)));
+    if (canonical !== "refused") taken++;
+  }
+  expect(taken).toBeGreaterThan(4000);
 });

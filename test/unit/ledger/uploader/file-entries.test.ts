@@ -84,6 +84,7 @@ const value = fc.record(
     ),
     ...{ from: fc.string(), to: fc.string(), acknowledged: number, answered: number, reason: fc.string() },
     ...{ since: number, at: number },
+    was: fc.array(fc.record({ topic: fc.string(), partition: fc.nat(), offset: number, at: number })),
   },
   { requiredKeys: ["version", "state", "size", "mtime", "ctime", "inode"] },
 ) as fc.Arbitrary<FileValue>;
@@ -139,8 +140,13 @@ test("a file counts as sent as it was seen only where all of it is the same", ()
 
 test("more topics than an uploader ever has are told apart all the same", () => {
   const entries = new FileEntries();
-  for (let at = 0; at < 3000; at++) entries.set(`${at}`, { ...entry, topic: `topic ${at}` }, 0);
-  for (const at of [0, 999, 1000, 2999]) expect(entries.get(`${at}`)?.topic).toBe(`topic ${at}`);
+  const where = { partition: 0, offset: 1, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
+  for (let at = 0; at < 3000; at++)
+    entries.set(`${at}`, { ...entry, state: "sent", ...where, topic: `topic ${at}` }, 0);
+  for (const at of [0, 999, 1000, 2999])
+    expect([entries.get(`${at}`), entries.placeOf(`${at}`)]).toMatchObject(
+      Array(2).fill({ topic: `topic ${at}` }),
+    );
 });
 
 test("where a file is can be asked for once it was sent whole", () => {
@@ -148,10 +154,10 @@ test("where a file is can be asked for once it was sent whole", () => {
   const where = { topic: "topic", partition: 3, offset: 1, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
   for (const state of ["sent", "gone"] as const) {
     entries.set("a", { ...entry, state, ...where, at: 17 }, 0);
-    expect(entries.placeOf("a")).toEqual({ partition: 3, version: 7, at: 17 });
+    expect(entries.placeOf("a")).toEqual({ partition: 3, version: 7, at: 17, topic: "topic", offset: 1 });
   }
   entries.set("a", { ...entry, state: "sent", ...where }, 0);
-  expect(entries.placeOf("a")).toEqual({ partition: 3, version: 7, at: -1 });
+  expect(entries.placeOf("a")).toEqual({ partition: 3, version: 7, at: -1, topic: "topic", offset: 1 });
   for (const state of ["sending", "abandoned"] as const) {
     entries.set("a", { ...entry, state, ...where, at: 17 }, 0);
     expect(entries.placeOf("a")).toBeUndefined();
