@@ -64,6 +64,18 @@ export class FileEntries {
     return row !== undefined && this.#rows.isSentAs(row, seen);
   }
 
+  /** A look has seen the file. @param look its number, of 16 bits, not 0 */
+  see(path: string, look: number): void {
+    const row = this.#rowOf.get(path);
+    if (row !== undefined) this.#rows.see(row, look);
+  }
+
+  /** Whether that look was the last one that has seen the file. */
+  wasSeen(path: string, look: number): boolean {
+    const row = this.#rowOf.get(path);
+    return row !== undefined && this.#rows.lookOf(row) === look;
+  }
+
   /** What is gone, and since when, by the brokers' clock, milliseconds since 1970. */
   goneSince(): Iterable<[path: string, sinceMs: number]> {
     return this.#goneSinceMs;

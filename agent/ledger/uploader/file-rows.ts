@@ -25,7 +25,17 @@ const rowBytes = 112;
 /** Where the fields of a row are; the checksum's bytes are behind them. */
 const at = {
   ...{ version: 0, notedAt: 8, offset: 16, size: 24, mtime: 32, ctime: 40, inodeLow: 48, inodeHigh: 52 },
-  ...{ mtimeRest: 56, ctimeRest: 60, batch: 64, partition: 68, topic: 72, has: 74, state: 76, checksum: 80 },
+  ...{
+    mtimeRest: 56,
+    ctimeRest: 60,
+    batch: 64,
+    partition: 68,
+    topic: 72,
+    has: 74,
+    state: 76,
+    look: 78,
+    checksum: 80,
+  },
 } as const;
 /** Which of its fields a row has. */
 const has = {
@@ -67,6 +77,7 @@ export class FileRows {
       this.#pages.push(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
     }
     this.set(row, value, batch);
+    this.see(row, 0);
     return row;
   }
 
@@ -76,7 +87,7 @@ export class FileRows {
     this.#free.push(row);
   }
 
-  /** Sets all of it but the attributes. */
+  /** Sets all of it but the attributes, and the look that has seen it. */
   set(row: number, value: FileValue, batch: number): void {
     const numbers = this.#page(row);
     const from = fromOf(row);
@@ -148,6 +159,16 @@ export class FileRows {
     if (fields & has.notedAt) value.at = numbers.getFloat64(from + at.notedAt);
     if (fields & has.rest) Object.assign(value, JSON.parse(this.#rest.get(row) ?? "{}"));
     return value as unknown as FileValue;
+  }
+
+  /** A look has seen it. @param look its number; 0: none has yet */
+  see(row: number, look: number): void {
+    this.#page(row).setUint16(fromOf(row) + at.look, look);
+  }
+
+  /** The last look that has seen it. */
+  lookOf(row: number): number {
+    return this.#page(row).getUint16(fromOf(row) + at.look);
   }
 
   versionOf(row: number): number {

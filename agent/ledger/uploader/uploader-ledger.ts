@@ -170,6 +170,16 @@ export class UploaderLedger {
     return this.#state.files.isSentAs(path, seen);
   }
 
+  /** A look has seen the file. @param look its number, of 16 bits, not 0 */
+  see(path: string, look: number): void {
+    this.#state.files.see(path, look);
+  }
+
+  /** Whether that look was the last one that has seen the file. */
+  wasSeen(path: string, look: number): boolean {
+    return this.#state.files.wasSeen(path, look);
+  }
+
   /** What is gone and may be forgotten, and for how long it is: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
     let stay: ReadonlySet<string> | undefined;

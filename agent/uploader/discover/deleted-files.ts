@@ -10,13 +10,15 @@ import type { Watch } from "../access/watch.ts";
 import type { ActivePaths } from "../queue/active-paths.ts";
 import { type Found, isGone } from "./scan.ts";
 
-/** So often everything is looked at once more, whatever the hashes say. */
+/** So often what is not seen is looked at once more, whatever the hashes say. */
 const everyLooks = 60;
+/** They fit sixteen bits. */
+const mostLookNumbers = 65_535;
 /** Files that are looked at and noted at a time: each waits for the disk, then for the brokers. */
 const atATime = 32;
 
 export interface DeletedFilesOptions {
-  ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "put">;
+  ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "see" | "wasSeen" | "put">;
   log: Log;
   signal: AbortSignal;
   /** What a job has is no business of a look. */
@@ -26,16 +28,16 @@ export interface DeletedFilesOptions {
 export class DeletedFiles {
   readonly #watch: Watch;
   readonly #options: DeletedFilesOptions;
-  /** Hash of the present ones that a look does not see though they are there: others than the watch wants now. */
+  /** Hash of those that the last look did not see though they are there: others than the watch wants now. */
   #unseenHash = 0;
   /** Whether something could not be decided last time. */
   #isUnsure = false;
-  /** Hash of the present ones that the look has seen. */
-  #seenHash = 0;
   /** What the look is at, and whether it has seen a file there that the ledger knows. */
   #device: bigint | undefined;
   #recognized = false;
   #looks = 0;
+  /** The one that is under way, for what it sees. */
+  #look = 0;
 
   constructor(watch: Watch, options: DeletedFilesOptions) {
     this.#watch = watch;
@@ -43,7 +45,7 @@ export class DeletedFiles {
   }
 
   async begin(): Promise<void> {
-    this.#seenHash = 0;
+    this.#look = (this.#look % mostLookNumbers) + 1;
     this.#recognized = false;
     this.#device = await this.#watch.device.now();
   }
@@ -51,7 +53,7 @@ export class DeletedFiles {
   found({ file: { path }, stats }: Pick<Found, "file" | "stats">): void {
     const { ledger } = this.#options;
     if (!ledger.isPresent(path)) return;
-    this.#seenHash ^= hashOf(path);
+    ledger.see(path, this.#look);
     if (this.#recognized || this.#watch.device.isKnown(this.#device)) return;
     const entry = ledger.file(path);
     this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
@@ -59,13 +61,13 @@ export class DeletedFiles {
 
   /** It has found a file that stands there as it was sent. */
   foundSent(path: string): void {
-    this.#seenHash ^= hashOf(path);
+    this.#options.ledger.see(path, this.#look);
     this.#recognized = true;
   }
 
   /**
-   * It is over, and was complete, but for a watch that is not the one it was: then nothing is decided. Those were seen that
-   * the ledger has: none is gone, and none is looked at a second time. Else each is, before it is noted as gone.
+   * It is over, and was complete, but for a watch that is not the one it was: then nothing is decided. Whatever the ledger has and the
+   * look has not seen is looked at a second time, before it is noted as gone.
    * Returns whether what was seen is the watch.
    */
   async note(): Promise<boolean> {
@@ -73,27 +75,30 @@ export class DeletedFiles {
     const { device } = this.#watch;
     // Mounted or unmounted in the middle of it: the next one tells.
     if (this.#device === undefined || !(await this.#isSameDevice())) return false;
-    const present: string[] = [];
-    let knownHash = 0;
+    const unseen: string[] = [];
+    let unseenHash = 0;
+    let hasAny = false;
     for (const path of ledger.paths()) {
       if (!this.#isOfWatch(path) || !ledger.isPresent(path)) continue;
-      present.push(path);
-      knownHash ^= hashOf(path);
+      hasAny = true;
+      if (ledger.wasSeen(path, this.#look)) continue;
+      unseen.push(path);
+      unseenHash ^= hashOf(path);
     }
-    if (!device.isKnown(this.#device) && !this.#recognized && present.length > 0) {
+    if (!device.isKnown(this.#device) && !this.#recognized && hasAny) {
       device.doubt(log);
       return false;
     }
     device.take(this.#device, log);
     const isDue = this.#looks++ % everyLooks === everyLooks - 1 || this.#isUnsure;
-    if ((knownHash ^ this.#seenHash) === this.#unseenHash && !isDue) return true;
+    if (unseenHash === this.#unseenHash && !isDue) return true;
     this.#isUnsure = false;
     let thereHash = 0;
-    await forEachConcurrent(present, atATime, async (path) => {
+    await forEachConcurrent(unseen, atATime, async (path) => {
       if (!(await this.#noteIfGone(path))) thereHash ^= hashOf(path);
       leaveGarbage(garbageOf.look);
     });
-    this.#unseenHash = thereHash ^ this.#seenHash;
+    this.#unseenHash = thereHash;
     return true;
   }
 

@@ -138,6 +138,25 @@ test("a file counts as sent as it was seen only where all of it is the same", ()
   }
 });
 
+test("which look has seen a file last is known, and of a new one that none has", () => {
+  const entries = new FileEntries();
+  entries.see("a", 1);
+  entries.set("a", entry, 0);
+  expect(entries.wasSeen("a", 1)).toBe(false);
+  for (const look of [1, 65_535]) {
+    entries.see("a", look);
+    entries.set("a", { ...entry, version: look }, 0);
+    expect([entries.wasSeen("a", look), entries.wasSeen("a", 2), entries.wasSeen("b", look)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  }
+  entries.set("a", undefined, 0);
+  entries.set("b", entry, 0);
+  expect([entries.wasSeen("a", 65_535), entries.wasSeen("b", 65_535)]).toEqual([false, false]);
+});
+
 test("more topics than an uploader ever has are told apart all the same", () => {
   const entries = new FileEntries();
   const where = { partition: 0, offset: 1, checksum: "md5:5d41402abc4b2a76b9719d911017c592" };
