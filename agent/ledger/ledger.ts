@@ -216,9 +216,11 @@ export class Ledger implements UploaderLog {
 }
 
 /** What an entry of so many bytes leaves behind beside them. What is too large is not looked at. */
-function garbageOfEntry(bytes: number): number {
+function garbageOfEntry(bytes: number, decoded?: Entry | "unknown" | "broken"): number {
   const isRead = bytes <= longestKeyBytes + limits.startEntry;
-  return isRead ? Math.max(garbageOf.entry, garbageOf.entryByte * bytes) : garbageOf.entry;
+  const isBatch = typeof decoded === "object" && decoded.kind === "files";
+  const ofByte = isBatch ? garbageOf.batchByte : garbageOf.entryByte;
+  return isRead ? Math.max(garbageOf.entry, ofByte * bytes) : garbageOf.entry;
 }
 
 /** A record that is no entry by the rules and limits of docs/protocol.md, or a batch that can't be read. */
@@ -270,13 +272,17 @@ export class LedgerReader implements PositionedReader {
       }
       const { partition, offset, timestampMs, key, value, headers, skipped } = event.record;
       const bytes = bytesOf(event.record);
-      leaveGarbage(bytes + garbageOfEntry(bytes));
       if (skipped !== undefined) {
+        leaveGarbage(bytes + garbageOfEntry(bytes));
         this.#onSkipped("unreadable", event.record);
         continue;
       }
-      if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) continue;
+      if (without !== undefined && key?.toString("utf8", 0, without.length + 1) === `${without}/`) {
+        leaveGarbage(bytes + garbageOf.entry);
+        continue;
+      }
       const decoded = decodeLedgerRecord(key, value);
+      leaveGarbage(bytes + garbageOfEntry(bytes, decoded));
       const isStray =
         typeof decoded === "object" && isMeantForAnother(keyOf(decoded), headers, this.#ledgerId);
       const entry = isStray ? strayEntry(decoded) : decoded;

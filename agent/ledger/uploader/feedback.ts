@@ -3,6 +3,7 @@
  * Only what is said of a path's present version counts.
  */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
 import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
@@ -211,6 +212,7 @@ export class Feedback {
   }
 
   #settleByMarks(path: string): void {
+    leaveGarbage(garbageOf.known);
     const place = this.#files.placeOf(path);
     if (place) for (const mark of this.#marks.having(place)) this.#settleBy(mark, path, place);
   }

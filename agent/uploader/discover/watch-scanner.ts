@@ -227,6 +227,7 @@ export class WatchScanner {
         return known !== undefined;
       },
       isSentAs: (path, seen) => {
+        leaveGarbage(garbageOf.known);
         const isSent = this.#readiness.isSentAs(path, seen);
         if (isSent) this.#gone.foundSent(path);
         return isSent;
