@@ -4,13 +4,21 @@
  * Measured with chunks of 1 MB: 92 MB resident without this, 68 MB with a collection every 8 MB. The
  * downloader, which has a larger heap to look through: 82 MB resident and 3.4 CPU seconds a GB with one every 8 MB, 90 MB
  * and 2.9 with one every 16; this is between the two.
+ *
+ * Most of it is young, and a collection of what came since the last one finds it for a tenth of the time: 7 ms instead of 50. What has
+ * outlived one, and died since, only a whole one finds.
  */
-import { heapSize } from "bun:jsc";
+import { edenGC, heapSize } from "bun:jsc";
 import { residentBytes } from "./resident-memory.ts";
 
 const leastBytes = 12 << 20;
 /**
- * A collection looks through all that lives: the more that is, the rarer. Measured with the entries of 300,000 files, 117
+ * One in so many is a whole one. Over 10,000 small files collections took 9.5 s of an agent on a busy machine that were all whole, and the
+ * peak was 98 MB; 3 s and 101 MB this way; 1 s and 160 MB with none that is whole.
+ */
+const wholeEvery = 4;
+/**
+ * A whole one looks through all that lives: the more that is, the rarer. Measured with the entries of 300,000 files, 117
  * MB: a collection takes 36 ms. One for every 12 MB that a full look at them leaves behind would come to 14 s, beside the 2
  * s that the look takes.
  */
@@ -65,6 +73,8 @@ const mostGrowthBytes = 5 << 20;
 
 /** The heap that a bound is for. */
 export interface Heap {
+  /** Of what came since the last collection. */
+  collectYoung(): void;
   /** Returns how many bytes live on. */
   collect(): number;
   /** Of the process; undefined: unknown at present. */
@@ -74,8 +84,10 @@ export interface Heap {
 /** Counts what is left behind, in bytes, and has it collected when that is much. */
 export class GarbageBound {
   readonly #heap: Heap;
+  /** Since the last collection, and since the last whole one. */
+  #youngBytes = 0;
   #leftBytes = 0;
-  #mostBytes = leastBytes;
+  #mostBytes = wholeEvery * leastBytes;
   #unlookedBytes = 0;
   #softBytes = Number.POSITIVE_INFINITY;
   /** At the end of the last collection. */
@@ -91,15 +103,21 @@ export class GarbageBound {
   }
 
   leave(bytes: number): void {
+    this.#youngBytes += bytes;
     this.#leftBytes += bytes;
     this.#unlookedBytes += bytes;
     if (this.#leftBytes >= this.#mostBytes || this.#hasGrown()) this.collect();
+    else if (this.#youngBytes >= leastBytes) {
+      this.#youngBytes = 0;
+      this.#heap.collectYoung();
+    }
   }
 
   collect(): void {
+    this.#youngBytes = 0;
     this.#leftBytes = 0;
     this.#unlookedBytes = 0;
-    this.#mostBytes = Math.max(leastBytes, this.#heap.collect() * shareOfLiving);
+    this.#mostBytes = Math.max(wholeEvery * leastBytes, this.#heap.collect() * shareOfLiving);
     this.#residentBytes = this.#heap.residentBytes() ?? 0;
   }
 
@@ -113,6 +131,7 @@ export class GarbageBound {
 
 /** The process has one heap. */
 const bound = new GarbageBound({
+  collectYoung: edenGC,
   collect: () => {
     Bun.gc(true);
     return heapSize();

@@ -2,11 +2,12 @@ import { expect, test } from "bun:test";
 import { GarbageBound } from "../../../agent/lib/garbage.ts";
 
 /** How many collections there are while so many megabytes are left behind, with so many that live on. */
-function collections(megabytes: number, livingMegabytes: number): number {
-  let count = 0;
+function collections(megabytes: number, livingMegabytes: number): { young: number; whole: number } {
+  const count = { young: 0, whole: 0 };
   const bound = new GarbageBound({
+    collectYoung: () => void count.young++,
     collect: () => {
-      count++;
+      count.whole++;
       return livingMegabytes << 20;
     },
     residentBytes: () => undefined,
@@ -15,20 +16,22 @@ function collections(megabytes: number, livingMegabytes: number): number {
   return count;
 }
 
-test("there is a collection for every 12 MB that are left behind", () => {
-  expect(collections(11, 40)).toBe(0);
-  expect(collections(120, 40)).toBe(10);
+test("there is a collection for every 12 MB that are left behind, and one in four is a whole one", () => {
+  expect(collections(11, 40)).toEqual({ young: 0, whole: 0 });
+  expect(collections(12, 40)).toEqual({ young: 1, whole: 0 });
+  expect(collections(480, 40)).toEqual({ young: 30, whole: 10 });
 });
 
 test("what lives on is looked through once for each quarter of it that is left behind, not more often", () => {
   // The first comes before it is known what lives on.
-  expect(collections(12 + 1000, 400)).toBe(1 + 10);
+  expect(collections(48 + 1000, 400).whole).toBe(1 + 10);
 });
 
 test("a process that grows by more than is counted is collected by its growth, above the size that it may have", () => {
   let resident = 50;
   let collections = 0;
   const bound = new GarbageBound({
+    collectYoung: () => undefined,
     collect: () => {
       collections++;
       return 0;
