@@ -249,11 +249,15 @@ export class Checks implements DiskWatcher {
     if (this.#delivered.has(name) || this.#wished.has(name)) return;
     this.counts.receipts++;
     const disk = this.#machines.get(process)?.disk;
-    const there = disk?.files.durableAt(`${output}/${chunkKey(version)}`);
-    const isHere = there?.kind === "file" && there.version === version.version;
-    const isThere = isHere || (this.#hasNewLedger && this.#isAnywhere(version));
+    // What a member writes to a new ledger another one may have stored.
+    const disks = this.#hasNewLedger ? [...this.#machines.values()].map((machine) => machine.disk) : [disk];
+    const there = disks.map((one) => {
+      const node = one?.files.durableAt(`${output}/${chunkKey(version)}`);
+      return node?.kind === "file" ? (node.version ?? 0) : 0;
+    });
+    const isThere = there.includes(version.version);
     // Also by one that its uploader has not noted.
-    const isNewerThere = there?.kind === "file" && (there.version ?? 0) > version.version;
+    const isNewerThere = there.some((number) => number > version.version);
     if (!isThere && (isNewerThere || this.#claims.isSuperseded(version))) return;
     if (!isThere && this.#failed.has(name)) this.violate(`${name} has failed, and has a receipt`);
     if (!isThere && !this.#taken.has(name))
@@ -336,13 +340,6 @@ export class Checks implements DiskWatcher {
       this.#forgetful.add(disk);
       published.clear();
     }
-  }
-
-  #isAnywhere(version: TrueVersion): boolean {
-    return [...this.#machines.values()].some(({ disk }) => {
-      const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);
-      return node?.kind === "file" && node.version === version.version;
-    });
   }
 
   /** The ledger was compacted: that a receipt was taken back is known only to those who have read it. */
