@@ -59,14 +59,18 @@ export class MarkWriter {
     return this.#inTurn(() => this.#writeAll(byMark(stored), store));
   }
 
-  /** Writes these marks as they are known here. See `Ledger.write`. */
+  /**
+   * Writes these marks as they are known here, but not of an uploader of which something was forgotten: the ledger says more, and reading
+   * it for them, which may be anybody's, would hold up what is delivered. See `Ledger.write`.
+   */
   writeAgain(marks: readonly MarkId[]): Promise<unknown> {
-    return this.#inTurn(() =>
-      this.#writeAll(
-        marks.map((mark) => ({ mark, stored: [] })),
-        undefined,
-      ),
-    );
+    const all = this.#state.versions.marks;
+    return this.#inTurn(() => {
+      const known = Map.groupBy(marks, ({ uploader }) => all.isWhole(uploader));
+      for (const mark of known.get(false) ?? []) all.noteClean(mark);
+      const shares = (known.get(true) ?? []).map((mark) => ({ mark, stored: [] }));
+      return this.#writeAll(shares, undefined);
+    });
   }
 
   #inTurn(write: () => Promise<Written>): Promise<Written> {

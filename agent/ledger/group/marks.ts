@@ -11,6 +11,7 @@ export class Marks {
   /** Once there are more: all of them. */
   #many: Map<number, Mark> | undefined;
   #weight = 0;
+  #hasForgotten = false;
   /** Up to where marks that were forgotten have left failures to their receipts. */
   #leftTo = 0;
   /** What is asked for again though the newest record of the mark in this partition has it as settled: so it is once nobody asks any more. */
@@ -19,6 +20,11 @@ export class Marks {
   /** About what they take in memory, bytes. */
   get weight(): number {
     return this.#weight;
+  }
+
+  /** Whether they named more than is kept. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
   }
 
   [Symbol.iterator](): IterableIterator<Mark> {
@@ -62,6 +68,7 @@ export class Marks {
   /** Forgets what they name, then marks, until they take no more than so many bytes. */
   lighten(mostBytes: number): void {
     const isTooMuch = () => this.#weight > mostBytes;
+    this.#hasForgotten ||= isTooMuch();
     for (const mark of this) while (isTooMuch() && this.change(mark, () => mark.early.forgetOldest()));
     for (const mark of this) {
       if (!isTooMuch()) break;

@@ -100,8 +100,10 @@ export class SentVersions {
 
   /** Whether a newer version than this one may be settled without being known here, as there is too much of the uploader. */
   mayBeSuperseded({ uploader }: VersionId): boolean {
-    const isCrowded = this.marks.get(uploader)?.isCrowded ?? false;
-    return isCrowded || this.marks.hasForgotten || this.#outstanding.overflowed(uploader);
+    const known = this.marks.get(uploader);
+    const isMuch = known?.isCrowded || known?.marks.hasForgotten || this.#outstanding.overflowed(uploader);
+    // Others that were forgotten say nothing of this one.
+    return isMuch || !this.marks.isWhole(uploader);
   }
 
   /** Whether it was sent before the group began: a mark has to name it. */

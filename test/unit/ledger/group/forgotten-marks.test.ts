@@ -101,3 +101,28 @@ test("where an uploader's marks alone are too much, none of them is written over
   const later = await started(log);
   expect(sent.filter(({ id }, partition) => !later.state.isDelivered(id, partition))).toEqual([]);
 });
+
+test("nothing is read once more for an uploader of which all is known, whatever was forgotten of others", async () => {
+  const { log, ledger, following } = await forgotten();
+  using _following = following;
+  await ledger.writeDelivered([stored(next)], store);
+  const { opened } = log;
+  const another = of("till", "e", 5);
+  expect(await ledger.findSuperseded([another])).toEqual([]);
+  await ledger.writeDelivered([stored(another)], store);
+  expect(log.opened).toBe(opened);
+  await expectAllKnown(log, [first, second, next, another]);
+});
+
+test("nor to write the mark of one that was forgotten, if nothing of it is delivered: that could be anybody's", async () => {
+  const { log, ledger, following } = await forgotten();
+  using _following = following;
+  const mark = log.written.find(({ kind }) => kind === "done");
+  if (mark?.kind !== "done") throw new Error("no mark");
+  const early = [{ path: "z", version: 9, size: 5, checksum: "md5:5d41402abc4b2a76b9719d911017c592" }];
+  await log.append({ ...mark, to: 0, at: 0, but: [], early }, { ...mark, to: 0, at: 0, but: [] });
+  expect(ledger.state.isUntidy).toBe(true);
+  const { opened } = log;
+  await ledger.tidy(all, all);
+  expect([log.opened, ledger.state.isUntidy]).toEqual([opened, false]);
+});
