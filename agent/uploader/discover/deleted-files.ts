@@ -28,7 +28,7 @@ export interface DeletedFilesOptions {
 export class DeletedFiles {
   readonly #watch: Watch;
   readonly #options: DeletedFilesOptions;
-  /** Hash of those that the last look did not see though they are there: others than the watch wants now. */
+  /** Hash of those that the last look did not see though they are there, as the watch does not want them now. */
   #unseenHash = 0;
   /** Whether something could not be decided last time. */
   #isUnsure = false;
@@ -108,6 +108,8 @@ export class DeletedFiles {
     const isElsewhere = () => signal.aborted || paths.has(path) || !ledger.isPresent(path);
     const relative = path.slice(this.#folder.length);
     const isMissing = !isElsewhere() && (await isGone(this.#watch, relative));
+    // It came behind the look's back: the next one sees it, or it is gone by then.
+    if (this.#watch.wants(relative)) this.#isUnsure ||= !isMissing;
     const isUnmounted = isMissing && !(await this.#isSameDevice());
     const entry = ledger.file(path);
     if (isUnmounted || isElsewhere() || !entry) {

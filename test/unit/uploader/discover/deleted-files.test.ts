@@ -13,8 +13,12 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-/** Ten files that the ledger has as sent. `look` is a full look; it gives the paths that were looked at once more. */
-function prepare() {
+/**
+ * Ten files that the ledger has as sent. `look` is a full look; it gives the paths that were looked at once more.
+ *
+ * @param exclude what the watch does not want
+ */
+function prepare(exclude: string[] = []) {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
   const said: string[] = [];
@@ -53,7 +57,7 @@ function prepare() {
     },
   });
   const watch = new Watch(
-    { path: folder, as: "", include: ["**/*"], exclude: [], recursive: true, attributes: {} },
+    { path: folder, as: "", include: ["**/*"], exclude, recursive: true, attributes: {} },
     counting,
   );
   const busy = new Set<string>();
@@ -101,13 +105,22 @@ test("a file that has made room for a folder is gone", async () => {
 });
 
 test("what is there but not among what the watch wants any more is looked at twice only once", async () => {
-  const { folder, look, names, states } = prepare();
+  const { folder, look, names, states } = prepare(["[0-3]"]);
   const wanted = names.slice(4);
   expect(await look(wanted)).toBe(4);
   expect(await look(wanted)).toBe(0);
   unlinkSync(join(folder, "5"));
   expect(await look(wanted.filter((name) => name !== "5"))).toBe(5);
   expect(states()).toEqual(["5"]);
+});
+
+test("a file that came where a look had been, and is gone by the next one, is noted by that", async () => {
+  const { folder, look, names, states } = prepare();
+  const others = names.filter((name) => name !== "3");
+  await look(others);
+  unlinkSync(join(folder, "3"));
+  await look(others);
+  expect(states()).toEqual(["3"]);
 });
 
 test("a file that is gone is noted though another one is seen, or forgotten, that was not before", async () => {
@@ -125,7 +138,7 @@ test("a file that is gone is noted though another one is seen, or forgotten, tha
 });
 
 test("from time to time all that is not seen is looked at, whatever the hashes say", async () => {
-  const { folder, look, names, states } = prepare();
+  const { folder, look, names, states } = prepare(["[0-3]"]);
   const wanted = names.slice(4);
   await look(wanted);
   unlinkSync(join(folder, "0"));
