@@ -12,15 +12,28 @@ export function nameDigest(name: string): string {
 }
 
 /** Of this process alone, so that nobody can have names crowd in one place of a table either. */
-const salt = randomBytes(16).toString("base64");
+let salt = randomBytes(16).toString("base64");
+let isUsed = false;
 const words = new Uint32Array(8);
 
 /** A dozen tables are asked by the same name, one after the other: it is hashed once. A long one leaves as much behind. */
 let last: { name: string; hash: readonly [number, number] } | undefined;
 
-/** 106 bits as two halves of 53, each a whole number; another one in each process. */
+/** What this process's hashes depend on. */
+export function hashSalt(): string {
+  return salt;
+}
+
+/** Goes on with the hashes of a process before this one. Returns whether they are the same by now: not once there are others. */
+export function adoptSalt(other: string): boolean {
+  if (!isUsed) salt = other;
+  return salt === other;
+}
+
+/** 106 bits as two halves of 53, each a whole number; another one in each process, but for `adoptSalt`. */
 export function nameHash(name: string): readonly [number, number] {
   if (last?.name === name) return last.hash;
+  isUsed = true;
   Bun.CryptoHasher.hash("sha256", salt + name, words);
   const [a = 0, b = 0, c = 0, d = 0] = words;
   const hash = [a * 2 ** 21 + (b >>> 11), c * 2 ** 21 + (d >>> 11)] as const;

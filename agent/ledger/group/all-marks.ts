@@ -1,4 +1,5 @@
 /** The marks of all uploaders, as one group's member knows them, and which of them are to be written. */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import { DueCount } from "./due-versions.ts";
 import type { Mark } from "./mark.ts";
@@ -135,6 +136,19 @@ export class AllMarks {
       const highest = Math.max(0, ...[...marks].map(highestOf));
       if (highest > 0) yield [uploader, highest];
     }
+  }
+
+  pack(to: Packer): void {
+    to.flag(this.#hasForgotten);
+    to.list(this.#byUploader, ([uploader, marks]) => marks.pack(to.text(uploader)));
+    to.list(this.#dirty.values(), ({ uploader, partition }) => to.text(uploader).count(partition));
+  }
+
+  unpack(from: Unpacker): void {
+    this.#hasForgotten = from.flag();
+    for (const uploader of from.list(() => from.text())) this.change(uploader, (marks) => marks.unpack(from));
+    for (const id of from.list(() => ({ uploader: from.text(), partition: from.count() })))
+      this.#dirty.set(nameOf(id), id);
   }
 
   /** How often the store has published, by the marks. */

@@ -1,4 +1,5 @@
 /** Which of an uploader's versions may still be noted, by its newest batch. */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 /** An uploader's word on that, see docs/protocol.md, "Batches". */
 export interface Heard {
@@ -36,5 +37,17 @@ export class Announced {
     this.#heardAt = offset;
     this.#next = next;
     this.#open = new Set(open);
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#next).number(this.#heardAt).count(this.#epoch);
+    to.list(this.#open, (version) => to.number(version));
+  }
+
+  unpack(from: Unpacker): void {
+    this.#next = from.number();
+    this.#heardAt = from.number();
+    this.#epoch = from.count();
+    this.#open = new Set(from.list(() => from.number()));
   }
 }

@@ -2,6 +2,7 @@
  * An uploader's versions that are due: noted as sent, and neither delivered nor superseded. Of more than are kept the lowest number is:
  * nothing is known for sure from there on, until the ledger is read again.
  */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 import { textBytes } from "../../lib/bounded-map.ts";
 
@@ -147,6 +148,32 @@ export class DueVersions {
     this.#replace(this.#loading ?? this.#byFile);
     this.#keptBelow = this.#loadingBelow;
     this.#loading = undefined;
+  }
+
+  /** Not while the ledger is read again. */
+  pack(to: Packer): void {
+    to.number(this.#keptBelow);
+    to.list(this.#byFile.values(), ({ key, version, checksum, partition, at, slot, slotAt, hasFailed }) =>
+      to
+        .text(key)
+        .number(version)
+        .text(checksum)
+        .count(partition)
+        .count(at)
+        .text(slot)
+        .count(slotAt)
+        .flag(hasFailed),
+    );
+  }
+
+  unpack(from: Unpacker): void {
+    this.#keptBelow = from.number();
+    const due = (): Due => ({
+      ...{ key: from.text(), version: from.number(), checksum: from.text() },
+      ...{ partition: from.count(), at: from.count(), slot: from.text(), slotAt: from.count() },
+      hasFailed: from.flag(),
+    });
+    for (const one of from.list(due)) this.#set(one.key, one);
   }
 
   clear(): void {

@@ -1,5 +1,6 @@
 /** What of an uploader's files is delivered and may not be noted: of each path the newest version. */
 import { textBytes } from "../../lib/bounded-map.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { attributesBytes } from "../../wire/attributes.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
 
@@ -61,6 +62,20 @@ export class EarlyFiles {
     const byAge = [...this].sort((a, b) => a.file.version - b.file.version);
     for (const { file } of byAge.slice(0, Math.ceil(byAge.length / 2))) this.delete(file.path);
     return byAge.length > 0;
+  }
+
+  pack(to: Packer): void {
+    to.list(this.values(), ({ file, notedAt }) =>
+      to.text(JSON.stringify(file)).maybe(notedAt, (at) => to.number(at)),
+    );
+  }
+
+  unpack(from: Unpacker): void {
+    const early = (): Early => ({
+      file: JSON.parse(from.text()) as EarlyFile,
+      notedAt: from.maybe(() => from.number()),
+    });
+    for (const one of from.list(early)) this.put(one);
   }
 }
 

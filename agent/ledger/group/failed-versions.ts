@@ -2,6 +2,7 @@
  * What a group's members could not store or have: the newest such version of each file. It counts until its uploader says
  * again that it has the version, or, where the uploader was silent, until it writes anything at all.
  */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 import { notAnswered, type Silence } from "./silence.ts";
 import { VersionIndex } from "./version-index.ts";
@@ -95,7 +96,24 @@ export class FailedVersions {
   /** Nothing is known of the file any more. */
   forget(id: FileId): void {
     const file = chunkKey(id);
-    for (const index of [this.#failed, this.#failedAt, this.#sentAgainAt, this.#silenced]) index.forget(file);
+    for (const index of this.#indexes()) index.forget(file);
+  }
+
+  pack(to: Packer): void {
+    for (const index of this.#indexes()) index.pack(to);
+    to.maybe(this.#before, (index) => index.pack(to));
+    to.list(this.#silentUploaders, ([uploader, at]) => to.text(uploader).count(at));
+  }
+
+  unpack(from: Unpacker): void {
+    for (const index of this.#indexes()) index.unpack(from);
+    this.#before = from.maybe(() => {
+      const index = new VersionIndex(failedSlots);
+      index.unpack(from);
+      return index;
+    });
+    for (const [uploader, at] of from.list(() => [from.text(), from.count()] as const))
+      this.#silentUploaders.set(uploader, at);
   }
 
   /** Returns, once, whether the version had failed in the ledger that was deleted. */
@@ -115,5 +133,9 @@ export class FailedVersions {
     this.#sentAgainAt = new VersionIndex(failedSlots);
     this.#silenced = new VersionIndex(failedSlots);
     this.#silentUploaders.clear();
+  }
+
+  #indexes(): VersionIndex[] {
+    return [this.#failed, this.#failedAt, this.#sentAgainAt, this.#silenced];
   }
 }

@@ -1,5 +1,6 @@
 /** Where a group began, and so which versions it is to deliver. */
-import type { DoneValue, StartValue } from "../../wire/entry-value.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
+import { type DoneValue, type StartValue, startValue } from "../../wire/entry-value.ts";
 import type { Sent } from "./outstanding.ts";
 
 /** Where a version is, and its number. */
@@ -47,6 +48,19 @@ export class GroupStart {
   clear(): void {
     this.#before = this.#value ?? this.#before;
     this.#value = undefined;
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#atMs);
+    for (const value of [this.#value, this.#before])
+      to.maybe(value, (known) => to.text(JSON.stringify(known)));
+  }
+
+  unpack(from: Unpacker): void {
+    const value = () => from.maybe(() => startValue(JSON.parse(from.text())));
+    this.#atMs = from.number();
+    this.#value = value();
+    this.#before = value();
   }
 
   /** Where it began in a partition of the chunks: which versions its mark there says nothing of. */

@@ -3,6 +3,7 @@
  * failed, what is asked for, and where the group began. A settled file costs nothing, an unsettled one a few hundred bytes, of a
  * bounded number. Entries may be applied again and in part out of order; their offsets decide.
  */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import { type Entry, keyOf } from "../../wire/entry.ts";
 import {
@@ -269,6 +270,28 @@ export class GroupState {
       this.#hasMarks = true;
       this.versions.applyDone(entry, offset);
     } else this.versions.doneIsGone(key);
+  }
+
+  /** All that was read, once all was. The order of the parts is the format, see `summary/summary-format.ts`. */
+  pack(to: Packer): void {
+    to.number(this.#brokerTime.latestMs).flag(this.#hasMarks).flag(this.#mustReadAgain);
+    for (const part of this.#parts()) part.pack(to);
+  }
+
+  /** Into one that knows nothing. Throws a `RangeError`, a `SyntaxError` or a `ShapeError` for what `pack` did not write. */
+  unpack(from: Unpacker): void {
+    this.#brokerTime.note(from.number());
+    this.#hasMarks = from.flag();
+    this.#mustReadAgain = from.flag();
+    for (const part of this.#parts()) part.unpack(from);
+  }
+
+  #parts() {
+    const { failed, requests, start, silence, reading, versions } = this;
+    return [
+      ...[silence, failed, requests, start, reading, versions],
+      ...[this.#holds, this.#takenBack, this.#obsolete],
+    ];
   }
 
   #applyReceipt(entry: Entry, key: ReceiptKey<ReceiptKind>, offset: number, timestampMs: number): void {

@@ -2,6 +2,7 @@
  * Who holds uploaders' names, as far as their batches are concerned: one that was written under a hold after another agent took the name
  * is of an agent that had lost it (docs/protocol.md, "One name, one agent").
  */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { FilesEntry, NameEntry } from "../../wire/entry.ts";
 import { VersionIndex } from "./version-index.ts";
 
@@ -15,6 +16,14 @@ export class Holds {
   /** The ledger was recreated. */
   clear(): void {
     this.#epochs = new VersionIndex(heldSlots);
+  }
+
+  pack(to: Packer): void {
+    this.#epochs.pack(to);
+  }
+
+  unpack(from: Unpacker): void {
+    this.#epochs.unpack(from);
   }
 
   /** An entry of a name at this ledger offset. Before a holder gives a version it leases it, and names its epoch. */

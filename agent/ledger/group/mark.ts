@@ -7,6 +7,7 @@
  * late, from a member that was frozen, says less: what it adds is taken from it, and nothing else.
  */
 
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { DoneValue } from "../../wire/entry-value.ts";
 import { limits } from "../../wire/limits.ts";
 import { settlesByNumber } from "../../wire/mark.ts";
@@ -179,6 +180,28 @@ export class Mark {
     this.#readAt = -1;
   }
 
+  pack(to: Packer): void {
+    to.number(this.#to).count(this.#at).number(this.#newestAt).number(this.#readAt).number(this.#failedTo);
+    to.list(this.#but ?? [], (version) => to.number(version));
+    to.list(this.#also ?? [], ([version, at]) => to.number(version).number(at));
+    this.#early.pack(to);
+    to.list(this.#by ?? [], ([store, number]) => to.text(store).count(number));
+    to.maybe(this.#ofAnother, (old) => old.pack(to));
+  }
+
+  unpack(from: Unpacker): void {
+    this.#to = from.number();
+    this.#at = from.count();
+    this.#newestAt = from.number();
+    this.#readAt = from.number();
+    this.#failedTo = from.number();
+    this.#but = some(new Set(from.list(() => from.number())));
+    this.#also = some(new Map(from.list(() => [from.number(), from.number()] as const)));
+    this.#early.unpack(from);
+    this.#by = some(new Map(from.list(() => [from.text(), from.count()] as const)));
+    this.#ofAnother = from.maybe(() => OldNumbers.unpack(from));
+  }
+
   /** A record at this ledger offset is read. Returns whether that is for the first time: what it says may not be so any more. */
   isNews(offset: number): boolean {
     const isNews = offset > this.#readAt;
@@ -288,4 +311,9 @@ export class Mark {
   #countOfSettled(): number {
     return (this.#also?.size ?? 0) + this.early.size - (this.#but?.size ?? 0) + this.#to + this.#at;
   }
+}
+
+/** Nothing is kept of what is empty: there may be hundreds of thousands of marks. */
+function some<Kept extends { size: number }>(kept: Kept): Kept | undefined {
+  return kept.size > 0 ? kept : undefined;
 }

@@ -1,5 +1,6 @@
 /** A group's receipts that nobody needs any more and that are to be dropped from the ledger. */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import { encodeEntryKey, type ReceiptKey, type ReceiptKind } from "../../wire/entry-key.ts";
 
@@ -36,5 +37,14 @@ export class ObsoleteReceipts {
     const ours = [...this.#byKey].filter(([, { key }]) => isOurs(key)).slice(0, count);
     for (const [name] of ours) this.#byKey.delete(name);
     return ours.map(([, { key }]) => key);
+  }
+
+  pack(to: Packer): void {
+    to.list(this.#byKey.values(), ({ key, offset }) => to.text(JSON.stringify(key)).count(offset));
+  }
+
+  unpack(from: Unpacker): void {
+    const receipt = () => [JSON.parse(from.text()) as Receipt, from.count()] as const;
+    for (const [key, offset] of from.list(receipt)) this.note(key, offset);
   }
 }

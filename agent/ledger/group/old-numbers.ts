@@ -1,4 +1,5 @@
 /** What a mark said by numbers of a ledger that was deleted: whatever of that is noted in the one now is noted again. */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 /** Exceptions that are kept. Of more than that nothing is known any more: rather is something delivered twice. */
 const maxBut = 100_000;
@@ -36,6 +37,17 @@ export class OldNumbers {
     return new OldNumbers(
       this.#to,
       [...this.#but, ...but].filter((version) => !isSettled(version)),
+    );
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#to).list(this.#but, (version) => to.number(version));
+  }
+
+  static unpack(from: Unpacker): OldNumbers {
+    return new OldNumbers(
+      from.number(),
+      from.list(() => from.number()),
     );
   }
 }

@@ -1,5 +1,6 @@
 /** The group's requests that stand in the ledger: one version of each file, the newest that was asked for. */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 
 /** A request that stands in the ledger. */
@@ -54,6 +55,17 @@ export class OpenRequests {
     const removed = [...this.#byFile.values()].filter(isObsolete);
     for (const id of removed) this.#byFile.delete(chunkKey(id));
     return removed;
+  }
+
+  pack(to: Packer): void {
+    to.list(this.#byFile.values(), ({ uploader, path, version, sinceMs }) =>
+      to.text(uploader).text(path).number(version).number(sinceMs),
+    );
+  }
+
+  unpack(from: Unpacker): void {
+    const id = () => ({ uploader: from.text(), path: from.text(), version: from.number() });
+    for (const [one, sinceMs] of from.list(() => [id(), from.number()] as const)) this.note(one, sinceMs);
   }
 
   /** The ledger was recreated. */

@@ -4,6 +4,7 @@
  * gone for good take no place from the others. What does not fit is found when the ledger is read again.
  */
 import { textBytes } from "../../lib/bounded-map.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
 import { type FileId, mapKey, type VersionId } from "../../wire/chunk.ts";
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
@@ -156,6 +157,28 @@ export class Outstanding {
   /** The version of the file that is outstanding. */
   newestOf(file: FileId): Sent | undefined {
     return this.#shares.get(file.uploader)?.byFile.get(mapKey(file));
+  }
+
+  pack(to: Packer): void {
+    to.flag(this.#isCrowded);
+    to.list(this.#shares.values(), ({ uploader, hasMore, byFile }) =>
+      to
+        .text(uploader)
+        .flag(hasMore)
+        .list(byFile.values(), (sent) => to.text(JSON.stringify(sent))),
+    );
+  }
+
+  unpack(from: Unpacker): void {
+    const isCrowded = from.flag();
+    for (const uploader of from.list(() => from.text())) {
+      const share = this.#shareOf(uploader);
+      const hasMore = from.flag();
+      for (const sent of from.list(() => JSON.parse(from.text()) as Sent))
+        if (share) this.#change(share, () => this.#set(share, sent));
+      if (share) share.hasMore = hasMore;
+    }
+    this.#isCrowded = isCrowded;
   }
 
   #shareOf(uploader: string): Share | undefined {

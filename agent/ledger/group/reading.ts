@@ -4,6 +4,7 @@
  */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { FilesEntry } from "../../wire/entry.ts";
 import type { ReceiptKey } from "../../wire/entry-key.ts";
@@ -76,6 +77,20 @@ export class Reading {
     this.#firstEnds.clear();
     this.#failures = noFailures();
     this.#batches = new BoundedMap(maxBatches);
+  }
+
+  /** All was read. */
+  pack(to: Packer): void {
+    to.list(this.#positions, ([partition, offset]) => to.count(partition).count(offset));
+    to.list(this.#batches, ([uploader, { digest, offset }]) => to.text(uploader).text(digest).count(offset));
+  }
+
+  unpack(from: Unpacker): void {
+    for (const [partition, offset] of from.list(() => [from.count(), from.count()] as const))
+      this.#positions.set(partition, offset);
+    const batch = () => [from.text(), { digest: from.text(), offset: from.count() }] as const;
+    for (const [uploader, last] of from.list(batch)) this.#batches.set(uploader, last);
+    this.#isComplete = true;
   }
 
   /** An entry is read. Returns whether it is to be applied: not if the pass before has. @param isFiles whether it is a batch */

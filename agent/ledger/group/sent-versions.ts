@@ -2,6 +2,7 @@
  * Which versions were sent, and which of them are settled: what uploaders note of their files, what marks say of it, and what is
  * asked for again in spite of them. What is left is outstanding.
  */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
@@ -80,6 +81,15 @@ export class SentVersions {
     this.marks.ledgerRecreated();
     this.#outstanding = new Outstanding();
     this.#loading = undefined;
+  }
+
+  /** Not while the ledger is read again. */
+  pack(to: Packer): void {
+    for (const part of [this.marks, this.wishes, this.#outstanding]) part.pack(to);
+  }
+
+  unpack(from: Unpacker): void {
+    for (const part of [this.marks, this.wishes, this.#outstanding]) part.unpack(from);
   }
 
   /** See `GroupState.isDelivered`. */

@@ -3,7 +3,7 @@
  * request, and what time it is there now. All of an uploader's entries, and what groups write about it, are in one
  * partition, so one broker's clock has stamped them; from the newest stamp on the monotonic clock counts.
  */
-
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { VersionIndex } from "./version-index.ts";
 
@@ -39,6 +39,22 @@ export class Silence {
     this.#heardAt = new VersionIndex(heardSlots);
   }
 
+  pack(to: Packer): void {
+    to.list(this.#stamps, ([partition, { offset, timestampMs }]) =>
+      to.count(partition).count(offset).number(timestampMs),
+    );
+    this.#heardMs.pack(to);
+    this.#heardAt.pack(to);
+  }
+
+  /** What time has passed since it was packed is not known. */
+  unpack(from: Unpacker): void {
+    const stamps = from.list(() => [from.count(), from.count(), from.number()] as const);
+    for (const [partition, offset, timestampMs] of stamps) this.stamp(partition, offset, timestampMs);
+    this.#heardMs.unpack(from);
+    this.#heardAt.unpack(from);
+  }
+
   /** An entry was read, or written. Returns the uploader that wrote it, if one did. */
   note({ entry, partition, offset, timestampMs }: LoggedEntry): string | undefined {
     this.stamp(partition, offset, timestampMs);
@@ -63,6 +79,13 @@ export class Silence {
   /** Since when the uploader has not answered what it was asked at `askedMs`; milliseconds since 1970. */
   since(uploader: string, askedMs: number): number {
     return Math.max(askedMs, this.#heardMs.get(uploader) ?? 0);
+  }
+
+  /** The latest that any of the brokers has, as far as is known; 0: nothing is. */
+  get latestMs(): number {
+    let latestMs = 0;
+    for (const partition of this.#stamps.keys()) latestMs = Math.max(latestMs, this.brokerTimeMs(partition));
+    return latestMs;
   }
 
   /** The time of the broker that has the partition; 0: not known. */

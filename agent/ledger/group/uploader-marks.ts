@@ -7,6 +7,7 @@
  *   - it is due, or a mark says that it is settled
  *   - none of that: it was superseded, or its uploader was killed before it noted it, and nobody will: it is dead
  */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey } from "../../wire/chunk.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
 import { Announced, type Heard } from "./announced.ts";
@@ -188,6 +189,25 @@ export class UploaderMarks {
   /** Its marks are read from now on, all of them. */
   beginReadingMarks(): void {
     if (!this.#isWhole) this.#isWhole = undefined;
+  }
+
+  pack(to: Packer): void {
+    this.#announced.pack(to);
+    this.due.pack(to);
+    to.maybe(this.#isWhole, (isWhole) => to.flag(isWhole)).number(this.#leftTo);
+    to.list(this.#settledThough, ([version, partition]) => to.number(version).count(partition));
+    to.list(this.#marks, ([partition, mark]) => mark.pack(to.count(partition)));
+  }
+
+  unpack(from: Unpacker): void {
+    this.#announced.unpack(from);
+    this.due.unpack(from);
+    this.#isWhole = from.maybe(() => from.flag());
+    this.#leftTo = from.number();
+    for (const [version, partition] of from.list(() => [from.number(), from.count()] as const))
+      this.#settledThough.set(version, partition);
+    for (const mark of from.list(() => this.#markOf(from.count())))
+      this.#weighing(mark, () => mark.unpack(from));
   }
 
   /** All that the uploader has noted is read from now on. */

@@ -4,6 +4,7 @@
  * the half with the lowest versions, that is, the oldest, is forgotten; a replay of those is published once more.
  */
 import { nameHash } from "../../lib/name-hash.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 const firstSlots = 1 << 12;
 const maxSlots = 1 << 21;
@@ -56,6 +57,22 @@ export class VersionIndex {
       const version = table[at + 2] as number;
       if (version > 0) this.#set(table[at] as number, table[at + 1] as number, version);
     }
+  }
+
+  /** Its hashes are of this process's salt, see `nameHash`. */
+  pack(to: Packer): void {
+    to.number(this.#floor);
+    const table = this.#table;
+    for (let at = 0; at < table.length; at += 3)
+      if ((table[at + 2] as number) > 0) for (const part of [2, 0, 1]) to.number(table[at + part] as number);
+    to.number(0);
+  }
+
+  /** Into one that is empty. */
+  unpack(from: Unpacker): void {
+    this.#floor = from.number();
+    for (let version = from.number(); version > 0; version = from.number())
+      this.#set(from.number(), from.number(), version);
   }
 
   #set(high: number, low: number, version: number): void {

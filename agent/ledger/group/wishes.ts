@@ -3,6 +3,7 @@
  * may write the ledger can wish for anything; what does not fit is found when the ledger is read again.
  */
 import { BoundedMap, textBytes } from "../../lib/bounded-map.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 
 interface Wish {
@@ -64,6 +65,23 @@ export class Wishes {
 
   values(): Iterable<Wish> {
     return this.#standing.values();
+  }
+
+  pack(to: Packer): void {
+    to.count(this.#full);
+    to.list(this.#standing.values(), ({ id, offset }) =>
+      to.text(id.uploader).text(id.path).number(id.version).count(offset),
+    );
+    to.list(this.#over, ([name, offset]) => to.text(name).count(offset));
+  }
+
+  unpack(from: Unpacker): void {
+    this.#full = from.count();
+    const id = () => ({ uploader: from.text(), path: from.text(), version: from.number() });
+    for (const wish of from.list(() => ({ id: id(), offset: from.count() })))
+      this.#standing.set(nameOf(wish.id.uploader, wish.id.version), wish);
+    for (const [name, offset] of from.list(() => [from.text(), from.count()] as const))
+      this.#over.set(name, offset);
   }
 
   /** The ledger was recreated. */
