@@ -15,6 +15,8 @@ export interface IncomingRecord {
   value: Buffer | null;
   headers: Headers | undefined;
   timestampMs: number;
+  /** Which of the partition's leaders appended it, as the brokers count them, where they tell. */
+  leaderEpoch?: number;
   /**
    * Why nothing can be had of it: a batch that takes too much once it is decompressed, or is damaged. It stands for all of
    * the batch, and its offset is that of the batch's last record.
@@ -42,6 +44,8 @@ export interface Position {
   partition: number;
   /** The next offset to read. */
   offset: number;
+  /** Of the record before it, see `IncomingRecord`: if that leader's part of the log ends before the offset, it was cut off, and is read from its beginning. */
+  leaderEpoch?: number;
 }
 
 /** A record, or the news that a partition's end was reached: each time, also when more has come since the last. */
@@ -71,6 +75,9 @@ export class LogReader implements RecordReader {
   readonly #topic: string;
   /** The next offset to read, by partition. */
   readonly #next: Map<number, number>;
+  readonly #from: ReadonlyMap<number, Position>;
+  /** By partition, of the last record that was read. */
+  readonly #last = new Map<number, Position>();
   /** undefined: there is none, or it is to be made anew. */
   #consumer: Consumer | undefined;
   #isLost = false;
@@ -84,6 +91,7 @@ export class LogReader implements RecordReader {
   private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
     this.#topic = topic;
+    this.#from = new Map(from.map((one) => [one.partition, one]));
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
   }
 
@@ -106,9 +114,11 @@ export class LogReader implements RecordReader {
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
     const records = await consume(consumer, count, `reading ${this.#topic}`);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
-    for (const { partition, offset } of records) {
+    for (const { partition, offset, leaderEpoch } of records) {
       this.#wasCut ||= offset < this.position(partition);
       this.#next.set(partition, offset + 1);
+      if (leaderEpoch !== undefined)
+        this.#last.set(partition, { partition, offset: offset + 1, leaderEpoch });
     }
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const { partition, offset } of this.#ended.splice(0)) {
@@ -136,6 +146,14 @@ export class LogReader implements RecordReader {
     return this.#next.get(partition) ?? -1;
   }
 
+  /** Where another reader of the partition goes on, which is told when the log is cut off before that meanwhile. */
+  goingOn(partition: number): Position {
+    const offset = this.position(partition);
+    const last = this.#last.get(partition) ?? this.#from.get(partition);
+    // What is behind the last record that could be read may be another leader's.
+    return last?.offset === offset ? last : { partition, offset };
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#disconnect();
@@ -158,7 +176,12 @@ export class LogReader implements RecordReader {
       this.#ended.push({ partition, offset });
     });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
+    // Only where it was begun: what is read later is the client's to check.
+    const positions = Array.from(this.#next, ([partition, offset]) => {
+      const begun = this.#from.get(partition);
+      return begun?.offset === offset ? begun : { partition, offset };
+    });
+    consumer.assign(positions.map((position) => ({ topic, ...position })));
     const onLost = () => {
       if (consumer === this.#consumer) this.#isLost = true;
     };
@@ -232,11 +255,12 @@ interface ClientMessage {
   value: Buffer | null;
   headers?: Headers;
   timestamp?: number;
+  leaderEpoch?: number;
   skipped?: number;
 }
 
 function toIncoming(message: ClientMessage): IncomingRecord {
-  const { topic, partition, offset, key, value, headers, skipped } = message;
+  const { topic, partition, offset, key, value, headers, leaderEpoch, skipped } = message;
   const keyBytes = Buffer.isBuffer(key) ? key : typeof key === "string" ? Buffer.from(key) : null;
   const record = {
     topic,
@@ -246,6 +270,7 @@ function toIncoming(message: ClientMessage): IncomingRecord {
     value,
     headers,
     timestampMs: message.timestamp ?? -1,
+    ...(leaderEpoch !== undefined && { leaderEpoch }),
   };
   return skipped === undefined ? record : { ...record, skipped: reasonToSkip(skipped) };
 }

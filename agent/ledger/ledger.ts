@@ -15,10 +15,16 @@
  */
 import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
-import { bytesOf, type IncomingRecord, LogReader } from "../kafka/log-reader.ts";
+import {
+  bytesOf,
+  type IncomingRecord,
+  LogReader,
+  type Position,
+  type ReaderOptions,
+} from "../kafka/log-reader.ts";
 import type { Acknowledgement, LedgerProducer } from "../kafka/producer.ts";
 import { type CurrentTopic, lookIfMissing } from "../kafka/topics/current-topic.ts";
-import { endOffset, type Topic } from "../kafka/topics/topics.ts";
+import { deleteRetentionOf, endOffset, type Topic } from "../kafka/topics/topics.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
@@ -36,6 +42,7 @@ import {
 } from "../wire/entry.ts";
 import { type EntryKey, encodeEntryKey, longestKeyBytes, partitionOfEntry } from "../wire/entry-key.ts";
 import { limits } from "../wire/limits.ts";
+import { OffsetGaps } from "./offset-gaps.ts";
 
 /** An entry with its place in the log. */
 export interface LoggedEntry {
@@ -55,8 +62,12 @@ export interface EntryLog {
   readonly partitions: number;
   /** @param meantFor the id of the ledger that an uploader's entry says something of; without it: of the present one */
   write(entry: Entry, meantFor?: string): Promise<Pick<Acknowledgement, "offset" | "timestampMs">>;
-  /** @param fetchBytes see `ReaderOptions` */
-  open(partitions: readonly number[], fetchBytes?: number): Promise<EntryReader>;
+  open(partitions: readonly number[], options?: OpenOptions): Promise<EntryReader>;
+}
+
+export interface OpenOptions extends Pick<ReaderOptions, "fetchBytes"> {
+  /** Where to go on, of all of the partitions; without it: from their beginning. */
+  from?: readonly Position[];
 }
 
 export interface EntryReader {
@@ -70,8 +81,10 @@ export interface EntryReader {
 
 /** A ledger that can be read up to where it ends now. */
 export interface PositionedLog extends EntryLog {
+  /** How long what was taken out of it can be read as taken out, milliseconds; undefined: not known. */
+  readonly deleteRetentionMs?: number | undefined;
   endOf(partition: number): Promise<number>;
-  open(partitions: readonly number[]): Promise<PositionedReader>;
+  open(partitions: readonly number[], options?: OpenOptions): Promise<PositionedReader>;
 }
 
 /** The ledger as an uploader works with it, which waits for what it may not do. */
@@ -85,6 +98,10 @@ export interface UploaderLog extends PositionedLog {
 
 export interface PositionedReader extends EntryReader {
   position(partition: number): number;
+  /** See `LogReader.goingOn`. */
+  goingOn?(partition: number): Position;
+  /** Whether offsets were passed over since it went on from somewhere: something may have been taken out that was not read. */
+  readonly hasGaps?: boolean;
 }
 
 export interface LedgerOptions {
@@ -146,6 +163,10 @@ export class Ledger implements UploaderLog {
     await this.#options.topic.look?.();
   }
 
+  get deleteRetentionMs(): number | undefined {
+    return deleteRetentionOf(this.#options.topic.value);
+  }
+
   /** The offset after the last entry of a partition. Throws a `KafkaError`. */
   async endOf(partition: number): Promise<number> {
     const client = await this.#options.producer.client();
@@ -186,15 +207,16 @@ export class Ledger implements UploaderLog {
     return this.#retry(what, this.#otherTrouble, attempt);
   }
 
-  /** A reader of these partitions from their beginning. Throws a `KafkaError` when it can't connect. */
-  async open(partitions: readonly number[], fetchBytes?: number): Promise<LedgerReader> {
+  /** A reader of these partitions. Throws a `KafkaError` when it can't connect. */
+  async open(partitions: readonly number[], { fetchBytes, from }: OpenOptions = {}): Promise<LedgerReader> {
     const { topic } = this.#options;
     const { name, id, maxMessageBytes } = topic.value;
-    const from = partitions.map((partition) => ({ partition, offset: beginning }));
+    const begin = from ?? partitions.map((partition) => ({ partition, offset: beginning }));
     const onLeaderless = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
     const options = { ...this.#options, maxMessageBytes, fetchBytes, onLeaderless };
-    const reader = await LogReader.open(options, name, from);
-    return new LedgerReader(reader, partitions, id, (what, record) => this.#skipped(what, record));
+    const reader = await LogReader.open(options, name, begin);
+    const gaps = from && new OffsetGaps(from);
+    return new LedgerReader(reader, { partitions, gaps }, id, (what, record) => this.#skipped(what, record));
   }
 
   #skipped(what: Skipped, { partition, offset, skipped }: IncomingRecord): void {
@@ -230,11 +252,12 @@ export class LedgerReader implements PositionedReader {
   readonly #reader: LogReader;
   readonly #ledgerId: string;
   readonly #behind: Set<number>;
+  readonly #gaps: OffsetGaps | undefined;
   readonly #onSkipped: (what: Skipped, record: IncomingRecord) => void;
 
   constructor(
     reader: LogReader,
-    partitions: readonly number[],
+    { partitions, gaps }: { partitions: readonly number[]; gaps?: OffsetGaps | undefined },
     ledgerId: string,
     onSkipped: (what: Skipped, record: IncomingRecord) => void,
   ) {
@@ -242,11 +265,20 @@ export class LedgerReader implements PositionedReader {
     this.#ledgerId = ledgerId;
     this.#onSkipped = onSkipped;
     this.#behind = new Set(partitions);
+    this.#gaps = gaps;
   }
 
   /** The offset of a partition up to which everything was read. */
   position(partition: number): number {
     return this.#reader.position(partition);
+  }
+
+  goingOn(partition: number): Position {
+    return this.#reader.goingOn(partition);
+  }
+
+  get hasGaps(): boolean {
+    return this.#gaps?.found ?? false;
   }
 
   /** Whether each partition has been read to its end once. */
@@ -268,8 +300,10 @@ export class LedgerReader implements PositionedReader {
     for (const event of await this.#reader.read(this.caughtUp)) {
       if (event.kind === "end") {
         this.#behind.delete(event.partition);
+        this.#gaps?.isAt(event.partition, this.position(event.partition));
         continue;
       }
+      this.#gaps?.read(event.record);
       const { partition, offset, timestampMs, key, value, headers, skipped } = event.record;
       const bytes = bytesOf(event.record);
       if (skipped !== undefined) {

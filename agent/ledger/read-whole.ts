@@ -15,7 +15,7 @@ export async function* readWhole(
   fetchBytes?: number,
 ): AsyncGenerator<LoggedEntry[]> {
   const { id } = log;
-  const reader = await log.open(partitions, fetchBytes);
+  const reader = await log.open(partitions, { fetchBytes });
   try {
     while (!reader.caughtUp) {
       requireSame(log, id);

@@ -1,10 +1,12 @@
 /** The ledger in memory: entries as bytes in partitions, written in order, read from the beginning, compacted now and then. */
+import type { Position } from "../../agent/kafka/log-reader.ts";
 import {
   type LoggedEntry,
   type PositionedReader,
   strayEntry,
   type UploaderLog,
 } from "../../agent/ledger/ledger.ts";
+import { OffsetGaps } from "../../agent/ledger/offset-gaps.ts";
 import { RecreatedError } from "../../agent/ledger/recreated-error.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey } from "../../agent/wire/chunk.ts";
@@ -36,6 +38,8 @@ export class RefusedError extends AgentError {
 }
 
 const retryMs = 200;
+/** More than the brokers' clock is set forth and back, beside half of it. */
+const deleteRetentionMs = 14 * 3600_000;
 /** A reader that has read everything asks again so often. */
 const idleMs = 2000;
 
@@ -148,7 +152,8 @@ export class SimulatedLedger {
       writable: async () => undefined,
       retrying: (_what, attempt) => this.#retrying(process, attempt),
       write: (entry, meantFor = (id ?? presentId)()) => this.#write(process, entry, meantFor),
-      open: (some) => this.#open(process, some, id),
+      deleteRetentionMs,
+      open: (some, options) => this.#open(process, some, id, options?.from),
     };
   }
 
@@ -166,8 +171,9 @@ export class SimulatedLedger {
     }
   }
 
-  /** Keeps the newest entry of each key; tombstones as long as somebody may have to read them. */
+  /** Keeps the newest entry of each key; tombstones as long as somebody may have to read them: who was killed as well, for a while. */
   compact(): void {
+    const isKept = (timestampMs: number) => Date.now() + this.skewMs - timestampMs < deleteRetentionMs;
     for (const [partition, stored] of this.#partitions.entries()) {
       const newest = new Map(stored.map(({ key, offset }) => [key, offset]));
       const readTo = Math.min(
@@ -176,7 +182,8 @@ export class SimulatedLedger {
           .map(({ positions }) => positions.get(partition) ?? Number.POSITIVE_INFINITY),
       );
       this.#partitions[partition] = stored.filter(
-        ({ key, value, offset }) => newest.get(key) === offset && (value !== null || offset >= readTo),
+        ({ key, value, offset, timestampMs }) =>
+          newest.get(key) === offset && (value !== null || offset >= readTo || isKept(timestampMs)),
       );
     }
   }
@@ -205,11 +212,17 @@ export class SimulatedLedger {
     return written.then((acknowledged) => this.#turns.take(process, () => acknowledged));
   }
 
-  #open(process: Process, partitions: readonly number[], id?: () => string): Promise<PositionedReader> {
+  #open(
+    process: Process,
+    partitions: readonly number[],
+    id?: () => string,
+    from: readonly Position[] = partitions.map((partition) => ({ partition, offset: 0 })),
+  ): Promise<PositionedReader> {
     const isByName = id !== undefined;
     const ledgerId = id?.() ?? this.id;
     return this.#turns.take(process, () => {
-      const positions = new Map(partitions.map((partition) => [partition, 0]));
+      const positions = new Map(from.map(({ partition, offset }) => [partition, offset]));
+      const gaps = new OffsetGaps(from);
       const self = { process, positions, isByName };
       this.#readers.add(self);
       let caughtUp = false;
@@ -221,7 +234,7 @@ export class SimulatedLedger {
       const read = (without?: EntryKey["kind"]) => {
         if (isClosed) throw new AgentError("the reader was closed", "retryable");
         const entries = (isOld() ? [] : partitions).flatMap((partition) =>
-          this.#readSome(partition, positions, ledgerId),
+          this.#readSome(partition, positions, ledgerId, gaps),
         );
         if (!isBehind()) caughtUp = true;
         return entries.filter(({ entry }) => keyOf(entry).kind !== without);
@@ -229,6 +242,9 @@ export class SimulatedLedger {
       return {
         get caughtUp() {
           return caughtUp;
+        },
+        get hasGaps() {
+          return gaps.found;
         },
         position: (partition) => positions.get(partition) ?? 0,
         read: (without) => {
@@ -252,7 +268,12 @@ export class SimulatedLedger {
     });
   }
 
-  #readSome(partition: number, positions: Map<number, number>, ledgerId: string): LoggedEntry[] {
+  #readSome(
+    partition: number,
+    positions: Map<number, number>,
+    ledgerId: string,
+    gaps: OffsetGaps,
+  ): LoggedEntry[] {
     const from = positions.get(partition) ?? 0;
     const behind = this.#partitions[partition]?.filter(({ offset }) => offset >= from) ?? [];
     const some = behind.slice(0, 1 + this.#random.below(20));
@@ -260,6 +281,8 @@ export class SimulatedLedger {
       partition,
       some.length < behind.length ? (some.at(-1)?.offset ?? 0) + 1 : (this.#nextOffsets[partition] ?? 0),
     );
+    for (const { offset } of some) gaps.read({ partition, offset });
+    gaps.isAt(partition, positions.get(partition) ?? 0);
     return some.flatMap(({ key, value, offset, timestampMs, meantFor }) => {
       const decoded = decode(key, value);
       const entry = decoded && isStray(decoded, meantFor, ledgerId) ? strayEntry(decoded) : decoded;

@@ -1,10 +1,12 @@
 /** A ledger of one partition in memory, in order: what a test puts there, and what a view of it writes. */
 import {
   type LoggedEntry,
+  type OpenOptions,
   type PositionedLog,
   type PositionedReader,
   strayEntry,
 } from "../../agent/ledger/ledger.ts";
+import { OffsetGaps } from "../../agent/ledger/offset-gaps.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey } from "../../agent/wire/entry-key.ts";
@@ -36,6 +38,9 @@ export class MemoryLedger implements PositionedLog {
   readonly #timestampsMs: number[] = [];
   /** Where entries are that were meant for another ledger. */
   readonly #strays = new Set<number>();
+  /** Offsets of what compaction has taken out. */
+  readonly taken = new Set<number>();
+  deleteRetentionMs: number | undefined;
   /** How often it was read from the beginning. */
   opened = 0;
   #readers: Reader[] = [];
@@ -106,9 +111,10 @@ export class MemoryLedger implements PositionedLog {
     return this.entries.length;
   }
 
-  async open(): Promise<PositionedReader> {
-    this.opened++;
-    const reader: Reader = { id: this.id, at: 0, wake: undefined };
+  async open(_partitions?: readonly number[], { from }: OpenOptions = {}): Promise<PositionedReader> {
+    if (!from) this.opened++;
+    const reader: Reader = { id: this.id, at: from?.[0]?.offset ?? 0, wake: undefined };
+    const gaps = new OffsetGaps(from ?? []);
     this.#readers.push(reader);
     let caughtUp = false;
     const read = async (without?: EntryKey["kind"]): Promise<LoggedEntry[]> => {
@@ -118,7 +124,11 @@ export class MemoryLedger implements PositionedLog {
       const behind = this.#isBehind(reader) ? this.entries.slice(from) : [];
       reader.at += behind.length;
       caughtUp = true;
+      for (let offset = from; offset < reader.at; offset++)
+        if (!this.taken.has(offset)) gaps.read({ partition: 0, offset });
+      gaps.isAt(0, reader.at);
       return behind.flatMap((entry, at) => {
+        if (this.taken.has(from + at)) return [];
         const read = this.#strays.has(from + at) ? strayEntry(entry) : entry;
         if (read === "unknown" || keyOf(read).kind === without) return [];
         const timestampMs = this.#timestampsMs[from + at] ?? 0;
@@ -128,6 +138,9 @@ export class MemoryLedger implements PositionedLog {
     return {
       get caughtUp() {
         return caughtUp;
+      },
+      get hasGaps() {
+        return gaps.found;
       },
       read,
       position: () => reader.at,

@@ -123,6 +123,12 @@ export function retentionOf({ settings }: Topic): number | undefined {
   return retentionMs >= 0 ? retentionMs : undefined;
 }
 
+/** How long the topic keeps what was taken out by a tombstone, milliseconds; `undefined`: the right to read it is missing. */
+export function deleteRetentionOf({ settings }: Topic): number | undefined {
+  const text = settings.get("delete.retention.ms");
+  return text === undefined ? undefined : Number(text);
+}
+
 /** The offset after the last record of a partition. Throws a `KafkaError`. */
 export async function endOffset(client: Client, topic: string, partition: number): Promise<number> {
   return (await watermarks(client, topic, partition)).high;
@@ -163,6 +169,7 @@ async function makeTopic(client: Client, kafka: KafkaConfig, log: Log, wanted: N
 /** Those that somebody here asks for: all of them are kilobytes, and each agent asks for them once a minute. */
 const topicSettings = [
   "cleanup.policy",
+  "delete.retention.ms",
   "max.message.bytes",
   "message.timestamp.type",
   "min.insync.replicas",
