@@ -13,6 +13,7 @@ import { LogReader, type Position } from "../kafka/log-reader.ts";
 import type { CurrentTopic } from "../kafka/topics/current-topic.ts";
 import { retentionOf } from "../kafka/topics/topics.ts";
 import type { GroupLedger } from "../ledger/group/group-ledger.ts";
+import type { SummaryKeeper } from "../ledger/group/summary/summary-keeper.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
 import { codeOf } from "../lib/errors.ts";
@@ -33,6 +34,7 @@ export interface DownloaderOptions {
   config: DownloaderConfig;
   topic: CurrentTopic;
   ledger: GroupLedger;
+  summary: SummaryKeeper;
   system: { disk: Disk; effects: Effects };
   reporting: Reporting;
   run: Pick<SessionRun, "signal" | "once">;
@@ -99,7 +101,7 @@ async function runOn(
   memory: ProcessMemory,
   reportSuccess: () => void,
 ): Promise<DownloadResult> {
-  const { common, config, topic, ledger, system, reporting, run } = options;
+  const { common, config, topic, ledger, summary, system, reporting, run } = options;
   const { disk, effects } = system;
   const client = { kafka: common.kafka, agentName: common.name, effects, log: reporting.log };
   const { id, name, maxMessageBytes } = topic.value;
@@ -121,7 +123,7 @@ async function runOn(
     run: { ...run, now, reportSuccess },
   });
   try {
-    return await session.run();
+    return await summary.during(() => session.run());
   } finally {
     await group.close();
   }

@@ -37,9 +37,22 @@ export function machineUpMs(): number {
   return uptime() * 1000;
 }
 
+/** Which start of the machine this is, for `machineUpMs`; undefined where /proc can't be read. */
+export function thisBoot(): string | undefined {
+  try {
+    // A container may have a start of its own.
+    return `${readBootId()} ${statSync("/proc/self/ns/time", { throwIfNoEntry: false })?.ino ?? ""}`;
+  } catch {
+    return undefined;
+  }
+}
+
 function machine(): readonly [boot: string, pidNamespace: string] {
-  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  return [boot, String(statSync("/proc/self/ns/pid").ino)];
+  return [readBootId(), String(statSync("/proc/self/ns/pid").ino)];
+}
+
+function readBootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
 function exists(pid: number): boolean {

@@ -101,6 +101,11 @@ const meantHeader = "ledger";
 /** What brokers without topic ids (before Kafka 2.8) call every topic: sixteen zero bytes. It tells nothing apart. */
 const noTopicId = "AAAAAAAAAAAAAAAAAAAAAA";
 
+/** Whether a ledger of this id is told from one that is made in its place. */
+export function isToldApart(ledgerId: string): boolean {
+  return ledgerId !== noTopicId;
+}
+
 /** Whether it says something of one ledger, and nothing in another: an uploader's, or by its offsets. What a group asks for is so in any. */
 function isOfOneLedger({ kind }: EntryKey): boolean {
   return kind === "name" || kind === "files" || kind === "done";
@@ -108,7 +113,7 @@ function isOfOneLedger({ kind }: EntryKey): boolean {
 
 /** The headers of an entry's record. */
 export function encodeMeantFor(key: EntryKey, ledgerId: string): Headers | undefined {
-  return isOfOneLedger(key) && ledgerId !== noTopicId ? [{ [meantHeader]: ledgerId }] : undefined;
+  return isOfOneLedger(key) && isToldApart(ledgerId) ? [{ [meantHeader]: ledgerId }] : undefined;
 }
 
 /**
@@ -116,7 +121,7 @@ export function encodeMeantFor(key: EntryKey, ledgerId: string): Headers | undef
  * several headers the first counts.
  */
 export function isMeantForAnother(key: EntryKey, headers: Headers | undefined, ledgerId: string): boolean {
-  if (!isOfOneLedger(key) || ledgerId === noTopicId) return false;
+  if (!isOfOneLedger(key) || !isToldApart(ledgerId)) return false;
   for (const header of headers ?? []) {
     const meant = header[meantHeader];
     if (meant !== undefined) return meant.length !== ledgerId.length || meant.toString() !== ledgerId;

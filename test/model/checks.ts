@@ -73,7 +73,7 @@ export class Checks implements DiskWatcher {
   #hasNewLedger = false;
   /** What was settled by a ledger that is no more. */
   readonly #settledBefore = new Set<string>();
-  readonly counts = { published: 0, receipts: 0, commits: 0, covered: 0, failed: 0 };
+  readonly counts = { published: 0, receipts: 0, commits: 0, covered: 0, failed: 0, resumed: 0 };
   /** The first that was found. */
   violation: Violation | undefined;
 

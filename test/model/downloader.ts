@@ -8,6 +8,9 @@ import { OpenFiles } from "../../agent/downloader/store/open-files.ts";
 import { Store } from "../../agent/downloader/store/store.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { GroupLedger } from "../../agent/ledger/group/group-ledger.ts";
+import { LedgerSummary } from "../../agent/ledger/group/summary/summary.ts";
+import { SummaryFile } from "../../agent/ledger/group/summary/summary-file.ts";
+import { SummaryKeeper } from "../../agent/ledger/group/summary/summary-keeper.ts";
 import type { Disk } from "../../agent/lib/disk.ts";
 import { AgentError, codeOf, messageOf } from "../../agent/lib/errors.ts";
 import { retry } from "../../agent/lib/retry.ts";
@@ -41,6 +44,7 @@ export interface DownloaderWorld {
 /** What a session gets from its process. */
 interface Given {
   ledger: GroupLedger;
+  summary: SummaryKeeper;
   reporting: Reporting;
   run: SessionRun;
   memory: ProcessMemory;
@@ -49,6 +53,8 @@ interface Given {
 const retentionMs = 7 * 24 * 3600_000;
 /** How often a downloader looks whether the topic is still the same. */
 const topicLookMs = 10_000;
+/** When the summary of the ledger is stored: far more often, as a world's time is short. */
+const keeping = { entries: 1, pauseMs: 5000, renewMs: 3600_000, lookMs: 2000 };
 const firstDelayMs = 200;
 const maxDelayMs = 10_000;
 
@@ -62,6 +68,8 @@ export class SimulatedDownloader implements Machine {
   #stop = new AbortController();
   #member: Member | undefined;
   #snapshot: { store: string; folder: SimulatedFolder } | undefined;
+  /** How often the machine was started. */
+  #boots = 1;
   /** Sessions that were begun. */
   sessions = 0;
 
@@ -106,6 +114,7 @@ export class SimulatedDownloader implements Machine {
 
   powerCut(luck: Luck): void {
     this.kill();
+    this.#boots++;
     this.disk.powerCut(luck);
     this.#world.checks.forgot(this.disk, false);
   }
@@ -148,6 +157,7 @@ export class SimulatedDownloader implements Machine {
       trace(`${this.name}: ${line}`);
       const parked = /^(.*): (?:parked|refused: it is spread)/.exec(line)?.[1];
       if (parked !== undefined) this.parked.add(parked);
+      if (line.startsWith("went on from the summary")) this.#world.checks.counts.resumed++;
     });
     const observer = new Observer({
       role: "downloader",
@@ -157,8 +167,14 @@ export class SimulatedDownloader implements Machine {
       troubles: log.troubles,
     });
     const now = () => (stopsClock ? 0 : turns.nowMs);
+    const summary = new LedgerSummary({
+      file: new SummaryFile(this.disk.for(process), storeFolder),
+      version: "",
+      upTime: { boot: `${this.#boots}`, upMs: () => turns.nowMs },
+      log,
+    });
     const ledger = await retry({ what: "reading the ledger", signal, log }, () =>
-      GroupLedger.open("group", entries.for(process), now),
+      GroupLedger.open("group", entries.for(process), now, { summary }),
     );
     void ledger.follow(signal, log);
     let delayMs = firstDelayMs;
@@ -168,6 +184,7 @@ export class SimulatedDownloader implements Machine {
     const unread = new UnreadPartitions("group", log, now);
     const given = {
       ledger,
+      summary: new SummaryKeeper(summary, ledger, now, keeping),
       reporting: { log, observer, logChunks: false },
       run: { signal, once: false, now, reportSuccess },
       memory: { rereadParked: new Set<number>(), unread },
@@ -201,7 +218,12 @@ export class SimulatedDownloader implements Machine {
     }
   }
 
-  async #sessionOn(store: Store, disk: Disk, process: Process, { ledger, ...given }: Given): Promise<void> {
+  async #sessionOn(
+    store: Store,
+    disk: Disk,
+    process: Process,
+    { ledger, summary, ...given }: Given,
+  ): Promise<void> {
     const { group: coordinator, turns, random, config, hidesLog } = this.#world;
     const { topic } = coordinator;
     const group = await coordinator.join(process, store.name);
@@ -233,7 +255,7 @@ export class SimulatedDownloader implements Machine {
       output: { store, disk, paths: new OutputPaths(disk, config.output, config.dirMode) },
     });
     try {
-      await session.run();
+      await summary.during(() => session.run());
     } finally {
       await group.close();
     }

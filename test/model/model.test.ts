@@ -21,12 +21,13 @@ const patienceMs = 24 * 3600_000;
 test(
   "whatever happens, every version that can be had is published once, and no commit is ahead of the disk",
   async () => {
-    const told: Told = { stories: 0, turns: 0, published: 0, commits: 0, covered: 0, failed: 0 };
+    const told: Told = { stories: 0, turns: 0, published: 0, commits: 0, covered: 0, failed: 0, resumed: 0 };
     const telling = { runs: Number(runs), seed: Number(seed), path, shrinks: shrinks !== undefined };
     const wrong = await tellStories(telling, told);
     if (wrong !== undefined) throw new Error(wrong);
     if (Number(runs) > 100) console.log(JSON.stringify(told));
     if (path === undefined) expect(told.published).toBeGreaterThan(told.stories);
+    if (path === undefined) expect(told.resumed).toBeGreaterThan(told.stories / 2);
   },
   patienceMs,
 );

@@ -30,6 +30,8 @@ export interface Told {
   commits: number;
   covered: number;
   failed: number;
+  /** Starts that went on from a summary of the ledger. */
+  resumed: number;
 }
 
 /** Returns what happened in the first story that goes wrong, `undefined` when none does. */
@@ -80,4 +82,5 @@ function count(told: Told, { turns, checks: { counts } }: World): void {
   told.commits += counts.commits;
   told.covered += counts.covered;
   told.failed += counts.failed;
+  told.resumed += counts.resumed;
 }

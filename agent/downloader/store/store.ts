@@ -10,6 +10,7 @@
  *     .streamsend/published-NUMBER/        a folder whose name says how often this store has published
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
  *     .streamsend/marks                    what the group's marks said of this store's files when it last published
+ *     .streamsend/ledger                   a summary of the ledger (`ledger/group/summary/`)
  *     .streamsend/versions                 which version of each file was stored last, where older ones are kept
  *     .streamsend/parked.json              where records of a newer format are, to be read again
  *     .streamsend/quarantine/              failed verification, the newest few

@@ -3,6 +3,7 @@
  * passes, see `reading.ts`; the first costs little, as batches are passed over by their keys.
  */
 import { retry } from "../../lib/retry.ts";
+import { machineUpMs } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
 import { chunkKey } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
@@ -11,6 +12,7 @@ import { pathToDisplay } from "../../wire/path.ts";
 import type { LoggedEntry, PositionedLog, PositionedReader } from "../ledger.ts";
 import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
 import type { GroupState } from "./group-state.ts";
+import type { Resumed, Snapshot } from "./summary/summary.ts";
 
 /** When something makes it necessary, the whole ledger is read again, but not sooner than this after the last time. */
 const leastRereadMs = 5000;
@@ -22,6 +24,7 @@ export class GroupFollower {
   readonly #state: GroupState;
   readonly #log: PositionedLog;
   readonly #now: () => number;
+  readonly #upMs: () => number;
   #reader: PositionedReader | undefined;
   /** By partition of the ledger, up to where it was applied; the reader's own is ahead of what it has not handed on yet. */
   #positions = new Map<number, number>();
@@ -31,16 +34,56 @@ export class GroupFollower {
   #isReadingSome = false;
   #readAtMs = 0;
   #readMs = 0;
+  /** At this moment, by a clock that runs while the machine sleeps, nothing was left to be read. */
+  #upToDateAtMs = 0;
+  /** Entries that were read, all in all. */
+  #count = 0;
   /** How much was lost of the ledger before this one; said once. */
   #lost: "all" | "end" | undefined;
   /** The uploaders that were warned of last: not all that is missing of them is worked on. */
   #warnedOverflow = "";
   #warnedOverflowAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(state: GroupState, log: PositionedLog, now: () => number) {
+  /** @param upMs a clock that runs while the machine sleeps, milliseconds */
+  constructor(state: GroupState, log: PositionedLog, now: () => number, upMs = machineUpMs) {
     this.#state = state;
     this.#log = log;
     this.#now = now;
+    this.#upMs = upMs;
+  }
+
+  /** Instead of `readAll`: most of it was read by another process. */
+  goOn({ reader, count, place, upToDateAtMs }: Resumed): void {
+    this.#count = count;
+    this.#upToDateAtMs = upToDateAtMs;
+    this.#reader = reader;
+    this.#notePositions(reader);
+    this.#readAtMs = this.#now() - place.sinceWholeMs;
+    this.#readMs = place.wholeMs;
+  }
+
+  /** Entries that were read, all in all. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How far all was read that is known; undefined: it is being read again. */
+  get place(): Snapshot["place"] | undefined {
+    const reader = this.#reader;
+    const isKnown = this.isComplete && !this.#state.isLoading && this.#log.id === this.#state.ledgerId;
+    if (!reader || reader.wasCut || !isKnown) return undefined;
+    // The reader may be ahead: what counts is what was applied.
+    const goingOn = (partition: number, offset: number) => {
+      const position = reader.goingOn?.(partition);
+      return position?.offset === offset ? position : { partition, offset };
+    };
+    return {
+      positions: [...this.#positions].map(([partition, offset]) => goingOn(partition, offset)),
+      upMs: this.#upToDateAtMs,
+      brokersMs: this.#state.silence.latestMs,
+      sinceWholeMs: this.#now() - this.#readAtMs,
+      wholeMs: this.#readMs,
+    };
   }
 
   /** Reads the whole ledger for the first time. Throws a `KafkaError` when it can't be read. */
@@ -69,6 +112,7 @@ export class GroupFollower {
   async readToEnd(): Promise<void> {
     const { id } = this.#log;
     const partitions = allPartitions(this.#log);
+    const askedAtMs = this.#upMs();
     const ends = await Promise.all(partitions.map((partition) => this.#log.endOf(partition)));
     const isBehind = () =>
       this.#state.ledgerId !== id ||
@@ -78,6 +122,7 @@ export class GroupFollower {
       requireSame(this.#log, id);
       await this.#readOn();
     }
+    this.#upToDateAtMs = Math.max(this.#upToDateAtMs, askedAtMs);
   }
 
   /** Reads what the ledger says of these uploaders, of whom something was forgotten. Throws a `KafkaError`. */
@@ -115,7 +160,13 @@ export class GroupFollower {
   }
 
   async #applySome(reader: PositionedReader): Promise<void> {
-    for (const logged of await reader.read()) this.#state.apply(logged);
+    const entries = await reader.read();
+    for (const logged of entries) this.#state.apply(logged);
+    this.#count += entries.length;
+    this.#notePositions(reader);
+  }
+
+  #notePositions(reader: PositionedReader): void {
     for (const partition of allPartitions(this.#log))
       this.#positions.set(partition, reader.position(partition));
   }
@@ -130,6 +181,7 @@ export class GroupFollower {
 
   async #readOnce(): Promise<void> {
     const beganMs = this.#now();
+    const beganUpMs = this.#upMs();
     await this.close();
     this.#state.beginReading();
     const { id } = this.#log;
@@ -151,6 +203,7 @@ export class GroupFollower {
       throw error;
     }
     this.#state.endReading();
+    this.#upToDateAtMs = beganUpMs;
     this.#readAtMs = this.#now();
     this.#readMs = this.#readAtMs - beganMs;
   }

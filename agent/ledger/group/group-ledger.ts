@@ -30,6 +30,7 @@ import { GroupState } from "./group-state.ts";
 import { findLost, type NotedBy } from "./lost-versions.ts";
 import { MarkWriter, type Stored, type Written } from "./mark-writer.ts";
 import { findSuperseded } from "./newer-noted.ts";
+import type { LedgerSummary, Snapshot } from "./summary/summary.ts";
 
 /** Obsolete receipts that are dropped, and marks that are written, at a time. */
 const tidyCount = 500;
@@ -42,29 +43,52 @@ export class GroupLedger {
   readonly #follower: GroupFollower;
   readonly #marks: MarkWriter;
 
-  private constructor(group: string, log: PositionedLog, now: () => number, marksBytes?: number) {
-    this.group = group;
+  /** Whether it was not read from its beginning. */
+  readonly hasResumed: boolean;
+
+  private constructor(state: GroupState, log: PositionedLog, follower: GroupFollower, hasResumed: boolean) {
+    this.group = state.group;
     this.#log = log;
-    this.state = new GroupState(group, now, log.id, marksBytes);
-    this.#follower = new GroupFollower(this.state, log, now);
+    this.state = state;
+    this.#follower = follower;
+    this.hasResumed = hasResumed;
     this.#marks = new MarkWriter(
-      this.state,
+      state,
       log,
       () => this.readToEnd(),
-      (uploaders) => this.#follower.readAgain(uploaders),
+      (uploaders) => follower.readAgain(uploaders),
     );
   }
 
-  /** Reads the whole ledger. Throws a `KafkaError` when it can't be read. @param marksBytes for the tests */
+  /**
+   * Reads the whole ledger, or what is new since the summary. Throws a `KafkaError` when it can't be read.
+   *
+   * @param options `marksBytes` for the tests
+   */
   static async open(
     group: string,
     log: PositionedLog,
     now = () => performance.now(),
-    marksBytes?: number,
+    { summary, marksBytes }: { summary?: LedgerSummary; marksBytes?: number } = {},
   ): Promise<GroupLedger> {
-    const self = new GroupLedger(group, log, now, marksBytes);
-    await self.#follower.readAll();
-    return self;
+    const resumed = await summary?.resume(group, log, now);
+    const state = resumed?.state ?? new GroupState(group, now, log.id, marksBytes);
+    const follower = new GroupFollower(state, log, now, summary?.upMs);
+    if (resumed) follower.goOn(resumed);
+    else await follower.readAll();
+    return new GroupLedger(state, log, follower, resumed !== undefined);
+  }
+
+  /** What is known, as `open` can go on with it; undefined: not now, as the ledger is read again. It changes with each entry. */
+  snapshot(): Snapshot | undefined {
+    const { place } = this.#follower;
+    const { group, state } = this;
+    return place && { group, state, place, ledgerId: state.ledgerId, partitions: this.#log.partitions };
+  }
+
+  /** Entries that were read, all in all. */
+  get entriesRead(): number {
+    return this.#follower.count;
   }
 
   /** Follows what the uploaders and the other members write, until the signal fires. */
