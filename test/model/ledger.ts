@@ -56,6 +56,8 @@ export class SimulatedLedger {
   readonly #readers = new Set<{ process: Process; positions: Map<number, number>; isByName: boolean }>();
   /** How far the brokers' clock is ahead of the world's. */
   skewMs = 0;
+  /** By so much downloaders take themselves to have read more than they have. */
+  positionsAhead = 0;
   /** Until then downloaders may not write. */
   refusedUntilMs = 0;
   readonly #mayBeRefused: (process: Process) => boolean;
@@ -223,6 +225,7 @@ export class SimulatedLedger {
     return this.#turns.take(process, () => {
       const positions = new Map(from.map(({ partition, offset }) => [partition, offset]));
       const gaps = new OffsetGaps(from);
+      const ahead = this.#mayBeRefused(process) ? this.positionsAhead : 0;
       const self = { process, positions, isByName };
       this.#readers.add(self);
       let caughtUp = false;
@@ -246,7 +249,7 @@ export class SimulatedLedger {
         get hasGaps() {
           return gaps.found;
         },
-        position: (partition) => positions.get(partition) ?? 0,
+        position: (partition) => (positions.get(partition) ?? 0) + ahead,
         read: (without) => {
           const wait = { ready: () => isClosed || isBehind(), untilMs: this.#turns.nowMs + idleMs };
           return this.#turns.take(process, () => read(without), caughtUp ? wait : undefined);

@@ -153,6 +153,12 @@ const broken: Broken[] = [
     noticed: /committed|past the log/,
   },
   {
+    what: "a summary of the ledger is ahead of what was read",
+    faults: { ledgerAhead: 1 },
+    noticed: /was published twice|neither delivered nor failed|which a power cut could take|stuck/,
+    of: { only: ["put", "kill", "stop", "comesBack", "redeliver"] },
+  },
+  {
     what: "the membership is not confirmed",
     faults: { stopsClock: true },
     noticed: /without having asked/,

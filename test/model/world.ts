@@ -38,6 +38,8 @@ export interface Faults {
   /** The downloaders' clock stands still. */
   stopsClock?: boolean;
   uploader?: UploaderFaults;
+  /** By so much downloaders take themselves to have read more of the ledger than they have. */
+  ledgerAhead?: number;
   /** Strangers' versions are such as an uploader may have given. */
   forgesCredibly?: boolean;
 }
@@ -127,6 +129,7 @@ export class World {
       },
       (process) => checks.isMachines(process),
     );
+    this.ledger.positionsAhead = faults.ledgerAhead ?? 0;
     this.hidesLog = faults.hidesLog ?? false;
     this.stopsClock = faults.stopsClock ?? false;
     this.uploaderFaults = faults.uploader ?? {};
