@@ -44,7 +44,7 @@ export interface Position {
   partition: number;
   /** The next offset to read. */
   offset: number;
-  /** Of the record before it, see `IncomingRecord`: if that leader's part of the log ends before the offset, it was cut off, and is read from its beginning. */
+  /** Of the record before it, see `IncomingRecord`. */
   leaderEpoch?: number;
 }
 
@@ -75,7 +75,6 @@ export class LogReader implements RecordReader {
   readonly #topic: string;
   /** The next offset to read, by partition. */
   readonly #next: Map<number, number>;
-  readonly #from: ReadonlyMap<number, Position>;
   /** By partition, of the last record that was read. */
   readonly #last = new Map<number, Position>();
   /** undefined: there is none, or it is to be made anew. */
@@ -91,7 +90,6 @@ export class LogReader implements RecordReader {
   private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
     this.#topic = topic;
-    this.#from = new Map(from.map((one) => [one.partition, one]));
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
   }
 
@@ -146,11 +144,10 @@ export class LogReader implements RecordReader {
     return this.#next.get(partition) ?? -1;
   }
 
-  /** Where another reader of the partition goes on, which is told when the log is cut off before that meanwhile. */
+  /** Where another reader of the partition goes on, with what tells whether the log is cut off before that meanwhile. */
   goingOn(partition: number): Position {
     const offset = this.position(partition);
-    const last = this.#last.get(partition) ?? this.#from.get(partition);
-    // What is behind the last record that could be read may be another leader's.
+    const last = this.#last.get(partition);
     return last?.offset === offset ? last : { partition, offset };
   }
 
@@ -176,12 +173,7 @@ export class LogReader implements RecordReader {
       this.#ended.push({ partition, offset });
     });
     consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    // Only where it was begun: what is read later is the client's to check.
-    const positions = Array.from(this.#next, ([partition, offset]) => {
-      const begun = this.#from.get(partition);
-      return begun?.offset === offset ? begun : { partition, offset };
-    });
-    consumer.assign(positions.map((position) => ({ topic, ...position })));
+    consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
     const onLost = () => {
       if (consumer === this.#consumer) this.#isLost = true;
     };

@@ -42,7 +42,7 @@ import {
 } from "../wire/entry.ts";
 import { type EntryKey, encodeEntryKey, longestKeyBytes, partitionOfEntry } from "../wire/entry-key.ts";
 import { limits } from "../wire/limits.ts";
-import { OffsetGaps } from "./offset-gaps.ts";
+import { Resumption } from "./resumption.ts";
 
 /** An entry with its place in the log. */
 export interface LoggedEntry {
@@ -211,12 +211,13 @@ export class Ledger implements UploaderLog {
   async open(partitions: readonly number[], { fetchBytes, from }: OpenOptions = {}): Promise<LedgerReader> {
     const { topic } = this.#options;
     const { name, id, maxMessageBytes } = topic.value;
-    const begin = from ?? partitions.map((partition) => ({ partition, offset: beginning }));
+    const resumption = from && new Resumption(from);
+    const begin = resumption?.begin ?? partitions.map((partition) => ({ partition, offset: beginning }));
     const onLeaderless = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
     const options = { ...this.#options, maxMessageBytes, fetchBytes, onLeaderless };
     const reader = await LogReader.open(options, name, begin);
-    const gaps = from && new OffsetGaps(from);
-    return new LedgerReader(reader, { partitions, gaps }, id, (what, record) => this.#skipped(what, record));
+    const onSkipped = (what: Skipped, record: IncomingRecord) => this.#skipped(what, record);
+    return new LedgerReader(reader, { partitions, resumption }, id, onSkipped);
   }
 
   #skipped(what: Skipped, { partition, offset, skipped }: IncomingRecord): void {
@@ -252,12 +253,12 @@ export class LedgerReader implements PositionedReader {
   readonly #reader: LogReader;
   readonly #ledgerId: string;
   readonly #behind: Set<number>;
-  readonly #gaps: OffsetGaps | undefined;
+  readonly #resumption: Resumption | undefined;
   readonly #onSkipped: (what: Skipped, record: IncomingRecord) => void;
 
   constructor(
     reader: LogReader,
-    { partitions, gaps }: { partitions: readonly number[]; gaps?: OffsetGaps | undefined },
+    { partitions, resumption }: { partitions: readonly number[]; resumption?: Resumption | undefined },
     ledgerId: string,
     onSkipped: (what: Skipped, record: IncomingRecord) => void,
   ) {
@@ -265,7 +266,7 @@ export class LedgerReader implements PositionedReader {
     this.#ledgerId = ledgerId;
     this.#onSkipped = onSkipped;
     this.#behind = new Set(partitions);
-    this.#gaps = gaps;
+    this.#resumption = resumption;
   }
 
   /** The offset of a partition up to which everything was read. */
@@ -278,7 +279,7 @@ export class LedgerReader implements PositionedReader {
   }
 
   get hasGaps(): boolean {
-    return this.#gaps?.found ?? false;
+    return this.#resumption?.hasGaps ?? false;
   }
 
   /** Whether each partition has been read to its end once. */
@@ -287,7 +288,7 @@ export class LedgerReader implements PositionedReader {
   }
 
   get wasCut(): boolean {
-    return this.#reader.wasCut;
+    return this.#reader.wasCut || this.#resumption?.wasCut === true;
   }
 
   /**
@@ -300,10 +301,10 @@ export class LedgerReader implements PositionedReader {
     for (const event of await this.#reader.read(this.caughtUp)) {
       if (event.kind === "end") {
         this.#behind.delete(event.partition);
-        this.#gaps?.isAt(event.partition, this.position(event.partition));
+        this.#resumption?.isAt(event.partition, this.position(event.partition));
         continue;
       }
-      this.#gaps?.read(event.record);
+      if (this.#resumption?.read(event.record) === false) continue;
       const { partition, offset, timestampMs, key, value, headers, skipped } = event.record;
       const bytes = bytesOf(event.record);
       if (skipped !== undefined) {

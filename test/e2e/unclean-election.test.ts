@@ -8,6 +8,7 @@ import { expectSameTree } from "../support/compare.ts";
 import type { PlainKafka } from "../support/plain-kafka.ts";
 import { compacted } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
+import { downloadOnce, fill, filling, newEntries } from "../support/summary-stage.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes(async () => cluster.bootstrap);
@@ -113,4 +114,24 @@ test("without unclean elections a broker that was behind does not lead: both rol
   await (await AgentHttp.of(uploader)).waitForReadiness(true);
   for (const { output: said } of [uploader, next])
     expect(said).not.toMatch(/cut off|sent again|not in the log/);
+});
+
+test("a downloader that was away as the ledger's end was cut off does not go on from what it had stored of it, also if there is more by then", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  await makeTopics(scene, true);
+  const output = await scene.folder("output");
+  await downloadOnce(scene, output);
+  await leaveOnlyBehind(async () => {
+    await fill(scene);
+    await downloadOnce(scene, output);
+  });
+  await waitUntil("broker 3 leads", async () => (await leadersOf(kafka, scene.ledger))[0] === 3);
+  await bringBack(scene, kafka);
+  // As many come in place of what was cut off, and more.
+  await fill(scene, filling);
+  await fill(scene, 2 * filling);
+  const next = await downloadOnce(scene, output);
+  expect(next.messages.join("\n")).toContain("the end of the ledger was cut off since");
+  expect(newEntries(await downloadOnce(scene, output))).toBe(0);
 });

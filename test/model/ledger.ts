@@ -6,8 +6,8 @@ import {
   strayEntry,
   type UploaderLog,
 } from "../../agent/ledger/ledger.ts";
-import { OffsetGaps } from "../../agent/ledger/offset-gaps.ts";
 import { RecreatedError } from "../../agent/ledger/recreated-error.ts";
+import { Resumption } from "../../agent/ledger/resumption.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import { chunkKey } from "../../agent/wire/chunk.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
@@ -224,7 +224,7 @@ export class SimulatedLedger {
     const ledgerId = id?.() ?? this.id;
     return this.#turns.take(process, () => {
       const positions = new Map(from.map(({ partition, offset }) => [partition, offset]));
-      const gaps = new OffsetGaps(from);
+      const gaps = new Resumption(from);
       const ahead = this.#mayBeRefused(process) ? this.positionsAhead : 0;
       const self = { process, positions, isByName };
       this.#readers.add(self);
@@ -247,7 +247,7 @@ export class SimulatedLedger {
           return caughtUp;
         },
         get hasGaps() {
-          return gaps.found;
+          return gaps.hasGaps;
         },
         position: (partition) => (positions.get(partition) ?? 0) + ahead,
         read: (without) => {
@@ -275,7 +275,7 @@ export class SimulatedLedger {
     partition: number,
     positions: Map<number, number>,
     ledgerId: string,
-    gaps: OffsetGaps,
+    gaps: Resumption,
   ): LoggedEntry[] {
     const from = positions.get(partition) ?? 0;
     const behind = this.#partitions[partition]?.filter(({ offset }) => offset >= from) ?? [];

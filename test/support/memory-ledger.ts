@@ -6,7 +6,7 @@ import {
   type PositionedReader,
   strayEntry,
 } from "../../agent/ledger/ledger.ts";
-import { OffsetGaps } from "../../agent/ledger/offset-gaps.ts";
+import { Resumption } from "../../agent/ledger/resumption.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { decodeEntry, type Entry, encodeEntryValue, keyOf } from "../../agent/wire/entry.ts";
 import { type EntryKey, encodeEntryKey } from "../../agent/wire/entry-key.ts";
@@ -114,7 +114,7 @@ export class MemoryLedger implements PositionedLog {
   async open(_partitions?: readonly number[], { from }: OpenOptions = {}): Promise<PositionedReader> {
     if (!from) this.opened++;
     const reader: Reader = { id: this.id, at: from?.[0]?.offset ?? 0, wake: undefined };
-    const gaps = new OffsetGaps(from ?? []);
+    const gaps = new Resumption(from ?? []);
     this.#readers.push(reader);
     let caughtUp = false;
     const read = async (without?: EntryKey["kind"]): Promise<LoggedEntry[]> => {
@@ -140,7 +140,7 @@ export class MemoryLedger implements PositionedLog {
         return caughtUp;
       },
       get hasGaps() {
-        return gaps.found;
+        return gaps.hasGaps;
       },
       read,
       position: () => reader.at,

@@ -1,0 +1,62 @@
+/**
+ * What a reader that goes on from positions finds there. Offsets that are missing: compaction has taken something from there since,
+ * perhaps a tombstone that stood for what the reader still knows. And whether the log is the one that was read, or was cut off before a
+ * position and written anew: who appends there then is a later leader. So the record before the position is read once more, and has to be of the
+ * leader that it was of; or, where that is gone, the next one has to be.
+ */
+import type { IncomingRecord, Position } from "../kafka/log-reader.ts";
+
+export class Resumption {
+  /** By partition, where it was begun, as long as nothing shows that this is the same log. */
+  readonly #doubted: Map<number, Position>;
+  /** By partition, the offset that comes next where nothing is missing. */
+  readonly #next: Map<number, number>;
+  #hasGaps = false;
+  #wasCut = false;
+
+  constructor(from: readonly Position[]) {
+    this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
+    const begun = from.filter(({ offset }) => offset > 0);
+    this.#doubted = new Map(begun.map((position) => [position.partition, position]));
+  }
+
+  /** Where to begin reading: at the records before the positions. */
+  get begin(): Position[] {
+    return Array.from(this.#next, ([partition, offset]) => ({ partition, offset: Math.max(0, offset - 1) }));
+  }
+
+  get hasGaps(): boolean {
+    return this.#hasGaps;
+  }
+
+  /** Whether the log may have been cut off before a position. */
+  get wasCut(): boolean {
+    return this.#wasCut;
+  }
+
+  /** Returns whether the record is new. */
+  read({
+    partition,
+    offset,
+    leaderEpoch,
+  }: Pick<IncomingRecord, "partition" | "offset" | "leaderEpoch">): boolean {
+    const begun = this.#doubted.get(partition);
+    this.#doubted.delete(partition);
+    this.#wasCut ||= begun !== undefined && (leaderEpoch === undefined || leaderEpoch !== begun.leaderEpoch);
+    if (begun !== undefined && offset < begun.offset) return false;
+    this.#pass(partition, offset);
+    this.#next.set(partition, offset + 1);
+    return true;
+  }
+
+  /** All that there is was read up to this offset. */
+  isAt(partition: number, offset: number): void {
+    // The last record of a log is never taken out.
+    this.#wasCut ||= this.#doubted.has(partition);
+    this.#pass(partition, offset);
+  }
+
+  #pass(partition: number, offset: number): void {
+    this.#hasGaps ||= offset !== this.#next.get(partition);
+  }
+}
