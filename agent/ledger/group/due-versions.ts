@@ -2,9 +2,9 @@
  * An uploader's versions that are due: noted as sent, and neither delivered nor superseded. Of more than are kept the lowest number is:
  * nothing is known for sure from there on, until the ledger is read again.
  */
-import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 import { textBytes } from "../../lib/bounded-map.ts";
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 /** A version that is due. */
 export interface Due {

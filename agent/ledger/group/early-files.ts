@@ -65,9 +65,7 @@ export class EarlyFiles {
   }
 
   pack(to: Packer): void {
-    to.list(this.values(), ({ file, notedAt }) =>
-      to.text(JSON.stringify(file)).maybe(notedAt, (at) => to.number(at)),
-    );
+    to.list(this, ({ file, notedAt }) => to.text(JSON.stringify(file)).maybe(notedAt, (at) => to.number(at)));
   }
 
   unpack(from: Unpacker): void {

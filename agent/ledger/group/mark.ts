@@ -184,7 +184,7 @@ export class Mark {
     to.number(this.#to).count(this.#at).number(this.#newestAt).number(this.#readAt).number(this.#failedTo);
     to.list(this.#but ?? [], (version) => to.number(version));
     to.list(this.#also ?? [], ([version, at]) => to.number(version).number(at));
-    this.#early.pack(to);
+    this.early.pack(to);
     to.list(this.#by ?? [], ([store, number]) => to.text(store).count(number));
     to.maybe(this.#ofAnother, (old) => old.pack(to));
   }
@@ -197,7 +197,7 @@ export class Mark {
     this.#failedTo = from.number();
     this.#but = some(new Set(from.list(() => from.number())));
     this.#also = some(new Map(from.list(() => [from.number(), from.number()] as const)));
-    this.#early.unpack(from);
+    this.early.unpack(from);
     this.#by = some(new Map(from.list(() => [from.text(), from.count()] as const)));
     this.#ofAnother = from.maybe(() => OldNumbers.unpack(from));
   }

@@ -1,4 +1,5 @@
 /** The marks of one uploader, one a partition of the chunks. */
+import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
 import type { FormerPlace } from "./former-places.ts";
 import { Mark } from "./mark.ts";
@@ -118,5 +119,19 @@ export class Marks {
   ledgerRecreated(open: Iterable<number>): void {
     this.#settledThough = undefined;
     for (const mark of this) mark.ledgerRecreated(open);
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#leftTo).flag(this.#hasForgotten);
+    to.list(this.#settledThough ?? [], ([version, partition]) => to.number(version).count(partition));
+    to.list(this, (mark) => mark.pack(to.count(mark.partition)));
+  }
+
+  unpack(from: Unpacker): void {
+    this.#leftTo = from.number();
+    this.#hasForgotten = from.flag();
+    for (const [version, partition] of from.list(() => [from.number(), from.count()] as const))
+      this.noteSettled({ version, partition });
+    for (const mark of from.list(() => this.of(from.count()))) this.change(mark, () => mark.unpack(from));
   }
 }

@@ -194,20 +194,15 @@ export class UploaderMarks {
   pack(to: Packer): void {
     this.#announced.pack(to);
     this.due.pack(to);
-    to.maybe(this.#isWhole, (isWhole) => to.flag(isWhole)).number(this.#leftTo);
-    to.list(this.#settledThough, ([version, partition]) => to.number(version).count(partition));
-    to.list(this.#marks, ([partition, mark]) => mark.pack(to.count(partition)));
+    to.maybe(this.#isWhole, (isWhole) => to.flag(isWhole));
+    this.marks.pack(to);
   }
 
   unpack(from: Unpacker): void {
     this.#announced.unpack(from);
     this.due.unpack(from);
     this.#isWhole = from.maybe(() => from.flag());
-    this.#leftTo = from.number();
-    for (const [version, partition] of from.list(() => [from.number(), from.count()] as const))
-      this.#settledThough.set(version, partition);
-    for (const mark of from.list(() => this.#markOf(from.count())))
-      this.#weighing(mark, () => mark.unpack(from));
+    this.marks.unpack(from);
   }
 
   /** All that the uploader has noted is read from now on. */

@@ -275,12 +275,15 @@ const transient: Readonly<Record<string, string>> = {
   "DueVersions loading": "of a pass",
   "DueVersions loadingBelow": "of a pass",
   // What comes of the rest.
-  "UploaderMarks weight": "comes of the marks",
+  "Marks few": "by its values",
+  "Marks many": "by its values",
+  "Marks weight": "comes of the marks",
   "AllMarks bytes": "comes of the marks",
   "AllMarks due": "counts those of the uploaders",
   "DueVersions numbers": "comes of the files",
   "DueVersions slots": "comes of the files",
   "DueVersions failedCount": "comes of the files",
+  "DueVersions bytes": "comes of the files",
   "EarlyFiles byPath": "by its values",
   "EarlyFiles bytes": "comes of the files",
   "Outstanding bySize": "comes of the shares",
@@ -300,7 +303,8 @@ test("each field of what is packed is packed, or has a reason not to be", () => 
     const [, packing = ""] = /\n {2}pack\((.*?\n {2}\})\n/s.exec(source) ?? [];
     if (packing === "") continue;
     found++;
-    const [, of] = /\nexport class (\w+)/.exec(source) ?? [];
+    // The class that packs: a file may have another one before it.
+    const of = [...(source.split("\n  pack(")[0] ?? "").matchAll(/\nexport class (\w+)/g)].at(-1)?.[1];
     const parts = /\n {2}#(?:parts|indexes)\(.*?\n {2}\}\n/s.exec(source)?.[0] ?? "";
     for (const [, field] of source.matchAll(/\n {2}(?:readonly )?#(\w+)(?::| = )/g))
       if (!new RegExp(`#${field}\\b`).test(packing + parts) && !transient[`${of} ${field}`])
