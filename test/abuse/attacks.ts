@@ -230,28 +230,6 @@ const ofLedger: Attack[] = [
       }),
   },
   {
-    name: "batches as long as may be, of one uploader, that say that as much as may be is still to come",
-    on: "ledger",
-    records: ({ topicId }, turn) =>
-      many(20, (slot) => {
-        const where = { topic: topicId, partition: 0, offset: 5 };
-        const file = (at: number) => fileOf(`f-${turn}-${slot}-${at}`, past + 250 * slot + at, where);
-        const open = many(64, (at) => past + 20_000 + turn + at);
-        return batch("long", 20 * turn + slot, many(250, file), open);
-      }),
-  },
-  {
-    name: "marks with all that may be named in one",
-    on: "ledger",
-    records: ({ group }, turn) =>
-      many(5, (at) => {
-        const but = many(12_000, (number) => past + 2 * number + turn);
-        const also = but.map((version) => version + 100_000);
-        const mark = { format, to: past + 50_000, at: 0, but, also, early: [], by: {}, time };
-        return entry(`done/${group}/long/${at}`, mark);
-      }),
-  },
-  {
     name: "files of one uploader that were said to be sent, with a version as large as numbers go",
     on: "ledger",
     records: ({ topicId, uploader }, turn) =>
