@@ -76,6 +76,16 @@ export class DueVersions {
     return this.#numbers.has(version);
   }
 
+  /** Whether nothing is due, also by what was read of the ledger up to now. */
+  get isEmpty(): boolean {
+    return this.#byFile.size === 0 && (this.#loading?.size ?? 0) === 0;
+  }
+
+  /** Whether a version of the file is, by either. @param key of the file */
+  knows(key: string): boolean {
+    return this.#byFile.has(key) || this.#loading?.has(key) === true;
+  }
+
   /** Whether several files have the number. */
   isShared(version: number): boolean {
     return (this.#numbers.get(version) ?? 0) > 1;

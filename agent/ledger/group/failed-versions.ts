@@ -15,6 +15,7 @@ const maxSilent = 10_000;
  * forgotten is tried once more.
  */
 const failedSlots = 1 << 18;
+const uploaderSlots = 1 << 17;
 
 export class FailedVersions {
   readonly #silence: Silence;
@@ -27,6 +28,8 @@ export class FailedVersions {
   #sentAgainAt = new VersionIndex(failedSlots);
   /** Versions that have failed as their uploader did not answer, until it writes something. */
   #silenced = new VersionIndex(failedSlots);
+  /** Uploaders that have, or had, anything of all that. */
+  readonly #uploaders = new VersionIndex(uploaderSlots);
   /** Uploaders that have such versions, and the ledger offset after the newest of these receipts. */
   readonly #silentUploaders = new Map<string, number>();
 
@@ -37,6 +40,11 @@ export class FailedVersions {
   /** The newest version of the file that has failed, whether that counts or not. */
   newest(file: FileId): number | undefined {
     return this.#failed.get(chunkKey(file));
+  }
+
+  /** Whether any version of the uploader may have failed, in this ledger or one before. */
+  mayBeOf(uploader: string): boolean {
+    return this.#uploaders.floor > 0 || this.#uploaders.get(uploader) !== undefined;
   }
 
   /** Whether a receipt stands that the version has failed, whether that counts or not. */
@@ -64,6 +72,7 @@ export class FailedVersions {
   note(id: VersionId, offset: number, reason: string): boolean {
     const file = chunkKey(id);
     // What was read before may be read again, and what this member has written may not be read yet: the offset decides.
+    this.#uploaders.set(id.uploader, 1);
     this.#failed.set(file, id.version);
     this.#failedAt.set(file, offset + 1);
     const isSilence = reason.startsWith(notAnswered);
@@ -100,13 +109,13 @@ export class FailedVersions {
   }
 
   pack(to: Packer): void {
-    for (const index of this.#indexes()) index.pack(to);
+    for (const index of [this.#uploaders, ...this.#indexes()]) index.pack(to);
     to.maybe(this.#before, (index) => index.pack(to));
     to.list(this.#silentUploaders, ([uploader, at]) => to.text(uploader).count(at));
   }
 
   unpack(from: Unpacker): void {
-    for (const index of this.#indexes()) index.unpack(from);
+    for (const index of [this.#uploaders, ...this.#indexes()]) index.unpack(from);
     this.#before = from.maybe(() => {
       const index = new VersionIndex(failedSlots);
       index.unpack(from);

@@ -96,6 +96,11 @@ export class Mark {
     return this.names(version) || settlesByNumber(this, version, at);
   }
 
+  /** Whether the version is named as not settled. */
+  excepts(version: number): boolean {
+    return this.#but?.has(version) === true;
+  }
+
   /** Whether the version is named as settled. */
   names(version: number): boolean {
     return this.#also?.has(version) === true;

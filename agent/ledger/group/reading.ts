@@ -118,10 +118,10 @@ export class Reading {
 
   /** Where a batch was said first: one whose acknowledgement was lost is there twice. */
   saidAt({ uploader, slot, next, open, files }: FilesEntry, offset: number): number {
-    const said = files.map(({ version, state, offset = "", at = "", answered = "" }) =>
-      [version, state, offset, at, answered].join(" "),
-    );
-    const digest = nameDigest([slot, next, ...open, "", ...said].join("\n"));
+    let said = [slot, next, ...open, ""].join("\n");
+    for (const { version, state, offset = "", at = "", answered = "" } of files)
+      said += `\n${version} ${state} ${offset} ${at} ${answered}`;
+    const digest = nameDigest(said);
     const last = this.#batches.get(uploader);
     if (last?.digest === digest) return Math.min(last.offset, offset);
     this.#batches.set(uploader, { digest, offset });

@@ -16,6 +16,7 @@ import type { SentPlace } from "./group-start.ts";
 import type { Change, Delivered, Noted } from "./noted.ts";
 import { Outstanding, type Sent, sentVersion } from "./outstanding.ts";
 import type { Reading } from "./reading.ts";
+import { isSurelySettled, type KnownOfUploader } from "./settled-files.ts";
 import { Wishes } from "./wishes.ts";
 
 export interface SentVersionsOptions {
@@ -205,7 +206,9 @@ export class SentVersions {
   applyFiles(entry: FilesEntry, offset: number): void {
     const { uploader, files, next } = entry;
     const at = this.#options.reading.saidAt(entry, offset);
-    for (const file of files) this.#applyFile(entry, file, { at, slotAt: offset });
+    const known = this.#knownOf(uploader);
+    for (const file of files)
+      if (!known || !isSurelySettled(file, at, known)) this.#applyFile(entry, file, { at, slotAt: offset });
     this.leftInSlot(entry, files, offset);
     // Its uploader takes it as noted here.
     if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
@@ -221,12 +224,19 @@ export class SentVersions {
     offset: number,
   ): void {
     const { uploader } = slot;
-    const left = new Set(files.map(({ path }) => mapKey({ uploader, path })));
     if (!this.marks.get(uploader)) return;
+    const left = () => new Set(files.map(({ path }) => mapKey({ uploader, path })));
     this.#changed(
       uploader,
       this.marks.change(uploader, (marks) => marks.leftInSlot(slotName(slot), left, offset)),
     );
+  }
+
+  /** What tells which of its files are settled; undefined: more than that is to be asked of each. */
+  #knownOf(uploader: string): KnownOfUploader | undefined {
+    const marks = this.marks.get(uploader);
+    if (!marks || this.wishes.size > 0 || this.#options.failed.mayBeOf(uploader)) return undefined;
+    return { uploader, marks, outstanding: this.#loading ?? this.#outstanding };
   }
 
   #applyFile(entry: FilesEntry, file: NotedFile, said: { at: number; slotAt: number }): void {

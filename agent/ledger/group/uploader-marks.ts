@@ -81,8 +81,10 @@ export class UploaderMarks {
   }
 
   /** From this ledger offset on only the files of these keys stand in the slot: what did before, and is said nowhere later, is known no more. */
-  leftInSlot(slot: string, left: ReadonlySet<string>, offset: number): Change {
-    const settled = this.due.inSlot(slot, offset).filter(({ key }) => !left.has(key));
+  leftInSlot(slot: string, left: () => ReadonlySet<string>, offset: number): Change {
+    const inSlot = this.due.inSlot(slot, offset);
+    const keys = inSlot.length > 0 ? left() : undefined;
+    const settled = inSlot.filter(({ key }) => !keys?.has(key));
     const dirty = new Set<Mark>();
     for (const due of settled) for (const mark of this.#dropDue(due)) dirty.add(mark);
     return { settled, dirty: [...dirty], clean: [] };

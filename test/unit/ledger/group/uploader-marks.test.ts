@@ -347,7 +347,7 @@ class Story {
       );
       one.hadReceipt = false;
     }
-    dirty.push(...marks.leftInSlot(logged.slot, new Set(logged.files.map(keyOf)), offset).dirty);
+    dirty.push(...marks.leftInSlot(logged.slot, () => new Set(logged.files.map(keyOf)), offset).dirty);
     marks.heard({ ...logged, epoch: 0 }, offset);
     return dirty;
   }
