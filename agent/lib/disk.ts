@@ -94,6 +94,17 @@ export async function replaceFile(
 ): Promise<void> {
   const temporary = `${path}.new`;
   await disk.writeText(temporary, text);
+  await putInPlace(disk, temporary, path, folder, beside);
+}
+
+/** Gives a file that was just written the name of another one, for good; `beside`, the folder: see `replaceFile`. */
+export async function putInPlace(
+  disk: Disk,
+  temporary: string,
+  path: string,
+  folder: string,
+  beside?: () => Promise<void>,
+): Promise<void> {
   await disk.sync([temporary]);
   await disk.rename(temporary, path);
   await beside?.();

@@ -15,5 +15,10 @@ export function settlesByNumber({ to, at, but }: MarkNumbers, version: number, n
 
 /** As it counts at this ledger offset: of a log that was cut off since, what it says of numbers is of entries that may be gone. */
 export function inThisLog(entry: DoneEntry, offset: number): DoneEntry {
-  return entry.at <= offset ? entry : { ...entry, to: 0, at: 0, but: [] };
+  return entry.at <= offset ? entry : withoutNumbers(entry);
+}
+
+/** Only what it names. */
+export function withoutNumbers(entry: DoneEntry): DoneEntry {
+  return { ...entry, to: 0, at: 0, but: [] };
 }

@@ -13,8 +13,9 @@ export interface MarkId {
 }
 
 /**
- * What all of it may take in memory, without what is due and what the garbage collector needs, which is as much again: thirty thousand uploaders with a mark each. Bounded, as whoever may write to a topic can make
- * up any number of uploaders. What is forgotten is delivered again if it comes again.
+ * What all of it may take in memory, without what is due, and what the garbage collector needs, which is as much again: thirty thousand
+ * uploaders with a mark each. Bounded, as whoever may write to a topic can make up any number of uploaders. What is forgotten is
+ * delivered again if it comes again.
  */
 const maxBytes = 32 << 20;
 

@@ -34,14 +34,14 @@ export class DueCount {
 /** Versions that are kept, of one uploader, and of all. */
 const maxDue = 10_000;
 const maxAllDue = 40_000;
-/** What they may take in memory: a path can be long. */
+/** The same, of those that have failed: they stay for as long as their uploader has them, and are to leave room for what is to come. */
+const maxFailed = 2000;
+const maxAllFailed = 10_000;
+/** What those that are kept may take in memory, of one uploader, and of all: a path can be long. */
 const maxBytes = 6 << 20;
 const maxAllBytes = 4 * maxBytes;
 /** About what one takes without its path, bytes. */
 const dueBytes = 300;
-/** The same, of those that have failed: they stay for as long as their uploader has them, and are to leave room for what is to come. */
-const maxFailed = 2000;
-const maxAllFailed = 10_000;
 
 export class DueVersions {
   readonly #all: DueCount;

@@ -142,7 +142,7 @@ export class GroupFollower {
 
   /** Whether all of it was read once since it was begun last. */
   get isComplete(): boolean {
-    return this.#isReadingSome ? false : (this.#reader?.caughtUp ?? false);
+    return !this.#isReadingSome && this.#reader?.caughtUp === true;
   }
 
   /** Whoever waits for more waits for the same. */

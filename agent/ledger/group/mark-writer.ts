@@ -56,7 +56,13 @@ export class MarkWriter {
 
   /** Writes the marks of what is stored. See `Ledger.write`. */
   write(stored: readonly Stored[], store: Store): Promise<Written> {
-    return this.#inTurn(() => this.#writeAll(byMark(stored), store));
+    return this.#inTurn(async () => {
+      const shares = byMark(stored);
+      const { marks } = this.#state.versions;
+      const unknown = shares.map(({ mark }) => mark.uploader).filter((uploader) => !marks.isWhole(uploader));
+      if (unknown.length > 0) await this.#readAgain(new Set(unknown));
+      return this.#writeAll(shares, store);
+    });
   }
 
   /**
@@ -80,9 +86,6 @@ export class MarkWriter {
   }
 
   async #writeAll(marks: readonly Share[], store: Store | undefined): Promise<Written> {
-    const isWhole = (uploader: string) => this.#state.versions.marks.isWhole(uploader);
-    const unknown = marks.map(({ mark }) => mark.uploader).filter((uploader) => !isWhole(uploader));
-    if (unknown.length > 0) await this.#readAgain(new Set(unknown));
     const written = await Promise.all(marks.map((share) => this.#write(share, store)));
     const forgottenCount = written.reduce((sum, one) => sum + one.forgottenCount, 0);
     return { marks: written.map(({ entry }) => entry), forgottenCount };

@@ -6,7 +6,7 @@ import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
-import { inThisLog } from "../../wire/mark.ts";
+import { inThisLog, withoutNumbers } from "../../wire/mark.ts";
 import { pathProblem } from "../../wire/path.ts";
 import { AllMarks, type MarkId } from "./all-marks.ts";
 import { type Due, slotName } from "./due-versions.ts";
@@ -186,7 +186,8 @@ export class SentVersions {
     // What nothing could follow is not said. It has taken the place of what was.
     const also = entry.also.filter(isPlausible);
     const early = entry.early.filter(({ version }) => isPlausible(version));
-    const value = { ...inThisLog(entry, isPlausible(entry.to) ? offset : -1), also, early };
+    const counts = isPlausible(entry.to) ? inThisLog(entry, offset) : withoutNumbers(entry);
+    const value = { ...counts, also, early };
     const isWanted = (version: number) => this.wishes.hasNumber(uploader, version);
     this.#changed(
       uploader,

@@ -172,21 +172,15 @@ export class FileRows {
   }
 
   versionOf(row: number): number {
-    const numbers = this.#page(row);
-    const from = fromOf(row);
-    return numbers.getFloat64(from + at.version);
+    return this.#page(row).getFloat64(fromOf(row) + at.version);
   }
 
   stateOf(row: number): State {
-    const numbers = this.#page(row);
-    const from = fromOf(row);
-    return states[numbers.getUint8(from + at.state)] ?? "incomplete";
+    return states[this.#page(row).getUint8(fromOf(row) + at.state)] ?? "incomplete";
   }
 
   batchOf(row: number): number {
-    const numbers = this.#page(row);
-    const from = fromOf(row);
-    return numbers.getUint32(from + at.batch);
+    return this.#page(row).getUint32(fromOf(row) + at.batch);
   }
 
   /** Where what was sent whole is. */

@@ -1,6 +1,6 @@
 /** The file that the summary is in: replaced whole, or left as it is. */
 import { join } from "node:path";
-import type { Disk } from "../../../lib/disk.ts";
+import { type Disk, putInPlace } from "../../../lib/disk.ts";
 
 /** No state is as large: what is, is none. */
 const mostBytes = 128 << 20;
@@ -40,9 +40,7 @@ export class SummaryFile {
       // What a crash has left may be longer.
       await this.#disk.remove(temporary);
       await this.#fill(temporary, pieces);
-      await this.#disk.sync([temporary]);
-      await this.#disk.rename(temporary, this.#path);
-      await this.#disk.sync([this.#folder]);
+      await putInPlace(this.#disk, temporary, this.#path, this.#folder);
     } catch (error) {
       // A full disk needs the room.
       await this.#disk.remove(temporary).catch(() => undefined);
