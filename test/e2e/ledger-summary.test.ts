@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { expectSameTree } from "../support/compare.ts";
+import { forget } from "../support/forget.ts";
 import { mount } from "../support/mount.ts";
 import { useScenes } from "../support/scene.ts";
 import {
@@ -83,6 +85,16 @@ test.each(spoiled)("where it %s all of the ledger is read, which is no error", a
   expect(said).toHaveLength(why ? 1 : 0);
   if (why) expect(said[0]).toMatch(why);
   expect(next.output).not.toMatch(/WARN .*summary|ERROR/);
+});
+
+test("a group that was forgotten begins anew, also with the output that it had", async () => {
+  const { scene, source, output } = await beginSummary(await openScene());
+  await move(scene, source, output, "second");
+  expect((await forget(scene, "group", scene.group, "--yes")).code).toBe(0);
+  await rm(join(output, "uploader"), { recursive: true });
+  const anew = await downloadOnce(scene, output);
+  expect(merged(anew)).toHaveLength(2);
+  await expectSameTree(source, join(output, "uploader"), [anew]);
 });
 
 test("a disk that is full is said once, and the work goes on", async () => {

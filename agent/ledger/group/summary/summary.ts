@@ -9,6 +9,7 @@
  *   - or if it is not older than half of that time. The device's clock says nothing of that: the time since the machine was started does
  *     (of another boot it is not known), and what the brokers' clock says of the newest record
  *   - and in either case only if the log was not cut off: if it still has these positions, and what is before them is of the same leader
+ *   - and nobody has taken out since what the group has, or where it began (`forget`): who knew it better would say it again
  *
  * Not noticed is a brokers' clock that was set ahead for a while, so that something was taken out early, and back again.
  */
@@ -17,7 +18,7 @@ import { messageOf } from "../../../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../../../lib/garbage.ts";
 import type { Log } from "../../../observe/log.ts";
 import { RareWarnings } from "../../../observe/rare-warnings.ts";
-import { isToldApart } from "../../../wire/entry.ts";
+import { type Entry, isToldApart, keyOf } from "../../../wire/entry.ts";
 import type { PositionedLog, PositionedReader } from "../../ledger.ts";
 import { allPartitions, requireSame } from "../../read-whole.ts";
 import type { GroupState } from "../group-state.ts";
@@ -137,6 +138,8 @@ export class LedgerSummary {
       while (!reader.caughtUp) {
         requireSame(log, id);
         for (const logged of await reader.read()) {
+          if (isForgetting(logged.entry, state))
+            throw new UnusableError("what it tells of was forgotten since");
           state.apply(logged);
           count++;
         }
@@ -163,4 +166,11 @@ export class LedgerSummary {
     if (isOfThisBoot && ageMs <= mostMs && state.silence.latestMs - place.brokersMs <= mostMs) return;
     throw new UnusableError("it may be too old: something was taken out of the ledger since");
   }
+}
+
+/** Whether somebody has taken out what no group does itself, where it began or what it has of an uploader; or it has begun anew since. */
+function isForgetting(entry: Entry, { group, start }: GroupState): boolean {
+  const key = keyOf(entry);
+  if ((key.kind !== "done" && key.kind !== "start") || key.group !== group) return false;
+  return entry.kind === "tombstone" || (entry.kind === "start" && start.value !== undefined);
 }

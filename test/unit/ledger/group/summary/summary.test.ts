@@ -2,14 +2,27 @@ import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { forgetGroup } from "../../../../../agent/ledger/forget/forget-group.ts";
+import { forgetUploader } from "../../../../../agent/ledger/forget/forget-uploader.ts";
 import { GroupLedger } from "../../../../../agent/ledger/group/group-ledger.ts";
 import { LedgerSummary, type UpTime } from "../../../../../agent/ledger/group/summary/summary.ts";
 import { SummaryFile } from "../../../../../agent/ledger/group/summary/summary-file.ts";
 import type { VersionId } from "../../../../../agent/wire/chunk.ts";
-import { delivered, failed, first, noted, other, second, without } from "../../../../support/entries.ts";
+import type { Entry } from "../../../../../agent/wire/entry.ts";
+import {
+  delivered,
+  failed,
+  first,
+  noted,
+  other,
+  second,
+  time,
+  without,
+} from "../../../../support/entries.ts";
 import { HeardLog } from "../../../../support/heard-log.ts";
 import { localDisk } from "../../../../support/local-disk.ts";
 import { MemoryLedger } from "../../../../support/memory-ledger.ts";
+import { uploaderLogOn } from "../../../../support/uploader-log.ts";
 
 const hourMs = 3600_000;
 const root = mkdtempSync(join(tmpdir(), "streamsend-summary-"));
@@ -186,6 +199,43 @@ test.each(others)("one of %s is of no use", async (_what, why, start) => {
   await store(log);
   const ledger = await start(log);
   expect([ledger.hasResumed, lines]).toEqual([false, [uselessBecause(why)]]);
+});
+
+const start: Entry = { kind: "start", group: "group", format: 1, topic: "topic", offsets: { 0: 0 }, time };
+
+const forgotten: [string, (log: MemoryLedger) => Promise<unknown>][] = [
+  ["the group was forgotten", (log) => forgetGroup(log, "group", async () => undefined)],
+  ["the group has begun anew elsewhere", (log) => log.append(start)],
+  [
+    "the uploader was forgotten",
+    (log) => forgetUploader(uploaderLogOn(log), "till", new HeardLog("till", () => undefined)),
+  ],
+];
+
+test.each(forgotten)("once %s what was known of it is not said again", async (_what, change) => {
+  const log = new MemoryLedger([start, noted(first), delivered(first)]);
+  await store(log);
+  await change(log);
+  const ledger = await open(log);
+  expect([ledger.hasResumed, ledger.state.versions.marks.dirtyCount, lines.at(-1)]).toEqual([
+    false,
+    0,
+    uselessBecause("what it tells of was forgotten since"),
+  ]);
+});
+
+test("what another group or uploader has is no reason to read all of it", async () => {
+  const mirror = (entry: Entry) => Object.assign(structuredClone(entry), { group: "mirror" });
+  const log = new MemoryLedger([
+    start,
+    mirror(start),
+    noted(first),
+    delivered(first),
+    mirror(delivered(first)),
+  ]);
+  await store(log);
+  await forgetGroup(log, "mirror", async () => undefined);
+  expect((await open(log)).hasResumed).toBe(true);
 });
 
 test("brokers that tell no ledgers apart have none", async () => {
