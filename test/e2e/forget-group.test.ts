@@ -14,8 +14,8 @@ async function send(scene: Scene, source: string): Promise<void> {
   expect(await agent.waitForExit(), agent.report()).toBe(0);
 }
 
-async function fetchAll(scene: Scene, output: string, group: string): Promise<string> {
-  const agent = await scene.downloader(output, { args: ["--once"], downloader: { group } });
+async function fetchAll(scene: Scene, output: string, group: string, start = "earliest"): Promise<string> {
+  const agent = await scene.downloader(output, { args: ["--once"], downloader: { group, start } });
   expect(await agent.waitForExit(), agent.report()).toBe(0);
   return agent.output;
 }
@@ -59,6 +59,15 @@ test("a group is forgotten with its positions, and begins anew if it comes back"
   });
   const again = await fetchAll(scene, old, archive);
   expect(again.match(/merge complete/g)).toHaveLength(2);
+});
+
+test("one that comes back with another start begins there", async () => {
+  const { scene, source, old, archive } = await prepare();
+  expect((await forget(scene, "group", archive, "--yes")).code).toBe(0);
+  expect(await fetchAll(scene, old, archive, "latest")).not.toContain("merge complete");
+  await writeFile(join(source, "c.txt"), "third");
+  await send(scene, source);
+  expect((await fetchAll(scene, old, archive)).match(/merge complete/g)).toHaveLength(1);
 });
 
 test("a group whose downloaders work is left alone", async () => {

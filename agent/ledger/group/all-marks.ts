@@ -38,6 +38,11 @@ export class AllMarks {
     return this.#hasForgotten;
   }
 
+  /** Whether there is one, as far as is known. */
+  get hasAny(): boolean {
+    return this.#hasForgotten || this.all().next().done !== true;
+  }
+
   /** Marks that are to be written, whoever does. */
   get dirtyCount(): number {
     return this.#dirty.size;

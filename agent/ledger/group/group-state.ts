@@ -49,7 +49,6 @@ export class GroupState {
   #mustReadAgain = false;
   #recreations = 0;
   #ledgerId: string;
-  #hasMarks = false;
 
   /** @param ledgerId of the ledger that is read @param marksBytes for the tests */
   constructor(group: string, now: () => number, ledgerId: string, marksBytes?: number) {
@@ -77,9 +76,9 @@ export class GroupState {
     return this.#recreations;
   }
 
-  /** Whether the group has ever delivered anything. */
+  /** Whether the group has delivered anything, and was not forgotten since. */
   get hasMarks(): boolean {
-    return this.#hasMarks;
+    return this.versions.marks.hasAny;
   }
 
   /**
@@ -129,7 +128,6 @@ export class GroupState {
 
   /** Notes that a mark is written, by its offset in the ledger, and what is delivered with it. */
   noteWritten(id: MarkId, value: DoneValue, offset: number, files: readonly Delivered[]): void {
-    this.#hasMarks = true;
     this.versions.noteWritten(id, value, offset, files);
   }
 
@@ -266,22 +264,19 @@ export class GroupState {
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") this.start.note(entry.kind === "start" ? entry : undefined, timestampMs);
     else if (key.kind !== "done") this.#applyReceipt(entry, key, offset, timestampMs);
-    else if (entry.kind === "done") {
-      this.#hasMarks = true;
-      this.versions.applyDone(entry, offset);
-    } else this.versions.doneIsGone(key);
+    else if (entry.kind === "done") this.versions.applyDone(entry, offset);
+    else this.versions.doneIsGone(key);
   }
 
   /** All that was read, once all was. The order of the parts is the format, see `summary/summary-format.ts`. */
   pack(to: Packer): void {
-    to.number(this.#brokerTime.latestMs).flag(this.#hasMarks).flag(this.#mustReadAgain);
+    to.number(this.#brokerTime.latestMs).flag(this.#mustReadAgain);
     for (const part of this.#parts()) part.pack(to);
   }
 
   /** Into one that knows nothing. Throws a `RangeError`, a `SyntaxError` or a `ShapeError` for what `pack` did not write. */
   unpack(from: Unpacker): void {
     this.#brokerTime.note(from.number());
-    this.#hasMarks = from.flag();
     this.#mustReadAgain = from.flag();
     for (const part of this.#parts()) part.unpack(from);
   }

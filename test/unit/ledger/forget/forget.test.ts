@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { forgetGroup } from "../../../../agent/ledger/forget/forget-group.ts";
 import { forgetUploader } from "../../../../agent/ledger/forget/forget-uploader.ts";
+import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
 import { NameRecords } from "../../../../agent/ledger/uploader/name-records.ts";
 import { type Entry, keyOf, type NameEntry } from "../../../../agent/wire/entry.ts";
 import { encodeEntryKey } from "../../../../agent/wire/entry-key.ts";
@@ -185,4 +186,12 @@ test("a group that somebody comes back to keeps what is left of it, and where it
   expect(standing(log)).toContain("start/group");
   expect(await forgetGroup(log, "group", async () => undefined)).toBeGreaterThan(0);
   expect(standing(log)).toEqual([]);
+});
+
+test("a group that comes back has delivered nothing, also before its entries are compacted away", async () => {
+  const log = new MemoryLedger([start, noted(first), delivered(first)]);
+  const hasMarks = async () => (await GroupLedger.open("group", log, () => 0)).state.hasMarks;
+  expect(await hasMarks()).toBe(true);
+  await forgetGroup(log, "group", async () => undefined);
+  expect(await hasMarks()).toBe(false);
 });
