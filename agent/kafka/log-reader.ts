@@ -46,6 +46,7 @@ export interface Position {
   offset: number;
   /** Of the record before it, see `IncomingRecord`. */
   leaderEpoch?: number;
+  timestampMs?: number;
 }
 
 /** A record, or the news that a partition's end was reached: each time, also when more has come since the last. */
@@ -112,11 +113,11 @@ export class LogReader implements RecordReader {
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
     const records = await consume(consumer, count, `reading ${this.#topic}`);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
-    for (const { partition, offset, leaderEpoch } of records) {
+    for (const { partition, offset, leaderEpoch, timestampMs } of records) {
       this.#wasCut ||= offset < this.position(partition);
       this.#next.set(partition, offset + 1);
       if (leaderEpoch !== undefined)
-        this.#last.set(partition, { partition, offset: offset + 1, leaderEpoch });
+        this.#last.set(partition, { partition, offset: offset + 1, leaderEpoch, timestampMs });
     }
     const events: LogEvent[] = records.map((record) => ({ kind: "record", record }));
     for (const { partition, offset } of this.#ended.splice(0)) {

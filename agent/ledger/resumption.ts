@@ -1,8 +1,9 @@
 /**
  * What a reader that goes on from positions finds there. Offsets that are missing: compaction has taken something from there since,
  * perhaps a tombstone that stood for what the reader still knows. And whether the log is the one that was read, or was cut off before a
- * position and written anew: who appends there then is a later leader. So the record before the position is read once more, and has to be of the
- * leader that it was of; or, where that is gone, the next one has to be.
+ * position and written anew: who appends there then is a later leader, or, where the brokers were put back to an earlier state of all that they
+ * know, one that is counted as the one before was. So the record before the position is read once more, and has to be of the leader that it was
+ * of, and of the same moment; or, where compaction has taken it out, the next one has to be of that leader.
  */
 import type { IncomingRecord, Position } from "../kafka/log-reader.ts";
 
@@ -39,11 +40,15 @@ export class Resumption {
     partition,
     offset,
     leaderEpoch,
-  }: Pick<IncomingRecord, "partition" | "offset" | "leaderEpoch">): boolean {
+    timestampMs,
+  }: Pick<IncomingRecord, "partition" | "offset" | "leaderEpoch" | "timestampMs">): boolean {
     const begun = this.#doubted.get(partition);
     this.#doubted.delete(partition);
+    const isBefore = begun !== undefined && offset < begun.offset;
     this.#wasCut ||= begun !== undefined && (leaderEpoch === undefined || leaderEpoch !== begun.leaderEpoch);
-    if (begun !== undefined && offset < begun.offset) return false;
+    this.#wasCut ||= isBefore && timestampMs !== begun.timestampMs;
+    this.#hasGaps ||= begun !== undefined && !isBefore;
+    if (isBefore) return false;
     this.#pass(partition, offset);
     this.#next.set(partition, offset + 1);
     return true;

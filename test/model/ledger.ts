@@ -223,8 +223,8 @@ export class SimulatedLedger {
     const isByName = id !== undefined;
     const ledgerId = id?.() ?? this.id;
     return this.#turns.take(process, () => {
-      const positions = new Map(from.map(({ partition, offset }) => [partition, offset]));
       const gaps = new Resumption(from);
+      const positions = new Map(gaps.begin.map(({ partition, offset }) => [partition, offset]));
       const ahead = this.#mayBeRefused(process) ? this.positionsAhead : 0;
       const self = { process, positions, isByName };
       this.#readers.add(self);
@@ -284,9 +284,9 @@ export class SimulatedLedger {
       partition,
       some.length < behind.length ? (some.at(-1)?.offset ?? 0) + 1 : (this.#nextOffsets[partition] ?? 0),
     );
-    for (const { offset } of some) gaps.read({ partition, offset });
+    const news = some.filter(({ offset, timestampMs }) => gaps.read({ partition, offset, timestampMs }));
     gaps.isAt(partition, positions.get(partition) ?? 0);
-    return some.flatMap(({ key, value, offset, timestampMs, meantFor }) => {
+    return news.flatMap(({ key, value, offset, timestampMs, meantFor }) => {
       const decoded = decode(key, value);
       const entry = decoded && isStray(decoded, meantFor, ledgerId) ? strayEntry(decoded) : decoded;
       return entry && entry !== "unknown" ? [{ entry, partition, offset, timestampMs }] : [];

@@ -113,8 +113,8 @@ export class MemoryLedger implements PositionedLog {
 
   async open(_partitions?: readonly number[], { from }: OpenOptions = {}): Promise<PositionedReader> {
     if (!from) this.opened++;
-    const reader: Reader = { id: this.id, at: from?.[0]?.offset ?? 0, wake: undefined };
     const gaps = new Resumption(from ?? []);
+    const reader: Reader = { id: this.id, at: gaps.begin[0]?.offset ?? 0, wake: undefined };
     this.#readers.push(reader);
     let caughtUp = false;
     const read = async (without?: EntryKey["kind"]): Promise<LoggedEntry[]> => {
@@ -124,16 +124,16 @@ export class MemoryLedger implements PositionedLog {
       const behind = this.#isBehind(reader) ? this.entries.slice(from) : [];
       reader.at += behind.length;
       caughtUp = true;
-      for (let offset = from; offset < reader.at; offset++)
-        if (!this.taken.has(offset)) gaps.read({ partition: 0, offset });
-      gaps.isAt(0, reader.at);
-      return behind.flatMap((entry, at) => {
+      const news = behind.flatMap((entry, at) => {
+        const timestampMs = this.#timestampsMs[from + at] ?? 0;
         if (this.taken.has(from + at)) return [];
+        if (!gaps.read({ partition: 0, offset: from + at, timestampMs })) return [];
         const read = this.#strays.has(from + at) ? strayEntry(entry) : entry;
         if (read === "unknown" || keyOf(read).kind === without) return [];
-        const timestampMs = this.#timestampsMs[from + at] ?? 0;
         return [{ entry: throughBytes(read), partition: 0, offset: from + at, timestampMs }];
       });
+      gaps.isAt(0, reader.at);
+      return news;
     };
     return {
       get caughtUp() {

@@ -1,13 +1,20 @@
 import { expect, test } from "bun:test";
 import { Resumption } from "../../../agent/ledger/resumption.ts";
 
-const begun = { partition: 0, offset: 10, leaderEpoch: 3 };
+const begun = { partition: 0, offset: 10, leaderEpoch: 3, timestampMs: 1000 };
 
-/** What is found, by records' offsets and epochs, where the log ends at `end`. */
-function found(records: readonly [offset: number, leaderEpoch?: number][], end: number, from = begun) {
+/** What is found, by records' offsets, epochs and times, where the log ends at `end`. */
+function found(
+  records: readonly [offset: number, leaderEpoch?: number, timestampMs?: number][],
+  end: number,
+  from = begun,
+) {
   const resumption = new Resumption([from]);
-  const news = records.filter(([offset, leaderEpoch]) =>
-    resumption.read({ partition: 0, offset, ...(leaderEpoch !== undefined && { leaderEpoch }) }),
+  const news = records.filter(([offset, leaderEpoch, timestampMs = 1000]) =>
+    resumption.read({
+      ...{ partition: 0, offset, timestampMs },
+      ...(leaderEpoch !== undefined && { leaderEpoch }),
+    }),
   );
   resumption.isAt(0, end);
   return { news: news.map(([offset]) => offset), hasGaps: resumption.hasGaps, wasCut: resumption.wasCut };
@@ -50,8 +57,22 @@ test("a later leader before the position has cut off what was there; where nothi
   expect(found([[9, 4]], 10).wasCut).toBe(true);
   expect(found([[9]], 10).wasCut).toBe(true);
   expect(found([[10, 4]], 11).wasCut).toBe(true);
-  expect(found([[10, 3]], 11)).toEqual({ news: [10], ...good });
+  // It was taken out, and more may have been.
+  expect(found([[10, 3, 2000]], 11)).toEqual({ news: [10], hasGaps: true, wasCut: false });
   expect(found([], 10).wasCut).toBe(true);
   const { leaderEpoch, ...unknown } = begun;
   expect(found([[9, 3]], 10, unknown as typeof begun).wasCut).toBe(true);
+});
+
+test("brokers that were put back to an earlier state count their leaders as before: what was appended at another moment is another record", () => {
+  expect(
+    found(
+      [
+        [9, 3, 1000],
+        [10, 3, 2000],
+      ],
+      11,
+    ),
+  ).toEqual({ news: [10], ...good });
+  expect(found([[9, 3, 1001]], 10).wasCut).toBe(true);
 });

@@ -12,7 +12,7 @@ import { Packer, Unpacker } from "../../../lib/packed.ts";
 import { GroupState } from "../group-state.ts";
 
 /** It is another one whenever something is packed in another way: `test/unit/ledger/group/summary/summary-format.test.ts` tells. */
-export const summaryFormat = 3;
+export const summaryFormat = 4;
 
 const magic = "streamsend ledger summary\n";
 const digestBytes = 32;
@@ -50,11 +50,12 @@ export function encodeSummary(subject: Subject, place: Place, state: GroupState)
   to.text(subject.group).text(hashSalt());
   to.number(place.upMs).maybe(place.boot, (boot) => to.text(boot));
   to.number(place.brokersMs).number(place.sinceWholeMs).number(place.wholeMs);
-  to.list(place.positions, ({ partition, offset, leaderEpoch }) =>
+  to.list(place.positions, ({ partition, offset, leaderEpoch, timestampMs }) =>
     to
       .count(partition)
       .count(offset)
-      .maybe(leaderEpoch, (epoch) => to.count(epoch)),
+      .maybe(leaderEpoch, (epoch) => to.count(epoch))
+      .maybe(timestampMs, (ms) => to.number(ms)),
   );
   state.pack(to);
   const pieces = [Buffer.from(magic), ...to.pieces()];
@@ -104,7 +105,12 @@ function decodePlace(from: Unpacker): Place {
   const position = (): Position => {
     const where = { partition: from.count(), offset: from.count() };
     const leaderEpoch = from.maybe(() => from.count());
-    return leaderEpoch === undefined ? where : { ...where, leaderEpoch };
+    const timestampMs = from.maybe(() => from.number());
+    return {
+      ...where,
+      ...(leaderEpoch !== undefined && { leaderEpoch }),
+      ...(timestampMs !== undefined && { timestampMs }),
+    };
   };
   return { upMs, boot, ...times, positions: [...from.list(position)] };
 }

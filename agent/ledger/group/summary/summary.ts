@@ -9,6 +9,7 @@
  *   - or if it is not older than half of that time. The device's clock says nothing of that: the time since the machine was started does
  *     (of another boot it is not known), and what the brokers' clock says of the newest record
  *   - and in either case only if the log was not cut off: if it still has these positions, and what is before them is of the same leader
+ *     and the same moment
  *   - and nobody has taken out since what the group has, or where it began (`forget`): who knew it better would say it again
  *
  * Not noticed is a brokers' clock that was set ahead for a while, so that something was taken out early, and back again.
