@@ -100,8 +100,8 @@ export interface PositionedReader extends EntryReader {
   position(partition: number): number;
   /** See `LogReader.goingOn`. */
   goingOn?(partition: number): Position;
-  /** Whether offsets were passed over since it went on from somewhere: something may have been taken out that was not read. */
-  readonly hasGaps?: boolean;
+  /** Whether offsets were passed over since this was asked last: something may have been taken out that was not read. */
+  takeGaps?(): boolean;
 }
 
 export interface LedgerOptions {
@@ -211,8 +211,8 @@ export class Ledger implements UploaderLog {
   async open(partitions: readonly number[], { fetchBytes, from }: OpenOptions = {}): Promise<LedgerReader> {
     const { topic } = this.#options;
     const { name, id, maxMessageBytes } = topic.value;
-    const resumption = from && new Resumption(from);
-    const begin = resumption?.begin ?? partitions.map((partition) => ({ partition, offset: beginning }));
+    const resumption = new Resumption(from ?? []);
+    const begin = from ? resumption.begin : partitions.map((partition) => ({ partition, offset: beginning }));
     const onLeaderless = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
     const options = { ...this.#options, maxMessageBytes, fetchBytes, onLeaderless };
     const reader = await LogReader.open(options, name, begin);
@@ -253,12 +253,12 @@ export class LedgerReader implements PositionedReader {
   readonly #reader: LogReader;
   readonly #ledgerId: string;
   readonly #behind: Set<number>;
-  readonly #resumption: Resumption | undefined;
+  readonly #resumption: Resumption;
   readonly #onSkipped: (what: Skipped, record: IncomingRecord) => void;
 
   constructor(
     reader: LogReader,
-    { partitions, resumption }: { partitions: readonly number[]; resumption?: Resumption | undefined },
+    { partitions, resumption }: { partitions: readonly number[]; resumption: Resumption },
     ledgerId: string,
     onSkipped: (what: Skipped, record: IncomingRecord) => void,
   ) {
@@ -278,8 +278,8 @@ export class LedgerReader implements PositionedReader {
     return this.#reader.goingOn(partition);
   }
 
-  get hasGaps(): boolean {
-    return this.#resumption?.hasGaps ?? false;
+  takeGaps(): boolean {
+    return this.#resumption.takeGaps();
   }
 
   /** Whether each partition has been read to its end once. */
@@ -288,7 +288,7 @@ export class LedgerReader implements PositionedReader {
   }
 
   get wasCut(): boolean {
-    return this.#reader.wasCut || this.#resumption?.wasCut === true;
+    return this.#reader.wasCut || this.#resumption.wasCut;
   }
 
   /**
@@ -301,10 +301,10 @@ export class LedgerReader implements PositionedReader {
     for (const event of await this.#reader.read(this.caughtUp)) {
       if (event.kind === "end") {
         this.#behind.delete(event.partition);
-        this.#resumption?.isAt(event.partition, this.position(event.partition));
+        this.#resumption.isAt(event.partition, this.position(event.partition));
         continue;
       }
-      if (this.#resumption?.read(event.record) === false) continue;
+      if (!this.#resumption.read(event.record)) continue;
       const { partition, offset, timestampMs, key, value, headers, skipped } = event.record;
       const bytes = bytesOf(event.record);
       if (skipped !== undefined) {

@@ -7,6 +7,18 @@
  */
 import type { IncomingRecord, Position } from "../kafka/log-reader.ts";
 
+/** For how long what was taken out is told, where the brokers do not say: their default. */
+const defaultRetentionMs = 24 * 3600_000;
+
+/** What was taken out of a ledger is told there for so long at least: so old may be what is known of it, milliseconds. */
+export function toldForMs({
+  deleteRetentionMs = defaultRetentionMs,
+}: {
+  deleteRetentionMs?: number | undefined;
+}): number {
+  return deleteRetentionMs / 2;
+}
+
 export class Resumption {
   /** By partition, where it was begun, as long as nothing shows that this is the same log. */
   readonly #doubted: Map<number, Position>;
@@ -15,6 +27,7 @@ export class Resumption {
   #hasGaps = false;
   #wasCut = false;
 
+  /** @param from of the partitions that are not read from their beginning */
   constructor(from: readonly Position[]) {
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
     const begun = from.filter(({ offset }) => offset > 0);
@@ -26,8 +39,11 @@ export class Resumption {
     return Array.from(this.#next, ([partition, offset]) => ({ partition, offset: Math.max(0, offset - 1) }));
   }
 
-  get hasGaps(): boolean {
-    return this.#hasGaps;
+  /** Whether offsets were passed over since this was asked last. */
+  takeGaps(): boolean {
+    const hadGaps = this.#hasGaps;
+    this.#hasGaps = false;
+    return hadGaps;
   }
 
   /** Whether the log may have been cut off before a position. */
@@ -49,8 +65,7 @@ export class Resumption {
     this.#wasCut ||= isBefore && timestampMs !== begun.timestampMs;
     this.#hasGaps ||= begun !== undefined && !isBefore;
     if (isBefore) return false;
-    this.#pass(partition, offset);
-    this.#next.set(partition, offset + 1);
+    this.#pass(partition, offset, offset + 1);
     return true;
   }
 
@@ -58,10 +73,11 @@ export class Resumption {
   isAt(partition: number, offset: number): void {
     // The last record of a log is never taken out.
     this.#wasCut ||= this.#doubted.has(partition);
-    this.#pass(partition, offset);
+    this.#pass(partition, offset, offset);
   }
 
-  #pass(partition: number, offset: number): void {
-    this.#hasGaps ||= offset !== this.#next.get(partition);
+  #pass(partition: number, offset: number, next: number): void {
+    this.#hasGaps ||= offset !== (this.#next.get(partition) ?? offset);
+    this.#next.set(partition, next);
   }
 }

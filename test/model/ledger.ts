@@ -246,9 +246,7 @@ export class SimulatedLedger {
         get caughtUp() {
           return caughtUp;
         },
-        get hasGaps() {
-          return gaps.hasGaps;
-        },
+        takeGaps: () => gaps.takeGaps(),
         position: (partition) => (positions.get(partition) ?? 0) + ahead,
         read: (without) => {
           const wait = { ready: () => isClosed || isBehind(), untilMs: this.#turns.nowMs + idleMs };

@@ -139,9 +139,7 @@ export class MemoryLedger implements PositionedLog {
       get caughtUp() {
         return caughtUp;
       },
-      get hasGaps() {
-        return gaps.hasGaps;
-      },
+      takeGaps: () => gaps.takeGaps(),
       read,
       position: () => reader.at,
       close: async () => {

@@ -11,6 +11,7 @@ import { partitionOf } from "../../wire/numbers.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import type { LoggedEntry, PositionedLog, PositionedReader } from "../ledger.ts";
 import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
+import { toldForMs } from "../resumption.ts";
 import type { GroupState } from "./group-state.ts";
 import type { Resumed, Snapshot } from "./summary/summary.ts";
 
@@ -36,6 +37,8 @@ export class GroupFollower {
   #readMs = 0;
   /** At this moment, by a clock that runs while the machine sleeps, nothing was left to be read. */
   #upToDateAtMs = 0;
+  /** Something was taken out of the ledger that may never have been read as taken out: a machine has slept, or the brokers were away. */
+  #hasMissed = false;
   /** Entries that were read, all in all. */
   #count = 0;
   /** How much was lost of the ledger before this one; said once. */
@@ -67,11 +70,11 @@ export class GroupFollower {
     return this.#count;
   }
 
-  /** How far all was read that is known; undefined: it is being read again. */
+  /** How far all was read that is known; undefined: it is being read again, or what is known may be out of date. */
   get place(): Snapshot["place"] | undefined {
     const reader = this.#reader;
     const isKnown = this.isComplete && !this.#state.isLoading && this.#log.id === this.#state.ledgerId;
-    if (!reader || reader.wasCut || !isKnown) return undefined;
+    if (!reader || reader.wasCut || !isKnown || this.#hasMissed) return undefined;
     // The reader may be ahead: what counts is what was applied.
     const goingOn = (partition: number, offset: number) => {
       const position = reader.goingOn?.(partition);
@@ -160,7 +163,10 @@ export class GroupFollower {
   }
 
   async #applySome(reader: PositionedReader): Promise<void> {
+    const wasComplete = reader.caughtUp;
     const entries = await reader.read();
+    if (reader.takeGaps?.() && wasComplete)
+      this.#hasMissed ||= this.#upMs() - this.#upToDateAtMs > toldForMs(this.#log);
     for (const logged of entries) this.#state.apply(logged);
     this.#count += entries.length;
     this.#notePositions(reader);

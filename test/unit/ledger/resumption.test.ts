@@ -17,7 +17,7 @@ function found(
     }),
   );
   resumption.isAt(0, end);
-  return { news: news.map(([offset]) => offset), hasGaps: resumption.hasGaps, wasCut: resumption.wasCut };
+  return { news: news.map(([offset]) => offset), hasGaps: resumption.takeGaps(), wasCut: resumption.wasCut };
 }
 
 const good = { hasGaps: false, wasCut: false };

@@ -12,6 +12,8 @@
  *     and the same moment
  *   - and nobody has taken out since what the group has, or where it began (`forget`): who knew it better would say it again
  *
+ * Who has read on later than that, as the machine slept or the brokers were away, may have missed something as well: it stores none.
+ *
  * Not noticed is a brokers' clock that was set ahead for a while, so that something was taken out early, and back again.
  */
 import type { Position } from "../../../kafka/log-reader.ts";
@@ -22,12 +24,10 @@ import { RareWarnings } from "../../../observe/rare-warnings.ts";
 import { type Entry, isToldApart, keyOf } from "../../../wire/entry.ts";
 import type { PositionedLog, PositionedReader } from "../../ledger.ts";
 import { allPartitions, requireSame } from "../../read-whole.ts";
+import { toldForMs } from "../../resumption.ts";
 import type { GroupState } from "../group-state.ts";
 import type { SummaryFile } from "./summary-file.ts";
 import { decodeSummary, encodeSummary, type Place, type Subject, UnusableError } from "./summary-format.ts";
-
-/** For how long what was taken out is told, where the brokers do not say: their default. */
-const defaultRetentionMs = 24 * 3600_000;
 
 /** A clock that nobody sets, and since when it runs: `boot` is another one after each start of the machine. */
 export interface UpTime {
@@ -159,8 +159,8 @@ export class LedgerSummary {
   /** Throws an `UnusableError` if something may have come behind the summary's positions and is not there any more. */
   #requireAll(reader: PositionedReader, place: Place, state: GroupState, log: PositionedLog): void {
     if (reader.wasCut) throw new UnusableError("the end of the ledger was cut off since");
-    if (reader.hasGaps === false) return;
-    const mostMs = (log.deleteRetentionMs ?? defaultRetentionMs) / 2;
+    if (reader.takeGaps?.() === false) return;
+    const mostMs = toldForMs(log);
     const { boot, upMs } = this.#options.upTime;
     const ageMs = upMs() - place.upMs;
     const isOfThisBoot = boot !== undefined && boot === place.boot && ageMs >= 0;

@@ -238,6 +238,26 @@ test("what another group or uploader has is no reason to read all of it", async 
   expect((await open(log)).hasResumed).toBe(true);
 });
 
+test("what is known is not stored any more once something was taken out while nobody looked for too long", async () => {
+  for (const [sleptMs, isStored] of [
+    [12 * hourMs, true],
+    [12 * hourMs + 1, false],
+  ] as const) {
+    const log = new MemoryLedger([noted(first), failed(first)]);
+    const summary = summaryOf();
+    const ledger = await open(log, summary);
+    log.taken.add(2);
+    log.entries.push(without(failed(first)), noted(other));
+    upMs += sleptMs;
+    using _following = log.follow(ledger);
+    await log.append(noted(second));
+    await ledger.readToEnd();
+    // Nobody will ever tell it.
+    expect(ledger.state.failed.has(first)).toBe(true);
+    expect(ledger.snapshot() !== undefined).toBe(isStored);
+  }
+});
+
 test("brokers that tell no ledgers apart have none", async () => {
   const log = new MemoryLedger([noted(first)]);
   log.id = "AAAAAAAAAAAAAAAAAAAAAA";
