@@ -61,7 +61,8 @@ export class GroupFollower {
     this.#upToDateAtMs = upToDateAtMs;
     this.#reader = reader;
     this.#notePositions(reader);
-    this.#readAtMs = this.#now() - place.sinceWholeMs;
+    // What was taken back meanwhile is looked for as soon as by who reads all.
+    this.#readAtMs = this.#state.mustReadAgain ? Number.NEGATIVE_INFINITY : this.#now() - place.sinceWholeMs;
     this.#readMs = place.wholeMs;
   }
 

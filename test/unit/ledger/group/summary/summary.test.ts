@@ -10,6 +10,7 @@ import { SummaryFile } from "../../../../../agent/ledger/group/summary/summary-f
 import type { VersionId } from "../../../../../agent/wire/chunk.ts";
 import type { Entry } from "../../../../../agent/wire/entry.ts";
 import {
+  again,
   delivered,
   failed,
   first,
@@ -236,6 +237,16 @@ test("what another group or uploader has is no reason to read all of it", async 
   await store(log);
   await forgetGroup(log, "mirror", async () => undefined);
   expect((await open(log)).hasResumed).toBe(true);
+});
+
+test("what was asked for again since is looked for at once, as by a start that reads all", async () => {
+  const log = new MemoryLedger([noted(first), delivered(first)]);
+  await store(log);
+  log.entries.push(again(first));
+  const ledger = await open(log);
+  using _following = log.follow(ledger);
+  await log.readAgain();
+  expect(unsettledOf(ledger)).toEqual([first.version]);
 });
 
 test("what is known is not stored any more once something was taken out while nobody looked for too long", async () => {
