@@ -173,5 +173,7 @@ export class LedgerSummary {
 function isForgetting(entry: Entry, { group, start }: GroupState): boolean {
   const key = keyOf(entry);
   if ((key.kind !== "done" && key.kind !== "start") || key.group !== group) return false;
-  return entry.kind === "tombstone" || (entry.kind === "start" && start.value !== undefined);
+  if (entry.kind === "tombstone") return true;
+  // What it has written itself may be read only now.
+  return entry.kind === "start" && start.value !== undefined && entry.time !== start.value.time;
 }

@@ -206,7 +206,7 @@ const start: Entry = { kind: "start", group: "group", format: 1, topic: "topic",
 
 const forgotten: [string, (log: MemoryLedger) => Promise<unknown>][] = [
   ["the group was forgotten", (log) => forgetGroup(log, "group", async () => undefined)],
-  ["the group has begun anew elsewhere", (log) => log.append(start)],
+  ["the group has begun anew elsewhere", (log) => log.append({ ...start, time: "2025-04-16T18:30:49.202Z" })],
   [
     "the uploader was forgotten",
     (log) => forgetUploader(uploaderLogOn(log), "till", new HeardLog("till", () => undefined)),
@@ -223,6 +223,17 @@ test.each(forgotten)("once %s what was known of it is not said again", async (_w
     0,
     uselessBecause("what it tells of was forgotten since"),
   ]);
+});
+
+test("where the group began may be read only after that was stored", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const summary = summaryOf();
+  const ledger = await open(log, summary);
+  await ledger.writeStart("topic", new Map([[0, 0]]));
+  const snapshot = ledger.snapshot();
+  expect(snapshot && (await summary.save(snapshot))).toBe(true);
+  await ledger.close();
+  expect((await open(log)).hasResumed).toBe(true);
 });
 
 test("what another group or uploader has is no reason to read all of it", async () => {
