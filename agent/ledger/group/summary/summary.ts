@@ -136,6 +136,7 @@ export class LedgerSummary {
     const reader = await log.open(allPartitions(log), { from: place.positions });
     try {
       let count = 0;
+      let hasGaps = false;
       while (!reader.caughtUp) {
         requireSame(log, id);
         for (const logged of await reader.read()) {
@@ -144,7 +145,10 @@ export class LedgerSummary {
           state.apply(logged);
           count++;
         }
-        this.#requireAll(reader, place, state, log);
+        if (reader.wasCut) throw new UnusableError("the end of the ledger was cut off since");
+        hasGaps ||= reader.takeGaps?.() !== false;
+        // Each time: a later record may be the first to tell how old it is.
+        if (hasGaps) this.#requireYoung(place, state, log);
       }
       this.#options.log.info(
         `went on from the summary of the ledger: ${count} ${count === 1 ? "entry is" : "entries are"} new`,
@@ -156,10 +160,8 @@ export class LedgerSummary {
     }
   }
 
-  /** Throws an `UnusableError` if something may have come behind the summary's positions and is not there any more. */
-  #requireAll(reader: PositionedReader, place: Place, state: GroupState, log: PositionedLog): void {
-    if (reader.wasCut) throw new UnusableError("the end of the ledger was cut off since");
-    if (reader.takeGaps?.() === false) return;
+  /** Throws an `UnusableError` if what was taken out since may not be told any more. */
+  #requireYoung(place: Place, state: GroupState, log: PositionedLog): void {
     const mostMs = toldForMs(log);
     const { boot, upMs } = this.#options.upTime;
     const ageMs = upMs() - place.upMs;

@@ -7,6 +7,7 @@ import { forgetUploader } from "../../../../../agent/ledger/forget/forget-upload
 import { GroupLedger } from "../../../../../agent/ledger/group/group-ledger.ts";
 import { LedgerSummary, type UpTime } from "../../../../../agent/ledger/group/summary/summary.ts";
 import { SummaryFile } from "../../../../../agent/ledger/group/summary/summary-file.ts";
+import type { LoggedEntry, PositionedReader } from "../../../../../agent/ledger/ledger.ts";
 import type { VersionId } from "../../../../../agent/wire/chunk.ts";
 import type { Entry } from "../../../../../agent/wire/entry.ts";
 import {
@@ -165,6 +166,39 @@ test.each(taken)("where something was taken out since, one that $what: $why", as
     why === undefined ? "went on from the summary of the ledger: 2 entries are new" : uselessBecause(why),
   ]);
   if (why !== undefined) expect(unsettledOf(ledger)).toEqual([other.version, second.version]);
+});
+
+/** Its readers hand on one entry at a time. */
+class SlowLedger extends MemoryLedger {
+  override async open(...args: Parameters<MemoryLedger["open"]>): Promise<PositionedReader> {
+    const reader = await super.open(...args);
+    const left: LoggedEntry[] = [];
+    return {
+      get caughtUp() {
+        return reader.caughtUp && left.length === 0;
+      },
+      takeGaps: () => reader.takeGaps?.() === true,
+      read: async (without) => {
+        if (left.length === 0) left.push(...(await reader.read(without)));
+        return left.splice(0, 1);
+      },
+      position: (partition) => reader.position(partition),
+      close: () => reader.close(),
+    };
+  }
+}
+
+test("that something was taken out counts also where a later record is the first to tell how old it is", async () => {
+  const log = new SlowLedger([]);
+  log.brokerTimeMs = 48 * hourMs;
+  await log.append(noted(first), failed(first));
+  await store(log);
+  await log.append(without(failed(first)), noted(other));
+  log.brokerTimeMs += 12 * hourMs + 1;
+  await log.append(noted(second));
+  log.taken.add(2);
+  const ledger = await open(log);
+  expect([ledger.hasResumed, lines.at(-1)]).toEqual([false, uselessBecause(isTooOld)]);
 });
 
 test("however old it is, and on whichever machine, it is good as long as nothing was taken out behind it", async () => {
