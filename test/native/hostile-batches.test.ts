@@ -1,5 +1,6 @@
 /** Batches that would take too much memory, or can't be read: the consumer gets past them, and tells of them. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
@@ -87,6 +88,25 @@ for (const codec of ["gzip", "snappy", "lz4", "zstd"]) {
     ]);
   }, 120_000);
 }
+
+test("an answer of which nothing can be had, and that ends in the middle of a batch, is not waited behind", async () => {
+  // An answer is a megabyte, and each of them nine tenths of one: they begin in one answer and end in the next.
+  const bombs = Array.from({ length: 4 }, () => Buffer.concat([randomBytes(900_000), Buffer.alloc(8 * MiB)]));
+  await produceWith({ "compression.type": "lz4", "linger.ms": 0, "batch.num.messages": 1 }, bombs);
+  await produceAll(producer, topic, ["after"]);
+  await disconnect(consumer);
+  consumer = await connectConsumer(bootstrap, {
+    "fetch.batch.max.bytes": 8 * MiB,
+    "fetch.message.max.bytes": MiB,
+    // Longer than anybody waits here: whoever backs off once does not get to the end.
+    "fetch.error.backoff.ms": 300_000,
+  });
+  const read = await readTo(4);
+  expect(read.map(({ offset, skipped }) => [offset, skipped])).toEqual([
+    ...[0, 1, 2, 3].map((offset) => [offset, tooLarge]),
+    [4, undefined],
+  ]);
+}, 120_000);
 
 test("an answer of many batches that are large once decompressed is taken in part", async () => {
   await produceWith(
