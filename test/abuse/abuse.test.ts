@@ -20,8 +20,9 @@ const minutes = Number(process.env.AGENT_ABUSE_MINUTES ?? 2);
 const most = { uploader: 144 * MiB, downloader: 192 * MiB };
 const mostLinesASecond = 1;
 const patienceMs = 180_000;
-/** Between two turns: an attack is a stream, not a flood that only the broker's disk bounds. */
 const fileEveryMs = 2000;
+/** An attack is a stream, not a flood that only the broker's disk bounds, and the same on every machine. */
+const turnEveryMs = 6000;
 
 test(
   "a stranger who may write to both topics brings no role over its bounds, and stops no file",
@@ -51,6 +52,7 @@ test(
         stillRun(agents);
       }
       turn++;
+      await Bun.sleep(Math.max(0, turn * turnEveryMs - elapsedMs()));
     }
     for (let at = 0; at < written; at++)
       await agents.downloader.waitForLine(new RegExp(`/${at}\\.txt: merge complete`), patienceMs);

@@ -16,6 +16,7 @@ import { nameSome } from "../../ledger/group/group-follower.ts";
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import { notAnswered } from "../../ledger/group/silence.ts";
+import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { lengthOf, union } from "../../wire/byte-ranges.ts";
@@ -66,6 +67,8 @@ const repeatMs = 3600_000;
 const asksBeforeGivingUp = 4;
 /** More gaps than this are asked for as one range: a request has to fit a record. */
 const maxRanges = 1000;
+/** Each is an entry in memory until the brokers have it, with a path that can be long. */
+const stepsAtATime = 500;
 /** Room is promised for so long to what was asked for and does not come. */
 const promiseMs = 60_000;
 
@@ -136,7 +139,7 @@ export class Repair {
     await this.#beyondEnd.check(ledger.state.unsettled());
     const checked = new Set(this.#options.reading.positions.keys());
     const seen = new Set<string>();
-    const steps: Promise<void>[] = [];
+    const steps: (readonly [Sent, Attempt])[] = [];
     const waiting = new Set<string>();
     let promisedBytes = 0;
     for (const sent of [...ledger.state.unsettled()]) {
@@ -161,11 +164,11 @@ export class Repair {
       this.#attempts.set(key, attempt);
       if (this.#mayCome(sent, attempt)) promisedBytes += neededBytes;
       // What was read a moment ago may still be on its way to the disk: only what is missing twice is missing.
-      if (attempt.wasMissing) steps.push(this.#nextStep(sent, attempt));
+      if (attempt.wasMissing) steps.push([sent, attempt]);
       attempt.wasMissing = true;
     }
     // Side by side: when the topic was recreated there are thousands.
-    await Promise.all(steps);
+    await forEachConcurrent(steps, stepsAtATime, ([sent, attempt]) => this.#nextStep(sent, attempt));
     this.#endAttempts(seen);
     this.#waiting = waiting;
     this.#checked = checked;

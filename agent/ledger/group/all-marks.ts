@@ -13,11 +13,11 @@ export interface MarkId {
 }
 
 /**
- * What all of it may take in memory, without what is due, and what the garbage collector needs, which is as much again: thirty thousand
+ * What all of it may take in memory, without what is due, and what the garbage collector needs, which is as much again: twenty thousand
  * uploaders with a mark each. Bounded, as whoever may write to a topic can make up any number of uploaders. What is forgotten is
  * delivered again if it comes again.
  */
-const maxBytes = 32 << 20;
+const maxBytes = 20 << 20;
 
 export class AllMarks {
   /** In the order in which they were last of interest. */

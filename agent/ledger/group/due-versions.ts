@@ -39,7 +39,7 @@ const maxFailed = 2000;
 const maxAllFailed = 10_000;
 /** What those that are kept may take in memory, of one uploader, and of all: a path can be long. */
 const maxBytes = 6 << 20;
-const maxAllBytes = 4 * maxBytes;
+const maxAllBytes = 16 << 20;
 /** About what one takes without its path, bytes. */
 const dueBytes = 300;
 

@@ -11,6 +11,7 @@
  * partition, once it has read what the one before it wrote (`readToEnd`); what another one writes late is taken in, and said again.
  */
 import { timeNow } from "../../lib/clock.ts";
+import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import type { Log } from "../../observe/log.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import {
@@ -32,7 +33,7 @@ import { MarkWriter, type Stored, type Written } from "./mark-writer.ts";
 import { findSuperseded } from "./newer-noted.ts";
 import type { LedgerSummary, Snapshot } from "./summary/summary.ts";
 
-/** Obsolete receipts that are dropped, and marks that are written, at a time. */
+/** Obsolete receipts that are dropped, and marks that are written, at a time: each is an entry in memory until the brokers have it. */
 const tidyCount = 500;
 
 export class GroupLedger {
@@ -201,7 +202,7 @@ export class GroupLedger {
     try {
       // First: what failed after it was to be had again is settled by the ledger's mark until then.
       await this.#marks.writeAgain(dirty);
-      await Promise.all(obsolete.map((key) => this.#write(tombstone(key))));
+      await forEachConcurrent(obsolete, tidyCount, (key) => this.#write(tombstone(key)));
     } catch (error) {
       // They stand as before, and are found when the ledger is read again.
       this.state.drainedInVain();

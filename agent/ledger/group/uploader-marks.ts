@@ -39,7 +39,7 @@ export class UploaderMarks {
     this.#isWhole = isWhole;
   }
 
-  // Made as they are asked for: there may be thirty thousand uploaders.
+  // Made as they are asked for: there may be twenty thousand uploaders.
   /** Which of its versions that have failed are left to their receipts. */
   get failures(): LeftFailures {
     return new LeftFailures(this.due, this.marks);
