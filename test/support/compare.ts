@@ -88,6 +88,6 @@ export async function md5sum(path: string): Promise<string> {
 /** What a downloader has left of its own in an output: files under `.streamsend`, but for the store's name and what it knows of what it has stored. */
 export async function leftovers(output: string): Promise<string[]> {
   const { output: found } = await run(["find", ".streamsend", "!", "-type", "d"], { cwd: output });
-  const kept = ["", ".streamsend/store", ".streamsend/marks", ".streamsend/versions"];
+  const kept = ["", ".streamsend/store", ".streamsend/marks", ".streamsend/versions", ".streamsend/ledger"];
   return found.split("\n").filter((line) => !kept.includes(line));
 }
