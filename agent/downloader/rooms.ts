@@ -10,6 +10,7 @@ import { RejectedRecords } from "./place/rejected-records.ts";
 import { SpreadVersions } from "./place/spread-versions.ts";
 import { DurablePoint } from "./publish/durable-point.ts";
 import { DurablePointSchedule } from "./publish/durable-point-schedule.ts";
+import { ForgottenVersions } from "./recover/forgotten-versions.ts";
 import { LedgerWrites } from "./recover/ledger-writes.ts";
 import { LogReplay } from "./recover/log-replay.ts";
 import { Repair } from "./recover/repair.ts";
@@ -36,6 +37,7 @@ export class Rooms {
   readonly replay: LogReplay;
   readonly rereads: RereadRequests;
   readonly repair: Repair;
+  readonly forgotten: ForgottenVersions;
 
   /** @param signal ends what is read again */
   constructor(options: SessionOptions, failure: FirstFailure, signal: AbortSignal) {
@@ -81,6 +83,9 @@ export class Rooms {
     this.rereads = new RereadRequests({ replay: this.replay, topicId: topic.id, reporting, now });
     const { partials, failures } = assembly;
     const reading = { group, topic, positions };
+    const { versions } = ledger.state;
+    const { rereads } = this;
+    this.forgotten = new ForgottenVersions({ versions, partials, rereads, group, positions, log });
     this.repair = new Repair(
       { ledger, writes, reading, rereads: this.rereads, reporting, giveUpMs: config.giveUpMs, now },
       { partials, room: partials.room, failures, rejected, spread },

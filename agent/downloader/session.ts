@@ -197,7 +197,8 @@ export class Session {
         "the ledger was made again, or lost its end: where the group began is noted in it",
         "retryable",
       );
-    const { repair, rereads, assembly } = this.#rooms;
+    const { repair, forgotten, rereads, assembly } = this.#rooms;
+    await forgotten.check();
     await repair.check();
     rereads.resume((partial) => assembly.partials.has(partial));
   }

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { expectSameTree } from "../support/compare.ts";
 import { forget, forgetArguments, forgetAtTerminal, keysOf, ledgerOf, outcomeOf } from "../support/forget.ts";
 import { freePort } from "../support/free-port.ts";
 import { fileEntry } from "../support/hand-made-ledger.ts";
@@ -68,6 +69,17 @@ test("with --yes it is done: nothing about its files stands, and the next time t
     if (key.startsWith("file/till/"))
       expect((value as { version: number }).version).toBeGreaterThan(name.highest);
   expect(await keysOf(scene, "file/till/")).toEqual(["file/till/a.txt", "file/till/b.txt"]);
+});
+
+test("what a group has not read of the topic by then it still stores, once", async () => {
+  const { scene, source, output } = await prepare();
+  await writeFile(join(source, "c.txt"), "third");
+  await send(scene, source, "till");
+  const { code, err } = await forget(scene, "uploader", "till", "--yes");
+  expect([code, err]).toEqual([0, ""]);
+  expect(await fetchAll(scene, output)).toContain("till/b.txt: merge complete");
+  await expectSameTree(source, join(output, "till"), []);
+  expect(await fetchAll(scene, output)).not.toContain("merge complete");
 });
 
 test("an uploader that works is left alone, and so is its ledger", async () => {

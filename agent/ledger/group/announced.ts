@@ -1,4 +1,7 @@
-/** Which of an uploader's versions may still be noted, by its newest batch. */
+/**
+ * Which of an uploader's versions may still be noted, and which are dead, by its newest batch: none is any more once that was taken out
+ * of the ledger, as whoever reads it after it was compacted is told of none. Their chunks are stored if they come.
+ */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
 
 /** An uploader's word on that, see docs/protocol.md, "Batches". */
@@ -14,10 +17,14 @@ export class Announced {
   /** The ledger offset of the batch that says so. */
   #heardAt = -1;
   #epoch = 0;
+  /** The slot that it stands in. */
+  #slot: string | undefined;
+  /** It was taken out: below this number versions are of before that. */
+  #takenOutBelow: number | undefined;
 
-  /** Every version from this one on may come. */
-  get next(): number {
-    return this.#next;
+  /** Below this one all is known that ever was noted. */
+  get knownBelow(): number {
+    return this.#takenOutBelow === undefined ? this.#next : 0;
   }
 
   get open(): ReadonlySet<number> {
@@ -29,19 +36,51 @@ export class Announced {
     return version >= this.#next || this.#open.has(version);
   }
 
-  /** What an agent says that has lost the name to another counts for nothing. @param offset of the batch, in the ledger */
-  heard({ next, open, epoch }: Heard, offset: number): void {
+  /** Whether the version, if it was not noted, never will be, and is nothing to be stored. */
+  isDead(version: number): boolean {
+    return this.#takenOutBelow === undefined && !this.isOpen(version);
+  }
+
+  /** Whether the version is one of before the newest batch was taken out, and nobody has said anything since. */
+  isForgotten(version: number): boolean {
+    return this.#takenOutBelow !== undefined && version < this.#takenOutBelow;
+  }
+
+  /**
+   * What an agent says that has lost the name to another counts for nothing.
+   *
+   * @param offset of the batch, in the ledger
+   * @param slot that it stands in, see `slotName`
+   */
+  heard({ next, open, epoch }: Heard, offset: number, slot: string): void {
     if (offset < this.#heardAt || epoch < this.#epoch) return;
     // An epoch is the offset of an entry that came before: one that is not would silence whoever has the name.
     if (epoch < offset) this.#epoch = epoch;
     this.#heardAt = offset;
     this.#next = next;
     this.#open = new Set(open);
+    this.#slot = slot;
+    this.#takenOutBelow = undefined;
+  }
+
+  /**
+   * The batch in this slot was taken out of the ledger.
+   *
+   * @param offset of its tombstone, in the ledger
+   * @param timestampMs when that was appended, milliseconds since 1970: what is sent later has a number that is no lower
+   */
+  takenOut(slot: string, offset: number, timestampMs: number): void {
+    if (slot !== this.#slot || offset < this.#heardAt) return;
+    // What is read again of before that says nothing.
+    this.#heardAt = offset;
+    this.#slot = undefined;
+    this.#takenOutBelow = Math.max(this.#next, (timestampMs + 1) * 1000);
   }
 
   pack(to: Packer): void {
     to.number(this.#next).number(this.#heardAt).count(this.#epoch);
     to.list(this.#open, (version) => to.number(version));
+    to.maybe(this.#slot, (slot) => to.text(slot)).maybe(this.#takenOutBelow, (below) => to.number(below));
   }
 
   unpack(from: Unpacker): void {
@@ -49,5 +88,7 @@ export class Announced {
     this.#heardAt = from.number();
     this.#epoch = from.count();
     this.#open = new Set(from.list(() => from.number()));
+    this.#slot = from.maybe(() => from.text());
+    this.#takenOutBelow = from.maybe(() => from.number());
   }
 }

@@ -260,7 +260,7 @@ export class GroupState {
     // What the uploader owes was passed over as failed, and is found by reading the ledger once more.
     if (heard !== undefined && this.failed.endSilence(heard, offset)) this.#mustReadAgain = true;
     if (entry.kind === "files") this.versions.applyFiles(entry, offset);
-    else if (key.kind === "files") this.versions.leftInSlot(key, [], offset);
+    else if (key.kind === "files") this.versions.batchIsGone(key, offset, timestampMs);
     if (!("group" in key) || key.group !== this.group) return;
     if (key.kind === "start") this.start.note(entry.kind === "start" ? entry : undefined, timestampMs);
     else if (key.kind !== "done") this.#applyReceipt(entry, key, offset, timestampMs);

@@ -32,6 +32,8 @@ export interface SentVersionsOptions {
   marksBytes: number | undefined;
 }
 
+type SlotKey = Pick<FilesEntry, "uploader" | "epoch" | "slot">;
+
 /** Versions that are told at a time. */
 const maxDiffering = 100;
 
@@ -106,7 +108,7 @@ export class SentVersions {
   /** Whether the version may be due, or become so. */
   mayBeDue({ uploader, version }: VersionId): boolean {
     const marks = this.marks.get(uploader);
-    return !marks || marks.mayBeDue(version) || marks.isOpen(version);
+    return !marks || marks.mayBeDue(version) || marks.announced.isOpen(version);
   }
 
   /** Whether a newer version than this one may be settled without being known here, as there is too much of the uploader. */
@@ -215,15 +217,22 @@ export class SentVersions {
     if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
     // After them: what they note is not open.
     if (this.#options.isPlausible(next - 1))
-      this.marks.change(uploader, (marks) => marks.heard(entry, offset));
+      this.marks.change(uploader, (marks) => marks.heard(entry, offset, slotName(entry)));
+  }
+
+  /** Applies the tombstone of a batch, as it is read. @param timestampMs see `Announced.takenOut` */
+  batchIsGone(slot: SlotKey, offset: number, timestampMs: number): void {
+    this.marks.get(slot.uploader)?.announced.takenOut(slotName(slot), offset, timestampMs);
+    this.leftInSlot(slot, [], offset);
+  }
+
+  /** See `UploaderMarks.isForgotten`. */
+  isForgotten({ uploader, version }: VersionId): boolean {
+    return this.marks.get(uploader)?.isForgotten(version) === true;
   }
 
   /** See `UploaderMarks.leftInSlot`. */
-  leftInSlot(
-    slot: Pick<FilesEntry, "uploader" | "epoch" | "slot">,
-    files: readonly { path: string }[],
-    offset: number,
-  ): void {
+  leftInSlot(slot: SlotKey, files: readonly { path: string }[], offset: number): void {
     const { uploader } = slot;
     if (!this.marks.get(uploader)) return;
     const left = () => new Set(files.map(({ path }) => mapKey({ uploader, path })));

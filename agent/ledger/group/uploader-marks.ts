@@ -5,7 +5,8 @@
  *
  *   - it is the next one or a later, or open by the uploader's newest batch: it may come, or may never
  *   - it is due, or a mark says that it is settled
- *   - none of that: it was superseded, or its uploader was killed before it noted it, and nobody will: it is dead
+ *   - none of that: it was superseded, or its uploader was killed before it noted it, and nobody will: it is dead; but not once the
+ *     uploader's newest batch was taken out of the ledger
  */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey } from "../../wire/chunk.ts";
@@ -26,7 +27,8 @@ const unsaid: Said = { isWanted: false, hasReceipt: false, hadFailed: false };
 
 export class UploaderMarks {
   readonly #uploader: string;
-  #announced = new Announced();
+  /** Which of its versions may still be noted. */
+  announced = new Announced();
   readonly due: DueVersions;
   readonly marks = new Marks();
   /** Whether all is known here that the ledger says of it; undefined: it will be once that is read. */
@@ -70,14 +72,14 @@ export class UploaderMarks {
     return this.due.has(version) || version >= this.#keptBelow;
   }
 
-  /** See `Announced.isOpen`. */
-  isOpen(version: number): boolean {
-    return this.#announced.isOpen(version);
+  /** Whether its uploader was forgotten since, and nobody will say any more that it was sent: it is stored if it comes. */
+  isForgotten(version: number): boolean {
+    return this.announced.isForgotten(version) && !this.due.has(version);
   }
 
-  /** @param offset of the batch, in the ledger */
-  heard(heard: Heard, offset: number): void {
-    this.#announced.heard(heard, offset);
+  /** See `Announced.heard`. */
+  heard(heard: Heard, offset: number, slot: string): void {
+    this.announced.heard(heard, offset, slot);
   }
 
   /** From this ledger offset on only the files of these keys stand in the slot: what did before, and is said nowhere later, is known no more. */
@@ -86,7 +88,7 @@ export class UploaderMarks {
     const keys = inSlot.length > 0 ? left() : undefined;
     const settled = inSlot.filter(({ key }) => !keys?.has(key));
     const dirty = new Set<Mark>();
-    for (const due of settled) for (const mark of this.#dropDue(due)) dirty.add(mark);
+    for (const due of settled) for (const mark of this.#dropInSlot(due)) dirty.add(mark);
     return { settled, dirty: [...dirty], clean: [] };
   }
 
@@ -131,9 +133,9 @@ export class UploaderMarks {
     if ((this.marks.earlyOf(path)?.version ?? 0) >= version) return true;
     const mark = this.marks.get(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return false;
-    if (mark?.settlesChunk(version, this.#announced.open)) return true;
+    if (mark?.settlesChunk(version, this.announced.open)) return true;
     if (mark?.but.has(version)) return false;
-    return isRead && version < this.#keptBelow && !this.isOpen(version);
+    return isRead && version < this.#keptBelow && this.announced.isDead(version);
   }
 
   /** Whether a mark names the version, or a newer one of its path, as delivered: not by what it says of all numbers. */
@@ -166,7 +168,7 @@ export class UploaderMarks {
       .map(({ version }) => version);
     // A number that was given twice settles nothing.
     for (const version of unsettled) settled.delete(version);
-    const knownTo = Math.min(this.#announced.next, this.#keptBelow) - 1;
+    const knownTo = Math.min(this.announced.knownBelow, this.#keptBelow) - 1;
     return draftOf({ mark: this.marks.of(partition), unsettled, knownTo, noted: settled, early });
   }
 
@@ -194,14 +196,14 @@ export class UploaderMarks {
   }
 
   pack(to: Packer): void {
-    this.#announced.pack(to);
+    this.announced.pack(to);
     this.due.pack(to);
     to.maybe(this.#isWhole, (isWhole) => to.flag(isWhole));
     this.marks.pack(to);
   }
 
   unpack(from: Unpacker): void {
-    this.#announced.unpack(from);
+    this.announced.unpack(from);
     this.due.unpack(from);
     this.#isWhole = from.maybe(() => from.flag());
     this.marks.unpack(from);
@@ -216,7 +218,7 @@ export class UploaderMarks {
   endReading(): Mark[] {
     this.due.endReading();
     this.#isWhole ??= true;
-    const isLeft = (version: number) => this.mayBeDue(version) || this.isOpen(version);
+    const isLeft = (version: number) => this.mayBeDue(version) || !this.announced.isDead(version);
     return [...this.marks].filter((mark) => mark.keepBut(isLeft));
   }
 
@@ -226,8 +228,8 @@ export class UploaderMarks {
     if (!this.#isWhole) for (const mark of this.marks) this.marks.remove(mark);
     // There it is no longer told by its offset from what is settled.
     for (const { partition, version } of this.due.values()) this.marks.get(partition)?.except(version);
-    this.marks.ledgerRecreated(this.#announced.open);
-    this.#announced = new Announced();
+    this.marks.ledgerRecreated(this.announced.open);
+    this.announced = new Announced();
     this.due.clear();
   }
 
@@ -271,6 +273,13 @@ export class UploaderMarks {
   #dropDue({ key, version }: Pick<Due, "key" | "version">): Mark[] {
     this.due.delete(key, version);
     return this.due.has(version) ? [] : [...this.marks].filter((mark) => mark.drop(version));
+  }
+
+  /** The same, of one that its slot does not have any more: what is not dead stays named as not settled. */
+  #dropInSlot({ key, version }: Due): Mark[] {
+    if (this.announced.isDead(version)) return this.#dropDue({ key, version });
+    this.due.delete(key, version);
+    return [];
   }
 
   #putDue({ path, was: _, ...noted }: Noted): void {
