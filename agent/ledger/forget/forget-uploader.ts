@@ -6,7 +6,8 @@
  * files are gone. Two minutes ahead of the brokers' time would not do, as leased numbers may be further ahead, and as the
  * brokers' clock can be set back. And an agent that was cut off, or frozen, all the while learns from it that it has lost the name.
  *
- * First go the entries of its files: a group that works reads from those that nothing is missing any more, and only behind them
+ * First goes its newest batch, which says that no older version is to come any more: those that go before it would count as dead to who
+ * reads between, or later if this is interrupted, and their chunks be passed over. Then go the other entries of its files: a group that works reads from those that nothing is missing any more, and only behind them
  * the tombstones of its receipts, which else would ask for the files again. A crash leaves the name held, by a process that has ended,
  * and some entries; doing it once more takes those.
  *
@@ -15,6 +16,9 @@
 import type { Log } from "../../observe/log.ts";
 import { type Entry, keyOf } from "../../wire/entry.ts";
 import { isAboutUploader, isOfGroups } from "../../wire/entry-key.ts";
+import { Announced } from "../group/announced.ts";
+import { slotName } from "../group/due-versions.ts";
+import { Holds } from "../group/holds.ts";
 import type { LoggedEntry, UploaderLog } from "../ledger.ts";
 import { CredibleVersions } from "../uploader/credible-versions.ts";
 import { NameClaim } from "../uploader/name-claim.ts";
@@ -29,10 +33,15 @@ export async function forgetUploader(ledger: UploaderLog, uploader: string, log:
   const credible = new CredibleVersions(log);
   const partition = new OwnPartition(ledger, uploader, (logged) => apply(logged));
   const name = new NameClaim(uploader, partition, log);
+  const holds = new Holds();
+  const announced = new Announced();
   const apply = ({ entry, offset, timestampMs }: LoggedEntry) => {
     credible.noteTime(timestampMs);
     const key = keyOf(entry);
     if (!isAboutUploader(key, uploader)) return;
+    if (entry.kind === "name") holds.note(entry, offset);
+    if (entry.kind === "files" && !holds.isVoid(entry, offset))
+      announced.heard(entry, offset, slotName(entry));
     if (key.kind === "name" || key.kind === "claim") name.apply(credible.ofName(entry), offset);
     else
       for (const version of versionsIn(entry))
@@ -52,6 +61,7 @@ export async function forgetUploader(ledger: UploaderLog, uploader: string, log:
           mayGoOn: () => name.confirm(),
         },
         [
+          (key) => key.kind === "files" && key.uploader === uploader && slotName(key) === announced.heardIn,
           (key) => isAboutUploader(key, uploader) && !isOfGroups(key) && key.kind !== "name",
           (key) => isAboutUploader(key, uploader) && isOfGroups(key),
         ],

@@ -20,7 +20,7 @@ export interface TakingOut {
 const mostRounds = 3;
 
 /**
- * Takes out what stands under these keys, of each file one kind of keys after the other. Returns how many entries that was.
+ * Takes out what stands under these keys, of each file one kind of keys after the other: a key's kind is the first that has it. Returns how many entries that was.
  * Throws a `KafkaError`, and what `options` throws.
  */
 export async function takeOut(options: TakingOut, inTurn: readonly IsWanted[]): Promise<number> {
@@ -45,8 +45,9 @@ async function takeOnce(options: TakingOut, inTurn: readonly IsWanted[]): Promis
     keys = [];
   };
   for await (const standing of standingIn(log, partitions, (key) => inTurn.some((isIt) => isIt(key)))) {
-    for (const isWanted of inTurn) {
-      for await (const entries of standing.entries(isWanted)) {
+    for (const turn of inTurn.keys()) {
+      const isItsTurn = (key: EntryKey) => inTurn.findIndex((isWanted) => isWanted(key)) === turn;
+      for await (const entries of standing.entries(isItsTurn)) {
         for (const { entry } of entries) {
           keys.push(keyOf(entry));
           if (keys.length >= writtenAtATime) await flush();

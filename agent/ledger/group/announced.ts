@@ -17,7 +17,6 @@ export class Announced {
   /** The ledger offset of the batch that says so. */
   #heardAt = -1;
   #epoch = 0;
-  /** The slot that it stands in. */
   #slot: string | undefined;
   /** It was taken out: below this number versions are of before that. */
   #takenOutBelow: number | undefined;
@@ -25,6 +24,11 @@ export class Announced {
   /** Below this one all is known that ever was noted. */
   get knownBelow(): number {
     return this.#takenOutBelow === undefined ? this.#next : 0;
+  }
+
+  /** The slot that the newest batch stands in. */
+  get heardIn(): string | undefined {
+    return this.#slot;
   }
 
   get open(): ReadonlySet<number> {

@@ -78,6 +78,28 @@ test("no number comes twice, whichever entry knows the highest, and though the b
   expect(holderOf(log)?.highest).toBeGreaterThanOrEqual(ahead);
 });
 
+test("the newest batch goes first: else the others' files would count as dead to who reads between", async () => {
+  const layouts = [layout, layout, held];
+  const [older, newest] = [
+    { ...noted(first), epoch: 1 },
+    { ...noted(other), epoch: 2 },
+  ];
+  // Of an agent that had lost the name.
+  const last = { ...noted({ ...other, path: "c.txt" }), epoch: 1 };
+  const log = new MemoryLedger([...layouts, older, newest, last]);
+  const ledger = await GroupLedger.open("group", log, () => 0);
+  using _following = log.follow(ledger);
+  const between: boolean[] = [];
+  const onWrite = async ({ kind }: Entry) => {
+    await log.allRead();
+    if (kind === "tombstone") between.push(ledger.state.isDelivered(first, 0));
+  };
+  expect(await forgetUploader(uploaderLogOn(log, { onWrite }), "till", quiet)).toBe(3);
+  expect(between).toEqual([false, false, false]);
+  const taken = log.written.filter(({ kind }) => kind === "tombstone").map(nameOf);
+  expect(taken).toEqual([newest, older, last].map(nameOf));
+});
+
 test("an interrupted one is finished by the next, and knows the highest number still", async () => {
   const ahead = 1_000_000_000;
   const log = new MemoryLedger([
