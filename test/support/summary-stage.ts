@@ -1,11 +1,12 @@
 /** A downloader that has stored a summary of the ledger, and starts of others behind it. */
 import { expect } from "bun:test";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "./agent-process.ts";
 import { expectSameTree } from "./compare.ts";
 import { fileAsNoted } from "./hand-made-ledger.ts";
 import type { AgentOptions, Scene } from "./scene.ts";
+import { waitUntil } from "./wait.ts";
 
 export interface SummaryStage {
   scene: Scene;
@@ -51,12 +52,31 @@ export async function downloadOnce(
   return agent;
 }
 
+/**
+ * Reads on until the summary is another one than before. Returns the first that did: it stores none if it ends while it reads the ledger
+ * once more, and then the next one does.
+ */
+export async function storeSummary(scene: Scene, output: string): Promise<AgentProcess> {
+  const stored = () => readFile(summaryOf(output)).catch(() => undefined);
+  const before = await stored();
+  const isStored = async () => {
+    const now = await stored();
+    return now !== undefined && before?.equals(now) !== true;
+  };
+  const first = await downloadOnce(scene, output);
+  await waitUntil("the summary of the ledger is stored", async () => {
+    if (!(await isStored())) await downloadOnce(scene, output);
+    return isStored();
+  });
+  return first;
+}
+
 /** A ledger with some entries, of which a downloader has stored what it knows. */
 export async function beginSummary(scene: Scene): Promise<SummaryStage> {
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];
   await move(scene, source, output, "first");
   await fill(scene);
-  const reading = await downloadOnce(scene, output);
+  const reading = await storeSummary(scene, output);
   expect(newEntries(reading)).toBeUndefined();
   return { scene, source, output };
 }
