@@ -10,6 +10,8 @@ import { expectDelivered, fileOf, useStages } from "../support/repair-stage.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const prepare = useStages();
+const waitsOf = async (http: AgentHttp) =>
+  ((await (await http.get("/readyz")).json()) as { waits?: string[] }).waits ?? [];
 
 test("a downloader waits no longer for an uploader that is forgotten, and keeps no room for what it has begun of it", async () => {
   const stage = await prepare();
@@ -25,7 +27,7 @@ test("a downloader waits no longer for an uploader that is forgotten, and keeps 
   const agent = await scene.downloader(output, { settings: anyPort });
   const http = await AgentHttp.of(agent);
   const detail = () => agent.report();
-  const waits = async () => ((await (await http.get("/readyz")).json()) as { waits?: string[] }).waits ?? [];
+  const waits = () => waitsOf(http);
   await waitUntil(
     "it says for whom it waits",
     async () => (await waits()).some((line) => line.includes("till")),
@@ -48,4 +50,35 @@ test("a downloader waits no longer for an uploader that is forgotten, and keeps 
   await kafka.produce(scene.topic, chunksOf(again));
   await kafka.produce(scene.ledger, [fileEntry(again, { topicId, offset: 9, from: `${topicId} 0@6` })]);
   await expectDelivered(stage, again, agent);
+});
+
+test("what comes to the topic after its uploader was forgotten, and was noted before, is stored once", async () => {
+  const stage = await prepare();
+  const { kafka, scene, topicId, output } = stage;
+  const [from, offset] = [`${topicId} 0@0`, 5];
+  const late = fileOf(stage, 6);
+  // So many that the group's mark speaks of them all, and names what is missing.
+  const others = [1, 2, 3, 4].map((at) => ({
+    ...{ ...fileOf(stage, 6 + at, 100), path: `b${at}.bin`, version: handMadeVersion + at },
+  }));
+  await kafka.produce(scene.topic, others.flatMap(chunksOf));
+  await kafka.produce(
+    scene.ledger,
+    [late, ...others].map((file) => fileEntry(file, { topicId, offset, from })),
+  );
+  const agent = await scene.downloader(output, { settings: anyPort });
+  const http = await AgentHttp.of(agent);
+  const detail = () => agent.report();
+  const isMissing = async () => (await waitsOf(http)).some((line) => line.includes("till"));
+  await waitUntil("it says for whom it waits", isMissing, { detail });
+  await agent.waitForLine(/till\/b4\.bin: merge complete/);
+  expect((await forget(scene, "uploader", "till", "--yes")).code).toBe(0);
+  await waitUntil("it waits for nobody", async () => (await waitsOf(http)).length === 0, { detail });
+  await kafka.produce(scene.topic, chunksOf(late));
+  await expectDelivered(stage, late, agent);
+  await agent.stop();
+  await kafka.produce(scene.topic, [late, ...others].flatMap(chunksOf));
+  const again = await scene.downloader(output, { args: ["--once"] });
+  expect(await again.waitForExit(), again.report()).toBe(0);
+  expect(again.output).not.toContain("merge complete");
 });
