@@ -86,6 +86,40 @@ test("it stays so when the ledger is read again", async () => {
   expect([unsettledOf(ledger), passedOver(ledger, first, other, third)]).toEqual([[], [150, 300]]);
 });
 
+test("each partition's mark goes on naming what is missing there", async () => {
+  const inPartition = (id: VersionId, partition: number) => {
+    const { files, ...batch } = noted(id);
+    const [file] = files;
+    return { ...batch, files: file ? [{ ...file, partition }] : [] };
+  };
+  const have = [third, fourth, fifth];
+  const ids = [first, other, ...have];
+  const log = new MemoryLedger(ids.flatMap((id, at) => inPartition(id, at % 2)));
+  const running = await open(log);
+  using _following = log.follow(running);
+  await running.writeDelivered(
+    have.map((id, at) => ({ ...stored(id), partition: at % 2 })),
+    store,
+  );
+  await log.append(...ids.toReversed().map((id) => without(noted(id))));
+  await running.writeDelivered([{ ...stored(other), partition: 1 }], store);
+  for (const { state } of [running, await open(log)])
+    expect(ids.filter((id, at) => state.isDelivered(id, at % 2))).toEqual([other, ...have]);
+});
+
+test("it stays so where what is known of the uploader was forgotten here, and is read again", async () => {
+  const log = new MemoryLedger([noted(first), noted(other), noted(third)]);
+  const ledger = await GroupLedger.open("group", log, undefined, { marksBytes: 4000 });
+  using _following = log.follow(ledger);
+  await ledger.writeDelivered([stored(third)], store);
+  await log.append(...[third, other, first].map((id) => without(noted(id))));
+  for (let at = 0; at < 10; at++) await log.append(noted({ ...first, uploader: `other-${at}` }));
+  expect(ledger.state.versions.marks.get("till")).toBeUndefined();
+  await ledger.writeDelivered([stored(other)], store);
+  for (const one of [ledger, await open(log)])
+    expect(passedOver(one, first, other, third)).toEqual([150, 300]);
+});
+
 test("a version that was being sent is not passed over either", async () => {
   const log = new MemoryLedger([{ ...noted(other), open: [120], next: 160 }, without(noted(other))]);
   const begun = { ...third, version: 120 };
