@@ -105,6 +105,12 @@ export class AllMarks {
     return this.#dirty.delete(nameOf(id));
   }
 
+  /** Whether the ledger has all that is known of the uploader's marks, or is about to have it. */
+  isWritten(uploader: string): boolean {
+    const isDirty = ({ partition }: Mark) => this.#dirty.has(nameOf({ uploader, partition }));
+    return this.isWhole(uploader) && ![...(this.get(uploader)?.marks ?? [])].some(isDirty);
+  }
+
   /** At most `count` of those that are to be written, of those that `isOurs`. */
   dirty(isOurs: (partition: number) => boolean, count: number): MarkId[] {
     const ours: MarkId[] = [];

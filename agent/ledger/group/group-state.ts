@@ -228,8 +228,11 @@ export class GroupState {
 
   /** At most `count` other obsolete receipts, of those that `isOurs`. They are handed out once, to be dropped. */
   drainObsolete(isOurs: (id: VersionId) => boolean, count: number): ReceiptKey<ReceiptKind>[] {
+    // Without the wish a mark of before would say that the group has what has failed since.
+    const isSaid = (id: VersionId) => !this.failed.has(id) || this.versions.marks.isWritten(id.uploader);
     for (const { id, offset } of this.versions.wishes.values())
-      if (this.#isBeyondHelp(id)) this.#obsolete.note(receiptKey("again", this.group, id), offset);
+      if (this.#isBeyondHelp(id) && isSaid(id))
+        this.#obsolete.note(receiptKey("again", this.group, id), offset);
     return this.#obsolete.drain(isOurs, count);
   }
 

@@ -328,6 +328,11 @@ test.each(["also", "early", "to"] as const)(
     await readAgain();
     expect(unsettledOf(ledger)).toEqual([first.version]);
     await ledger.writeFailed(first, "too long");
+    // Whoever does not have the partition does not write its mark.
+    await ledger.tidy(all, () => false);
+    await readAgain();
+    await ledger.tidy(all, () => false);
+    expect(named(log)).not.toContainEqual(["again", true]);
     await ledger.tidy(all, all);
     await ledger.tidy(all, all);
     expect(named(log)).toContainEqual(["again", true]);
