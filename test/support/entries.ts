@@ -1,4 +1,5 @@
 /** Entries of a group's ledger: of a few files, each with a few versions. */
+import type { GroupState } from "../../agent/ledger/group/group-state.ts";
 import type { VersionId } from "../../agent/wire/chunk.ts";
 import { type Entry, type FilesEntry, keyOf, tombstone } from "../../agent/wire/entry.ts";
 import type { FileValue, NotedFile } from "../../agent/wire/entry-value.ts";
@@ -59,3 +60,10 @@ export const all = () => true;
 /** As a downloader has it that has stored what `noted` speaks of. */
 export const stored = (id: VersionId) => ({ id, partition: 0, content: { size: 5, checksum, mtime: "0" } });
 export const store = { id: "5f0c12ab34cd", number: 17 };
+
+/** Versions that are to be delivered. */
+export const unsettledOf = ({ state }: { state: Pick<GroupState, "unsettled"> }) =>
+  [...state.unsettled()].map(({ version }) => version);
+/** Of what was written. */
+export const marksOf = ({ written }: { readonly written: readonly Entry[] }) =>
+  written.filter((entry) => entry.kind === "done");

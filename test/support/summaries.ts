@@ -71,8 +71,5 @@ export function useSummaries(): Summaries {
   return summaries;
 }
 
-export const unsettledOf = (ledger: GroupLedger) =>
-  [...ledger.state.unsettled()].map(({ version }) => version);
-
 export const uselessBecause = (why: string) =>
   `the summary of the ledger is of no use, all of the ledger is read: ${why}`;

@@ -18,11 +18,11 @@ import {
   store,
   stored,
   time,
+  unsettledOf,
   without,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
-const unsettledOf = (ledger: GroupLedger) => [...ledger.state.unsettled()].map(({ version }) => version);
 const named = (log: MemoryLedger) => log.written.map((entry) => [kindOf(entry), entry.kind === "tombstone"]);
 
 test("a failed version is tried again when its uploader has it after all, once each time", async () => {

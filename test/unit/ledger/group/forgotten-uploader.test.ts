@@ -14,6 +14,7 @@ import {
   second,
   store,
   stored,
+  unsettledOf,
   without,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
@@ -24,7 +25,6 @@ const [fourth, fifth] = [
   { ...third, path: "e.txt", version: 320 },
 ];
 const open = (log: MemoryLedger) => GroupLedger.open("group", log);
-const unsettledOf = ({ state }: GroupLedger) => [...state.unsettled()].map(({ version }) => version);
 /** Those of which a chunk that comes in is passed over. */
 const passedOver = ({ state }: GroupLedger, ...ids: VersionId[]) =>
   ids.filter((id) => state.isDelivered(id, 0)).map(({ version }) => version);

@@ -9,17 +9,16 @@ import {
   delivered,
   filesEntry,
   first,
+  marksOf,
   noted,
   other,
   second,
   store,
   stored,
+  unsettledOf,
   without,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
-
-const unsettledOf = (ledger: GroupLedger) => [...ledger.state.unsettled()].map(({ version }) => version);
-const marksOf = (log: MemoryLedger) => log.written.filter((entry) => entry.kind === "done");
 
 test("attributes are known of what is missing, and written with what is delivered before it is noted", async () => {
   const attributes = { store: "0042" };

@@ -8,17 +8,16 @@ import {
   delivered,
   filesEntry,
   first,
+  marksOf,
   noted,
   other,
   second,
   store,
   stored,
+  unsettledOf,
   without,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
-
-const unsettledOf = (ledger: GroupLedger) => [...ledger.state.unsettled()].map(({ version }) => version);
-const marksOf = (log: MemoryLedger) => log.written.filter((entry) => entry.kind === "done");
 
 test("what is delivered is one record for all of an uploader's files in a partition", async () => {
   const log = new MemoryLedger([noted(first), noted(other)]);

@@ -6,16 +6,15 @@ import {
   delivered,
   failed,
   first,
+  marksOf,
   noted,
   other,
   second,
   store,
   stored,
+  unsettledOf,
 } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
-
-const unsettledOf = (ledger: GroupLedger) => [...ledger.state.unsettled()].map(({ version }) => version);
-const marksOf = (log: MemoryLedger) => log.written.filter((entry) => entry.kind === "done");
 
 test("in a ledger that was made anew what is delivered stays so, and is noted there by whoever has its partition", async () => {
   const log = new MemoryLedger([noted(first), delivered(first), noted(other), failed(other)]);

@@ -1,9 +1,9 @@
 /** Something was taken out of the ledger behind its summary: that is good only as long as the tombstones would be there still. */
 import { expect, test } from "bun:test";
 import type { LoggedEntry, PositionedReader } from "../../../../../agent/ledger/ledger.ts";
-import { failed, first, noted, other, second, without } from "../../../../support/entries.ts";
+import { failed, first, noted, other, second, unsettledOf, without } from "../../../../support/entries.ts";
 import { MemoryLedger } from "../../../../support/memory-ledger.ts";
-import { hourMs, unsettledOf, uselessBecause, useSummaries } from "../../../../support/summaries.ts";
+import { hourMs, uselessBecause, useSummaries } from "../../../../support/summaries.ts";
 
 const summaries = useSummaries();
 const isTooOld = "it may be too old: something was taken out of the ledger since";

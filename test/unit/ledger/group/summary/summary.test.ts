@@ -3,9 +3,9 @@ import { expect, test } from "bun:test";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import type { GroupLedger } from "../../../../../agent/ledger/group/group-ledger.ts";
 import type { VersionId } from "../../../../../agent/wire/chunk.ts";
-import { again, delivered, first, noted, other } from "../../../../support/entries.ts";
+import { again, delivered, first, noted, other, unsettledOf } from "../../../../support/entries.ts";
 import { MemoryLedger } from "../../../../support/memory-ledger.ts";
-import { unsettledOf, uselessBecause, useSummaries } from "../../../../support/summaries.ts";
+import { uselessBecause, useSummaries } from "../../../../support/summaries.ts";
 
 const summaries = useSummaries();
 const third: VersionId = { uploader: "till", path: "c.txt", version: 300 };
