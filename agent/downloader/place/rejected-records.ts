@@ -5,9 +5,9 @@
  */
 import type { IncomingRecord } from "../../kafka/log-reader.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
-import { VersionIndex } from "../../ledger/group/version-index.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { chunkKey, type Decoded } from "../../wire/chunk.ts";

@@ -6,9 +6,9 @@
  * that nobody knows.
  */
 import { join } from "node:path";
-import { VersionIndex } from "../../ledger/group/version-index.ts";
 import { type Disk, replaceFile } from "../../lib/disk.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 import { parseCount } from "../../wire/numbers.ts";
 

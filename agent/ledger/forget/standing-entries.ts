@@ -3,9 +3,9 @@
  * bytes a key, and a second one has what stands there. Of more keys than are kept, that is done once for each share of the uploaders.
  */
 import { nameHash } from "../../lib/name-hash.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../wire/entry-key.ts";
-import { VersionIndex } from "../group/version-index.ts";
 import type { EntryLog, LoggedEntry } from "../ledger.ts";
 import { readWhole } from "../read-whole.ts";
 

@@ -3,6 +3,7 @@
  * in the ledger; some are named.
  */
 
+import { VersionIndex } from "../../lib/version-index.ts";
 import { chunkKey, type FileId } from "../../wire/chunk.ts";
 import { fileValueOf, keyOf } from "../../wire/entry.ts";
 import { isOfGroups, isReceipt } from "../../wire/entry-key.ts";
@@ -10,7 +11,6 @@ import { type NotedFile, wasSentWhole } from "../../wire/entry-value.ts";
 import { placesOf } from "../../wire/places.ts";
 import { GroupStart } from "../group/group-start.ts";
 import { notAnswered } from "../group/silence.ts";
-import { VersionIndex } from "../group/version-index.ts";
 import type { EntryLog } from "../ledger.ts";
 import { GroupMark, GroupMarks } from "../uploader/group-marks.ts";
 import { type IsWanted, type Standing, standingIn } from "./standing-entries.ts";

@@ -3,9 +3,9 @@
  * again that it has the version, or, where the uploader was silent, until it writes anything at all.
  */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
 import { notAnswered, type Silence } from "./silence.ts";
-import { VersionIndex } from "./version-index.ts";
 
 /** Silent uploaders that are told apart. What others owe is found by the next reading of the ledger after they have written. */
 const maxSilent = 10_000;

@@ -4,6 +4,7 @@
  * bounded number. Entries may be applied again and in part out of order; their offsets decide.
  */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import { type Entry, keyOf } from "../../wire/entry.ts";
 import {
@@ -27,7 +28,6 @@ import type { Outstanding, Sent } from "./outstanding.ts";
 import { Reading } from "./reading.ts";
 import { SentVersions } from "./sent-versions.ts";
 import { Silence } from "./silence.ts";
-import { VersionIndex } from "./version-index.ts";
 
 /** In slots of 24 bytes. Bounded, as whoever may write the ledger can take back any number of failures. */
 const takenBackSlots = 1 << 18;

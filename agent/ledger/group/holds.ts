@@ -3,8 +3,8 @@
  * is of an agent that had lost it (docs/protocol.md, "One name, one agent").
  */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import type { FilesEntry, NameEntry } from "../../wire/entry.ts";
-import { VersionIndex } from "./version-index.ts";
 
 /** Uploaders that are told apart, in slots of 24 bytes. Bounded, as whoever may write the ledger can name any number. */
 const heldSlots = 1 << 17;

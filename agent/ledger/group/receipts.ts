@@ -1,4 +1,6 @@
 /** What a group has, or could not store, by its marks and receipts as they stand in the ledger: for asking for files again. */
+
+import { VersionIndex } from "../../lib/version-index.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { wasSentWhole } from "../../wire/entry-value.ts";
@@ -9,7 +11,6 @@ import { AllMarks } from "./all-marks.ts";
 import { GroupStart, type SentPlace } from "./group-start.ts";
 import type { NotedAt } from "./noted.ts";
 import type { UploaderMarks } from "./uploader-marks.ts";
-import { VersionIndex } from "./version-index.ts";
 
 export interface Receipt {
   kind: "delivered" | "failed";

@@ -4,8 +4,8 @@
  * partition, so one broker's clock has stamped them; from the newest stamp on the monotonic clock counts.
  */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
+import { VersionIndex } from "../../lib/version-index.ts";
 import type { LoggedEntry } from "../ledger.ts";
-import { VersionIndex } from "./version-index.ts";
 
 /** What a failure's reason begins with that ends with the silence: its uploader's next entry takes it back. */
 export const notAnswered = "not answered since";

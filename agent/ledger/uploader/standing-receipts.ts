@@ -1,6 +1,7 @@
 /** Receipts of one kind that stand in the ledger, of whichever versions: that groups want one again, or that it has failed. */
+
+import { VersionIndex } from "../../lib/version-index.ts";
 import type { VersionId } from "../../wire/chunk.ts";
-import { VersionIndex } from "../group/version-index.ts";
 
 /**
  * In slots of 24 bytes, three of four are used. Bounded, as whoever may write the ledger can write any: where there are more, every

@@ -1,10 +1,10 @@
 /**
- * The newest delivered version of each path, in slots of 24 bytes, of which 3/8 to 3/4 are used: an open-addressed table of 106-bit hashes. Wide
+ * Numbers by name, as the newest delivered version of each path, in slots of 24 bytes, of which 3/8 to 3/4 are used: an open-addressed table of 106-bit hashes. Wide
  * enough that two paths never meet (a collision would lose a file), by chance (10^6 paths, 10^-20) or on purpose. Bounded: when it is full,
  * the half with the lowest versions, that is, the oldest, is forgotten; a replay of those is published once more.
  */
-import { nameHash } from "../../lib/name-hash.ts";
-import type { Packer, Unpacker } from "../../lib/packed.ts";
+import { nameHash } from "./name-hash.ts";
+import type { Packer, Unpacker } from "./packed.ts";
 
 const firstSlots = 1 << 12;
 const maxSlots = 1 << 21;

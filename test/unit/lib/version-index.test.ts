@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { VersionIndex } from "../../../../agent/ledger/group/version-index.ts";
+import { VersionIndex } from "../../../agent/lib/version-index.ts";
 
 test("remembers the newest version of each of many paths while it grows", () => {
   const index = new VersionIndex();
