@@ -6,10 +6,10 @@
  * files are gone. Two minutes ahead of the brokers' time would not do, as leased numbers may be further ahead, and as the
  * brokers' clock can be set back. And an agent that was cut off, or frozen, all the while learns from it that it has lost the name.
  *
- * First goes its newest batch, which says that no older version is to come any more: those that go before it would count as dead to who
- * reads between, or later if this is interrupted, and their chunks be passed over. Then go the other entries of its files: a group that works reads from those that nothing is missing any more, and only behind them
- * the tombstones of its receipts, which else would ask for the files again. A crash leaves the name held, by a process that has ended,
- * and some entries; doing it once more takes those.
+ * First goes its newest batch, which says that no older version is to come any more: those that go before it would count as dead to
+ * who reads between, or later if this is interrupted, and their chunks be passed over. Then go the other entries of its files: a group
+ * that works reads from those that nothing is missing any more, and only behind them the tombstones of its receipts, which else would
+ * ask for the files again. A crash leaves the name held, by a process that has ended, and some entries; doing it once more takes those.
  *
  * Not promised: that nothing is written about its files later. A group that still reads its chunks stores them, and says so.
  */

@@ -20,8 +20,8 @@ export interface TakingOut {
 const mostRounds = 3;
 
 /**
- * Takes out what stands under these keys, of each file one kind of keys after the other: a key's kind is the first that has it. Returns how many entries that was.
- * Throws a `KafkaError`, and what `options` throws.
+ * Takes out what stands under these keys, of each file one kind of keys after the other: a key's kind is the first that has it.
+ * Returns how many entries that was. Throws a `KafkaError`, and what `options` throws.
  */
 export async function takeOut(options: TakingOut, inTurn: readonly IsWanted[]): Promise<number> {
   let count = 0;
