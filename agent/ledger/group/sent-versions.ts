@@ -217,7 +217,7 @@ export class SentVersions {
     if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
     // After them: what they note is not open.
     if (this.#options.isPlausible(next - 1))
-      this.marks.change(uploader, (marks) => marks.heard(entry, offset, slotName(entry)));
+      this.marks.change(uploader, ({ announced }) => announced.heard(entry, offset, slotName(entry)));
   }
 
   /** Applies the tombstone of a batch, as it is read. @param timestampMs see `Announced.takenOut` */

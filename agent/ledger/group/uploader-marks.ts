@@ -11,7 +11,7 @@
 import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey } from "../../wire/chunk.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
-import { Announced, type Heard } from "./announced.ts";
+import { Announced } from "./announced.ts";
 import { type Due, DueCount, DueVersions } from "./due-versions.ts";
 import { LeftFailures } from "./left-failures.ts";
 import type { Mark } from "./mark.ts";
@@ -75,11 +75,6 @@ export class UploaderMarks {
   /** Whether its uploader was forgotten since, and nobody will say any more that it was sent: it is stored if it comes. */
   isForgotten(version: number): boolean {
     return this.announced.isForgotten(version) && !this.due.has(version);
-  }
-
-  /** See `Announced.heard`. */
-  heard(heard: Heard, offset: number, slot: string): void {
-    this.announced.heard(heard, offset, slot);
   }
 
   /** From this ledger offset on only the files of these keys stand in the slot: what did before, and is said nowhere later, is known no more. */

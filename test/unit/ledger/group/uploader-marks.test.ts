@@ -348,7 +348,7 @@ class Story {
       one.hadReceipt = false;
     }
     dirty.push(...marks.leftInSlot(logged.slot, () => new Set(logged.files.map(keyOf)), offset).dirty);
-    marks.heard({ ...logged, epoch: 0 }, offset, logged.slot);
+    marks.announced.heard({ ...logged, epoch: 0 }, offset, logged.slot);
     return dirty;
   }
 }
@@ -420,7 +420,7 @@ const record = (says: Partial<DoneValue>): DoneValue => ({
 /** Two files are due, numbers 15 and 20, and four above them are delivered. */
 function withMark(): UploaderMarks {
   const marks = new UploaderMarks("till");
-  marks.heard({ next: 51, open: [], epoch: 1 }, 0, "1/0");
+  marks.announced.heard({ next: 51, open: [], epoch: 1 }, 0, "1/0");
   const delivered = [40, 41, 42, 43].map((version) => whole(`z${version}`, version));
   for (const { path, version } of [whole("x", 15), whole("y", 20), ...delivered])
     marks.note(noted(path, version, 0));
@@ -457,7 +457,7 @@ test("what was delivered before it was noted is not forgotten for a mark of a fr
     const marks = withMark();
     const delivered = [whole("e", 60)];
     marks.records.written(0, record({ ...marks.draft(0, delivered), at: 150 }), 200, delivered);
-    marks.heard({ next: 71, open: [], epoch: 1 }, 160, "1/0");
+    marks.announced.heard({ next: 71, open: [], epoch: 1 }, 160, "1/0");
     expect(marks.note(noted("e", 60, 160)).verdict).toBe("settled");
     const { dirty } = marks.records.read(0, record({ ...late, at: 180 }), 210, true, () => false);
     expect(marks.isSettled({ path: "e", version: 60 }, 0, true)).toBe(true);
@@ -468,12 +468,12 @@ test("what was delivered before it was noted is not forgotten for a mark of a fr
 
 test("what was noted while a mark was written, below its number, is due in a ledger that is made anew", () => {
   const marks = withMark();
-  marks.heard({ next: 71, open: [60], epoch: 1 }, 100, "1/0");
+  marks.announced.heard({ next: 71, open: [60], epoch: 1 }, 100, "1/0");
   marks.note(noted("w", 65, 100));
   const delivered = [15, 20, 65].map((version, at) => whole(["x", "y", "w"][at] ?? "", version));
   const draft = marks.draft(0, delivered);
   expect(draft).toMatchObject({ to: 70, but: [] });
-  marks.heard({ next: 71, open: [], epoch: 1 }, 105, "1/0");
+  marks.announced.heard({ next: 71, open: [], epoch: 1 }, 105, "1/0");
   marks.note(noted("o", 60, 105));
   marks.records.written(0, record({ ...draft, at: 101 }), 110, delivered);
   expect(marks.isSettled({ path: "o", version: 60 }, 0, true)).toBe(false);
