@@ -12,25 +12,32 @@ export interface MarkId {
   partition: number;
 }
 
+/** What marks may take in memory, bytes, without what is due, and what the garbage collector needs, which is as much again. */
+export interface MarksLimits {
+  /** All of them. */
+  all: number;
+  /** Those of one uploader. What is beyond is its own loss, and nobody else's. */
+  ofOne: number;
+}
+
 /**
- * What all of it may take in memory, without what is due, and what the garbage collector needs, which is as much again: twenty thousand
- * uploaders with a mark each. Bounded, as whoever may write to a topic can make up any number of uploaders. What is forgotten is
- * delivered again if it comes again.
+ * Twenty thousand uploaders with a mark each, and of one as much as a mark can say, and a little. Bounded, as whoever may write to a
+ * topic can make up any number of uploaders. What is forgotten is delivered again if it comes again.
  */
-const maxBytes = 20 << 20;
+const usual: MarksLimits = { all: 20 << 20, ofOne: 3 << 20 };
 
 export class AllMarks {
   /** In the order in which they were last of interest. */
   readonly #byUploader = new Map<string, UploaderMarks>();
   readonly #due = new DueCount();
   #bytes = 0;
-  readonly #maxBytes: number;
+  readonly #most: MarksLimits;
   #hasForgotten = false;
   readonly #dirty = new Map<string, MarkId>();
 
-  /** @param limitBytes for the tests */
-  constructor(limitBytes = maxBytes) {
-    this.#maxBytes = limitBytes;
+  /** @param most for the tests */
+  constructor(most = usual) {
+    this.#most = most;
   }
 
   /** Whether there was more than is kept. */
@@ -73,25 +80,23 @@ export class AllMarks {
       this.#byUploader.get(uploader) ?? new UploaderMarks(uploader, this.#due, !this.#hasForgotten);
     this.#bytes -= this.#byUploader.delete(uploader) ? marks.weight : 0;
     const changed = change(marks);
+    this.#lighten(uploader, marks);
     this.#byUploader.set(uploader, marks);
     this.#bytes += marks.weight;
     for (const [oldest, other] of this.#byUploader) {
-      if (this.#bytes <= this.#maxBytes || other === marks) break;
+      if (this.#bytes <= this.#most.all || other === marks) break;
       this.#byUploader.delete(oldest);
       this.#bytes -= other.weight;
       for (const { partition } of other.marks) this.noteClean({ uploader: oldest, partition });
       other.forget();
       this.#hasForgotten = true;
     }
-    if (this.#bytes > this.#maxBytes) this.#lighten(marks);
     return changed;
   }
 
-  /** It is the only one that is left, and too much. */
-  #lighten(marks: UploaderMarks): void {
-    marks.marks.lighten(this.#maxBytes / 2);
-    this.#bytes = marks.weight;
-    this.#hasForgotten = true;
+  #lighten(uploader: string, { weight, marks }: UploaderMarks): void {
+    if (weight <= this.#most.ofOne) return;
+    for (const { partition } of marks.lighten(this.#most.ofOne / 2)) this.noteClean({ uploader, partition });
   }
 
   /** Of these marks the ledger lacks something, or does not any more. */

@@ -25,7 +25,7 @@ import { receiptKey } from "../../wire/entry-key.ts";
 import type { StartValue } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { PositionedLog } from "../ledger.ts";
-import type { MarkId } from "./all-marks.ts";
+import type { MarkId, MarksLimits } from "./all-marks.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
 import { findLost, type NotedBy } from "./lost-versions.ts";
@@ -64,16 +64,16 @@ export class GroupLedger {
   /**
    * Reads the whole ledger, or what is new since the summary. Throws a `KafkaError` when it can't be read.
    *
-   * @param options `marksBytes` for the tests
+   * @param options `marksLimits` for the tests
    */
   static async open(
     group: string,
     log: PositionedLog,
     now = () => performance.now(),
-    { summary, marksBytes }: { summary?: LedgerSummary; marksBytes?: number } = {},
+    { summary, marksLimits }: { summary?: LedgerSummary; marksLimits?: MarksLimits } = {},
   ): Promise<GroupLedger> {
     const resumed = await summary?.resume(group, log, now);
-    const state = resumed?.state ?? new GroupState(group, now, log.id, marksBytes);
+    const state = resumed?.state ?? new GroupState(group, now, log.id, marksLimits);
     const follower = new GroupFollower(state, log, now, summary?.upMs);
     if (resumed) follower.goOn(resumed);
     else await follower.readAll();

@@ -17,7 +17,7 @@ import {
 import type { DoneValue } from "../../wire/entry-value.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BrokerTime } from "../uploader/version-clock.ts";
-import type { MarkId } from "./all-marks.ts";
+import type { MarkId, MarksLimits } from "./all-marks.ts";
 import { FailedVersions } from "./failed-versions.ts";
 import { GroupStart } from "./group-start.ts";
 import { Holds } from "./holds.ts";
@@ -50,8 +50,8 @@ export class GroupState {
   #recreations = 0;
   #ledgerId: string;
 
-  /** @param ledgerId of the ledger that is read @param marksBytes for the tests */
-  constructor(group: string, now: () => number, ledgerId: string, marksBytes?: number) {
+  /** @param ledgerId of the ledger that is read @param marksLimits for the tests */
+  constructor(group: string, now: () => number, ledgerId: string, marksLimits?: MarksLimits) {
     this.group = group;
     this.#ledgerId = ledgerId;
     this.silence = new Silence(now);
@@ -62,7 +62,7 @@ export class GroupState {
       concerns: (sent) => this.#concerns(sent),
       isBefore: (version, sent) => (sent ? !this.start.markCovers(sent) : this.start.isBefore(version)),
       isPlausible: (version) => this.#brokerTime.isPlausible(version),
-      marksBytes,
+      marksLimits,
     });
   }
 

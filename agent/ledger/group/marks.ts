@@ -66,16 +66,19 @@ export class Marks {
     this.#few = this.#few.filter((other) => other !== mark);
   }
 
-  /** Forgets what they name, then marks, until they take no more than so many bytes. */
-  lighten(mostBytes: number): void {
+  /** Forgets what they name, then marks, until they take no more than so many bytes. Returns those marks. */
+  lighten(mostBytes: number): Mark[] {
     const isTooMuch = () => this.#weight > mostBytes;
     this.#hasForgotten ||= isTooMuch();
     for (const mark of this) while (isTooMuch() && this.change(mark, () => mark.early.forgetOldest()));
+    const removed: Mark[] = [];
     for (const mark of this) {
       if (!isTooMuch()) break;
       this.remove(mark);
+      removed.push(mark);
       this.#leftTo = Math.max(this.#leftTo, mark.failedTo);
     }
+    return removed;
   }
 
   /**

@@ -8,7 +8,7 @@ import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
 import { inThisLog, withoutNumbers } from "../../wire/mark.ts";
 import { pathProblem } from "../../wire/path.ts";
-import { AllMarks, type MarkId } from "./all-marks.ts";
+import { AllMarks, type MarkId, type MarksLimits } from "./all-marks.ts";
 import { type Due, slotName } from "./due-versions.ts";
 import type { FailedVersions } from "./failed-versions.ts";
 import { formerPlaces } from "./former-places.ts";
@@ -29,7 +29,7 @@ export interface SentVersionsOptions {
   /** Whether an uploader that keeps the rules can have given the number. */
   isPlausible(version: number): boolean;
   /** What marks may take in memory; for the tests. */
-  marksBytes: number | undefined;
+  marksLimits: MarksLimits | undefined;
 }
 
 type SlotKey = Pick<FilesEntry, "uploader" | "epoch" | "slot">;
@@ -49,7 +49,7 @@ export class SentVersions {
 
   constructor(options: SentVersionsOptions) {
     this.#options = options;
-    this.marks = new AllMarks(options.marksBytes);
+    this.marks = new AllMarks(options.marksLimits);
   }
 
   /**

@@ -8,7 +8,7 @@ import { all, noted, store, stored } from "../../../support/entries.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 /** Room for two or three of them. */
-const marksBytes = 4000;
+const marksLimits = { all: 4000, ofOne: 4000 };
 const of = (uploader: string, path: string, version: number): VersionId => ({ uploader, path, version });
 const [first, second, due, next] = [
   of("till", "a", 1),
@@ -31,7 +31,7 @@ async function started({ entries }: MemoryLedger): Promise<GroupLedger> {
 /** Two files of an uploader are delivered, one is due, and then so many others have made it forgotten. */
 async function forgotten() {
   const log = new MemoryLedger([noted(first), noted(second), noted(due)]);
-  const ledger = await GroupLedger.open("group", log, undefined, { marksBytes });
+  const ledger = await GroupLedger.open("group", log, undefined, { marksLimits });
   await ledger.writeDelivered([stored(first), stored(second)], store);
   const following = log.follow(ledger);
   for (let at = 0; at < 10; at++) await log.append(noted(of(`other-${at}`, "x", 10)));
@@ -67,7 +67,7 @@ test("nor does what is delivered before its uploader has noted it", async () => 
 
 test("a mark that was to be written, and is forgotten, is not written", async () => {
   const log = new MemoryLedger([noted(first), noted(second), noted(due)]);
-  const ledger = await GroupLedger.open("group", log, undefined, { marksBytes });
+  const ledger = await GroupLedger.open("group", log, undefined, { marksLimits });
   using _following = log.follow(ledger);
   await ledger.writeDelivered([stored(first), stored(second)], store);
   const [mark] = log.written;
@@ -82,7 +82,7 @@ test("a mark that was to be written, and is forgotten, is not written", async ()
 
 test("where an uploader's marks alone are too much, none of them is written over as if it had said nothing", async () => {
   const log = new MemoryLedger([]);
-  const ledger = await GroupLedger.open("group", log, undefined, { marksBytes });
+  const ledger = await GroupLedger.open("group", log, undefined, { marksLimits });
   using _following = log.follow(ledger);
   const sent = Array.from({ length: 40 }, (_, partition) => {
     const id = of("till", `p${partition}`, 10 + partition);

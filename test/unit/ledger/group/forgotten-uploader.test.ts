@@ -109,7 +109,7 @@ test("each partition's mark goes on naming what is missing there", async () => {
 
 test("it stays so where what is known of the uploader was forgotten here, and is read again", async () => {
   const log = new MemoryLedger([noted(first), noted(other), noted(third)]);
-  const ledger = await GroupLedger.open("group", log, undefined, { marksBytes: 4000 });
+  const ledger = await GroupLedger.open("group", log, undefined, { marksLimits: { all: 4000, ofOne: 4000 } });
   using _following = log.follow(ledger);
   await ledger.writeDelivered([stored(third)], store);
   await log.append(...[third, other, first].map((id) => without(noted(id))));

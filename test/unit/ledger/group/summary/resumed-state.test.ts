@@ -75,7 +75,7 @@ const transient: Readonly<Record<string, string>> = {
   "Silence now": "given",
   "FailedVersions silence": "given",
   "UploaderMarks uploader": "given",
-  "AllMarks maxBytes": "given",
+  "AllMarks most": "given",
   "VersionIndex maxSlots": "given",
   "DueVersions all": "given",
   // Of a reading that is under way: then nothing is packed.
