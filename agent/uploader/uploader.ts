@@ -155,7 +155,7 @@ class Uploader {
 
   async #send(found: Sighting, slot: Promise<() => void>): Promise<void> {
     const { signal, once } = this.#options.run;
-    const { observer } = this.#options.reporting;
+    const { log, observer } = this.#options.reporting;
     const { file } = found;
     const leave = await slot;
     try {
@@ -164,6 +164,7 @@ class Uploader {
       this.#unfinished.end(file.path);
       this.#failed.delete(file.path);
       countOutcome(observer, outcome, file);
+      if (outcome === "gone") log.info(`${pathToDisplay(file.path)}: vanished before it was sent`);
       const isDoubted = this.#discovery.done(file, outcome === "changed");
       if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) {
         this.#discovery.sent(found);
@@ -206,5 +207,5 @@ class Uploader {
 
 function countOutcome(observer: Observer, outcome: Outcome, { path }: WatchedFile): void {
   if (outcome === "sent" || outcome === "unchanged") observer.done(outcome, pathToDisplay(path));
-  if (outcome === "changed") observer.metrics.file("abandoned");
+  if (outcome === "changed" || outcome === "gone") observer.metrics.file("abandoned");
 }

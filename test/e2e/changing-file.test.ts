@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { appendFile, chmod, link, rename, stat, truncate, unlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { differences, leftovers, md5sum } from "../support/compare.ts";
 import { Faults } from "../support/faults.ts";
 import { headerOf } from "../support/records.ts";
@@ -112,6 +113,25 @@ test("a file that vanishes while it is read holds nothing up", async () => {
   expect(
     await differences(source, join(output, "uploader")).then((text) => text.replaceAll(/.*gone\.avi\n/g, "")),
   ).toBe("");
+});
+
+test("a file that vanishes while it waits for its turn is said and counted", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  await writeLargeFile(join(source, "first.avi"), fileBytes);
+  const uploader = await scene.uploader(source, {
+    settings: anyPort,
+    uploader: { ...slowly, settle: "10ms", parallel: 1 },
+  });
+  const http = await AgentHttp.of(uploader);
+  await uploader.waitForLine(/first\.avi: \(00001 of 00048\) chunk uploaded/);
+  await writeLargeFile(join(source, "second.avi"), fileBytes);
+  const metrics = async () => (await http.get("/metrics")).text();
+  await waitUntil("it waits", async () => /^streamsend_waiting_files.* 1$/m.test(await metrics()));
+  await unlink(join(source, "second.avi"));
+  await uploader.waitForLine(/second\.avi: vanished before it was sent/);
+  expect(await metrics()).toMatch(/^streamsend_files_total\{[^}]*result="abandoned"[^}]*\} 1$/m);
+  expect(uploader.output).not.toContain("second.avi: 3145728 bytes, creating");
 });
 
 test("a file that is rewritten whenever it is sent waits twice as long each time, and is sent once it stands still", async () => {
