@@ -16,7 +16,7 @@ import type { GroupLedger } from "../ledger/group/group-ledger.ts";
 import type { SummaryKeeper } from "../ledger/group/summary/summary-keeper.ts";
 import type { Disk } from "../lib/disk.ts";
 import type { Effects } from "../lib/effects.ts";
-import { codeOf } from "../lib/errors.ts";
+import { AgentError, codeOf } from "../lib/errors.ts";
 import { giveBack } from "../lib/memory-watch.ts";
 import { isPermanent, retry } from "../lib/retry.ts";
 import type { Reporting } from "../observe/reporting.ts";
@@ -47,12 +47,12 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
   const { config, system, run } = options;
   const { log } = options.reporting;
   const { signal, once } = run;
-  const giveUp = (error: unknown) => once && isPermanent(error);
+  const giveUp = (error: unknown) => once && (isPermanent(error) || isWithoutRoom(error));
   const mount = new OutputMount(system.disk, config);
   // A required mount that is none is an error at once; one that is stale, or whose driver is gone, may come back.
   await retry({ what: "opening the output", signal, log, giveUp: isPermanent }, () => mount.check());
   const unread = new UnreadPartitions(config.group, log, now);
-  const memory: ProcessMemory = { rereadParked: new Set(), unread };
+  const memory: ProcessMemory = { rereadParked: new Set(), unread, failedCount: 0 };
   let isFirst = true;
   return retry({ what: "downloading", signal, log, giveUp }, async (reportSuccess) => {
     const first = isFirst;
@@ -61,6 +61,12 @@ export async function runDownloader(options: DownloaderOptions): Promise<Downloa
     if (!first) await prepareAgain(options);
     return runSession(options, memory, first, reportSuccess);
   });
+}
+
+/** Whether it is of an output that nothing more can be written to until somebody makes room. */
+function isWithoutRoom(error: unknown): boolean {
+  const code = error instanceof AgentError ? codeOf(error.cause) : undefined;
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 async function prepareAgain({ topic }: DownloaderOptions): Promise<void> {
@@ -75,16 +81,18 @@ async function runSession(
   first: boolean,
   reportSuccess: () => void,
 ): Promise<DownloadResult> {
-  const { common, config, system, reporting } = options;
+  const { common, config, system, reporting, run } = options;
   const files = new OpenFiles(system.disk);
-  const store = new Store(config.output, files, holderOf(common.name, config.group));
+  // With `once` nobody waits for room: what finds none is told of in the end.
+  const leastFreeBytes = run.once ? 0 : config.minFreeBytes;
+  const store = new Store(config.output, files, holderOf(common.name, config.group), leastFreeBytes);
   try {
     await store.open();
     if (first && !store.isLocked)
       reporting.log.warn(
         `output ${config.output} is on a file system without locks: let no other downloader have it`,
       );
-    await store.require(config.minFreeBytes);
+    await store.require();
     return await runOn(store, options, memory, reportSuccess);
   } catch (error) {
     // What concerns one file has failed that file: the rest concerns the output as a whole.

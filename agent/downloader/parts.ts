@@ -51,6 +51,8 @@ export interface ProcessMemory {
   rereadParked: Set<number>;
   /** What the group leaves to nobody. */
   unread: UnreadPartitions;
+  /** How many versions failed or were refused in the sessions that have ended. */
+  failedCount: number;
 }
 
 /** The first failure of what runs beside the reading. It is kept until the reading comes to throw it, and ends the session. */

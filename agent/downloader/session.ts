@@ -73,6 +73,7 @@ export class Session {
       if (once) await repair.tidy();
       return { lostCount: this.#lostCount() };
     } finally {
+      this.#options.memory.failedCount += this.#failedCount();
       this.#abort.abort();
       await Promise.allSettled([replay.ended(), schedule.ended()]);
       await assembly.end();
@@ -178,13 +179,13 @@ export class Session {
   }
 
   async #repairIfDue(): Promise<void> {
-    const { config, kafka, output, reporting, run } = this.#options;
+    const { kafka, output, reporting, run } = this.#options;
     const { topic, ledger } = kafka;
     const nowMs = run.now();
     if (nowMs - this.#lastRepairMs < repairMs) return;
     this.#lastRepairMs = nowMs;
     // Also when nothing comes: a mount that is gone is to be known before a file is late.
-    await output.store.require(config.minFreeBytes);
+    await output.store.require();
     if (!topic.isCurrent()) {
       reporting.observer.metrics.recovery("topic");
       throw new AgentError(
@@ -215,13 +216,18 @@ export class Session {
     return assignment.isRead && !repair.isTrying;
   }
 
+  /** In all sessions so far: the next one goes on behind what this one has read. */
   #lostCount(): number {
-    const { assembly, rejected, schedule, spread, repair } = this.#rooms;
-    const { partials, failures } = assembly;
+    const { assembly, spread, repair } = this.#rooms;
     const asked = [...repair.needed()].length;
-    const failed = failures.count + schedule.unstorableCount + repair.failedCount;
-    const passed = partials.room.parkedCount + spread.count;
-    return failed + passed + rejected.refusedCount + rejected.newerCount + asked;
+    const passed = assembly.partials.room.parkedCount + spread.count;
+    return this.#options.memory.failedCount + this.#failedCount() + passed + asked;
+  }
+
+  #failedCount(): number {
+    const { assembly, rejected, schedule, repair } = this.#rooms;
+    const failed = assembly.failures.count + schedule.unstorableCount + repair.failedCount;
+    return failed + rejected.refusedCount + rejected.newerCount;
   }
 
   #throwFailure(): void {

@@ -184,6 +184,34 @@ test("a file that finds no room is waited for while smaller ones go on, and unti
   await expectAllArrives({ ...stage, downloader: again, http: later });
 });
 
+test("--once ends where min_free is not left, or nothing at all, and tells of what found no room", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeFile(join(source, "small.txt"), "small");
+  expect(await (await scene.uploader(source, { args: ["--once"] })).waitForExit()).toBe(0);
+  const mounted = await mount("tmpfs", output, "size=6m");
+  try {
+    const once = () => scene.downloader(output, { args: ["--once"], downloader: { min_free: "10MiB" } });
+    const low = await once();
+    expect([await low.waitForExit(), low.output]).toEqual([
+      1,
+      expect.stringMatching(/small\.txt: parked: there is no room for 5 bytes/),
+    ]);
+    const filler = join(output, "filler");
+    await rm(join(output, ".streamsend"), { recursive: true });
+    await run(["dd", "if=/dev/zero", `of=${filler}`, "bs=4k"]);
+    const full = await once();
+    expect([await full.waitForExit(), full.report()]).toEqual([1, expect.stringMatching(/no space is left/)]);
+    await rm(filler);
+    await remount(output, "size=40m");
+    expect(await (await once()).waitForExit()).toBe(0);
+    expect(await Bun.file(join(output, "uploader/small.txt")).text()).toBe("small");
+  } finally {
+    await mounted.unmount();
+  }
+});
+
 async function remount(folder: string, option: string): Promise<void> {
   const { code, errors } = await run(["mount", "-o", `remount,${option}`, folder]);
   if (code !== 0) throw new Error(errors);

@@ -77,10 +77,12 @@ test("as JSON each line is one object with time, level, agent, message and the f
   const message = `pos-0042/video 1.avi: merge complete, md5 ok ${md5}`;
   const merged = objects(downloader).find((object) => object.message === message);
   expect(merged).toMatchObject({ level: "info", agent: "hub" });
-  // Beside the four: at least the path, for who searches the log by file.
-  expect(
-    Object.values(merged ?? {}).filter((value) => String(value).includes("video 1.avi")).length,
-  ).toBeGreaterThan(1);
+  // Beside the four: for who searches the log by file.
+  const fields = { path: "video 1.avi", version: expect.any(Number) };
+  expect(merged).toMatchObject({ uploader: "pos-0042", ...fields });
+  for (const agent of [uploader, downloader])
+    for (const object of objects(agent).filter(({ message }) => / chunk(,| uploaded)/.test(String(message))))
+      expect(object).toMatchObject({ ...fields, chunk: expect.any(Number), chunks: expect.any(Number) });
 });
 
 test("at start one line says what the agent is about to do", async () => {

@@ -187,7 +187,7 @@ export class SimulatedDownloader implements Machine {
       summary: new SummaryKeeper(summary, ledger, now, keeping),
       reporting: { log, observer, logChunks: false },
       run: { signal, once: false, now, reportSuccess },
-      memory: { rereadParked: new Set<number>(), unread },
+      memory: { rereadParked: new Set<number>(), unread, failedCount: 0 },
     };
     while (!signal.aborted) {
       try {
@@ -207,10 +207,10 @@ export class SimulatedDownloader implements Machine {
     const disk = this.disk.for(process);
     const files = new OpenFiles(disk);
     const self = { agent: this.name, host: "", pid: 1, group: "", session: `${++this.sessions}` };
-    const store = new Store(config.output, files, self);
+    const store = new Store(config.output, files, self, config.minFreeBytes);
     try {
       await store.open();
-      await store.require(config.minFreeBytes);
+      await store.require();
       await this.#sessionOn(store, disk, process, given);
     } finally {
       await files.closeAll();

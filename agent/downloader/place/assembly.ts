@@ -17,7 +17,7 @@ import { homeOf } from "../../wire/places.ts";
 import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
 import type { Partial, Placed } from "../store/partial.ts";
-import { nameOf } from "../version-label.ts";
+import { fieldsOf, nameOf } from "../version-label.ts";
 import { Changes } from "./changes.ts";
 import { Failures } from "./failures.ts";
 import { Partials, type PlacingOptions } from "./partials.ts";
@@ -234,7 +234,8 @@ export class Assembly {
     if (!logChunks) return;
     const what = placed.final ? "final" : placed.first ? "first" : "appended";
     const number = `${padded(chunk.index)}/${padded(chunk.count)}`;
-    log.info(`${nameOf(chunk)} (${number}): ${what} chunk, downloaded: ${placed.totalBytes} bytes`);
+    const line = `${nameOf(chunk)} (${number}): ${what} chunk, downloaded: ${placed.totalBytes} bytes`;
+    log.info(line, { ...fieldsOf(chunk), chunk: chunk.index, chunks: chunk.count });
   }
 }
 

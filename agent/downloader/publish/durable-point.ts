@@ -103,9 +103,8 @@ export class DurablePoint {
    * since the last durable point may then be relied on.
    */
   async make(snapshot: Snapshot): Promise<number> {
-    const { output, config } = this.#options;
-    const { store, disk } = output;
-    await store.require(config.minFreeBytes);
+    const { store, disk } = this.#options.output;
+    await store.require();
     if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));

@@ -49,11 +49,16 @@ export class Store {
   readonly #outputFolder: OutputFolder;
   readonly #lock: OutputLock;
   readonly #number: PublicationNumber;
+  readonly #leastFreeBytes: number;
   #name = "";
   #foldsCase = false;
 
-  /** @param self who is to have it */
-  constructor(output: string, files: OpenFiles, self: Holder) {
+  /**
+   * @param self who is to have it
+   * @param leastFreeBytes that are to stay free: see `require`
+   */
+  constructor(output: string, files: OpenFiles, self: Holder, leastFreeBytes = 0) {
+    this.#leastFreeBytes = leastFreeBytes;
     this.output = output;
     this.folder = join(output, ".streamsend");
     this.#disk = files.disk;
@@ -131,8 +136,8 @@ export class Store {
   }
 
   /** Throws a retryable `AgentError` when nothing can be stored; see `OutputFolder`. */
-  async require(minFreeBytes: number): Promise<void> {
-    await this.#outputFolder.require(minFreeBytes);
+  async require(): Promise<void> {
+    await this.#outputFolder.require(this.#leastFreeBytes);
     await this.#lock.require();
   }
 
