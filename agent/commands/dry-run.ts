@@ -4,12 +4,13 @@ import { connectAdmin, readOnly } from "../kafka/admin.ts";
 import { disconnect } from "../kafka/connection/client.ts";
 import { groupLag } from "../kafka/topics/group-lag.ts";
 import { describeTopic } from "../kafka/topics/topics.ts";
+import { requireLayout } from "../ledger/layout.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { previewUpload } from "../uploader/discover/preview.ts";
 
-/** Throws a `KafkaError` when the brokers can't be reached or refuse. */
+/** Throws an `AgentError` when the brokers can't be reached or refuse, or the ledger has other partitions than it was begun with. */
 export async function dryRun(config: Config, log: Log, signal: AbortSignal): Promise<void> {
   const { kafka, name: agentName } = config;
   if (config.role === "downloader") {
@@ -25,6 +26,7 @@ export async function dryRun(config: Config, log: Log, signal: AbortSignal): Pro
     const topic = await describeTopic(client, kafka.ledger);
     const options = { kafka, agentName, producer: readOnly(client), log, signal };
     const ledger = topic && new Ledger({ ...options, topic: { value: topic } });
+    if (ledger) await requireLayout(ledger);
     const entries = ledger && (await UploaderLedger.open(config.name, ledger, undefined, log));
     await previewUpload(config.uploader, entries, log);
     await entries?.close();

@@ -87,7 +87,7 @@ Problems go to standard error, one a line, all of them; exit code 2.`,
     summary: "try what the role needs, and say how to fix it",
     options: ["role", "config", "set"],
     about: `Tries brokers, TLS, login, topics, rights, limits, retention, disk and clock: a line each, and the fix.
-It makes and changes nothing, and runs beside an agent or without one.
+It leaves nothing changed, and runs beside an agent or without one.
 Exit code: 0 fine, 1 something would stop the agent or lose data, 2 wrong usage or configuration.`,
     examples: ["streamsend-agent doctor --config /etc/streamsend/config.yaml"],
   },

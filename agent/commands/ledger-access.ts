@@ -5,6 +5,7 @@ import type { ClientOptions } from "../kafka/connection/connect.ts";
 import { KafkaError } from "../kafka/errors.ts";
 import { RecordProducer } from "../kafka/producer.ts";
 import { describeTopic, type Topic } from "../kafka/topics/topics.ts";
+import { requireLayout } from "../ledger/layout.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { RecreatedError } from "../ledger/recreated-error.ts";
 import { Effects } from "../lib/effects.ts";
@@ -25,7 +26,7 @@ const watchMs = 1000;
 const lookMs = 5000;
 
 /**
- * Does the work with the ledger. Throws an `AgentError` when there is none, when no broker can be reached for half a minute, or when
+ * Does the work with the ledger. Throws an `AgentError` when there is none, when its partitions are not those it was begun with, when no broker can be reached for half a minute, or when
  * the ledger becomes another one meanwhile, and what the work throws.
  *
  * @param missing what a missing ledger means here
@@ -50,8 +51,13 @@ export async function withLedger<Result>(
     const giveUp = (error: unknown) => error instanceof RecreatedError || isPermanent(error);
     const ledger = new Ledger({ ...options, producer, topic: same, signal }, giveUp);
     const watch = watchOver(producer, same, kafka.brokers);
+    const onLedger = async () => {
+      // With another number nothing is found where it is looked for.
+      await requireLayout(ledger);
+      return work({ ledger, log, client });
+    };
     try {
-      return await Promise.race([work({ ledger, log, client }), watch.failure]);
+      return await Promise.race([onLedger(), watch.failure]);
     } finally {
       watch.end();
     }

@@ -3,19 +3,15 @@
  * group's downloaders see that at once, or at their next start, and fetch those files: from the log, or from their uploaders.
  */
 import type { Config, DownloaderConfig } from "../config/config.ts";
-import { RecordProducer } from "../kafka/producer.ts";
-import { describeTopic } from "../kafka/topics/topics.ts";
 import { findReceipts, type Receipt } from "../ledger/group/receipts.ts";
-import { Ledger } from "../ledger/ledger.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { timeNow } from "../lib/clock.ts";
-import { Effects } from "../lib/effects.ts";
-import { AgentError } from "../lib/errors.ts";
-import { Log } from "../observe/log.ts";
 import { chunkKey, type VersionId } from "../wire/chunk.ts";
 import { type Entry, tombstone } from "../wire/entry.ts";
 import { receiptKey } from "../wire/entry-key.ts";
 import { pathToDisplay, pathToGlobName } from "../wire/path.ts";
 import { UsageError } from "./arguments.ts";
+import { withLedger } from "./ledger-access.ts";
 import type { Since } from "./since.ts";
 
 export interface RedeliverOptions {
@@ -36,20 +32,9 @@ export async function redeliver(
 ): Promise<void> {
   if (config.role !== "downloader")
     throw new UsageError("redeliver is for downloaders: the configuration's role is uploader", "redeliver");
-  const { kafka, name: agentName } = config;
-  // Standard output is for the result; what the client logs is of no interest unless it fails.
-  const log = new Log({ level: "error", format: config.log.format, agent: agentName });
-  const { signal } = new AbortController();
-  const producer = await RecordProducer.open({ kafka, agentName, effects: new Effects(), log, signal });
-  try {
-    const topic = await describeTopic(await producer.client(), kafka.ledger);
-    if (!topic)
-      throw new AgentError(`topic ${kafka.ledger} is missing: nothing was delivered yet`, "permanent");
-    const ledger = new Ledger({ kafka, agentName, producer, topic: { value: topic }, log, signal });
-    await takeBack(config.downloader, ledger, options, say);
-  } finally {
-    await producer.close(config.shutdownTimeoutMs);
-  }
+  await withLedger(config, "nothing was delivered yet", ({ ledger }) =>
+    takeBack(config.downloader, ledger, options, say),
+  );
 }
 
 async function takeBack(

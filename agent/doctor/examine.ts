@@ -28,6 +28,7 @@ import { examineClock } from "./clock.ts";
 import { type Finding, fail, untried } from "./finding.ts";
 import { giveRights, makeTopic } from "./fixes.ts";
 import { examineHttp } from "./http.ts";
+import { examineLayout } from "./layout.ts";
 import { examineName } from "./name.ts";
 import { examineOutput } from "./output.ts";
 import { Patience } from "./patience.ts";
@@ -124,8 +125,12 @@ function chunkBytesOf(config: Config): { chunkBytes?: number } {
 
 /** What stands in the topics, as far as the role depends on it. */
 async function* examineContents(parts: Parts, topics: Topics): AsyncGenerator<Finding> {
-  const { config, log, patience } = parts;
-  const looks = [attempt("clock", patience, () => examineClock(config, topics, log))];
+  const { config, client, log, patience } = parts;
+  const subject = `ledger ${topics.ledger.name}`;
+  const looks = [
+    attempt(subject, patience, () => examineLayout(config, client, topics.ledger, log)),
+    attempt("clock", patience, () => examineClock(config, topics, log)),
+  ];
   if (config.role === "uploader") {
     const look = async () => [await examineName(config, topics.ledger, log)];
     looks.unshift(attempt(`name ${config.name}`, patience, look));

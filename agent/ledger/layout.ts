@@ -14,17 +14,37 @@ import { allPartitions, readWhole } from "./read-whole.ts";
 /** It is among the first of a partition that may have millions of entries, and each start looks for it. */
 const fetchBytes = 32 << 10;
 
+type NamedLog = EntryLog & { readonly name: string };
+
+export interface Layout {
+  /** Whether the present number of partitions is recorded. */
+  isRecorded: boolean;
+  /** Another number, that the entries are spread over; undefined: there is none such. */
+  other: number | undefined;
+}
+
+/** Records the number of partitions where nobody has. Throws as `requireLayout`. */
+export async function checkLayout(ledger: NamedLog): Promise<void> {
+  if (!(await requireLayout(ledger)).isRecorded)
+    await ledger.write({ kind: "layout", format: 1, partitions: ledger.partitions });
+}
+
 /** Throws a permanent `AgentError` when the ledger has another number of partitions than it was begun with. */
-export async function checkLayout(ledger: EntryLog & { readonly name: string }): Promise<void> {
+export async function requireLayout(ledger: NamedLog): Promise<Layout> {
   const { name, partitions } = ledger;
+  const layout = await findLayout(ledger);
+  if (layout.other === undefined) return layout;
+  throw new AgentError(
+    `topic ${name} has ${partitions} partitions, but was begun with ${layout.other}, and its entries are spread over those: the ledger's number of partitions can't be changed; delete the topic, or name another one (kafka.ledger), and what is there is sent again`,
+    "permanent",
+  );
+}
+
+export async function findLayout(ledger: EntryLog): Promise<Layout> {
   const recorded = await readLayout(ledger);
-  if (recorded === partitions) return;
-  if (recorded !== undefined && (await isSpreadOver(ledger, recorded)))
-    throw new AgentError(
-      `topic ${name} has ${partitions} partitions, but was begun with ${recorded}, and its entries are spread over those: the ledger's number of partitions can't be changed; delete the topic, or name another one (kafka.ledger), and what is there is sent again`,
-      "permanent",
-    );
-  await ledger.write({ kind: "layout", format: 1, partitions });
+  const isRecorded = recorded === ledger.partitions;
+  const isOther = !isRecorded && recorded !== undefined && (await isSpreadOver(ledger, recorded));
+  return { isRecorded, other: isOther ? recorded : undefined };
 }
 
 /**

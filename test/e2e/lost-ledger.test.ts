@@ -145,13 +145,26 @@ test("a ledger with another number of partitions than it was begun with is refus
   const first = await scene.uploader(source, { args: ["--once"] });
   expect(await first.waitForExit()).toBe(0);
   await (await scene.kafka()).addPartitions(scene.ledger, 8);
-  const second = await scene.uploader(source, { args: ["--once"] });
-  expect(await second.waitForExit()).toBe(1);
-  expect(second.output).toContain(
-    `topic ${scene.ledger} has 8 partitions, but was begun with 4, and its entries are spread over those`,
-  );
-  const downloader = await scene.downloader(await scene.folder("output"), { args: ["--once"] });
-  expect(await downloader.waitForExit()).toBe(1);
+  const output = await scene.folder("output");
+  const reason = "has 8 partitions, but was begun with 4, and its entries are spread over those";
+  for (const agent of [
+    await scene.uploader(source, { args: ["--once"] }),
+    await scene.downloader(output, { args: ["--once"] }),
+    await scene.uploader(source, { args: ["--dry-run"] }),
+  ]) {
+    expect(await agent.waitForExit()).toBe(1);
+    expect(agent.report()).toContain(reason);
+  }
+  const config = await scene.configuration({
+    role: "downloader",
+    kafka: { brokers: scene.brokers, topic: scene.topic, ledger: scene.ledger },
+    downloader: { output, group: scene.group },
+  });
+  for (const command of [["doctor"], ["redeliver"], ["forget", "uploader", "uploader", "--yes"]]) {
+    const agent = scene.agent([...command, "--config", config]);
+    expect([command, await agent.waitForExit()]).toEqual([command, 1]);
+    expect(agent.report()).toContain(reason);
+  }
   expect((await (await scene.kafka()).readAll(scene.topic)).map(({ key }) => key)).toEqual([
     "uploader/a.txt",
   ]);
