@@ -77,13 +77,24 @@ test.each([
     "a watch that is a system directory",
     ["check", "--set", "role=uploader", "--set", 'uploader.watch=[{"path":"/etc"}]'],
   ],
-  ["what this version cannot do", ["check", "--set", "role=uploader", "--set", "uploader.after=delete"]],
 ])("wrong usage or configuration is exit 2: %s", async (_, args) => {
   const scene = await openScene();
   const agent = scene.agent(args);
   expect(await agent.waitForExit()).toBe(2);
   expect(agent.errors.trim()).not.toBe("");
   expect(agent.errors).not.toMatch(/^ +at /m);
+});
+
+test("what this version cannot do is refused by its name", async () => {
+  const scene = await openScene();
+  const watch = `uploader.watch=${await scene.folder("source")}`;
+  const later = ["--set", "uploader.test_file.every=1m", "--set", "encryption.recipients=a"];
+  const agent = scene.agent(["run", "--set", "role=uploader", "--set", watch, ...later]);
+  expect(await agent.waitForExit()).toBe(2);
+  expect(agent.errors.trimEnd().split("\n").sort()).toEqual([
+    expect.stringMatching(/^encryption: not in this version/),
+    expect.stringMatching(/^uploader\.test_file\.every: not in this version/),
+  ]);
 });
 
 test("schema prints a JSON Schema, and --help names every command", async () => {
