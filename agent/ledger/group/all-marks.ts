@@ -16,7 +16,7 @@ export interface MarkId {
 export interface MarksLimits {
   /** All of them. */
   all: number;
-  /** Those of one uploader. What is beyond is its own loss, and nobody else's. */
+  /** Those of one uploader, where there is no room for all: what is beyond is its own loss, and nobody else's. */
   ofOne: number;
 }
 
@@ -80,7 +80,7 @@ export class AllMarks {
       this.#byUploader.get(uploader) ?? new UploaderMarks(uploader, this.#due, !this.#hasForgotten);
     this.#bytes -= this.#byUploader.delete(uploader) ? marks.weight : 0;
     const changed = change(marks);
-    this.#lighten(uploader, marks);
+    if (this.#bytes + marks.weight > this.#most.all) this.#lighten(uploader, marks);
     this.#byUploader.set(uploader, marks);
     this.#bytes += marks.weight;
     for (const [oldest, other] of this.#byUploader) {
