@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { expectSameTree } from "../support/compare.ts";
 import { type AgentOptions, useScenes } from "../support/scene.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes();
 /** Only events find anything. */
@@ -105,6 +106,26 @@ test("with --once a folder that can't be read is named with its cure, and the ex
   expect(await second.waitForExit()).toBe(0);
   expect(second.output).not.toContain("lost+found");
   await chmod(join(source, "lost+found"), 0o755);
+});
+
+test("files and folders that can't be read are said and counted, and the others are sent", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  await mkdir(join(source, "closed"));
+  for (const name of ["a.txt", "secret.txt"]) await writeFile(join(source, name), name);
+  for (const name of ["closed", "secret.txt"]) await chmod(join(source, name), 0);
+  const settings = { ...asNobody, settings: anyPort, executable: await scene.executableForAll() };
+  const uploader = await scene.uploader(source, settings);
+  const http = await AgentHttp.of(uploader);
+  for (const line of [
+    /closed: can't be read/,
+    /secret\.txt: can't be sent/,
+    /a\.txt: successfully processed/,
+  ])
+    await uploader.waitForLine(line);
+  const failed = /^streamsend_files_total\{[^}]*result="failed"[^}]*\} 2$/m;
+  await waitUntil("both are counted", async () => failed.test(await (await http.get("/metrics")).text()));
+  await chmod(join(source, "closed"), 0o755);
 });
 
 test("with too few inotify watches one line and /readyz say what to raise, and the rescans find the files", async () => {

@@ -178,6 +178,8 @@ export class WatchScanner {
     let complete = true;
     const listener = this.#listener((relative, error) => {
       this.#unread.add(relative, error);
+      // The watch itself is no file, and a reason not to be ready.
+      if (relative !== "") observer.metrics.file("failed");
       // What is below a folder that is not ours to read, `lost+found` say, is looked at by its own path before it is noted.
       if (relative === "" || error.code !== "EACCES") complete = false;
     });
