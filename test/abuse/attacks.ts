@@ -35,7 +35,6 @@ const checksum = `md5:${"0f".repeat(16)}`;
 const longPath = (text: string) => `${`${"p".repeat(249)}/`.repeat(15)}${text}`;
 const many = <Item>(count: number, make: (at: number) => Item) =>
   Array.from({ length: count }, (_, at) => make(at));
-const numbers = (count: number, from: number) => many(count, (at) => from + at);
 const entry = (key: string, value: object | Buffer | null): PlainRecord => ({
   key,
   value: value === null || Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value)),
@@ -178,15 +177,6 @@ const ofLedger: Attack[] = [
       }),
   },
   {
-    name: "marks of one uploader that name as many versions as may be named",
-    on: "ledger",
-    records: ({ group }, turn) =>
-      many(5, (at) => {
-        const lists = { but: numbers(12_000, 1), also: numbers(12_000, 50_000), early: [], by: {} };
-        return entry(`done/${group}/marked/${turn * 5 + at}`, { format, to: 20_000, at: 5, ...lists, time });
-      }),
-  },
-  {
     name: "reasons and names of 900 kB",
     on: "ledger",
     records: ({ uploader, group }, turn) => [
@@ -237,20 +227,6 @@ const ofLedger: Attack[] = [
           `${topicId}${many(256, (partition) => ` ${partition}@${offset}`).join("")}`;
         const where = { topic: topicId, partition: 0, offset: at, from: places(0), to: places(at) };
         return batch(`spread-${turn}`, at, [fileOf(longPath(String(at)), past + at, where)]);
-      }),
-  },
-  {
-    name: "files of one uploader that were said to be sent, with as many open ones as may be named",
-    on: "ledger",
-    records: ({ topicId }, turn) =>
-      many(20, (slot) => {
-        const files = many(250, (at) => {
-          const version = past + turn * 100_000 + slot * 1000 + at;
-          const where = { topic: topicId, partition: 0, offset: at, from: `${topicId} 0@${at}` };
-          return fileOf(`open-${turn}-${slot}-${at}`, version, where);
-        });
-        const open = numbers(64, past + turn * 100_000 + slot * 1000 + 500);
-        return batch("long", turn * 20 + slot, files, open);
       }),
   },
   {
