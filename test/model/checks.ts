@@ -68,6 +68,8 @@ export class Checks implements DiskWatcher {
   readonly #namesTaken = new Set<SimulatedFile>();
   /** Versions that were on a disk which was rolled back, and that disk. */
   readonly #rolledBack = new Map<string, SimulatedDisk>();
+  /** Also if all was on it that had been: it can have had its name without the disk's knowing, and a machine goes by what that knows. */
+  #wasRolledBack = false;
   /** Disks whose store was deleted: they may have forgotten what they published without a receipt. */
   readonly #forgetful = new Set<SimulatedDisk>();
   #hasNewLedger = false;
@@ -311,7 +313,7 @@ export class Checks implements DiskWatcher {
 
   /** Somebody wants to have a version again; or a machine whose disk was rolled back: the mark does not say which of them had it. */
   #wish(process: Process, name: string, file: string): void {
-    if (this.#machines.has(process) && this.#rolledBack.size === 0)
+    if (this.#machines.has(process) && !this.#wasRolledBack)
       this.violate(`${process.name} asks for ${name} again, and no disk was rolled back`);
     this.#again.set(name, file);
     this.#wished.add(name);
@@ -366,6 +368,7 @@ export class Checks implements DiskWatcher {
 
   /** A disk was rolled back: what was delivered to it since is to come again. */
   rolledBack(disk: SimulatedDisk): void {
+    this.#wasRolledBack = true;
     this.#forgetful.add(disk);
     const there = new Map<string, SimulatedFile>();
     for (const [path, file] of disk.files.files()) {
