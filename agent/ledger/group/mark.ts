@@ -39,6 +39,8 @@ export class Mark {
   #by: ReadonlyMap<string, number> | undefined;
   /** What it said of a ledger that was deleted. */
   #ofAnother: OldNumbers | undefined;
+  /** What was noted up to this ledger offset is known as settled by more than its records say: the next one has to speak of it. */
+  #owedAt = -1;
   /** The ledger offset of its newest record that was read or written here, and of the newest that was read. */
   #newestAt = -1;
   #readAt = -1;
@@ -137,6 +139,11 @@ export class Mark {
     else this.add(version, at);
   }
 
+  /** The ledger lacks it as long as no record speaks of what was noted up to this ledger offset. */
+  owe(at: number): void {
+    this.#owedAt = Math.max(this.#owedAt, at);
+  }
+
   /** The version of the path is to be delivered again. Returns whether it was named as delivered. */
   unname(path: string, version: number): boolean {
     const isEarly = this.early.get(path)?.file.version === version;
@@ -181,12 +188,18 @@ export class Mark {
     if (this.#failedTo > 0) this.#lower(0);
     this.#failedTo = 0;
     this.#at = 0;
+    this.#owedAt = -1;
     this.#newestAt = -1;
     this.#readAt = -1;
   }
 
   pack(to: Packer): void {
-    to.number(this.#to).count(this.#at).number(this.#newestAt).number(this.#readAt).number(this.#failedTo);
+    to.number(this.#to)
+      .count(this.#at)
+      .number(this.#owedAt)
+      .number(this.#newestAt)
+      .number(this.#readAt)
+      .number(this.#failedTo);
     to.list(this.#but ?? [], (version) => to.number(version));
     to.list(this.#also ?? [], ([version, at]) => to.number(version).number(at));
     this.early.pack(to);
@@ -197,6 +210,7 @@ export class Mark {
   unpack(from: Unpacker): void {
     this.#to = from.number();
     this.#at = from.count();
+    this.#owedAt = from.number();
     this.#newestAt = from.number();
     this.#readAt = from.number();
     this.#failedTo = from.number();
@@ -298,7 +312,8 @@ export class Mark {
   }
 
   #knowsMoreThan({ to, at, but, also, early }: DoneValue): boolean {
-    if (this.#to > to || this.#at > at || but.some((version) => this.#isSettledHere(version))) return true;
+    if (this.#to > to || this.#at > at || this.#owedAt >= at) return true;
+    if (but.some((version) => this.#isSettledHere(version))) return true;
     const said = new Set([...also, ...early.map(({ version }) => version)]);
     for (const [version, notedAt] of this.#also ?? [])
       if ((version > to || notedAt >= at) && !said.has(version)) return true;

@@ -214,10 +214,17 @@ export class SentVersions {
       if (!known || !isSurelySettled(file, at, known)) this.#applyFile(entry, file, { at, slotAt: offset });
     this.leftInSlot(entry, files, offset);
     // Its uploader takes it as noted here.
-    if (at < offset) this.marks.noteDirty(uploader, [...(this.marks.get(uploader)?.marks ?? [])]);
+    if (at < offset) this.#oweAll(uploader, offset);
     // After them: what they note is not open.
     if (this.#options.isPlausible(next - 1))
       this.marks.change(uploader, ({ announced }) => announced.heard(entry, offset, slotName(entry)));
+  }
+
+  /** Each of its marks has to speak of what was noted up to this ledger offset. */
+  #oweAll(uploader: string, offset: number): void {
+    const marks = [...(this.marks.get(uploader)?.marks ?? [])];
+    for (const mark of marks) mark.owe(offset);
+    this.marks.noteDirty(uploader, marks);
   }
 
   /** Applies the tombstone of a batch, as it is read. @param timestampMs see `Announced.takenOut` */

@@ -248,7 +248,10 @@ export class UploaderMarks {
     const mark = this.marks.get(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return noted.hasFailed ? "failed" : "due";
     if (mark?.settles(version, at)) {
-      if (!mark.says(version, at)) dirty.push(mark);
+      if (!mark.says(version, at)) {
+        mark.owe(at);
+        dirty.push(mark);
+      }
       return "settled";
     }
     if (!noted.was?.some((former) => this.marks.settles(former, version, hasReceipt))) return "due";

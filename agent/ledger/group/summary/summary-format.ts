@@ -12,7 +12,7 @@ import { Packer, Unpacker } from "../../../lib/packed.ts";
 import { GroupState } from "../group-state.ts";
 
 /** It is another one whenever something is packed in another way: `test/unit/ledger/group/summary/summary-format.test.ts` tells. */
-export const summaryFormat = 5;
+export const summaryFormat = 6;
 
 const magic = "streamsend ledger summary\n";
 const digestBytes = 32;
