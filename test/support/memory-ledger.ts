@@ -43,6 +43,8 @@ export class MemoryLedger implements PositionedLog {
   deleteRetentionMs: number | undefined;
   /** How often it was read from the beginning. */
   opened = 0;
+  /** Up to this offset readers get what there is: a broker is slow to answer. */
+  readable = Number.POSITIVE_INFINITY;
   #readers: Reader[] = [];
 
   constructor(entries: readonly Entry[]) {
@@ -121,7 +123,7 @@ export class MemoryLedger implements PositionedLog {
       if (!this.#readers.includes(reader)) throw new Error("the reader was closed");
       if (caughtUp && !this.#isBehind(reader)) await this.#idle(reader);
       const from = reader.at;
-      const behind = this.#isBehind(reader) ? this.entries.slice(from) : [];
+      const behind = this.#isBehind(reader) ? this.entries.slice(from, this.readable) : [];
       reader.at += behind.length;
       caughtUp = true;
       const news = behind.flatMap((entry, at) => {
@@ -149,7 +151,7 @@ export class MemoryLedger implements PositionedLog {
   }
 
   #isBehind({ id, at }: Reader): boolean {
-    return id === this.id && at < this.entries.length;
+    return id === this.id && at < Math.min(this.entries.length, this.readable);
   }
 
   #idle(reader: Reader): Promise<void> {

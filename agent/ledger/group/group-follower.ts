@@ -127,6 +127,7 @@ export class GroupFollower {
       await this.#readOn();
     }
     this.#upToDateAtMs = Math.max(this.#upToDateAtMs, askedAtMs);
+    this.#state.reading.mayLack = false;
   }
 
   /** Reads what the ledger says of these uploaders, of whom something was forgotten. Throws a `KafkaError`. */
@@ -166,11 +167,20 @@ export class GroupFollower {
   async #applySome(reader: PositionedReader): Promise<void> {
     const wasComplete = reader.caughtUp;
     const entries = await reader.read();
-    if (reader.takeGaps?.() && wasComplete)
-      this.#hasMissed ||= this.#upMs() - this.#upToDateAtMs > toldForMs(this.#log);
+    const hasGaps = reader.takeGaps?.() === true;
+    this.#state.reading.mayLack ||= hasGaps && this.#isAhead(reader);
+    if (hasGaps && wasComplete) this.#hasMissed ||= this.#upMs() - this.#upToDateAtMs > toldForMs(this.#log);
     for (const logged of entries) this.#state.apply(logged);
     this.#count += entries.length;
     this.#notePositions(reader);
+  }
+
+  /** Whether it has read what was not read before: else all of it is being read again. */
+  #isAhead(reader: PositionedReader): boolean {
+    const { reading } = this.#state;
+    return allPartitions(this.#log).some(
+      (partition) => reader.position(partition) > reading.position(partition),
+    );
   }
 
   #notePositions(reader: PositionedReader): void {
@@ -223,6 +233,8 @@ export class GroupFollower {
       return key.kind === kind && uploaders.has(key.uploader);
     };
     this.#isReadingSome = true;
+    // What is read of these may stand behind what was not read of others.
+    this.#state.reading.mayLack = true;
     try {
       this.#state.beginReadingOf(uploaders);
       for await (const entries of readWhole(this.#log, partitions, "files"))

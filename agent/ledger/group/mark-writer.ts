@@ -86,6 +86,7 @@ export class MarkWriter {
   }
 
   async #writeAll(marks: readonly Share[], store: Store | undefined): Promise<Written> {
+    if (marks.length > 0 && this.#state.reading.mayLack) await this.#readToEnd();
     const written = await Promise.all(marks.map((share) => this.#write(share, store)));
     const forgottenCount = written.reduce((sum, one) => sum + one.forgottenCount, 0);
     return { marks: written.map(({ entry }) => entry), forgottenCount };

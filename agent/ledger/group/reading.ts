@@ -24,6 +24,12 @@ const maxBatches = 10_000;
 export class Reading {
   #pass: "first" | "second" | "none" = "none";
   #isComplete = false;
+  /**
+   * Whether something may be unknown that was noted before what was read last: of another uploader than was read of, or as compaction has
+   * taken it out before it could be read, and it was noted once more behind that. Until all is read, nothing is to be said of all that was
+   * noted up to there, nor is anything over for having left its slot.
+   */
+  mayLack = true;
   /** By partition of the ledger, the offset after what was applied. */
   readonly #positions = new Map<number, number>();
   /** By partition, where the first pass has ended. */
@@ -73,6 +79,7 @@ export class Reading {
   clear(): void {
     this.#pass = "none";
     this.#isComplete = false;
+    this.mayLack = true;
     this.#positions.clear();
     this.#firstEnds.clear();
     this.#failures = noFailures();

@@ -243,9 +243,10 @@ export class SentVersions {
     const { uploader } = slot;
     if (!this.marks.get(uploader)) return;
     const left = () => new Set(files.map(({ path }) => mapKey({ uploader, path })));
+    const { mayLack } = this.#options.reading;
     this.#changed(
       uploader,
-      this.marks.change(uploader, (marks) => marks.leftInSlot(slotName(slot), left, offset)),
+      this.marks.change(uploader, (marks) => marks.leftInSlot(slotName(slot), left, offset, mayLack)),
     );
   }
 

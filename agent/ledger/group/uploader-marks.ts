@@ -77,13 +77,17 @@ export class UploaderMarks {
     return this.announced.isForgotten(version) && !this.due.has(version);
   }
 
-  /** From this ledger offset on only the files of these keys stand in the slot: what did before, and is said nowhere later, is known no more. */
-  leftInSlot(slot: string, left: () => ReadonlySet<string>, offset: number): Change {
+  /**
+   * From this ledger offset on only the files of these keys stand in the slot: what did before, and is said nowhere later, is known no more.
+   *
+   * @param mayLack see `Reading`
+   */
+  leftInSlot(slot: string, left: () => ReadonlySet<string>, offset: number, mayLack = false): Change {
     const inSlot = this.due.inSlot(slot, offset);
     const keys = inSlot.length > 0 ? left() : undefined;
     const settled = inSlot.filter(({ key }) => !keys?.has(key));
     const dirty = new Set<Mark>();
-    for (const due of settled) for (const mark of this.#dropInSlot(due)) dirty.add(mark);
+    for (const due of settled) for (const mark of this.#dropInSlot(due, mayLack)) dirty.add(mark);
     return { settled, dirty: [...dirty], clean: [] };
   }
 
@@ -273,9 +277,12 @@ export class UploaderMarks {
     return this.due.has(version) ? [] : [...this.marks].filter((mark) => mark.drop(version));
   }
 
-  /** The same, of one that its slot does not have any more: what is not dead stays named as not settled. */
-  #dropInSlot({ key, version }: Due): Mark[] {
-    if (this.announced.isDead(version)) return this.#dropDue({ key, version });
+  /**
+   * The same, of one that its slot does not have any more: what is not dead, or may be noted elsewhere and not be read yet, stays named as not
+   * settled.
+   */
+  #dropInSlot({ key, version }: Due, mayLack: boolean): Mark[] {
+    if (!mayLack && this.announced.isDead(version)) return this.#dropDue({ key, version });
     this.due.delete(key, version);
     return [];
   }

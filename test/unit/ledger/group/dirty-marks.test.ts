@@ -53,6 +53,8 @@ test("what is noted again in a ledger made anew, while a mark is on its way ther
   const { log, ledger } = await withMark();
   using _following = log.follow(ledger);
   await log.remake();
+  // Else the mark waits for that.
+  await ledger.readToEnd();
   const [before, after] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   log.holdBefore = before.promise;
   log.hold = after.promise;

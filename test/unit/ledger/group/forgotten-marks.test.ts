@@ -65,6 +65,27 @@ test("nor does what is delivered before its uploader has noted it", async () => 
   await expectAllKnown(log, [first, second, next]);
 });
 
+test("what is read once more of one uploader says nothing of what another one has noted before that", async () => {
+  const log = new MemoryLedger([noted(of("busy", "x", 1)), noted(first), noted(second)]);
+  const ledger = await GroupLedger.open("group", log, undefined, { marksLimits });
+  await ledger.writeDelivered([stored(first), stored(second)], store);
+  const following = log.follow(ledger);
+  const [open, sent] = [of("busy", "open", 20), of("busy", "sent", 21)];
+  for (let at = 0; at < 10; at++)
+    await log.append(noted(of(`other-${at}`, "x", 10)), { ...noted(sent), open: [open.version] });
+  const { marks } = ledger.state.versions;
+  expect([marks.isWhole("till"), marks.isWhole("busy")]).toEqual([false, true]);
+  // From now on it is behind.
+  following[Symbol.dispose]();
+  await log.allRead();
+  log.entries.push(noted(open), noted(next));
+  await ledger.writeDelivered([stored(next), stored(sent)], store);
+  await ledger.readToEnd();
+  expect([...ledger.state.unsettled()].map(({ path }) => path)).toContain("open");
+  const later = await started(log);
+  expect([...later.state.unsettled()].map(({ path }) => path)).toContain("open");
+});
+
 test("a mark that was to be written, and is forgotten, is not written", async () => {
   const log = new MemoryLedger([noted(first), noted(second), noted(due)]);
   const ledger = await GroupLedger.open("group", log, undefined, { marksLimits });
