@@ -132,13 +132,12 @@ export class Cleanup {
     const entry = ledger.file(path);
     if (entry?.state !== "sent") return;
     // A newer version may have been sent since: what was delivered is not what stands there.
-    if (config.afterWhen === "delivered" && !ledger.feedback.receipts.isDelivered(path)) {
-      this.#waiting.add(path);
-      return;
-    }
+    if (!this.#mayGo(path)) return;
     let taken: Taken;
     try {
       await ledger.ready();
+      // What was read for that, and may have been waited for, may say that a group is to have it again.
+      if (!this.#mayGo(path)) return;
       taken = await this.#takeAway(file, entry);
     } catch (error) {
       if (signal.aborted && error instanceof AgentError) return;
@@ -161,6 +160,14 @@ export class Cleanup {
       if (signal.aborted && error instanceof AgentError) return;
       this.#warnings.warn("note", `${name}: ${done}, but that can't be noted yet: ${messageOf(error)}`);
     }
+  }
+
+  /** Whether it is delivered, where that is waited for; else it is waited for as before. */
+  #mayGo(path: string): boolean {
+    const { config, ledger } = this.#options;
+    if (config.afterWhen !== "delivered" || ledger.feedback.receipts.isDelivered(path)) return true;
+    this.#waiting.add(path);
+    return false;
   }
 
   #takeAway(file: WatchedFile, entry: FileValue): Promise<Taken> {

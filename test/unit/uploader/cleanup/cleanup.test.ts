@@ -31,3 +31,39 @@ test("what groups could not store is said one by one up to a bound, however much
   expect(lines[0]).toBe("file-1: group hub could not store version 1: too long");
   expect(observer.report().failed.count).toBe(5000);
 });
+
+test("a source stays that a group wants to have again by the time that the name is known to be ours", async () => {
+  const log = new HeardLog("test", () => undefined);
+  const { troubles } = log;
+  const observer = new Observer({ role: "uploader", name: "test", version: "", host: "", troubles });
+  let isDelivered = true;
+  let touched = 0;
+  const done = Promise.withResolvers<void>();
+  const options = {
+    config: { after: "delete", afterWhen: "delivered" },
+    ledger: {
+      feedback: { receipts: { isFailed: () => false, isDelivered: () => isDelivered } },
+      file: () => ({ state: "sent", version: 1 }),
+      // What was said meanwhile is read for that.
+      ready: async () => {
+        isDelivered = false;
+      },
+    },
+    files: new Proxy({}, { get: () => touched++ }),
+    reporting: { log, observer, logChunks: false },
+    run: { signal: new AbortController().signal },
+    discovery: {
+      paths: { has: () => false },
+      fileAt: (path: string) => ({ path }),
+      begin: () => undefined,
+      done: () => done.resolve(),
+    },
+    failed: new BoundedMap<string, unknown>(10),
+  };
+  const cleanup = new Cleanup(options as unknown as ConstructorParameters<typeof Cleanup>[0]);
+  cleanup.sent("a.txt");
+  await done.promise;
+  expect(touched).toBe(0);
+  // It is waited for, as before.
+  expect(cleanup.isBusy).toBe(true);
+});
