@@ -116,11 +116,12 @@ export class Session {
     // Another member may have written marks of what is here.
     await kafka.ledger.readToEnd();
     const { versions } = output.store;
-    if (config.onChange === "keep-both") {
+    const keepsBoth = config.onChange === "keep-both";
+    if (keepsBoth) {
       await versions.open(kafka.ledger.state.versions.marks.highestSettled());
       kafka.ledger.state.versions.keepOlder((id) => versions.mayHave(id));
     } else await versions.remove();
-    await noticeRollback(output, kafka.ledger, reporting);
+    await noticeRollback(output, kafka.ledger, reporting, keepsBoth);
     const interrupted = await durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
     const partials = await output.store.partials(run.now());

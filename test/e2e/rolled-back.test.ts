@@ -1,10 +1,11 @@
 /** An output that is put back to a copy of an earlier state: what was delivered to it since comes again. */
 import { expect, test } from "bun:test";
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { expectSameTree, run } from "../support/compare.ts";
-import { compacted } from "../support/records.ts";
+import { compacted, headerOf } from "../support/records.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 
 const openScene = useScenes();
@@ -91,4 +92,44 @@ test("an output whose .streamsend was deleted gets nothing twice", async () => {
   expect(await downloader.waitForExit()).toBe(0);
   expect(await readdir(join(output, "uploader"))).toEqual(["b.txt"]);
   expect(downloader.output).not.toContain("rolled back");
+});
+
+test("a list of what was about to be published replaces nothing newer, where a backup has copied it before the files", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const backup = await scene.folder("backup");
+  const once = async () => {
+    const uploader = await scene.uploader(source, { args: ["--once"] });
+    expect(await uploader.waitForExit(), uploader.report()).toBe(0);
+    const downloader = await scene.downloader(output, { args: ["--once"] });
+    return { code: await downloader.waitForExit(), downloader };
+  };
+  await writeFile(join(source, "a.txt"), "old");
+  await once();
+  await copy(join(output, ".streamsend"), backup);
+  // As it was in the moment before the file got its name.
+  const kafka = await scene.kafka();
+  const [chunk] = await kafka.readAll(scene.topic);
+  if (!chunk) throw new Error("no chunk");
+  const version = Number(headerOf(chunk, "version"));
+  const partial = `${version}-00`;
+  await writeFile(join(backup, "partial", partial), "old");
+  const { ino: inode } = await stat(join(backup, "partial", partial));
+  const checksum = `md5:${createHash("md5").update("old").digest("hex")}`;
+  const listed = { uploader: "uploader", path: "a.txt", version, partition: 0, size: 3, checksum, partial };
+  await writeFile(
+    join(backup, "publishing.json"),
+    JSON.stringify([{ ...listed, target: "uploader/a.txt", inode }]),
+  );
+  await rm(join(backup, "marks"));
+  await writeFile(join(source, "a.txt"), "newer");
+  expect((await once()).code).toBe(0);
+  // Nobody has it any more but the output.
+  await rm(join(source, "a.txt"));
+  await once();
+  await kafka.expireAll(scene.topic);
+  await rm(join(output, ".streamsend"), { recursive: true });
+  await run(["cp", "-a", backup, join(output, ".streamsend")]);
+  const { downloader } = await once();
+  expect(await readFile(join(output, "uploader/a.txt"), "utf8"), downloader.report()).toBe("newer");
 });

@@ -13,11 +13,16 @@ import type { Output } from "../parts.ts";
 import { hasItsName } from "../publish/rename.ts";
 import { type MarkCopy, nameOf } from "../store/mark-copies.ts";
 
-/** Before anything is published. Throws what the file system or Kafka throws. */
+/**
+ * Before anything is published. Throws what the file system or Kafka throws.
+ *
+ * @param keepsBoth whether an older file is kept beside the one that takes its name
+ */
 export async function noticeRollback(
   output: Output,
   ledger: GroupLedger,
   { log, observer }: Reporting,
+  keepsBoth: boolean,
 ): Promise<void> {
   const { store } = output;
   const highest = ledger.state.versions.marks.publishedBy(store.id);
@@ -26,7 +31,7 @@ export async function noticeRollback(
     await ledger.writeAgain(ids);
     files += ids.length;
   };
-  await fetchAgain(await unnamedThough(output, ledger));
+  await fetchAgain(await unnamedThough(output, ledger, keepsBoth));
   if (highest > store.number) {
     const copies = await store.marks.read();
     const isLost = (noted: NotedBy) => {
@@ -52,8 +57,11 @@ function hadIt(mark: MarkCopy | undefined, { path, version, at }: NotedBy): bool
   return settlesByNumber({ ...mark, but: new Set(mark.but) }, version, at);
 }
 
-/** Files that were about to get their names, and have none, though they are delivered: the snapshot is from in between. */
-async function unnamedThough(output: Output, ledger: GroupLedger): Promise<VersionId[]> {
+/**
+ * Files that were about to get their names, and have none, though they are delivered: the snapshot is from in between. Not where their uploader has noted
+ * a newer version since: that one may stand there, as files are newer than a list that a backup has copied before them.
+ */
+async function unnamedThough(output: Output, ledger: GroupLedger, keepsBoth: boolean): Promise<VersionId[]> {
   const { store, disk } = output;
   const found: VersionId[] = [];
   for (const publication of await store.notes.publishing()) {
@@ -65,5 +73,7 @@ async function unnamedThough(output: Output, ledger: GroupLedger): Promise<Versi
       continue;
     found.push({ uploader, path, version });
   }
-  return found;
+  if (keepsBoth) return found;
+  const superseded = new Set(await ledger.findNewerNoted(found));
+  return found.filter((id) => !superseded.has(id));
 }

@@ -215,10 +215,14 @@ export class GroupLedger {
    * place of a newer one. Throws a `KafkaError`.
    */
   async findSuperseded(ids: readonly VersionId[]): Promise<VersionId[]> {
-    const doubtful = ids.filter((id) => this.state.versions.mayBeSuperseded(id));
-    if (doubtful.length === 0) return [];
-    const partitions = new Set(doubtful.map((id) => this.#partitionOf(id)));
-    return findSuperseded(this.#log, [...partitions], doubtful);
+    return this.findNewerNoted(ids.filter((id) => this.state.versions.mayBeSuperseded(id)));
+  }
+
+  /** Looks up in the ledger of which of these versions their uploader has noted a newer one. Throws a `KafkaError`. */
+  async findNewerNoted(ids: readonly VersionId[]): Promise<VersionId[]> {
+    if (ids.length === 0) return [];
+    const partitions = new Set(ids.map((id) => this.#partitionOf(id)));
+    return findSuperseded(this.#log, [...partitions], ids);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */
