@@ -66,7 +66,8 @@ function wishFor(id: VersionId, group: string): Entry {
 /** In milliseconds since 1970 by the brokers' clock. They tell it with the acknowledgement of a record, as to `doctor`. */
 async function beginOf(since: Since | undefined, group: string, ledger: Ledger): Promise<number | undefined> {
   if (since === undefined || "atMs" in since) return since?.atMs;
-  const nobodys = { kind: "needs", group, uploader: "-", path: "-", version: 0 } as const;
+  // A name that there can be: else whoever reads it warns of a broken entry.
+  const nobodys = { kind: "needs", group, uploader: "nobody", path: "-", version: 0 } as const;
   const { timestampMs } = await ledger.write(tombstone(nobodys));
   return timestampMs - since.agoMs;
 }
