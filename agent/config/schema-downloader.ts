@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tables } from "./schema-tables.ts";
-import { choice, duration, flag, mode, path, size, someText, topicOrOff } from "./values.ts";
+import { choice, duration, flag, group, mode, path, size, topicOrOff } from "./values.ts";
 
 const events = z.strictObject({
   topic: topicOrOff()
@@ -12,8 +12,7 @@ const events = z.strictObject({
 
 export const downloader = z.strictObject({
   output: path().optional().describe("Where files go; the directory has to exist. The role needs it."),
-  group: someText()
-    .max(249, "must be at most 249 characters")
+  group: group()
     .optional()
     .describe(
       "Downloaders of one group share the work; another group gets its own full copy. Default: kafka.topic.",

@@ -8,6 +8,7 @@ import {
   durationOrOff,
   flag,
   glob,
+  group,
   integer,
   list,
   path,
@@ -15,7 +16,6 @@ import {
   size,
   sizeOrAuto,
   sizeOrOff,
-  someText,
   text,
 } from "./values.ts";
 
@@ -153,7 +153,7 @@ export const uploader = z.strictObject({
   after_when: choice(["acknowledged", "delivered"])
     .prefault("delivered")
     .describe("When: acknowledged by the brokers, or verified and stored by a downloader."),
-  after_groups: list(someText())
+  after_groups: list(group())
     .min(1, "must name at least one group")
     .max(16, "must name at most 16 groups")
     .refine((groups) => new Set(groups).size === groups.length, "must name each group once")

@@ -43,6 +43,15 @@ export const text = () =>
 /** Free text that has to be there. */
 export const someText = () => text().min(1, "must not be empty");
 
+/** The name of a downloaders' group. Half a character would be another one on its way: the group would not find what it has said. */
+export const group = () =>
+  someText()
+    .max(249, "must be at most 249 characters")
+    .refine(
+      (value) => value.isWellFormed(),
+      "must not have half a character (a surrogate without its other)",
+    );
+
 /** A glob on a path that has no / in front. */
 export const glob = () =>
   someText().refine(

@@ -167,6 +167,12 @@ test("limits that could not work are refused", async () => {
   expect(await of("after_groups: [one, two, one]")).toEqual([
     expect.stringMatching(/^uploader\.after_groups: must name each group once/),
   ]);
+  expect(await of('after_groups: ["half \\ud800"]')).toEqual([
+    expect.stringMatching(/^uploader\.after_groups: must not have half a character/),
+  ]);
+  expect(await of(`after_groups: [${"x".repeat(250)}]`)).toEqual([
+    expect.stringMatching(/^uploader\.after_groups: must be at most 249 characters/),
+  ]);
 });
 
 test("a ~ is not taken for a folder's name", async () => {
