@@ -46,6 +46,7 @@ export class GroupFollower {
   /** The uploaders that were warned of last: not all that is missing of them is worked on. */
   #warnedOverflow = "";
   #warnedOverflowAtMs = Number.NEGATIVE_INFINITY;
+  #hasWarnedOfForgotten = false;
 
   /** @param upMs a clock that runs while the machine sleeps, milliseconds */
   constructor(state: GroupState, log: PositionedLog, now: () => number, upMs = machineUpMs) {
@@ -106,6 +107,7 @@ export class GroupFollower {
         this.#warnOfLoss(log);
         this.#warnOfDiffering(log);
         this.#warnOfOverflow(log);
+        this.#warnOfForgotten(log);
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -270,6 +272,15 @@ export class GroupFollower {
         `${pathToDisplay(chunkKey({ uploader, path }))}: its uploader has noted another content under version ${version} than the one that is stored: it is fetched`,
         { uploader, path, version },
       );
+  }
+
+  /** Once: it stays so. */
+  #warnOfForgotten(log: Log): void {
+    if (this.#hasWarnedOfForgotten || !this.#state.versions.marks.hasForgotten) return;
+    this.#hasWarnedOfForgotten = true;
+    log.warn(
+      "there are more uploaders, in so many partitions, than are kept in memory: of some it is not known what was delivered, and that may come once more",
+    );
   }
 
   /** Once for the same uploaders, and once a minute: forged entries can change them at any rate. */

@@ -5,6 +5,7 @@ import type { VersionId } from "../../../../agent/wire/chunk.ts";
 import { type Entry, keyOf } from "../../../../agent/wire/entry.ts";
 import { encodeEntryKey } from "../../../../agent/wire/entry-key.ts";
 import { all, noted, store, stored } from "../../../support/entries.ts";
+import { HeardLog } from "../../../support/heard-log.ts";
 import { MemoryLedger } from "../../../support/memory-ledger.ts";
 
 /** Room for two or three of them. */
@@ -84,6 +85,26 @@ test("what is read once more of one uploader says nothing of what another one ha
   expect([...ledger.state.unsettled()].map(({ path }) => path)).toContain("open");
   const later = await started(log);
   expect([...later.state.unsettled()].map(({ path }) => path)).toContain("open");
+});
+
+test("that there are too many to be kept is said, once", async () => {
+  const some = Array.from({ length: 10 }, (_, at) => noted(of(`other-${at}`, "x", 10)));
+  const log = new MemoryLedger(some);
+  const ledger = await GroupLedger.open("group", log, undefined, { marksLimits });
+  const lines: string[] = [];
+  const said = Promise.withResolvers<void>();
+  const hear = (line: string) => {
+    lines.push(line);
+    if (line.includes("more uploaders, in so many partitions")) said.resolve();
+  };
+  const abort = new AbortController();
+  const followed = ledger.follow(abort.signal, new HeardLog("test", hear));
+  await said.promise;
+  await log.append(noted(next));
+  await ledger.readToEnd();
+  abort.abort();
+  await followed;
+  expect(lines).toHaveLength(1);
 });
 
 test("a mark that was to be written, and is forgotten, is not written", async () => {
