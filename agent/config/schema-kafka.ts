@@ -50,7 +50,9 @@ export const kafka = z.strictObject({
   topic: topic().prefault("streamsend").describe("The topic of the chunks."),
   ledger: topic()
     .optional()
-    .describe("The compacted topic of what was sent and what arrived. Default: <topic>.ledger."),
+    .describe(
+      "The compacted topic of what was sent and what arrived, of kafka.topic alone. Default: <topic>.ledger.",
+    ),
   create_topics: flag()
     .prefault(true)
     .describe("Make the topics when they are missing; false: a missing topic is an error."),
