@@ -207,7 +207,11 @@ export class SimulatedUploader {
     const hold = { name, role, ledger: entries, chunks, retentionMs, log, attempt };
     await holdingName(hold, (own, ending) => {
       const logStart = chunks.logStart.bind(chunks);
-      this.#forgetGone = () => forgetGone({ ledger: own, logStart, log, retentionMs: forgetAfterMs });
+      // As the agent does it from time to time: it may be stopped meanwhile, and is tried again another time.
+      this.#forgetGone = () =>
+        forgetGone({ ledger: own, logStart, log, retentionMs: forgetAfterMs }).catch((error: unknown) =>
+          log.debug(`tidying the ledger: ${error}`),
+        );
       return this.#send(process, own, chunks, log, ending);
     });
     this.#world.trace(`${this.name}: has ended`);

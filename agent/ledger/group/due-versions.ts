@@ -14,6 +14,8 @@ export interface Due {
   checksum: string;
   /** Of the chunks. */
   partition: number;
+  /** Others where it was before: their marks are not to settle it by its number. */
+  former?: readonly number[] | undefined;
   /** The ledger offset at which it was noted first. */
   at: number;
   /** The slot of the batch that it stands in, see `slotName`. */
@@ -163,16 +165,19 @@ export class DueVersions {
   /** Not while the ledger is read again. */
   pack(to: Packer): void {
     to.number(this.#keptBelow);
-    to.list(this.#byFile.values(), ({ key, version, checksum, partition, at, slot, slotAt, hasFailed }) =>
-      to
-        .text(key)
-        .number(version)
-        .text(checksum)
-        .count(partition)
-        .count(at)
-        .text(slot)
-        .count(slotAt)
-        .flag(hasFailed),
+    to.list(
+      this.#byFile.values(),
+      ({ key, version, checksum, partition, former, at, slot, slotAt, hasFailed }) =>
+        to
+          .text(key)
+          .number(version)
+          .text(checksum)
+          .count(partition)
+          .maybe(former, (partitions) => to.list(partitions, (one) => to.count(one)))
+          .count(at)
+          .text(slot)
+          .count(slotAt)
+          .flag(hasFailed),
     );
   }
 
@@ -180,8 +185,8 @@ export class DueVersions {
     this.#keptBelow = from.number();
     const due = (): Due => ({
       ...{ key: from.text(), version: from.number(), checksum: from.text() },
-      ...{ partition: from.count(), at: from.count(), slot: from.text(), slotAt: from.count() },
-      hasFailed: from.flag(),
+      ...{ partition: from.count(), former: from.maybe(() => [...from.list(() => from.count())]) },
+      ...{ at: from.count(), slot: from.text(), slotAt: from.count(), hasFailed: from.flag() },
     });
     for (const one of from.list(due)) this.#set(one.key, one);
   }

@@ -66,8 +66,10 @@ export class MarkRecords {
       this.#due.delete(due.key, version);
       settled.push(due);
     }
-    const isDirty = this.#addMissing(mark, value, settled) || state === "dirty";
-    return { settled, dirty: isDirty ? [mark] : [], clean: state === "clean" && !isDirty ? [mark] : [] };
+    const dropped = settled.flatMap((due) => this.#dropFormer(due));
+    const isDirty = this.#addMissing(mark, value, settled) || state === "dirty" || dropped.includes(mark);
+    const dirty = isDirty ? [mark, ...dropped] : dropped;
+    return { settled, dirty, clean: state === "clean" && !isDirty ? [mark] : [] };
   }
 
   #settleDelivered(version: number | undefined, file: Delivered, mark: Mark, change: Change): void {
@@ -76,10 +78,19 @@ export class MarkRecords {
     if (due.version === file.version && due.checksum !== file.checksum) return;
     this.#due.delete(due.key, due.version);
     change.settled.push(due);
+    change.dirty.push(...this.#dropFormer(due));
     if (due.partition === mark.partition) return;
     const other = this.#marks.of(due.partition);
     other.add(due.version, due.at);
     change.dirty.push(other);
+  }
+
+  /** The version is settled: the marks of where it was before name it as not settled no longer. Returns those that did. */
+  #dropFormer({ former = [], version }: Due): Mark[] {
+    return former.flatMap((partition) => {
+      const mark = this.#marks.get(partition);
+      return mark?.drop(version) ? [mark] : [];
+    });
   }
 
   /** What a record has settled, and the mark does not by one that was read before. Returns whether that is anything. */

@@ -163,7 +163,7 @@ export class UploaderMarks {
     }
     const keys = new Set(delivered.map((file) => this.#keyOf(file)));
     const unsettled = [...this.due.values()]
-      .filter((due) => due.partition === partition && !(settled.has(due.version) && keys.has(due.key)))
+      .filter((due) => isIn(due, partition) && !(settled.has(due.version) && keys.has(due.key)))
       .map(({ version }) => version);
     // A number that was given twice settles nothing.
     for (const version of unsettled) settled.delete(version);
@@ -287,9 +287,10 @@ export class UploaderMarks {
     return [];
   }
 
-  #putDue({ path, was: _, ...noted }: Noted): void {
+  #putDue({ path, was, ...noted }: Noted): void {
     this.marks.get(noted.partition)?.except(noted.version);
-    this.due.put({ ...noted, key: this.#keyOf({ path }) });
+    const former = was?.length ? was.map(({ partition }) => partition) : undefined;
+    this.due.put({ ...noted, former, key: this.#keyOf({ path }) });
   }
 
   get #keptBelow(): number {
@@ -299,4 +300,9 @@ export class UploaderMarks {
   #keyOf({ path }: { path: string }): string {
     return mapKey({ uploader: this.#uploader, path });
   }
+}
+
+/** Whether the mark of the partition could speak of it. */
+function isIn(due: Due, partition: number): boolean {
+  return due.partition === partition || due.former?.includes(partition) === true;
 }

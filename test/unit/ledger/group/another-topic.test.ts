@@ -52,6 +52,32 @@ test.each([
   expect(ledger.state.isDelivered(first, 1)).toBe(true);
 });
 
+test("what is still due in the new topic is not settled by later numbers of the partition that it was in", async () => {
+  const later = [other, { ...other, path: "later", version: other.version + 1 }];
+  const log = new MemoryLedger([noted(first), ...later.map((id) => noted(id))]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.append({ ...sentAgain({ partition: 1, was }), next: 300 });
+  await ledger.writeDelivered(
+    later.map((id) => stored(id)),
+    store,
+  );
+  expect(log.written.at(-1)).toMatchObject({ partition: 0, but: [first.version] });
+  // It is put together with others, or was sent once more.
+  await log.append({ ...sentAgain({ partition: 1, was, at: 3 }), slot: 5, next: 300 });
+  const started = await GroupLedger.open("group", log);
+  await started.close();
+  expect([unsettled(ledger), unsettled(started)]).toEqual([[first.version], [first.version]]);
+  await ledger.writeDelivered([{ ...stored(first), partition: 1 }], store);
+  expect([unsettled(ledger), ledger.state.isDelivered(first, 0)]).toEqual([[], true]);
+  await ledger.tidy(all, all);
+  await ledger.tidy(all, all);
+  expect(log.written.findLast((entry) => entry.kind === "done" && entry.partition === 0)).toMatchObject({
+    but: [],
+    also: [],
+  });
+});
+
 test("of a group that began with the new topic its mark does not say so: it is to have what comes there", async () => {
   const log = new MemoryLedger([]);
   log.brokerTimeMs = 5;
