@@ -4,12 +4,18 @@ import type { TopicInspection } from "../kafka/topics/inspect.ts";
 import type { NewTopic } from "../kafka/topics/new-topic.ts";
 import { isByDevices, type Topic } from "../kafka/topics/topics.ts";
 import { leastMessageBytes } from "../lib/limits.ts";
+import { longestKeyBytes } from "../wire/entry-key.ts";
+import { limits } from "../wire/limits.ts";
 import { about, aboutBytes, count } from "./amounts.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import { addPartitions, setTopic } from "./fixes.ts";
 
 /** For whoever wants several and has not said how many. */
 const usualPartitions = 4;
+
+/** About what a batch of the ledger has at most, and what a mark, bytes. */
+const batchBytes = limits.entry + longestKeyBytes;
+const markBytes = limits.startEntry + longestKeyBytes;
 
 /** What a topic is judged by. */
 export interface Circumstances {
@@ -67,7 +73,21 @@ export function judgeLedger(found: TopicInspection, circumstances: Circumstances
       warn(subject, text, `set kafka.ledger_partitions: ${topic.partitions}; never add partitions to it`),
     );
   }
+  wrong.push(...judgeEntries(topic, kafka, subject));
   return orFine(wrong, subject, [describe(found), ...(policy === undefined ? [] : ["compacted"])]);
+}
+
+/** Whoever has to write an entry that the brokers do not take waits until they do. */
+function judgeEntries({ name, maxMessageBytes }: Topic, kafka: KafkaConfig, subject: string): Finding[] {
+  // What is less than any topic needs is said already.
+  if (maxMessageBytes >= markBytes || maxMessageBytes < leastMessageBytes) return [];
+  const fix = setTopic(kafka, name, "max.message.bytes=1048588");
+  const text = `max.message.bytes is ${maxMessageBytes}`;
+  if (maxMessageBytes >= batchBytes)
+    return [
+      warn(subject, `${text}, and a mark may have ${markBytes}: a downloader would stand still then`, fix),
+    ];
+  return [fail(subject, `${text}, and a batch may have ${batchBytes}: an uploader stands still then`, fix)];
 }
 
 /**

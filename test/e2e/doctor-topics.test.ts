@@ -43,6 +43,12 @@ describe("it finds a topic that", () => {
       {},
       /topic files-.*max\.message\.bytes is 1000.*; fix: .*max\.message\.bytes=/,
     ],
+    [
+      "takes no whole batch of the ledger's",
+      {},
+      { "max.message.bytes": "50000" },
+      /ledger files-.*max\.message\.bytes is 50000, .*an uploader stands still then; fix: .*\.ledger .*max\.message\.bytes=/,
+    ],
   ])("%s", async (_, chunks, ledger, pattern) => {
     const scene = await openScene();
     await makeTopics(scene, chunks, ledger);
