@@ -1,13 +1,20 @@
 /** Numbers and texts as few bytes, for what is written and read back by the same version of the agent. Who reads knows what comes next. */
 
-const pieceBytes = 256 << 10;
+const usualPieceBytes = 256 << 10;
 /** The longest count: 53 bits, seven a byte. */
 const countBytes = 8;
 
 export class Packer {
+  readonly #pieceBytes: number;
   readonly #pieces: Buffer[] = [];
-  #piece = Buffer.allocUnsafe(pieceBytes);
+  #piece: Buffer;
   #at = 0;
+
+  /** @param pieceBytes that are taken at a time */
+  constructor(pieceBytes = usualPieceBytes) {
+    this.#pieceBytes = pieceBytes;
+    this.#piece = Buffer.allocUnsafe(pieceBytes);
+  }
 
   /** What was packed. Nothing may be added behind it. */
   pieces(): Buffer[] {
@@ -41,6 +48,13 @@ export class Packer {
     return this;
   }
 
+  /** Nothing but these: who reads knows how many there are. */
+  bytes(value: Buffer): this {
+    this.#reserve(value.length);
+    this.#at += value.copy(this.#piece, this.#at);
+    return this;
+  }
+
   /** Something that may be missing. */
   maybe<T>(value: T | undefined, pack: (value: T) => unknown): this {
     this.flag(value !== undefined);
@@ -59,7 +73,7 @@ export class Packer {
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#piece.length) return;
     this.#pieces.push(this.#piece.subarray(0, this.#at));
-    this.#piece = Buffer.allocUnsafe(Math.max(pieceBytes, bytes));
+    this.#piece = Buffer.allocUnsafe(Math.max(this.#pieceBytes, bytes));
     this.#at = 0;
   }
 }
@@ -73,6 +87,15 @@ export class Unpacker {
   constructor(bytes: Buffer, at = 0) {
     this.#bytes = bytes;
     this.#at = at;
+  }
+
+  /** Where what comes next begins. */
+  get at(): number {
+    return this.#at;
+  }
+
+  skip(bytes: number): void {
+    this.#at += bytes;
   }
 
   get isAtEnd(): boolean {

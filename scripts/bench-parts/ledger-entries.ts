@@ -25,12 +25,15 @@ export interface KnownFile {
 interface SentFiles {
   slots: number;
   newest: number;
-  missing: number[];
+  /** Of those that the group does not have, by partition of the chunks. */
+  missing: Map<number, number[]>;
 }
 
 /** As many as an uploader puts together. */
 const filesOfBatch = 100;
 
+/** Which has all that is settled, as marks call it. */
+const store = "5f0c12ab34cd";
 const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
 const madeUp: KnownFile = {
   size: 4096,
@@ -87,8 +90,10 @@ export class LedgerWriter {
 
   /** A file that was sent, and that the group does not have; its chunks have expired. */
   async unsettled(uploader: string, path: string): Promise<void> {
-    const version = await this.#sent(uploader, path, madeUp);
-    this.#of(uploader).missing.push(version);
+    const { version, partition } = await this.#sent(uploader, path, madeUp);
+    this.#of(uploader)
+      .missing.getOrInsertComputed(partition, () => [])
+      .push(version);
   }
 
   /** The uploader has worked until now, and has given its name back. */
@@ -104,7 +109,9 @@ export class LedgerWriter {
   async close(): Promise<void> {
     for (const uploader of [...this.#batches.keys()]) await this.#writeBatch(uploader);
     await this.#written();
-    for (const [uploader, sent] of this.#sentOf) await this.#writeMark(uploader, sent);
+    for (const [uploader, sent] of this.#sentOf)
+      for (let partition = 0; partition < this.#topics.chunks.partitions; partition++)
+        await this.#writeMark(uploader, partition, sent);
     await this.#written();
     await this.#producer.close(10_000);
     this.#stop.abort();
@@ -112,7 +119,7 @@ export class LedgerWriter {
   }
 
   #of(uploader: string): SentFiles {
-    return this.#sentOf.getOrInsertComputed(uploader, () => ({ slots: 0, newest: 0, missing: [] }));
+    return this.#sentOf.getOrInsertComputed(uploader, () => ({ slots: 0, newest: 0, missing: new Map() }));
   }
 
   async #writeBatch(uploader: string): Promise<void> {
@@ -127,22 +134,27 @@ export class LedgerWriter {
     while (this.#waiting > 0 && !this.#problem) await Bun.sleep(5);
   }
 
-  async #writeMark(uploader: string, { newest, missing }: SentFiles): Promise<void> {
-    const key = { kind: "done", group: this.#group, uploader, partition: 0 } as const;
+  async #writeMark(uploader: string, partition: number, { newest, missing }: SentFiles): Promise<void> {
+    const key = { kind: "done", group: this.#group, uploader, partition } as const;
     const at = this.#ends.get(partitionOfEntry(key, this.#topics.ledger.partitions)) ?? 0;
-    const mark = { format: 1, to: newest, at, but: missing } as const;
-    await this.#write({ ...key, ...mark, also: [], early: [], by: {}, time: timeNow() });
+    const mark = { format: 1, to: newest, at, but: missing.get(partition) ?? [] } as const;
+    await this.#write({ ...key, ...mark, also: [], early: [], by: { [store]: 1 }, time: timeNow() });
   }
 
-  async #sent(uploader: string, path: string, known: KnownFile): Promise<number> {
+  async #sent(
+    uploader: string,
+    path: string,
+    known: KnownFile,
+  ): Promise<{ version: number; partition: number }> {
     const version = ++this.#version;
-    const where = { topic: this.#topics.chunks.id, partition: 0, offset: 0 };
+    const partition = version % this.#topics.chunks.partitions;
+    const where = { topic: this.#topics.chunks.id, partition, offset: 0 };
     const batch = this.#batches.get(uploader) ?? [];
     batch.push({ path, version, state: "sent", ...known, ...where, checksum });
     this.#batches.set(uploader, batch);
     this.#of(uploader).newest = version;
     if (batch.length >= filesOfBatch) await this.#writeBatch(uploader);
-    return version;
+    return { version, partition };
   }
 
   async #write(entry: Entry): Promise<void> {

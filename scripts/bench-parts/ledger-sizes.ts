@@ -11,6 +11,8 @@ export interface LedgerSizes {
   own: number;
   /** Small ones that are sent. */
   small: number;
+  /** Of the chunks' topic that was sent to: each uploader has a mark in each. */
+  partitions: number;
 }
 
 /** Of scripts/bench's options, each a number: `--uploaders 100`. */
@@ -21,4 +23,5 @@ export const ledgerSizes: Readonly<LedgerSizes> = {
   unsettled: 10_000,
   own: 100_000,
   small: 10_000,
+  partitions: 1,
 };

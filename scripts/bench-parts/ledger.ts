@@ -58,11 +58,11 @@ export async function measureLedger(bench: Bench): Promise<void> {
 
 async function measureStarts(stage: Stage): Promise<void> {
   const { bench, kafka, sizes } = stage;
-  const { uploaders, files, own } = sizes;
+  const { uploaders, files, own, partitions } = sizes;
   const topic = bench.newTopic();
   const tree = await bench.newFolder("own");
   writeMany(tree, own, 64);
-  const writer = await openWriter(kafka, topic);
+  const writer = await openWriter(kafka, topic, sizes.partitions);
   for (let at = 0; at < uploaders; at++) {
     const name = `till-${at}`;
     for (let file = 0; file < files; file++) await writer.settled(name, `2025/${file}.bin`);
@@ -78,7 +78,7 @@ async function measureStarts(stage: Stage): Promise<void> {
   await bench.stop(uploader);
   const { start, bytes } = await startOwn(stage, topic, tree);
   printTable(
-    `A ledger of ${writer.count} entries: ${uploaders} uploaders with ${files} settled files each, one more with ${own}`,
+    `A ledger of ${writer.count} entries: ${uploaders} uploaders with ${files} settled files each, one more with ${own}; ${partitions} partitions of chunks`,
     ["a start, until the first new file is through", "seconds", "peak MiB"],
     [
       ["downloader, without .streamsend", ...shown(empty)],
@@ -134,7 +134,7 @@ async function measureRepair(stage: Stage): Promise<void> {
 async function repair(stage: Stage, dead: number, unsettled: number): Promise<Start> {
   const { bench, kafka, client } = stage;
   const topic = bench.newTopic();
-  const writer = await openWriter(kafka, topic);
+  const writer = await openWriter(kafka, topic, 1);
   for (let at = 0; at < unsettled; at++) await writer.unsettled(`dead-${at % dead}`, `${at}.bin`);
   await writer.close();
   const living = await bench.newFolder("living");
@@ -146,9 +146,9 @@ async function repair(stage: Stage, dead: number, unsettled: number): Promise<St
   return start;
 }
 
-async function openWriter(kafka: Kafka, topic: string): Promise<LedgerWriter> {
+async function openWriter(kafka: Kafka, topic: string, partitions: number): Promise<LedgerWriter> {
   const config = await loadConfigOf(
-    `name: bench\nkafka: { brokers: ["${kafka.bootstrap}"], topic: ${topic} }`,
+    `name: bench\nkafka: { brokers: ["${kafka.bootstrap}"], topic: ${topic}, partitions: ${partitions} }`,
   );
   return LedgerWriter.open(config.kafka);
 }

@@ -44,6 +44,7 @@ const { values, positionals } = parseArgs({
     unsettled: { type: "string" },
     own: { type: "string" },
     small: { type: "string" },
+    partitions: { type: "string" },
   },
 });
 const [folder, ...chosen] = positionals;
@@ -77,7 +78,7 @@ for (const [name, measure] of Object.entries(parts)) {
 }
 
 function chosenSizes(): LedgerSizes {
-  const { uploaders, files, dead, unsettled, own, small } = ledgerSizes;
+  const { uploaders, files, dead, unsettled, own, small, partitions } = ledgerSizes;
   return {
     uploaders: countOf("uploaders", uploaders),
     files: countOf("files", files),
@@ -85,6 +86,7 @@ function chosenSizes(): LedgerSizes {
     unsettled: countOf("unsettled", unsettled),
     own: countOf("own", own),
     small: countOf("small", small),
+    partitions: countOf("partitions", partitions),
   };
 }
 

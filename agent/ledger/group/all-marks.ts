@@ -3,6 +3,7 @@ import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import { DueCount } from "./due-versions.ts";
 import type { Mark } from "./mark.ts";
+import type { MarkView } from "./marks.ts";
 import { UploaderMarks } from "./uploader-marks.ts";
 
 /** Which mark. */
@@ -31,6 +32,8 @@ export class AllMarks {
   readonly #byUploader = new Map<string, UploaderMarks>();
   readonly #due = new DueCount();
   #bytes = 0;
+  /** Whose marks were changed last. */
+  #changed: UploaderMarks | undefined;
   readonly #most: MarksLimits;
   #hasForgotten = false;
   readonly #dirty = new Map<string, MarkId>();
@@ -70,7 +73,7 @@ export class AllMarks {
     return this.#byUploader.get(uploader);
   }
 
-  *all(): Generator<[uploader: string, mark: Mark]> {
+  *all(): Generator<[uploader: string, mark: MarkView]> {
     for (const [uploader, { marks }] of this.#byUploader) for (const mark of marks) yield [uploader, mark];
   }
 
@@ -78,20 +81,37 @@ export class AllMarks {
   change<T>(uploader: string, change: (marks: UploaderMarks) => T): T {
     const marks =
       this.#byUploader.get(uploader) ?? new UploaderMarks(uploader, this.#due, !this.#hasForgotten);
-    this.#bytes -= this.#byUploader.delete(uploader) ? marks.weight : 0;
+    this.#restBefore(marks);
+    this.#bytes -= this.#byUploader.delete(uploader) ? marks.countedBytes : 0;
     const changed = change(marks);
     if (this.#bytes + marks.weight > this.#most.all) this.#lighten(uploader, marks);
     this.#byUploader.set(uploader, marks);
-    this.#bytes += marks.weight;
+    this.#count(marks);
     for (const [oldest, other] of this.#byUploader) {
       if (this.#bytes <= this.#most.all || other === marks) break;
       this.#byUploader.delete(oldest);
-      this.#bytes -= other.weight;
+      this.#bytes -= other.countedBytes;
+      other.countedBytes = 0;
       for (const { partition } of other.marks) this.noteClean({ uploader: oldest, partition });
       other.forget();
       this.#hasForgotten = true;
     }
     return changed;
+  }
+
+  /** What was changed before rests, if it is another uploader's. */
+  #restBefore(next: UploaderMarks): void {
+    const before = this.#changed;
+    this.#changed = next;
+    if (!before || before === next || before.countedBytes === 0) return;
+    this.#bytes -= before.countedBytes;
+    before.marks.rest();
+    this.#count(before);
+  }
+
+  #count(marks: UploaderMarks): void {
+    marks.countedBytes = marks.weight;
+    this.#bytes += marks.countedBytes;
   }
 
   #lighten(uploader: string, { weight, marks }: UploaderMarks): void {
@@ -112,7 +132,7 @@ export class AllMarks {
 
   /** Whether the ledger has all that is known of the uploader's marks, or is about to have it. */
   isWritten(uploader: string): boolean {
-    const isDirty = ({ partition }: Mark) => this.#dirty.has(nameOf({ uploader, partition }));
+    const isDirty = ({ partition }: MarkView) => this.#dirty.has(nameOf({ uploader, partition }));
     return this.isWhole(uploader) && ![...(this.get(uploader)?.marks ?? [])].some(isDirty);
   }
 
@@ -176,7 +196,7 @@ export class AllMarks {
   }
 }
 
-function highestOf({ to, also, early }: Mark): number {
+function highestOf({ to, also, early }: MarkView): number {
   return Math.max(to, ...also, ...[...early].map(({ file }) => file.version));
 }
 

@@ -36,8 +36,7 @@ export class LeftFailures {
   #leave(left: Due[]): Due[] {
     for (const { partition, version } of left) {
       // Another file of the same number may be due.
-      if (!this.#due.has(version))
-        this.#marks.change(this.#marks.of(partition), (mark) => mark.leaveToReceipt(version));
+      if (!this.#due.has(version)) this.#marks.of(partition).leaveToReceipt(version);
     }
     return left;
   }

@@ -26,7 +26,7 @@ export class MarkRecords {
       for (const version of [file.version, file.supersedes])
         this.#settleDelivered(version, file, mark, change);
     this.#marks.noteRecord(partition);
-    this.#marks.change(mark, () => mark.written(value, offset, (version) => this.#due.has(version)));
+    mark.written(value, offset, (version) => this.#due.has(version));
     if (this.#addMissing(mark, value, change.settled)) change.dirty.push(mark);
     return change;
   }
@@ -48,7 +48,7 @@ export class MarkRecords {
     if (!mark.isNews(offset)) return { settled: [], dirty: [], clean: [] };
     this.#marks.noteRecord(partition);
     const isUnsettled = (version: number) => !isRead || this.#due.has(version) || isWanted(version);
-    const state = this.#marks.change(mark, () => mark.read(value, offset, isUnsettled));
+    const state = mark.read(value, offset, isUnsettled);
     const also = new Set(value.also);
     const numbers = { to: value.to, at: value.at, but: new Set(value.but) };
     const early = new Map(value.early.map((file) => [this.#keyOf(file.path), file]));
@@ -88,7 +88,7 @@ export class MarkRecords {
   /** The version is settled: the marks of where it was before name it as not settled no longer. Returns those that did. */
   #dropFormer({ former = [], version }: Due): Mark[] {
     return former.flatMap((partition) => {
-      const mark = this.#marks.get(partition);
+      const mark = this.#marks.known(partition);
       return mark?.drop(version) ? [mark] : [];
     });
   }
@@ -100,9 +100,7 @@ export class MarkRecords {
       ({ partition, version, at }) =>
         partition === mark.partition && !named.has(version) && !mark.settles(version, at),
     );
-    this.#marks.change(mark, () => {
-      for (const { version, at } of missing) mark.add(version, at);
-    });
+    for (const { version, at } of missing) mark.add(version, at);
     return missing.length > 0;
   }
 }

@@ -41,6 +41,8 @@ export class Mark {
   #ofAnother: OldNumbers | undefined;
   /** What was noted up to this ledger offset is known as settled by more than its records say: the next one has to speak of it. */
   #owedAt = -1;
+  /** What `Marks` has counted for it, bytes. */
+  countedBytes = 0;
   /** The ledger offset of its newest record that was read or written here, and of the newest that was read. */
   #newestAt = -1;
   #readAt = -1;
@@ -76,6 +78,12 @@ export class Mark {
 
   get by(): ReadonlyMap<string, number> {
     return this.#by ?? new Map();
+  }
+
+  /** Whether it names no version, and is told by its own records alone. */
+  get isPlain(): boolean {
+    const lists = (this.#but?.size ?? 0) + (this.#also?.size ?? 0) + this.early.size;
+    return lists === 0 && this.#ofAnother === undefined;
   }
 
   /** About what it takes in memory, bytes. */

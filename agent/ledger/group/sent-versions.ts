@@ -222,9 +222,10 @@ export class SentVersions {
 
   /** Each of its marks has to speak of what was noted up to this ledger offset. */
   #oweAll(uploader: string, offset: number): void {
-    const marks = [...(this.marks.get(uploader)?.marks ?? [])];
-    for (const mark of marks) mark.owe(offset);
-    this.marks.noteDirty(uploader, marks);
+    if (!this.marks.get(uploader)) return;
+    const owing = this.marks.change(uploader, ({ marks }) => [...marks.wakeAll()]);
+    for (const mark of owing) mark.owe(offset);
+    this.marks.noteDirty(uploader, owing);
   }
 
   /** Applies the tombstone of a batch, as it is read. @param timestampMs see `Announced.takenOut` */

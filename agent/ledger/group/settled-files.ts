@@ -21,7 +21,7 @@ export function isSurelySettled(file: NotedFile, saidAt: number, known: KnownOfU
   const { version, path, partition, at = saidAt } = file;
   if (marks.get(partition)?.says(version, at) !== true) return false;
   // What one has as delivered and not noted is noted now; and one that says otherwise may be wrong by then.
-  for (const mark of marks) if (mark.early.size > 0 || mark.excepts(version)) return false;
+  for (const mark of marks.active) if (mark.early.size > 0 || mark.excepts(version)) return false;
   const id = { uploader, path };
   return outstanding.newestOf(id) === undefined && (due.isEmpty || !due.knows(mapKey(id)));
 }

@@ -31,6 +31,8 @@ export class UploaderMarks {
   announced = new Announced();
   readonly due: DueVersions;
   readonly marks = new Marks();
+  /** What `AllMarks` has counted for it, bytes. */
+  countedBytes = 0;
   /** Whether all is known here that the ledger says of it; undefined: it will be once that is read. */
   #isWhole: boolean | undefined;
 
@@ -94,7 +96,7 @@ export class UploaderMarks {
   /** The uploader has noted a version that was sent whole. Returns also which are left to their receipts from now on. */
   note(noted: Noted, said: Said = unsaid): { verdict: Verdict; dirty: Mark[]; left: Due[] } {
     const dirty: Mark[] = [];
-    const mark = this.marks.get(noted.partition);
+    const mark = this.marks.known(noted.partition);
     const { isWanted, hadFailed } = said;
     // Its receipt is gone: it is not told from what is settled any more.
     if (hadFailed && !mark?.names(noted.version)) mark?.except(noted.version);
@@ -173,8 +175,7 @@ export class UploaderMarks {
 
   /** The version is asked for again: marks that come later say so as well. Returns those that named it as delivered. */
   unname({ path, version }: { path: string; version: number }): Mark[] {
-    const isNamed = (mark: Mark) => this.marks.change(mark, () => mark.unname(path, version));
-    return [...this.marks].filter(isNamed);
+    return [...this.marks.active].filter((mark) => mark.unname(path, version));
   }
 
   /** The version is asked for again no longer. Returns it if it was due, and is settled by what the marks say. */
@@ -183,7 +184,7 @@ export class UploaderMarks {
     const isSettled = this.marks.takeSettled(version);
     if (due?.version !== version) return undefined;
     const mark = this.marks.of(due.partition);
-    if (isSettled) this.marks.change(mark, () => mark.add(version, due.at));
+    if (isSettled) mark.add(version, due.at);
     if (!mark.settles(version, due.at)) return undefined;
     this.due.delete(due.key, version);
     return due;
@@ -218,15 +219,15 @@ export class UploaderMarks {
     this.due.endReading();
     this.#isWhole ??= true;
     const isLeft = (version: number) => this.mayBeDue(version) || !this.announced.isDead(version);
-    return [...this.marks].filter((mark) => mark.keepBut(isLeft));
+    return [...this.marks.active].filter((mark) => mark.keepBut(isLeft));
   }
 
   /** The ledger was deleted and made again. What the marks settle stays so, whatever is noted again. */
   ledgerRecreated(): void {
     // Something may be due that they seem to settle.
-    if (!this.#isWhole) for (const mark of this.marks) this.marks.remove(mark);
+    if (!this.#isWhole) this.marks.clear();
     // There it is no longer told by its offset from what is settled.
-    for (const { partition, version } of this.due.values()) this.marks.get(partition)?.except(version);
+    for (const { partition, version } of this.due.values()) this.marks.known(partition)?.except(version);
     this.marks.ledgerRecreated(this.announced.open);
     this.announced = new Announced();
     this.due.clear();
@@ -238,7 +239,7 @@ export class UploaderMarks {
 
   #verdictOn(noted: Noted, { hasReceipt }: Said, dirty: Mark[]): Verdict {
     const { path, version, checksum, partition, at } = noted;
-    for (const mark of this.marks) mark.early.supersede(path, version, at);
+    for (const mark of this.marks.active) mark.early.supersede(path, version, at);
     const early = this.marks.earlyOf(path);
     if (early && early.version > version) return "settled";
     if (early?.version === version) {
@@ -249,7 +250,7 @@ export class UploaderMarks {
       mark.noted(noted, at);
       return "settled";
     }
-    const mark = this.marks.get(partition);
+    const mark = this.marks.known(partition);
     if (hasReceipt && mark?.leavesToReceipt(version)) return noted.hasFailed ? "failed" : "due";
     if (mark?.settles(version, at)) {
       if (!mark.says(version, at)) {
@@ -260,7 +261,7 @@ export class UploaderMarks {
     }
     if (!noted.was?.some((former) => this.marks.settles(former, version, hasReceipt))) return "due";
     const here = this.marks.of(partition);
-    this.marks.change(here, () => here.add(version, at));
+    here.add(version, at);
     dirty.push(here);
     return "settled";
   }
@@ -274,7 +275,7 @@ export class UploaderMarks {
   /** Returns the marks that said it was due. */
   #dropDue({ key, version }: Pick<Due, "key" | "version">): Mark[] {
     this.due.delete(key, version);
-    return this.due.has(version) ? [] : [...this.marks].filter((mark) => mark.drop(version));
+    return this.due.has(version) ? [] : [...this.marks.active].filter((mark) => mark.drop(version));
   }
 
   /**
@@ -288,7 +289,7 @@ export class UploaderMarks {
   }
 
   #putDue({ path, was, ...noted }: Noted): void {
-    this.marks.get(noted.partition)?.except(noted.version);
+    this.marks.known(noted.partition)?.except(noted.version);
     const former = was?.length ? was.map(({ partition }) => partition) : undefined;
     this.due.put({ ...noted, former, key: this.#keyOf({ path }) });
   }

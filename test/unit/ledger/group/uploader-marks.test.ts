@@ -397,6 +397,8 @@ for (const isSingle of [true, false])
           const event = random.pick(Object.keys(events));
           happened.push(event);
           events[event]?.();
+          // Somebody else's are changed next.
+          if (random.below(2) === 0) story.marks.marks.rest();
           story.check();
         }
         story.checkUploader();

@@ -89,7 +89,10 @@ const transient: Readonly<Record<string, string>> = {
   // What comes of the rest.
   "Marks few": "by its values",
   "Marks many": "by its values",
-  "Marks weight": "comes of the marks",
+  "Marks resting": "by its values",
+  "Marks activeBytes": "comes of the marks",
+  "Marks changed": "of the moment",
+  "AllMarks changed": "of the moment",
   "AllMarks bytes": "comes of the marks",
   "AllMarks due": "counts those of the uploaders",
   "DueVersions numbers": "comes of the files",
