@@ -104,7 +104,10 @@ test("a cluster that is made anew, empty: what one group has and another one lac
   await expectSameTree(source, join(mirrored, "uploader"), [uploader, after]);
   // As a new file, or as the version that the other group says to have, when this one asks for it.
   const isSent = (message: string) => /^one\.txt: (successfully processed|sending .* again)/.test(message);
-  expect(uploader.messages.filter(isSent)).toHaveLength(2);
+  // A new file is there before its uploader has noted that it was sent.
+  await waitUntil("it was sent twice", () => uploader.messages.filter(isSent).length === 2, {
+    detail: () => uploader.report(),
+  });
 });
 
 test("a ledger that may not be written for a while: it is said, nothing counts as sent before, and all is noted in the end", async () => {
