@@ -1,4 +1,5 @@
 /** The marks of one uploader, one a partition of the chunks. */
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Packer, Unpacker } from "../../lib/packed.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
 import type { FormerPlace } from "./former-places.ts";
@@ -191,7 +192,10 @@ export class Marks {
     this.#hasForgotten = from.flag();
     for (const [version, partition] of from.list(() => [from.number(), from.count()] as const))
       this.noteSettled({ version, partition });
-    for (const mark of from.list(() => this.of(from.count()))) mark.unpack(from);
+    for (const mark of from.list(() => this.of(from.count()))) {
+      mark.unpack(from);
+      leaveGarbage(garbageOf.mark);
+    }
   }
 
   #activeOf(partition: number): Mark | undefined {

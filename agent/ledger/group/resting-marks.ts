@@ -2,6 +2,7 @@
  * Marks of one uploader that name no version, packed: ten thousand uploaders have one each in every partition of the chunks, and hardly any
  * is of interest at a time. One takes some eighty bytes here, and some four hundred as an object.
  */
+import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { Packer, Unpacker } from "../../lib/packed.ts";
 import { Mark } from "./mark.ts";
 
@@ -90,6 +91,7 @@ export class RestingMarks {
   }
 
   #unpack({ partition, content }: Place): Mark {
+    leaveGarbage(garbageOf.mark);
     const mark = new Mark(partition);
     mark.unpack(new Unpacker(this.#packed, content));
     return mark;
