@@ -26,8 +26,8 @@ const watchMs = 1000;
 const lookMs = 5000;
 
 /**
- * Does the work with the ledger. Throws an `AgentError` when there is none, when its partitions are not those it was begun with, when no broker can be reached for half a minute, or when
- * the ledger becomes another one meanwhile, and what the work throws.
+ * Does the work with the ledger. Throws an `AgentError` when there is none, when its partitions are not those it was begun with, when
+ * no broker can be reached for half a minute, or when the ledger becomes another one meanwhile, and what the work throws.
  *
  * @param missing what a missing ledger means here
  */

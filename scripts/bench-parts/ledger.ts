@@ -62,7 +62,7 @@ async function measureStarts(stage: Stage): Promise<void> {
   const topic = bench.newTopic();
   const tree = await bench.newFolder("own");
   writeMany(tree, own, 64);
-  const writer = await openWriter(kafka, topic, sizes.partitions);
+  const writer = await openWriter(kafka, topic, partitions);
   for (let at = 0; at < uploaders; at++) {
     const name = `till-${at}`;
     for (let file = 0; file < files; file++) await writer.settled(name, `2025/${file}.bin`);

@@ -95,7 +95,7 @@ export class Marks {
   }
 
   /** All of them, to be changed. */
-  wakeAll(): Iterable<Mark> {
+  wakeAll(): Mark[] {
     for (const mark of this.#resting) this.#add(mark);
     this.#resting.clear();
     const all = [...this.active];

@@ -223,7 +223,7 @@ export class SentVersions {
   /** Each of its marks has to speak of what was noted up to this ledger offset. */
   #oweAll(uploader: string, offset: number): void {
     if (!this.marks.get(uploader)) return;
-    const owing = this.marks.change(uploader, ({ marks }) => [...marks.wakeAll()]);
+    const owing = this.marks.change(uploader, ({ marks }) => marks.wakeAll());
     for (const mark of owing) mark.owe(offset);
     this.marks.noteDirty(uploader, owing);
   }
