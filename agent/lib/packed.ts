@@ -48,13 +48,6 @@ export class Packer {
     return this;
   }
 
-  /** Nothing but these: who reads knows how many there are. */
-  bytes(value: Buffer): this {
-    this.#reserve(value.length);
-    this.#at += value.copy(this.#piece, this.#at);
-    return this;
-  }
-
   /** Something that may be missing. */
   maybe<T>(value: T | undefined, pack: (value: T) => unknown): this {
     this.flag(value !== undefined);

@@ -7,7 +7,8 @@ import { Packer, Unpacker } from "../../lib/packed.ts";
 import { Mark } from "./mark.ts";
 
 const nothing = Buffer.alloc(0);
-/** More than most take, bytes: its partition, its length, and what `Mark.pack` says of it. */
+/** More than its partition and its length take, and more than what `Mark.pack` says takes as a rule, bytes. */
+const headBytes = 32;
 const usualBytes = 128;
 /** About what the buffer takes besides, bytes. */
 const ownBytes = 100;
@@ -54,13 +55,13 @@ export class RestingMarks {
 
   /** None of their partitions has one here. */
   put(marks: Iterable<Mark>): void {
-    const to = new Packer(usualBytes);
+    const pieces: Buffer[] = [];
     for (const mark of marks) {
-      const packed = Buffer.concat(packedPieces(mark));
-      to.count(mark.partition).count(packed.length).bytes(packed);
+      const content = packed(mark);
+      pieces.push(...new Packer(headBytes).count(mark.partition).count(content.length).pieces(), content);
       this.#count++;
     }
-    this.#replace(this.#packed.length, this.#packed.length, Buffer.concat(to.pieces()));
+    this.#replace(this.#packed.length, this.#packed.length, Buffer.concat(pieces));
   }
 
   clear(): void {
@@ -106,11 +107,11 @@ export class RestingMarks {
       return;
     }
     // Of its own: a piece of what is shared would keep all of that.
-    const packed = Buffer.allocUnsafeSlow(size);
-    before.copy(packed, 0, 0, begin);
-    by.copy(packed, begin);
-    before.copy(packed, begin + by.length, end);
-    this.#packed = packed;
+    const after = Buffer.allocUnsafeSlow(size);
+    before.copy(after, 0, 0, begin);
+    by.copy(after, begin);
+    before.copy(after, begin + by.length, end);
+    this.#packed = after;
   }
 }
 
@@ -122,8 +123,8 @@ interface Place {
   end: number;
 }
 
-function packedPieces(mark: Mark): Buffer[] {
+function packed(mark: Mark): Buffer {
   const to = new Packer(usualBytes);
   mark.pack(to);
-  return to.pieces();
+  return Buffer.concat(to.pieces());
 }
