@@ -1,11 +1,11 @@
 /** `run --dry-run`: connects and looks, claims and makes nothing, and says what a run would do. */
 import type { Config } from "../config/config.ts";
-import { connectAdmin, readOnly } from "../kafka/admin.ts";
+import { connectAdmin } from "../kafka/admin.ts";
 import { disconnect } from "../kafka/connection/client.ts";
 import { groupLag } from "../kafka/topics/group-lag.ts";
 import { describeTopic } from "../kafka/topics/topics.ts";
 import { requireLayout } from "../ledger/layout.ts";
-import { Ledger } from "../ledger/ledger.ts";
+import { readOnlyLedger } from "../ledger/read-only-ledger.ts";
 import { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { previewUpload } from "../uploader/discover/preview.ts";
@@ -24,8 +24,7 @@ export async function dryRun(config: Config, log: Log, signal: AbortSignal): Pro
   const client = await connectAdmin({ kafka, agentName, log });
   try {
     const topic = await describeTopic(client, kafka.ledger);
-    const options = { kafka, agentName, producer: readOnly(client), log, signal };
-    const ledger = topic && new Ledger({ ...options, topic: { value: topic } });
+    const ledger = topic && readOnlyLedger(config, client, topic, log, signal);
     if (ledger) await requireLayout(ledger);
     const entries = ledger && (await UploaderLedger.open(config.name, ledger, undefined, log));
     await previewUpload(config.uploader, entries, log);
