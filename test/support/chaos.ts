@@ -8,8 +8,17 @@ const script = join(import.meta.dir, "../../scripts/chaos");
 /** What each thing that is broken on purpose is counted as, in the words of the summary. */
 const words: Readonly<Record<string, string>> = { duplicate: "duplicated" };
 
-export function runChaos(...options: string[]): Promise<{ code: number; output: string; errors: string }> {
+function runChaos(...options: string[]): Promise<{ code: number; output: string; errors: string }> {
   return run([script, "--executable", executable, ...options]);
+}
+
+/** Nothing is found. What was found is in the expectation, which is printed last: the run itself says more than is kept of a long log. */
+export async function expectClean(...options: string[]): Promise<void> {
+  const { code, output, errors } = await runChaos(...options);
+  if (code === 0) return;
+  console.error(output, errors);
+  const found = output.split("\n").filter((line) => /^[A-Z ]+: /.test(line));
+  expect({ code, found, errors: errors.slice(-1000) }).toEqual({ code: 0, found: [], errors: "" });
 }
 
 /** Breaks one thing on purpose: that, and nothing else, has to be found. */
