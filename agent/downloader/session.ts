@@ -4,7 +4,8 @@
  * fails ends the session by an exception. The next one starts from what is on disk and committed.
  */
 import type { GroupEvent } from "../kafka/group.ts";
-import { bytesOf, type IncomingRecord, type Position } from "../kafka/log-reader.ts";
+import type { Position } from "../kafka/log-reader.ts";
+import { bytesOf, type IncomingRecord } from "../kafka/record-source.ts";
 import { AgentError } from "../lib/errors.ts";
 import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { DownloadStatus } from "./download-status.ts";

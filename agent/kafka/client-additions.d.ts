@@ -8,8 +8,6 @@ declare module "@confluentinc/kafka-javascript/types/rdkafka" {
     /** Only inside the rebalance callback. */
     assignmentLost(): boolean;
     rebalanceProtocol(): "NONE" | "EAGER" | "COOPERATIVE";
-    /** `consume(n)` waits its timeout for the first message only, not anew for each. */
-    setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
     getClient(): NativeConsumer;
   }
 
@@ -26,8 +24,15 @@ declare module "@confluentinc/kafka-javascript/types/rdkafka" {
     _client: NativeAdmin;
   }
 
-  /** What scripts/native/commit_and_wait.cc adds. */
+  /** What scripts/native/commit_and_wait.cc and read_records.cc add. */
   interface NativeConsumer extends GivesUp {
+    /** Entries in `into`, `used` bytes of it, and one more that had no room there; not to be touched before the answer. */
+    readRecords(
+      into: Buffer,
+      most: number,
+      timeoutMs: number,
+      callback: (error: NativeError | null, used?: number, left?: Buffer | null) => void,
+    ): void;
     /** Commits off the JavaScript thread and calls back with the broker's answer; the package's `commitCb` never waits for it. */
     commitAndWait(
       offsets: TopicPartitionOffsetAndMetadata[],

@@ -25,6 +25,7 @@ export const codes = {
   badMessage: -199,
   unknownTopicLocal: -188,
   unknownPartitionLocal: -190,
+  partitionEnd: -191,
   unknownTopic: 3,
   messageTooLarge: 10,
   batchTooLarge: 18,

@@ -15,7 +15,8 @@ import { watchForLoss } from "./connection/lost-client.ts";
 import { agentOf, groupConsumerProperties } from "./connection/settings.ts";
 import { ask, codes, KafkaError } from "./errors.ts";
 import type { Committed, Group, GroupEvent, GroupView } from "./group.ts";
-import { consume, type Position, type ReaderOptions } from "./log-reader.ts";
+import type { Position, ReaderOptions } from "./log-reader.ts";
+import { RecordSource } from "./record-source.ts";
 import { describeGroup } from "./topics/inspect.ts";
 import { watermarks } from "./topics/topics.ts";
 
@@ -35,6 +36,7 @@ const committing = "committing the group's position";
 export class GroupConsumer implements Group {
   readonly #consumer: Consumer;
   readonly #topic: string;
+  readonly #source: RecordSource;
   readonly #right: string;
   readonly #effects: Effects;
   readonly #owned = new Set<number>();
@@ -52,6 +54,7 @@ export class GroupConsumer implements Group {
   private constructor(consumer: Consumer, topic: string, group: string, instance: string, effects: Effects) {
     this.#consumer = consumer;
     this.#topic = topic;
+    this.#source = new RecordSource(topic, (partition, offset) => this.#ends.set(partition, offset));
     this.#right = memberRight(group);
     this.#group = group;
     this.#instance = instance;
@@ -73,7 +76,6 @@ export class GroupConsumer implements Group {
         self?.onRebalance(error?.code, partitions)) as never,
     });
     const consumer = await connect(makeConsumer, options, propertiesOf);
-    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     const member = new GroupConsumer(consumer, topic, group, instance, effects);
     self = member;
     watchForLoss(
@@ -86,7 +88,6 @@ export class GroupConsumer implements Group {
         member.#isReached = Object.values(brokers).some(({ state }) => state === "UP");
       },
     );
-    consumer.on("partition.eof", ({ partition, offset }) => member.#ends.set(partition, offset));
     consumer.subscribe([topic]);
     return member;
   }
@@ -95,11 +96,11 @@ export class GroupConsumer implements Group {
     if (this.#isLost) throw new KafkaError(`reading ${this.#topic}`, codes.transport, "the client was lost");
     const rebalance = this.#rebalances.shift();
     if (rebalance) return rebalance;
-    this.#consumer.setDefaultConsumeTimeout(waitMs);
-    const what = `reading ${this.#topic}`;
-    const records = await consume(this.#consumer, count, what, this.#right).catch((error: unknown) => {
-      throw explainReplaced(what, error);
-    });
+    const records = await this.#source
+      .read(this.#consumer, count, waitMs, this.#right)
+      .catch((error: unknown) => {
+        throw explainReplaced(`reading ${this.#topic}`, error);
+      });
     // What is read between a partition's revocation and its release is the next owner's.
     const own = records.filter((record) => this.#owned.has(record.partition));
     return own.length > 0 ? { kind: "records", records: own } : { kind: "idle" };

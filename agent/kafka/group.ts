@@ -1,5 +1,6 @@
 /** A member of a consumer group, as the downloader sees it. */
-import type { IncomingRecord, Position } from "./log-reader.ts";
+import type { Position } from "./log-reader.ts";
+import type { IncomingRecord } from "./record-source.ts";
 
 /** Where a group stands in a partition, and what it noted there. */
 export interface Committed {

@@ -1,35 +1,10 @@
 /** Reading named partitions from given offsets, without a group: for the ledger, and for chunks read again. */
-import type { Headers } from "../wire/chunk.ts";
 import { type Consumer, disconnect, makeConsumer } from "./connection/client.ts";
 import { type ClientOptions, connect } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
 import { fetchWaitEndMs, readerProperties } from "./connection/settings.ts";
-import { ask, codes, KafkaError } from "./errors.ts";
-
-/** A record as it was read. */
-export interface IncomingRecord {
-  topic: string;
-  partition: number;
-  offset: number;
-  key: Buffer | null;
-  value: Buffer | null;
-  headers: Headers | undefined;
-  timestampMs: number;
-  /** Which of the partition's leaders appended it, as the brokers count them, where they tell. */
-  leaderEpoch?: number;
-  /**
-   * Why nothing can be had of it: a batch that takes too much once it is decompressed, or is damaged. It stands for all of
-   * the batch, and its offset is that of the batch's last record.
-   */
-  skipped?: string;
-}
-
-/** Bytes of all that it brought. */
-export function bytesOf({ key, value, headers }: IncomingRecord): number {
-  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers ?? []) for (const name in header) bytes += header[name]?.length ?? 0;
-  return bytes;
-}
+import { codes, KafkaError } from "./errors.ts";
+import { type IncomingRecord, RecordSource } from "./record-source.ts";
 
 export interface ReaderOptions extends ClientOptions {
   /** The topic's `max.message.bytes`, where it is known. */
@@ -74,6 +49,7 @@ export interface RecordReader {
 export class LogReader implements RecordReader {
   readonly #options: ReaderOptions;
   readonly #topic: string;
+  readonly #source: RecordSource;
   /** The next offset to read, by partition. */
   readonly #next: Map<number, number>;
   /** By partition, of the last record that was read. */
@@ -91,6 +67,7 @@ export class LogReader implements RecordReader {
   private constructor(options: ReaderOptions, topic: string, from: readonly Position[]) {
     this.#options = options;
     this.#topic = topic;
+    this.#source = new RecordSource(topic, (partition, offset) => this.#ended.push({ partition, offset }));
     this.#next = new Map(from.map(({ partition, offset }) => [partition, offset]));
   }
 
@@ -109,9 +86,8 @@ export class LogReader implements RecordReader {
   async read(following: boolean): Promise<LogEvent[]> {
     if (this.#isLost) await this.#disconnect();
     const consumer = this.#consumer ?? (await this.#connect());
-    consumer.setDefaultConsumeTimeout(following ? idleWaitMs : shortWaitMs);
     const count = batches.find(({ upToBytes }) => this.#lastBytes <= upToBytes)?.records ?? 1;
-    const records = await consume(consumer, count, `reading ${this.#topic}`);
+    const records = await this.#source.read(consumer, count, following ? idleWaitMs : shortWaitMs);
     this.#lastBytes = records.at(-1)?.value?.length ?? this.#lastBytes;
     for (const { partition, offset, leaderEpoch, timestampMs } of records) {
       this.#wasCut ||= offset < this.position(partition);
@@ -170,10 +146,6 @@ export class LogReader implements RecordReader {
     this.#consumer = consumer;
     if (this.#isClosed) await this.#disconnect();
     this.#requireOpen();
-    consumer.on("partition.eof", ({ partition, offset }) => {
-      this.#ended.push({ partition, offset });
-    });
-    consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
     consumer.assign(Array.from(this.#next, ([partition, offset]) => ({ topic, partition, offset })));
     const onLost = () => {
       if (consumer === this.#consumer) this.#isLost = true;
@@ -221,63 +193,5 @@ function knownEnd(consumer: Consumer, topic: string, partition: number): number 
   } catch {
     // It has just been closed.
     return undefined;
-  }
-}
-
-/**
- * Up to `count` records; resolves with none when nothing comes within the consumer's timeout. Throws a `KafkaError`.
- *
- * @param groupRight see `kafkaError`
- */
-export async function consume(
-  consumer: Consumer,
-  count: number,
-  what: string,
-  groupRight?: string,
-): Promise<IncomingRecord[]> {
-  const take = (answer: (error: unknown, messages?: ClientMessage[]) => void) =>
-    consumer.consume(count, answer);
-  return (await ask(what, take, groupRight)).map(toIncoming);
-}
-
-interface ClientMessage {
-  topic: string;
-  partition: number;
-  offset: number;
-  key?: unknown;
-  value: Buffer | null;
-  headers?: Headers;
-  timestamp?: number;
-  leaderEpoch?: number;
-  skipped?: number;
-}
-
-function toIncoming(message: ClientMessage): IncomingRecord {
-  const { topic, partition, offset, key, value, headers, leaderEpoch, skipped } = message;
-  const keyBytes = Buffer.isBuffer(key) ? key : typeof key === "string" ? Buffer.from(key) : null;
-  const record = {
-    topic,
-    partition,
-    offset,
-    key: keyBytes,
-    value,
-    headers,
-    timestampMs: message.timestamp ?? -1,
-    ...(leaderEpoch !== undefined && { leaderEpoch }),
-  };
-  return skipped === undefined ? record : { ...record, skipped: reasonToSkip(skipped) };
-}
-
-/** @param code the client's error number */
-function reasonToSkip(code: number): string {
-  switch (code) {
-    case codes.batchTooLarge:
-      return "it takes too much memory once it is decompressed";
-    case codes.badCompression:
-      return "it can't be decompressed";
-    case codes.badMessage:
-      return "it is damaged";
-    default:
-      return "its format is unknown";
   }
 }

@@ -8,7 +8,7 @@ import { AgentError, messageOf } from "../lib/errors.ts";
 import { defaultMessageBytes } from "../lib/limits.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Trouble } from "../lib/troubles.ts";
-import type { Headers } from "../wire/chunk.ts";
+import type { Headers } from "../wire/headers.ts";
 import { type Client, disconnect, makeProducer, type Producer } from "./connection/client.ts";
 import { type ClientOptions, connect, watchOf } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";

@@ -15,14 +15,9 @@
  */
 import type { KafkaConfig } from "../config/config.ts";
 import { KafkaError } from "../kafka/errors.ts";
-import {
-  bytesOf,
-  type IncomingRecord,
-  LogReader,
-  type Position,
-  type ReaderOptions,
-} from "../kafka/log-reader.ts";
+import { LogReader, type Position, type ReaderOptions } from "../kafka/log-reader.ts";
 import type { Acknowledgement, LedgerProducer } from "../kafka/producer.ts";
+import { bytesOf, type IncomingRecord } from "../kafka/record-source.ts";
 import { type CurrentTopic, lookIfMissing } from "../kafka/topics/current-topic.ts";
 import { deleteRetentionOf, endOffset, type Topic } from "../kafka/topics/topics.ts";
 import { AgentError } from "../lib/errors.ts";

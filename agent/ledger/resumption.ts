@@ -5,7 +5,8 @@
  * know, one that is counted as the one before was. So the record before the position is read once more, and has to be of the leader that it was
  * of, and of the same moment; or, where compaction has taken it out, the next one has to be of that leader.
  */
-import type { IncomingRecord, Position } from "../kafka/log-reader.ts";
+import type { Position } from "../kafka/log-reader.ts";
+import type { IncomingRecord } from "../kafka/record-source.ts";
 
 /** For how long what was taken out is told, where the brokers do not say: their default. */
 const defaultRetentionMs = 24 * 3600_000;

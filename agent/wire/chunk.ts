@@ -7,15 +7,13 @@ import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { nameDigest } from "../lib/name-hash.ts";
 import { type Attributes, decodeAttributes, encodeAttributes } from "./attributes.ts";
 import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
+import { type Headers, type IncomingHeaders, pairsOf } from "./headers.ts";
 import { cutTo, limits } from "./limits.ts";
 import { countIn, crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
 import { pathProblem, pathToBytes, pathToText } from "./path.ts";
 
 /** The format version that this agent writes, and the highest that it understands. */
 export const formatVersion = 1;
-
-/** Headers in the client's shape: one object a header (an object with two keys loses the second). */
-export type Headers = ReadonlyArray<Record<string, string | Buffer>>;
 
 /** Which file. */
 export interface FileId {
@@ -155,7 +153,10 @@ export function decodeFrom(text: string, only?: number): From | undefined {
 }
 
 /** What a record of the chunk topic is. Never throws, whatever the bytes. */
-export function decodeRecord(headers: Headers | undefined, value: Buffer | null | undefined): Decoded {
+export function decodeRecord(
+  headers: IncomingHeaders | undefined,
+  value: Buffer | null | undefined,
+): Decoded {
   const fields = readFields(headers);
   const format = fields.get("streamsend");
   if (format === undefined) return { kind: "foreign" };
@@ -261,23 +262,20 @@ function refusedForItsLength(fields: Map<string, string>): Decoded | undefined {
 /** Stands in the map for what is wrong with the headers themselves; no header can have this name. */
 const unreadableKey = "\0unreadable";
 
-function readFields(headers: Headers | undefined): Map<string, string> {
+function readFields(headers: IncomingHeaders | undefined): Map<string, string> {
   const fields = new Map<string, string>();
-  for (const header of headers ?? []) {
-    // Own names only: a header that is called __proto__ brings its value's properties along as inherited ones.
-    for (const [name, value] of Object.entries(header)) {
-      // Of what is none of ours only this counts, whatever it says.
-      if (name.startsWith("!")) fields.set(name, "");
-      if (!known.has(name)) continue;
-      if (fields.has(name)) fields.set(unreadableKey, `header ${name} is repeated`);
-      if (value.length > longestHeader && name === "path")
-        fields.set(longPathKey, Buffer.from(value).toString("utf8", 0, shownOfPath));
-      if (value.length > longestHeader) fields.set(unreadableKey, `header ${name} is too long`);
-      else if (Buffer.isBuffer(value) && !isUtf8(value))
-        fields.set(unreadableKey, `header ${name} is no UTF-8`);
-      // Also of one that is too long: whose record it is may still be known by the others.
-      fields.set(name, value.length > longestHeader ? "" : String(value));
-    }
+  for (const [name, value] of pairsOf(headers)) {
+    // Of what is none of ours only this counts, whatever it says.
+    if (name.startsWith("!")) fields.set(name, "");
+    if (!known.has(name)) continue;
+    if (fields.has(name)) fields.set(unreadableKey, `header ${name} is repeated`);
+    if (value.length > longestHeader && name === "path")
+      fields.set(longPathKey, Buffer.from(value).toString("utf8", 0, shownOfPath));
+    if (value.length > longestHeader) fields.set(unreadableKey, `header ${name} is too long`);
+    else if (Buffer.isBuffer(value) && !isUtf8(value))
+      fields.set(unreadableKey, `header ${name} is no UTF-8`);
+    // Also of one that is too long: whose record it is may still be known by the others.
+    fields.set(name, value.length > longestHeader ? "" : String(value));
   }
   return fields;
 }

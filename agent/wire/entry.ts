@@ -2,7 +2,7 @@
  * The entries of the ledger topic: keys and values, encode, decode and validate together, as docs/protocol.md
  * specifies them. An entry that does not decode is left alone: it may be a newer agent's.
  */
-import { formatVersion, type Headers } from "./chunk.ts";
+import { formatVersion } from "./chunk.ts";
 import {
   type DoneKey,
   decodeEntryKey,
@@ -34,6 +34,7 @@ import {
   startValue,
   writtenFiles,
 } from "./entry-value.ts";
+import { type Headers, type IncomingHeaders, pairsOf } from "./headers.ts";
 import { cutTo, limits } from "./limits.ts";
 
 export type NameEntry = KeyOf<"name"> & NameValue;
@@ -120,12 +121,14 @@ export function encodeMeantFor(key: EntryKey, ledgerId: string): Headers | undef
  * Whether a record was meant for another ledger than the one of this id: that one was deleted as the record was under way. Of
  * several headers the first counts.
  */
-export function isMeantForAnother(key: EntryKey, headers: Headers | undefined, ledgerId: string): boolean {
+export function isMeantForAnother(
+  key: EntryKey,
+  headers: IncomingHeaders | undefined,
+  ledgerId: string,
+): boolean {
   if (!isOfOneLedger(key) || !isToldApart(ledgerId)) return false;
-  for (const header of headers ?? []) {
-    const meant = header[meantHeader];
-    if (meant !== undefined) return meant.length !== ledgerId.length || meant.toString() !== ledgerId;
-  }
+  for (const [name, meant] of pairsOf(headers))
+    if (name === meantHeader) return meant.length !== ledgerId.length || meant.toString() !== ledgerId;
   return false;
 }
 

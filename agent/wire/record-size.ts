@@ -3,7 +3,8 @@
  * (https://kafka.apache.org/documentation/#messageformat), not guessed.
  */
 import type { Attributes } from "./attributes.ts";
-import { type Chunk, chunkKey, encodeChunk, type FileId, type Headers } from "./chunk.ts";
+import { type Chunk, chunkKey, encodeChunk, type FileId } from "./chunk.ts";
+import { type Headers, pairsOf } from "./headers.ts";
 
 /** A record batch's own header. */
 const batchHeaderBytes = 61;
@@ -54,10 +55,7 @@ function longestHeaders({ uploader, path, attributes, places = 1 }: OutgoingFile
 
 function headersBytes(headers: Headers): number {
   let bytes = longestVarint;
-  for (const header of headers) {
-    for (const [name, value] of Object.entries(header)) {
-      bytes += 2 * longestVarint + Buffer.byteLength(name) + Buffer.byteLength(value);
-    }
-  }
+  for (const [name, value] of pairsOf(headers))
+    bytes += 2 * longestVarint + Buffer.byteLength(name) + Buffer.byteLength(value);
   return bytes;
 }

@@ -1,6 +1,6 @@
 /** A member of a group that does what a downloader does with an event, or leaves it to the test. */
 import type { Group, GroupEvent } from "../../agent/kafka/group.ts";
-import type { IncomingRecord } from "../../agent/kafka/log-reader.ts";
+import type { IncomingRecord } from "../../agent/kafka/record-source.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -41,6 +41,7 @@ export class Member {
       this.revoked.push(event);
       this.onRevoked(event);
     } else if (event.kind === "records") {
+      for (const record of event.records) record.memory?.hold();
       this.records.push(...event.records);
       this.largest = Math.max(this.largest, event.records.length);
     }

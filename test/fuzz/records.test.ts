@@ -6,9 +6,9 @@ import {
   decodeRecord,
   encodeAbandoned,
   encodeChunk,
-  type Headers,
   isUploaderName,
 } from "../../agent/wire/chunk.ts";
+import type { Headers } from "../../agent/wire/headers.ts";
 import { crc32 } from "../../agent/wire/numbers.ts";
 import { pathProblem, pathToBytes, pathToText } from "../../agent/wire/path.ts";
 import type { Random } from "../support/random.ts";

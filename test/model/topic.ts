@@ -1,7 +1,8 @@
 /** A topic in memory: records by partition, of which the oldest may expire; it may be deleted and made again. */
-import type { IncomingRecord, LogEvent, Position, RecordReader } from "../../agent/kafka/log-reader.ts";
+import type { LogEvent, Position, RecordReader } from "../../agent/kafka/log-reader.ts";
+import type { IncomingRecord } from "../../agent/kafka/record-source.ts";
 import { AgentError } from "../../agent/lib/errors.ts";
-import type { Headers } from "../../agent/wire/chunk.ts";
+import type { Headers } from "../../agent/wire/headers.ts";
 import type { Random } from "../support/random.ts";
 import type { Process, Turns } from "./turns.ts";
 

@@ -1,5 +1,6 @@
 /** The client as the agent uses it, with promises, for the tests of the native layer. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { type IncomingRecord, RecordSource } from "../../agent/kafka/record-source.ts";
 import { waitUntil } from "../support/wait.ts";
 
 export type Producer = RdKafka.Producer;
@@ -49,7 +50,6 @@ export async function connectConsumer(bootstrap: string, properties: Properties 
     ...properties,
   } as RdKafka.ConsumerGlobalConfig);
   await call((done) => consumer.connect({ allTopics: false, timeout: 10_000 }, done));
-  consumer.setDefaultConsumeTimeout(100);
   return consumer;
 }
 
@@ -57,23 +57,31 @@ export function disconnect(client: Producer | Consumer): Promise<unknown> {
   return call((done) => client.disconnect(done));
 }
 
-/** One call of consume; it may give fewer messages than asked for, or none. */
-export function consume(consumer: Consumer, count = 1): Promise<RdKafka.Message[]> {
-  return call((done) => consumer.consume(count, done));
+const sources = new WeakMap<Consumer, RecordSource>();
+
+/** One reading; it may give fewer records than asked for, or none. Ends of partitions are told as the client's event. */
+export async function consume(consumer: Consumer, count = 1, waitMs = 100): Promise<IncomingRecord[]> {
+  const onEnd = (partition: number, offset: number) => consumer.emit("partition.eof", { partition, offset });
+  const source = sources.get(consumer) ?? new RecordSource("the topic", onEnd);
+  sources.set(consumer, source);
+  const records = await source.read(consumer, count, waitMs);
+  // The tests look at them for as long as they like.
+  for (const { memory } of records) memory?.hold();
+  return records;
 }
 
-/** Consumes until there are `count` messages. */
-export async function consumeAll(consumer: Consumer, count: number): Promise<RdKafka.Message[]> {
-  const messages: RdKafka.Message[] = [];
-  await waitUntil(`${count} messages`, async () => {
-    messages.push(...(await consume(consumer, count - messages.length)));
-    return messages.length >= count;
+/** Consumes until there are `count` records. */
+export async function consumeAll(consumer: Consumer, count: number): Promise<IncomingRecord[]> {
+  const records: IncomingRecord[] = [];
+  await waitUntil(`${count} records`, async () => {
+    records.push(...(await consume(consumer, count - records.length)));
+    return records.length >= count;
   });
-  return messages;
+  return records;
 }
 
-/** The first messages of a partition. With a consumer of its own: one that was idle takes a second to begin. */
-export async function read(bootstrap: string, topic: string, count: number): Promise<RdKafka.Message[]> {
+/** The first records of a partition. With a consumer of its own: one that was idle takes a second to begin. */
+export async function read(bootstrap: string, topic: string, count: number): Promise<IncomingRecord[]> {
   const consumer = await connectConsumer(bootstrap);
   consumer.assign([{ topic, partition: 0, offset: 0 }]);
   const messages = await consumeAll(consumer, count);

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import type { EventEmitter } from "node:events";
 import type RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import type { IncomingRecord } from "../../agent/kafka/record-source.ts";
 import { sharedKafka } from "../support/kafka.ts";
 import { waitUntil } from "../support/wait.ts";
 import {
@@ -40,7 +41,7 @@ beforeEach(async () => {
 afterEach(() => disconnect(consumer));
 afterAll(() => disconnect(producer));
 
-const offsets = (messages: RdKafka.Message[]) => messages.map(({ offset }) => offset);
+const offsets = (records: readonly IncomingRecord[]) => records.map(({ offset }) => offset);
 
 test("an assignment starts at the offset that it names", async () => {
   consumer.assign([{ topic, partition: 0, offset: 2 }]);
@@ -53,11 +54,10 @@ test("consume gives no more than it was asked for, in order", async () => {
   expect(offsets(await consumeAll(consumer, 1))).toEqual([3]);
 });
 
-test("consume(many) with the timeout for the first only gives what is there", async () => {
-  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-  consumer.setDefaultConsumeTimeout(1_000_000); // with the default the test would wait that long for a fifth
+test("the timeout is for the first record only: what is there is given", async () => {
   consumer.assign([{ topic, partition: 0, offset: 0 }]);
-  expect((await consume(consumer, 1000)).length).toBeGreaterThan(0);
+  // If it were for the fifth, too, the test would wait that long.
+  expect((await consume(consumer, 1000, 1_000_000)).length).toBeGreaterThan(0);
 });
 
 test("the end of each partition is told, of an empty one too, and again after more has come", async () => {
@@ -172,9 +172,8 @@ test("statistics do not pile up in a consumer that is not polled", async () => {
     polled.on("event.stats", () => counted++);
     (unpolled as EventEmitter).on("event.stats", ({ message }: { message: string }) => given.push(message));
     await waitUntil("the polled one has said it 30 times", () => counted >= 30);
-    unpolled.setDefaultConsumeTimeout(1);
     const before = given.length;
-    await consume(unpolled, 1);
+    await consume(unpolled, 1, 1);
     await waitUntil("the unpolled one has said it", () => given.length > before);
     // What waited, and what came while it was taken.
     expect(given.length - before).toBeLessThan(10);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
+import { pairsOf } from "../../agent/wire/headers.ts";
 import { sharedKafka } from "../support/kafka.ts";
 import { call, connectProducer, createTopic, disconnect, type Producer, produceAll, read } from "./client.ts";
 
@@ -32,14 +33,14 @@ test("a record arrives with its key, headers in order, repeated names, and the b
 
   const [message] = await read(bootstrap, topic, 1);
 
-  expect(message).toMatchObject({ topic, partition: 0, offset: 0, size: 3 });
+  expect(message).toMatchObject({ partition: 0, offset: 0 });
   expect(message?.key).toEqual(Buffer.from([0, 254]));
   expect(message?.value).toEqual(Buffer.from([1, 0, 2]));
-  expect(message?.headers).toEqual([
-    { name: Buffer.from([0, 255, 10]) },
-    { other: Buffer.from("größe") },
-    { name: Buffer.from("again") },
-    { empty: Buffer.alloc(0) },
+  expect([...pairsOf(message?.headers)]).toEqual([
+    ["name", Buffer.from([0, 255, 10])],
+    ["other", Buffer.from("größe")],
+    ["name", Buffer.from("again")],
+    ["empty", Buffer.alloc(0)],
   ]);
 });
 

@@ -90,8 +90,9 @@ async function consumeAgain(): Promise<void> {
   consumer.assign([{ topic: "consume", partition: 0, offset: 0 }]);
   let done = 0;
   while (goOn(done)) {
-    for (const { offset, size } of await consume(consumer)) {
-      done += size;
+    for (const { offset, value, memory } of await consume(consumer)) {
+      memory?.release();
+      done += value?.length ?? 0;
       if (offset === records - 1) {
         await call((called) => consumer.seek({ topic: "consume", partition: 0, offset: 0 }, 10_000, called));
       }

@@ -10,7 +10,7 @@
  * version becomes whole: a chunk that is older than the one at hand, or has no room, passes by, and many unfinished versions are
  * put aside. `recover/` finds them missing, and has them read again. A failure beside the reading is thrown by the next call.
  */
-import type { IncomingRecord } from "../../kafka/log-reader.ts";
+import type { IncomingRecord } from "../../kafka/record-source.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { type Abandoned, type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
 import { homeOf } from "../../wire/places.ts";
@@ -155,7 +155,9 @@ export class Assembly {
     this.changes.placing(bytes);
     partial.placedAtMs = now();
     partial.partition = homeOf(chunk.from, record.partition);
+    record.memory?.hold();
     const placing = this.#place(partial, chunk, record).finally(() => {
+      record.memory?.release();
       this.#placingBytes -= bytes;
     });
     this.#track(this.#placing, placing);

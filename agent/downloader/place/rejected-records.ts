@@ -3,7 +3,7 @@
  * reading. Each is counted and logged; when they are many, they are logged rarely. What a newer agent wrote is parked: its
  * place in the log is noted, and it is read again after an upgrade.
  */
-import type { IncomingRecord } from "../../kafka/log-reader.ts";
+import type { IncomingRecord } from "../../kafka/record-source.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { nameDigest } from "../../lib/name-hash.ts";

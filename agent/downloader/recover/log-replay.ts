@@ -3,7 +3,8 @@
  * when there is room at last. A version's `from` says where its first chunk can be. All that wait are read together, so a
  * thousand lost partials cost one reading of the log and not a thousand.
  */
-import { bytesOf, type IncomingRecord, type Position, type RecordReader } from "../../kafka/log-reader.ts";
+import type { Position, RecordReader } from "../../kafka/log-reader.ts";
+import { bytesOf, type IncomingRecord } from "../../kafka/record-source.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 

@@ -14,7 +14,7 @@ import { AgentError } from "../../lib/errors.ts";
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Headers } from "../../wire/chunk.ts";
+import type { Headers } from "../../wire/headers.ts";
 import type { OutgoingFile } from "../../wire/record-size.ts";
 import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
 import type { Run } from "../parts.ts";

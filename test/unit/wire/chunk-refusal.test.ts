@@ -1,6 +1,7 @@
 /** What a reader does with records that it can't take (docs/protocol.md). */
 import { describe, expect, test } from "bun:test";
-import { type Decoded, decodeRecord, type Headers } from "../../../agent/wire/chunk.ts";
+import { type Decoded, decodeRecord } from "../../../agent/wire/chunk.ts";
+import type { Headers } from "../../../agent/wire/headers.ts";
 import { asHeaders, firstOfTwoHeaders, firstOfTwoValue, goldenHeaders, goldenValue } from "./golden.ts";
 
 type Change = Record<string, string | Buffer | undefined>;

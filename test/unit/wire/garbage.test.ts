@@ -1,7 +1,8 @@
 /** What comes from the topics is anybody's: whatever it is, decoding answers and never throws. */
 import { describe, expect, test } from "bun:test";
-import { decodeFrom, decodeRecord, type Headers } from "../../../agent/wire/chunk.ts";
+import { decodeFrom, decodeRecord } from "../../../agent/wire/chunk.ts";
 import { decodeEntry, keyOf } from "../../../agent/wire/entry.ts";
+import type { Headers } from "../../../agent/wire/headers.ts";
 import { Random } from "../../support/random.ts";
 import { asHeaders, goldenHeaders, goldenValue } from "./golden.ts";
 

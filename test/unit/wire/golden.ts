@@ -1,5 +1,5 @@
 /** The golden record of docs/protocol.md, and a variant of a file of several chunks, as plain headers. */
-import type { Headers } from "../../../agent/wire/chunk.ts";
+import type { Headers } from "../../../agent/wire/headers.ts";
 
 export const goldenHeaders = {
   streamsend: "1",
