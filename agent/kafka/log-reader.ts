@@ -11,8 +11,13 @@ export interface ReaderOptions extends ClientOptions {
   maxMessageBytes?: number;
   /** How much is fetched at a time of each partition: little where what is looked for is likely the first. */
   fetchBytes?: number | undefined;
-  /** Called every ten seconds while nobody leads what is read: the topic may have been deleted. It must not reject. */
-  onLeaderless?(): void;
+  /** The id of the topic that is to be read, where topics are told apart. */
+  topicId?: string | undefined;
+  /**
+   * Called every ten seconds while what is to be read is not there: nobody leads it, or the topic of its name is another one, in
+   * which the client goes on at the offset that it had. It must not reject.
+   */
+  onGone?(): void;
 }
 
 export interface Position {
@@ -150,8 +155,10 @@ export class LogReader implements RecordReader {
     const onLost = () => {
       if (consumer === this.#consumer) this.#isLost = true;
     };
-    watchForLoss(consumer, this.#options, onLost, ({ leaderless }) => {
-      if (leaderless.length > 0) this.#options.onLeaderless?.();
+    const { topicId } = this.#options;
+    watchForLoss(consumer, this.#options, onLost, ({ leaderless, topicIds }) => {
+      const isAnother = topicId !== undefined && (topicIds.get(topic) ?? topicId) !== topicId;
+      if (leaderless.length > 0 || isAnother) this.#options.onGone?.();
     });
     return consumer;
   }

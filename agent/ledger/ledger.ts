@@ -33,6 +33,7 @@ import {
   encodeEntryValue,
   encodeMeantFor,
   isMeantForAnother,
+  isToldApart,
   keyOf,
 } from "../wire/entry.ts";
 import { type EntryKey, encodeEntryKey, longestKeyBytes, partitionOfEntry } from "../wire/entry-key.ts";
@@ -208,8 +209,9 @@ export class Ledger implements UploaderLog {
     const { name, id, maxMessageBytes } = topic.value;
     const resumption = new Resumption(from ?? []);
     const begin = from ? resumption.begin : partitions.map((partition) => ({ partition, offset: beginning }));
-    const onLeaderless = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
-    const options = { ...this.#options, maxMessageBytes, fetchBytes, onLeaderless };
+    const onGone = () => void topic.refreshSince?.(performance.now()).catch(() => undefined);
+    const topicId = isToldApart(id) ? id : undefined;
+    const options = { ...this.#options, maxMessageBytes, fetchBytes, topicId, onGone };
     const reader = await LogReader.open(options, name, begin);
     const onSkipped = (what: Skipped, record: IncomingRecord) => this.#skipped(what, record);
     return new LedgerReader(reader, { partitions, resumption }, id, onSkipped);

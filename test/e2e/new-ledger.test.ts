@@ -1,6 +1,6 @@
-/** A ledger that is deleted under a running downloader; the uploader's part is played by hand. */
+/** A ledger that is deleted under a running agent; the other role's part is played by hand. */
 import { expect, test } from "bun:test";
-import { stat } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chunksOf, handMadeVersion } from "../support/hand-made.ts";
 import { fileEntry } from "../support/hand-made-ledger.ts";
@@ -60,3 +60,22 @@ test("a ledger that was deleted is read from its beginning: what is delivered is
   await waitUntil("what never came is asked for", async () => (await entries()).has(asked), told);
   expect((await stat(join(output, "till/first"))).ino).toBe(ino);
 });
+
+test("an idle uploader hears of a ledger that was made again in a moment and has more in it than the one before", async () => {
+  const scene = await openScene();
+  const kafka = await scene.kafka();
+  const source = await scene.folder("source");
+  await writeFile(join(source, "file"), "content");
+  const ledger = { "cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime" };
+  await kafka.createTopic(scene.ledger, 1, ledger);
+  const agent = await scene.uploader(source, { kafka: { ledger_partitions: 1 } });
+  await agent.waitForLine(/file: successfully processed/);
+  const { length } = await kafka.readAll(scene.ledger);
+  await kafka.deleteTopic(scene.ledger);
+  await kafka.createTopic(scene.ledger, 1, ledger);
+  // Its client goes on in this one, at the offset that it had.
+  const value = Buffer.from("{}");
+  const others = Array.from({ length: length + 100 }, (_, at) => ({ key: `other/${at}`, value, headers: [] }));
+  await kafka.produce(scene.ledger, others);
+  await agent.waitForLine(/the ledger is written anew/, 90_000);
+}, 150_000);

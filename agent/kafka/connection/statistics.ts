@@ -12,6 +12,8 @@ export interface Statistics {
   brokers: BrokerStatistics;
   /** What the client reads and can't, as nobody leads it: "topic files, partition 3". */
   leaderless: readonly string[];
+  /** Which topic it is that it has to do with under a name, where the brokers tell (upstream-fixes.patch). */
+  topicIds: ReadonlyMap<string, string>;
 }
 
 const flag: Shape<boolean> = (value) => value === true;
@@ -27,7 +29,7 @@ const statistics = fields(
       ),
     ),
   },
-  { topics: mapOf(fields({ partitions: mapOf(fields({ desired: flag, leader: id })) })) },
+  { topics: mapOf(fields({ topic_id: text, partitions: mapOf(fields({ desired: flag, leader: id })) })) },
 );
 
 /** Hands on what a client says, for as long as it is connected. */
@@ -54,9 +56,11 @@ export function onStatistics(
 export function readStatistics(json: string): Statistics {
   const { brokers, topics = {} } = statistics(JSON.parse(json));
   const leaderless: string[] = [];
-  for (const [topic, { partitions }] of Object.entries(topics)) {
+  const topicIds = new Map<string, string>();
+  for (const [topic, { topic_id, partitions }] of Object.entries(topics)) {
+    if (topic_id !== "") topicIds.set(topic, topic_id);
     for (const [partition, { desired, leader }] of Object.entries(partitions))
       if (desired && leader < 0) leaderless.push(`topic ${topic}, partition ${partition}`);
   }
-  return { brokers, leaderless };
+  return { brokers, leaderless, topicIds };
 }

@@ -28,15 +28,17 @@ test("a connection that never answered is not lost", () => {
   expect([...counter.lost(statistics({ a: [10, 7] }))]).toEqual(["a"]);
 });
 
-test("partitions that are read and have no leader are named, others are not", () => {
+test("partitions that are read and have no leader are named, others are not, and so is which topic it is, where that is known", () => {
   const partitions = {
     "-1": { desired: false, leader: -1 },
     "0": { desired: true, leader: 1 },
     "1": { desired: true, leader: -1 },
     "2": { desired: false, leader: -1 },
   };
-  const all = { brokers: {}, topics: { files: { partitions }, empty: { partitions: {} } } };
-  expect(readStatistics(JSON.stringify(all)).leaderless).toEqual(["topic files, partition 1"]);
+  const topics = { files: { topic_id: "one", partitions }, empty: { topic_id: "", partitions: {} } };
+  const { leaderless, topicIds } = readStatistics(JSON.stringify({ brokers: {}, topics }));
+  expect(leaderless).toEqual(["topic files, partition 1"]);
+  expect([...topicIds]).toEqual([["files", "one"]]);
 });
 
 test("refuses what are no statistics", () => {
