@@ -10,7 +10,7 @@ type Answer = (error: NodeJS.ErrnoException | null, numbers: Buffer) => void;
 
 /** The addon's calls, as scripts/native has them. Paths are bytes. */
 export interface NativeFiles {
-  openBelow(root: Buffer, relative: Buffer, answer: Answer): void;
+  openBelow(root: Buffer, relative: Buffer, mostBytes: number, trusting: boolean, answer: Answer): void;
   lookBelow(root: Buffer, relative: Buffer, fd: number, answer: Answer): void;
   removeBelow(root: Buffer, relative: Buffer, expected: Buffer, trusting: boolean, answer: Answer): void;
   moveBelow(
@@ -46,12 +46,24 @@ export interface FileState {
 /** Whether somebody has a file open for writing; unknown: the system does not tell. */
 export type Writers = "none" | "some" | "unknown";
 
-/** A regular file that is open for reading. */
+/** A regular file that was opened for reading. */
 export interface OpenedFile {
-  /** `undefined`: another program keeps it from being opened, as it has it open itself. */
+  /** `undefined`: it is small, and not left open; or another program keeps it from being opened, as it has it open itself. */
   fd: number | undefined;
   state: FileState;
   writers: Writers;
+  /** Of a small file, if it was read. */
+  content: Content | undefined;
+}
+
+/** A small file's content, and what was seen after it was read. */
+export interface Content {
+  /** Fewer than its size: it became shorter while it was read. */
+  bytes: Buffer;
+  /** What stood at its path, if anything. */
+  there: FileState | undefined;
+  /** What the file that was read was like. */
+  opened: FileState;
 }
 
 /**
@@ -74,6 +86,10 @@ export interface Expected {
 const outcomes = ["done", "other", "open", "unknown", "taken", "noFolder", "putBack", "misplaced"] as const;
 const writersWords = ["none", "some", "unknown"] as const;
 const stateNumbers = 8;
+const numberBytes = 8;
+/** See `Seen` in scripts/native/open_below.cc. */
+const seenNothing = 0;
+const seenAsOpened = 2;
 const billion = 1_000_000_000n;
 /** Of `st_mode`, from inode(7). */
 const typeMask = 0o170000n;
@@ -97,14 +113,23 @@ export class FilesBelow {
     this.#effects = effects;
   }
 
-  /** Opens a regular file for reading. `undefined`: there is none, or a link is on the way. */
-  async open(place: Place): Promise<OpenedFile | undefined> {
+  /**
+   * Opens a regular file for reading, or reads all of it, if it is small: one call of a thread instead of four. `undefined`:
+   * there is none, or a link is on the way.
+   *
+   * @param mostBytes what is no larger is small
+   * @param trusting a small file is read whoever has it open for writing; else only if it is sure that nobody has
+   */
+  async open(place: Place, mostBytes: number, trusting: boolean): Promise<OpenedFile | undefined> {
     const { root, relative } = place;
-    const numbers = await call(place, (answer) => this.#native.openBelow(root, relative, answer));
-    const state = stateAt(numbers, 2);
-    if (Number(numbers[0]) === noDescriptor && state.mode === 0n) return undefined;
+    const numbers = await call(place, (answer) =>
+      this.#native.openBelow(root, relative, mostBytes, trusting, answer),
+    );
+    const state = stateAt(numbers, 4);
     const fd = Number(numbers[0]) === noDescriptor ? undefined : Number(numbers[0]);
-    return { fd, state, writers: writersWords[Number(numbers[1])] ?? "unknown" };
+    if (fd === undefined && state.mode === 0n) return undefined;
+    const writers = writersWords[Number(numbers[1])] ?? "unknown";
+    return { fd, state, writers, content: contentOf(numbers, state) };
   }
 
   /** What stands there, if anything, and what the file of a descriptor is like by now. */
@@ -186,13 +211,25 @@ function call(place: Place | undefined, make: (answer: Answer) => void): Promise
   return new Promise((resolve, reject) => {
     make((error, bytes) => {
       if (error) reject(place ? Object.assign(error, { path: nameOf(place) }) : error);
-      else resolve(new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8));
+      else resolve(new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / numberBytes));
     });
   });
 }
 
 async function outcome(place: Place, make: (answer: Answer) => void): Promise<Outcome> {
   return outcomes[Number((await call(place, make))[0])] ?? "other";
+}
+
+function contentOf(numbers: BigInt64Array, state: FileState): Content | undefined {
+  const [count, seen] = [Number(numbers[2]), Number(numbers[3])];
+  if (count < 0) return undefined;
+  const at = 4 + stateNumbers;
+  const isAsOpened = seen === seenAsOpened;
+  const contentAt = isAsOpened ? at : at + 2 * stateNumbers;
+  const bytes = Buffer.from(numbers.buffer, numbers.byteOffset + contentAt * numberBytes, count);
+  if (isAsOpened) return { bytes, there: state, opened: state };
+  const there = seen === seenNothing ? undefined : stateAt(numbers, at);
+  return { bytes, there, opened: stateAt(numbers, at + stateNumbers) };
 }
 
 function stateAt(numbers: BigInt64Array, at: number): FileState {

@@ -35,6 +35,12 @@ class Call : public Nan::AsyncWorker {
                      static_cast<int64_t>(s.st_mode), static_cast<int64_t>(s.st_size), s.st_mtim.tv_sec,
                      s.st_mtim.tv_nsec, s.st_ctim.tv_sec, s.st_ctim.tv_nsec});
   }
+  // To the end of the answer, filled up with zeros.
+  void add_bytes(const char* bytes, size_t count) {
+    size_t at = numbers_.size();
+    numbers_.resize(at + (count + sizeof(int64_t) - 1) / sizeof(int64_t));
+    memcpy(numbers_.data() + at, bytes, count);
+  }
   void HandleOKCallback() override {
     if (failure_.number != 0) {
       v8::Local<v8::Value> error = system_error::make(failure_.number, failure_.syscall);

@@ -163,9 +163,13 @@ describe.each([
       relative: Buffer.from(relative),
     });
     disk.put("folder/a", "hello");
-    expect(await files.open(place("none"))).toBeUndefined();
-    expect(await files.open(place("folder"))).toBeUndefined();
-    const { fd, state } = (await files.open(place("folder/a"))) ?? {};
+    expect(await files.open(place("none"), 5, false)).toBeUndefined();
+    expect(await files.open(place("folder"), 5, false)).toBeUndefined();
+    const small = await files.open(place("folder/a"), 5, false);
+    expect(small).toMatchObject({ fd: undefined, writers: "none" });
+    const seen = { there: small?.state, opened: small?.state as FileState };
+    expect(small?.content).toEqual({ bytes: Buffer.from("hello"), ...seen });
+    const { fd, state } = (await files.open(place("folder/a"), 4, false)) ?? {};
     const buffer = Buffer.alloc(5);
     expect(await files.read(fd ?? -1, buffer, 1, 4, 1)).toBe(4);
     expect(buffer.toString()).toBe("\0ello");

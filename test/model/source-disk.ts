@@ -128,12 +128,33 @@ export class SourceDisk {
       });
     const opened = new Map<number, SimulatedFile>();
     let lastFd = 2;
-    const open = (path: string) => {
+    const open = (path: string, mostBytes: number, trusting: boolean) => {
       const file = this.#fileAt(path);
       if (!file) return undefined;
-      opened.set(++lastFd, file);
       const writers = this.#writing.has(file) ? ("some" as const) : ("none" as const);
-      return { fd: lastFd, state: stateOf(file), writers };
+      const [state, { bytes }] = [stateOf(file), file.seen];
+      const found = { file, state, writers };
+      if (bytes.length > mostBytes) {
+        opened.set(++lastFd, file);
+        return { ...found, fd: lastFd, bytes: undefined };
+      }
+      return {
+        ...found,
+        fd: undefined,
+        bytes: writers === "none" || trusting ? Buffer.from(bytes) : undefined,
+      };
+    };
+    const look = (path: string, file: SimulatedFile | undefined) => {
+      const there = this.#fileAt(path);
+      return { there: there && stateOf(there), opened: file ? stateOf(file) : nothing };
+    };
+    // Others may have their turn between the reading and the look after it.
+    const openAndLook = async (path: string, mostBytes: number, trusting: boolean) => {
+      const found = await call("open", path, () => open(path, mostBytes, trusting));
+      if (!found) return undefined;
+      const { file, bytes, ...rest } = found;
+      if (!bytes) return { ...rest, content: undefined };
+      return { ...rest, content: { bytes, ...(await call("look", path, () => look(path, file))) } };
     };
     const read = (fd: number, buffer: Buffer, at: number, length: number, position: number) => {
       const file = opened.get(fd);
@@ -141,12 +162,8 @@ export class SourceDisk {
       return file.seen.bytes.copy(buffer, at, position, position + length);
     };
     return {
-      open: (place) => call("open", nameOf(place), () => open(nameOf(place))),
-      look: (place, fd) =>
-        call("look", nameOf(place), () => {
-          const [there, file] = [this.#fileAt(nameOf(place)), opened.get(fd ?? -1)];
-          return { there: there && stateOf(there), opened: file ? stateOf(file) : nothing };
-        }),
+      open: (place, mostBytes, trusting) => openAndLook(nameOf(place), mostBytes, trusting),
+      look: (place, fd) => call("look", nameOf(place), () => look(nameOf(place), opened.get(fd ?? -1))),
       read: (fd, buffer, at, length, position) =>
         call("read", `descriptor ${fd}`, () => read(fd, buffer, at, length, position)),
       close: (fd) => call("close", `descriptor ${fd}`, () => void opened.delete(fd)),

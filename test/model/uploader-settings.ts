@@ -8,6 +8,8 @@ import { watchFolder } from "./watched-folders.ts";
 
 const rescanMs = 60_000;
 const settleMs = 20;
+/** Some of the files are read at once, when they are opened. */
+export const smallBytes = 250;
 /** Three records' worth, as each counts for so much beside its value. */
 export const windowBytes = 200_000;
 /** The files are small here: also those have to be gone on with. */

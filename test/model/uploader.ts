@@ -28,7 +28,7 @@ import type { SimulatedTopic } from "./topic.ts";
 import type { Truth } from "./truth.ts";
 import { Process, type Turns } from "./turns.ts";
 import { type After, UploadChecks } from "./upload-checks.ts";
-import { checkpoints, configOf, VaryingChunkSize, windowBytes } from "./uploader-settings.ts";
+import { checkpoints, configOf, smallBytes, VaryingChunkSize, windowBytes } from "./uploader-settings.ts";
 import { stateOf } from "./watched-folders.ts";
 
 export interface UploaderWorld {
@@ -243,7 +243,7 @@ export class SimulatedUploader {
         chunkSize: new VaryingChunkSize(random),
         log,
       }),
-      files: new WatchFiles(this.sources.for(process), this.sources.folders.for(process)),
+      files: new WatchFiles(this.sources.for(process), this.sources.folders.for(process), smallBytes),
       checkpoints,
       reporting: { log, observer, logChunks: false },
       run: { signal, once: false, drainMs: 5000 },

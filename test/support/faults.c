@@ -2,6 +2,7 @@
 // $FAULTS say. They are looked at again at each call, and at most every 10 ms for the clock.
 //
 //   $FAULTS/fail-syncs   while it is there, each sync fails with EIO, and adds a byte to $FAULTS/failed
+//   $FAULTS/fail-reads   the same for reading from a place in a file
 //   $FAULTS/no-modes     the same for changes of modes, with EPERM as vfat says it
 //   $FAULTS/no-folders   the same for making folders, with EDQUOT
 //   $FAULTS/clock        seconds that the time of day is off, as text
@@ -50,6 +51,10 @@ static int fails(const char* why, int with) {
 SYNC(fsync)
 SYNC(fdatasync)
 SYNC(syncfs)
+
+ssize_t pread(int fd, void* into, size_t size, off_t from) {
+  return fails("fail-reads", EIO) ? -1 : syscall(SYS_pread64, fd, into, size, from);
+}
 
 int chmod(const char* path, mode_t mode) {
   return fails("no-modes", EPERM) ? -1 : fchmodat(AT_FDCWD, path, mode, 0);

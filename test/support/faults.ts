@@ -37,6 +37,11 @@ export class Faults {
     return rm(join(this.#folder, "fail-syncs"));
   }
 
+  /** From now on each read from a place in a file fails. */
+  failReads(): Promise<void> {
+    return writeFile(join(this.#folder, "fail-reads"), "");
+  }
+
   /** From now on no mode can be changed, as on vfat. */
   refuseModes(): Promise<void> {
     return writeFile(join(this.#folder, "no-modes"), "");

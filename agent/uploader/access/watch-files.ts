@@ -9,22 +9,36 @@ import { pathToBytes } from "../../wire/path.ts";
 import { OpenWriters } from "./open-writers.ts";
 import type { WatchedFile } from "./watch.ts";
 
+/**
+ * Files up to this size are read whole by the call that opens them. What is larger takes so long to be read, hashed and sent that
+ * three calls more do not show. They are held until they are sent: as many as `ReadSlots` has places, so 1 MiB of them by
+ * default, and 16 MiB with the largest `parallel`.
+ */
+const smallFileBytes = 64 << 10;
+
 /** All of it throws what the file system throws, also about the watch itself. */
 export class WatchFiles {
   /** Looking at what is below a watch. */
   readonly folders: Folders;
   readonly #files: FileCalls;
+  readonly #smallBytes: number;
   readonly #writers: OpenWriters;
 
-  constructor(files: FileCalls, folders: Folders = localFolders) {
+  /** @param smallBytes files that are no larger are read when they are opened */
+  constructor(files: FileCalls, folders: Folders = localFolders, smallBytes = smallFileBytes) {
     this.folders = folders;
     this.#files = files;
+    this.#smallBytes = smallBytes;
     this.#writers = new OpenWriters(files);
   }
 
-  /** Opens a file for reading. `undefined`: there is none that may be sent. */
-  open(file: WatchedFile): Promise<OpenedFile | undefined> {
-    return file.watch.access.run(() => this.#files.open(placeOf(file)));
+  /**
+   * Opens a file for reading, or reads it, if it is small. `undefined`: there is none that may be sent.
+   *
+   * @param trusting see `FilesBelow.open`
+   */
+  open(file: WatchedFile, trusting: boolean): Promise<OpenedFile | undefined> {
+    return file.watch.access.run(() => this.#files.open(placeOf(file), this.#smallBytes, trusting));
   }
 
   /** What stands at the file's path now, and what the opened file is like. */
@@ -48,7 +62,10 @@ export class WatchFiles {
   }
 
   /** Whether somebody has an opened file open for writing, as far as the system tells (docs/operations.md says where not). */
-  async isOpenForWriting(file: WatchedFile, { writers, state }: OpenedFile): Promise<boolean> {
+  async isOpenForWriting(
+    file: WatchedFile,
+    { writers, state }: Pick<OpenedFile, "writers" | "state">,
+  ): Promise<boolean> {
     if (writers !== "unknown") return writers === "some";
     return file.watch.access.run(() => this.#writers.has(state, false));
   }

@@ -1,12 +1,13 @@
 /**
  * A file while it is read: chunks into one reused buffer, a running checksum over what was read in order, and with each
- * read the question whether it still is the file that was taken up.
+ * read the question whether it still is the file that was taken up. A small file comes as a whole, with what was seen of it right
+ * after, from the call that opened it.
  *
  * All of it is read by one descriptor, and only if that is the file that was looked at. Its size and modification time say
  * whether it has changed. A ctime or an inode number that changes alone (`chmod`, `ln`; network file systems number anew)
  * is no reason to give it up: then the content is read once more, and has to be what was read before.
  */
-import { type FileState, isRegularFile, type OpenedFile } from "../../lib/files-below.ts";
+import { type Content, type FileState, isRegularFile, type OpenedFile } from "../../lib/files-below.ts";
 import { leaveGarbage } from "../../lib/garbage.ts";
 import { type Algorithm, algorithmOf, RunningChecksum } from "../../wire/checksum.ts";
 import { type Fingerprint, fingerprintOfState } from "../access/fingerprint.ts";
@@ -15,11 +16,15 @@ import type { WatchFiles } from "../access/watch-files.ts";
 import { ChangedError } from "../errors.ts";
 
 const hashStepBytes = 1 << 20;
+/** A small file that has waited for longer before it is sent (in an outage, say) is read anew: it may be another one by then. */
+const freshMs = 1000;
+const becameShorter = () => new ChangedError("it became shorter while it was read");
+const noBytes = Buffer.alloc(0);
 
 export class SourceFile {
   readonly file: WatchedFile;
   readonly #files: WatchFiles;
-  readonly #first: OpenedFile;
+  readonly #first: Pick<OpenedFile, "state" | "writers">;
   #fingerprint: Fingerprint;
   /** The descriptor's file when it was last looked at. */
   #opened: FileState;
@@ -32,15 +37,20 @@ export class SourceFile {
   #closed = false;
   /** Something but size and modification time was another one: the content is to be read once more. */
   #isInDoubt = false;
-  #buffer = Buffer.alloc(0);
+  #buffer = noBytes;
+  /** All of a small file. Then there is no descriptor. */
+  #content: Content | undefined;
+  #readAtMs = 0;
 
   private constructor(files: WatchFiles, file: WatchedFile, opened: OpenedFile, algorithm: Algorithm) {
     this.file = file;
     this.#files = files;
-    this.#first = opened;
-    this.#opened = opened.state;
-    this.#fingerprint = fingerprintOfState(opened.state);
-    this.#fd = opened.fd;
+    const { state, writers, fd, content } = opened;
+    this.#first = { state, writers };
+    this.#opened = state;
+    this.#fingerprint = fingerprintOfState(state);
+    this.#fd = fd;
+    this.#hold(content);
     this.#running = new RunningChecksum(algorithm);
   }
 
@@ -50,7 +60,7 @@ export class SourceFile {
     file: WatchedFile,
     algorithm: Algorithm,
   ): Promise<SourceFile | undefined> {
-    const opened = await files.open(file);
+    const opened = await files.open(file, false);
     return opened && new SourceFile(files, file, opened, algorithm);
   }
 
@@ -69,14 +79,16 @@ export class SourceFile {
     return this.#files.isOpenForWriting(this.file, this.#first);
   }
 
-  /** Gives the descriptor and the buffer back until something is read again, if ever. */
+  /** Gives the descriptor and the bytes back until something is read again, if ever. */
   async rest(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
+    this.#hold(undefined);
     leaveGarbage(this.#buffer.length);
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = noBytes;
+    if (fd === undefined) return;
     await Promise.allSettled(this.#uses);
-    if (fd !== undefined) await this.#files.close(this.file, fd);
+    await this.#files.close(this.file, fd);
   }
 
   /** Ends what goes on beside the reading, too. */
@@ -92,11 +104,12 @@ export class SourceFile {
    */
   async compareState(): Promise<void> {
     const fd = this.#fd;
-    const { there, opened } = await this.#use(this.#files.look(this.file, fd));
+    const content = this.#content;
+    const { there, opened } = content ?? (await this.#use(this.#files.look(this.file, fd)));
     if (!there) throw new ChangedError("it is gone");
     if (!isRegularFile(there)) throw new ChangedError("it was replaced while it was read");
     this.#compare(there);
-    if (fd === undefined) return;
+    if (fd === undefined && !content) return;
     this.#compare(opened);
     // A number that the open file itself had not before says nothing.
     const isNumberedAnew = !isSameFile(opened, this.#opened);
@@ -110,9 +123,7 @@ export class SourceFile {
    * next read. Throws a `ChangedError` when the file has changed, else what the file system throws.
    */
   async read(offset: number, length: number): Promise<Buffer> {
-    if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
-    const bytes = this.#buffer.subarray(0, length);
-    await this.#fill(bytes, offset);
+    const bytes = await this.#part(offset, length);
     if (!this.#hashing && offset <= this.#hashedTo && offset + length > this.#hashedTo) {
       this.#running.update(bytes.subarray(this.#hashedTo - offset));
       this.#hashedTo = offset + length;
@@ -168,6 +179,8 @@ export class SourceFile {
   }
 
   async #checksumOfAll(algorithm: Algorithm, between?: () => Promise<void>): Promise<string> {
+    // What is held is what was read before: it would be compared with itself.
+    if (this.#isInDoubt) this.#hold(undefined);
     const running = new RunningChecksum(algorithm);
     const { size } = this.#fingerprint;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
@@ -195,26 +208,52 @@ export class SourceFile {
     await this.compareState();
   }
 
+  async #part(offset: number, length: number): Promise<Buffer> {
+    const from = await this.#accessible();
+    if (typeof from !== "number") return partOf(from, offset, length);
+    if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#buffer.subarray(0, length);
+    await this.#fill(bytes, offset);
+    return bytes;
+  }
+
   async #fill(bytes: Buffer, offset: number): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const fd = this.#fd ?? (await this.#openAgain());
-      const count = await this.#use(this.#files.read(this.file, fd, bytes, at, offset + at));
-      if (count === 0) throw new ChangedError("it became shorter while it was read");
-      at += count;
+      const from = await this.#accessible();
+      if (typeof from === "number") {
+        const count = await this.#use(this.#files.read(this.file, from, bytes, at, offset + at));
+        if (count === 0) throw becameShorter();
+        at += count;
+      } else at += partOf(from, offset + at, bytes.length - at).copy(bytes, at);
     }
   }
 
-  async #openAgain(): Promise<number> {
-    const opened = await this.#files.open(this.file);
+  /** What it can be read from: the content of a small file, else a descriptor. */
+  async #accessible(): Promise<Buffer | number> {
+    const isFresh = performance.now() - this.#readAtMs <= freshMs;
+    const held = isFresh ? this.#content?.bytes : undefined;
+    return this.#fd ?? held ?? (await this.#openAgain());
+  }
+
+  async #openAgain(): Promise<Buffer | number> {
+    const opened = await this.#files.open(this.file, true);
     if (!opened) throw new ChangedError("it is gone");
-    if (opened.fd === undefined) throw new ChangedError("another program keeps it from being read");
+    const { fd, content, state } = opened;
     // Beside the reading it may have been opened again for the checksum.
-    if (this.#fd !== undefined) await this.#files.close(this.file, opened.fd);
-    this.#fd ??= opened.fd;
-    this.#compare(opened.state);
-    if (!isSameFile(opened.state, this.#opened) || opened.state.ctime !== this.#opened.ctime)
-      this.#doubt(opened.state);
-    return this.#fd;
+    if (this.#fd !== undefined && fd !== undefined) await this.#files.close(this.file, fd);
+    this.#fd ??= fd;
+    const from = this.#fd ?? content?.bytes;
+    if (from === undefined) throw new ChangedError("another program keeps it from being read");
+    this.#compare(state);
+    if (!isSameFile(state, this.#opened) || state.ctime !== this.#opened.ctime) this.#doubt(state);
+    this.#hold(content);
+    return from;
+  }
+
+  #hold(content: Content | undefined): void {
+    leaveGarbage(this.#content?.bytes.length ?? 0);
+    this.#content = content;
+    this.#readAtMs = performance.now();
   }
 
   async #use<T>(call: Promise<T>): Promise<T> {
@@ -236,6 +275,11 @@ export class SourceFile {
     this.#opened = state;
     this.#isInDoubt = true;
   }
+}
+
+function partOf(content: Buffer, offset: number, length: number): Buffer {
+  if (content.length < offset + length) throw becameShorter();
+  return content.subarray(offset, offset + length);
 }
 
 function isSameFile(a: FileState, b: FileState): boolean {

@@ -24,7 +24,8 @@ afterEach(() => {
 });
 
 const once = new Set(["broker"]);
-const gate = makeGate();
+const calls: string[] = [];
+const gate = makeGate((name) => calls.push(name));
 
 interface Given {
   names: readonly string[];
@@ -231,6 +232,17 @@ test("chunks go to the partitions in turns, and the entry says where the last of
     from: "id 2@200 0@0 1@100",
     to: expect.stringMatching(/^id( 2@201| 0@1| 1@100){3}$/),
   });
+});
+
+test("a small file is one call to its file system from its opening to its acknowledgement, a larger one four", async () => {
+  for (const [bytes, expected] of [
+    [4096, ["open"]],
+    [100_000, ["open", "read", "look", "close"]],
+  ] as const) {
+    calls.length = 0;
+    await endAll(await prepare({ names: ["a"], bytes }));
+    expect(calls).toEqual([...expected]);
+  }
 });
 
 test("a file of one chunk is in the first of the partitions, and has no other place", async () => {
