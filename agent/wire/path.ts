@@ -85,6 +85,7 @@ export function pathToGlobName(text: string): string {
 
 /** A path for a log line: as it is, control characters and bytes that are no UTF-8 as `\xNN`. */
 export function pathToDisplay(text: string): string {
+  if (!text.includes("%")) return text;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     hex === "25" ? "%" : `\\x${hex.toLowerCase()}`,
   );

@@ -12,7 +12,7 @@ import type { WatchedFile } from "./watch.ts";
 /**
  * Files up to this size are read whole by the call that opens them. What is larger takes so long to be read, hashed and sent that
  * three calls more do not show. They are held until they are sent: as many as `ReadSlots` has places, so 1 MiB of them by
- * default, and 16 MiB with the largest `parallel`.
+ * default, and 16 MiB with the largest `parallel`. (An answer that has paused holds no place, but what it has read, of any size.)
  */
 const smallFileBytes = 64 << 10;
 
