@@ -489,8 +489,9 @@ class Pool {
       else
         threads_--;  // then it waits for another thread
     }
-    pthread_cond_signal(&c_);
     pthread_mutex_unlock(&m_);
+    // Only now: who is woken would else have to wait for the mutex, and be woken once more.
+    pthread_cond_signal(&c_);
   }
 
  private:
