@@ -176,7 +176,7 @@ export class Session {
     await assembly.accept(record);
     this.#lastBytes = bytesOf(record);
     // Without headers it is none of ours, and leaves little more than itself: a flood of them is not to cost a collection each.
-    leaveGarbage(this.#lastBytes + (record.headers ? garbageOf.record : garbageOf.foreign));
+    leaveGarbage(record.headers ? garbageOf.record : garbageOf.foreign);
     positions.set(record.partition, record.offset + 1);
   }
 

@@ -20,6 +20,26 @@ declare module "@confluentinc/kafka-javascript/types/rdkafka" {
     giveUpSilent(address: string, silentMs: number): void;
   }
 
+  interface Producer {
+    getClient(): NativeProducer;
+  }
+
+  /** What scripts/native/send_record.cc adds. */
+  interface NativeProducer extends GivesUp {
+    /**
+     * Returns librdkafka's error number, 0: none. The report of it is the client's event, too: five numbers of 64 bits in a buffer
+     * of many.
+     */
+    sendRecord(
+      topic: string,
+      partition: number,
+      value: Buffer | null,
+      key: string,
+      headers: readonly string[],
+      number: number,
+    ): number;
+  }
+
   interface IAdminClient {
     _client: NativeAdmin;
   }

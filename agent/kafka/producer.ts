@@ -3,12 +3,14 @@
  * fatal error, when it does not find back to the brokers, or when a topic, or the link to it, takes less at a time than
  * before; what was under way is then reported as undelivered, and its sender goes on from what was acknowledged.
  */
+import type { EventEmitter } from "node:events";
+import LibrdKafkaError from "@confluentinc/kafka-javascript/lib/error.js";
 import type { Effects } from "../lib/effects.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { defaultMessageBytes } from "../lib/limits.ts";
 import { pause, retry } from "../lib/retry.ts";
 import type { Trouble } from "../lib/troubles.ts";
-import type { Headers } from "../wire/headers.ts";
+import { type Headers, pairsOf } from "../wire/headers.ts";
 import { type Client, disconnect, makeProducer, type Producer } from "./connection/client.ts";
 import { type ClientOptions, connect, watchOf } from "./connection/connect.ts";
 import { watchForLoss } from "./connection/lost-client.ts";
@@ -52,6 +54,8 @@ export interface ProducerOptions extends ClientOptions {
 /** What the ledger needs of a producer. */
 export type LedgerProducer = Pick<RecordProducer, "send" | "renew"> & { client(): Promise<Client> };
 
+/** Of one record, see scripts/native/send_record.cc. */
+const reportBytes = 40;
 /** What was acknowledged leaves the client's queue a moment later. */
 const mostTriesAlone = 50;
 
@@ -114,23 +118,19 @@ export class RecordProducer {
       const id = this.#nextId++;
       const { topic, partition } = record;
       this.#waiting.set(id, { topic, partition, sinceMs: performance.now(), onDelivered });
-      try {
-        const headers = record.headers as Record<string, string | Buffer>[] | undefined;
-        this.#client.produce(record.topic, record.partition, record.value, record.key, null, id, headers);
-        return;
-      } catch (error) {
-        this.#waiting.delete(id);
-        const reason = kafkaError(`producing to ${record.topic}`, error);
-        if (reason.code !== codes.queueFull) throw reason;
-        // Nothing else is in the queue that could make room: it is larger than `queue.buffering.max.kbytes`.
-        if (this.#waiting.size === 0 && triesAlone++ >= mostTriesAlone)
-          throw new KafkaError(
-            `producing to ${record.topic}`,
-            codes.messageTooLarge,
-            "a record does not fit the client's queue",
-          );
-        await pause(5);
-      }
+      const code = sendRecord(this.#client, record, id);
+      if (code === 0) return;
+      this.#waiting.delete(id);
+      const reason = refusal(topic, code);
+      if (reason.code !== codes.queueFull) throw reason;
+      // Nothing else is in the queue that could make room: it is larger than `queue.buffering.max.kbytes`.
+      if (this.#waiting.size === 0 && triesAlone++ >= mostTriesAlone)
+        throw new KafkaError(
+          `producing to ${topic}`,
+          codes.messageTooLarge,
+          "a record does not fit the client's queue",
+        );
+      await pause(5);
     }
   }
 
@@ -211,14 +211,9 @@ export class RecordProducer {
 
   #listen(client: Producer): void {
     const { log } = this.#options;
-    client.on("delivery-report", (error, report) => {
-      const waiting = this.#waiting.get(report.opaque);
-      if (!waiting || client !== this.#client) return;
-      const { onDelivered } = waiting;
-      this.#waiting.delete(report.opaque);
-      if (error) return onDelivered(kafkaError(`producing to ${report.topic}`, error), undefined);
-      const { partition, offset } = report;
-      onDelivered(undefined, { partition, offset, timestampMs: report.timestamp ?? -1 });
+    (client as EventEmitter).on("delivery-report", (_: null, reports: Buffer) => {
+      for (let at = 0; at < reports.length && client === this.#client; at += reportBytes)
+        this.#report(reports, at);
     });
     const counter = new LossCounter();
     const onLost = () => {
@@ -236,6 +231,16 @@ export class RecordProducer {
     client.on("event.error", (error) => {
       if (error.code === codes.allBrokersDown && client === this.#client) void this.#sayDown();
     });
+  }
+
+  #report(reports: Buffer, at: number): void {
+    const number = (index: number) => reports.readDoubleLE(at + 8 * index);
+    const waiting = this.#waiting.get(number(0));
+    if (!waiting) return;
+    this.#waiting.delete(number(0));
+    const code = number(1);
+    if (code !== 0) waiting.onDelivered(refusal(waiting.topic, code), undefined);
+    else waiting.onDelivered(undefined, { partition: number(2), offset: number(3), timestampMs: number(4) });
   }
 
   /** The client goes on by itself; people want to know, and why, if its watch knows. */
@@ -284,6 +289,21 @@ export class RecordProducer {
     this.#waiting.clear();
     for (const { onDelivered } of dropped) onDelivered(new AgentError(reason, "retryable"), undefined);
   }
+}
+
+/** Returns the client's error number, 0: none. */
+function sendRecord(
+  client: Producer,
+  { topic, partition, value, key, headers }: OutgoingRecord,
+  id: number,
+): number {
+  const texts: string[] = [];
+  for (const [name, text] of pairsOf(headers)) texts.push(name, String(text));
+  return client.getClient().sendRecord(topic, partition, value, key, texts, id);
+}
+
+function refusal(topic: string, code: number): KafkaError {
+  return kafkaError(`producing to ${topic}`, LibrdKafkaError.create(code));
 }
 
 function connectProducer(options: ProducerOptions, batchBytes: number): Promise<Producer> {

@@ -75,7 +75,11 @@ test("an idle uploader hears of a ledger that was made again in a moment and has
   await kafka.createTopic(scene.ledger, 1, ledger);
   // Its client goes on in this one, at the offset that it had.
   const value = Buffer.from("{}");
-  const others = Array.from({ length: length + 100 }, (_, at) => ({ key: `other/${at}`, value, headers: [] }));
+  const others = Array.from({ length: length + 100 }, (_, at) => ({
+    key: `other/${at}`,
+    value,
+    headers: [],
+  }));
   await kafka.produce(scene.ledger, others);
   await agent.waitForLine(/the ledger is written anew/, 90_000);
 }, 150_000);

@@ -2,6 +2,7 @@
  * workload.ts BOOTSTRAP produce|consume|reconnect SECONDS: one kind of work without end, in a process of its own. Prints a sample a line, as
  * JSON, about ten for the given time; leak.test.ts judges them.
  */
+import type { EventEmitter } from "node:events";
 import { readdirSync } from "node:fs";
 import {
   call,
@@ -59,17 +60,17 @@ async function produce(): Promise<void> {
   const chunk = Buffer.alloc(recordBytes, 7);
   let open = 0;
   let done = 0;
+  let number = 0;
   let room: (() => void) | undefined;
-  producer.on("delivery-report", (error, report) => {
-    if (error) throw error;
-    open--;
-    done += report.size;
+  (producer as EventEmitter).on("delivery-report", (_: null, reports: Buffer) => {
+    const count = reports.length / 40;
+    open -= count;
+    done += count * recordBytes;
     room?.();
   });
   while (goOn(done)) {
-    producer.produce("produce", 0, chunk, Buffer.from("key"), null, { offset: done }, [
-      { offset: `${done}` },
-    ]);
+    const code = producer.getClient().sendRecord("produce", 0, chunk, "key", ["offset", `${done}`], ++number);
+    if (code !== 0) throw new Error(`error ${code}`);
     if (++open >= windowRecords) await new Promise<void>((resolve) => (room = resolve));
   }
   await disconnect(producer);

@@ -4,7 +4,7 @@
  * thousand lost partials cost one reading of the log and not a thousand.
  */
 import type { Position, RecordReader } from "../../kafka/log-reader.ts";
-import { bytesOf, type IncomingRecord } from "../../kafka/record-source.ts";
+import type { IncomingRecord } from "../../kafka/record-source.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 
@@ -170,7 +170,7 @@ export class LogReplay {
           const wanted = only?.get(file);
           const isWanted = offset < end && (wanted || (!only && headers));
           // Also what nobody wants has been in memory. It leaves little more than itself, and may be most of the log.
-          leaveGarbage(bytesOf(event.record) + (isWanted ? garbageOf.record : garbageOf.foreign));
+          leaveGarbage(isWanted ? garbageOf.record : garbageOf.foreign);
           if (offset >= end - 1) until.delete(partition);
           if (offset >= end) continue;
           if ((wanted || !only) && (await target.acceptAgain(event.record, wanted?.id.version)))

@@ -207,6 +207,7 @@ class Utf8String {  // converts what is not a string; empty, never null, when th
     s_.resize(n);
   }
   char* operator*() { return &s_[0]; }
+  int length() const { return static_cast<int>(s_.size()); }
 
  private:
   std::string s_;
