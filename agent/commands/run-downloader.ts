@@ -22,7 +22,7 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
   const { config, role, once, connected, effects, reporting, attempt } = run;
   const { log, observer } = reporting;
   const { followed } = connected;
-  const disk = watchDisk(new LocalDisk(effects, syncFileSystem), observer.stalls, role.output);
+  const disk = watchDisk(new LocalDisk(effects, native), observer.stalls, role.output);
   const file = new SummaryFile(disk, join(role.output, ".streamsend"));
   const upTime = { boot: thisBoot(), upMs: machineUpMs };
   const summary = new LedgerSummary({ file, version, upTime, log });
@@ -48,10 +48,4 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
     await following;
     await ledger.close();
   }
-}
-
-function syncFileSystem(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    native.syncFileSystem(fd, (error) => (error ? reject(error) : resolve()));
-  });
 }

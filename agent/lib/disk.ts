@@ -19,6 +19,13 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** What a file has when it is whole, as far as its file system has such. */
+export interface FileEnd {
+  mode: number;
+  /** Of its last modification, nanoseconds since 1970; undefined: when it was written. */
+  mtime: bigint | undefined;
+}
+
 /** What stands at a path. */
 export interface Found {
   kind: "file" | "folder" | "link" | "other";
@@ -64,6 +71,11 @@ export interface Disk {
    * @param self says who has it, for whoever finds it locked
    */
   lock(path: FilePath, holders: string, self: string): Promise<FileLock>;
+  /**
+   * Makes a file of these bytes and no others, however much of it was there, in one go with all that it has in the end; durable
+   * after a `sync`. Returns its inode. What was written stays when it fails. The bytes are taken before this returns.
+   */
+  storeWhole(path: FilePath, bytes: Buffer, end: FileEnd): Promise<number>;
   /** Writes a small file whole; durable after a `sync`. */
   writeText(path: FilePath, text: string): Promise<void>;
   /** As far as the file system has such times. @param nanoseconds since 1970 */

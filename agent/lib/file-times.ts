@@ -10,6 +10,7 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 /** As access time. Drivers in user space skip a call that leaves it out (libfuse 2: exfat-fuse), and the other time with it. */
 const UTIME_NOW = 0x3fffffffn;
+const billion = 1_000_000_000n;
 
 const libc = dlopen("libc.so.6", {
   utimensat: { args: [FFIType.i32, FFIType.ptr, FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
@@ -18,12 +19,12 @@ const libc = dlopen("libc.so.6", {
 /** @param nanoseconds since 1970. Returns whether the system has taken it. */
 export function setModificationTime(path: string | Buffer, nanoseconds: bigint): boolean {
   const bytes = Buffer.concat([Buffer.from(path as string), Buffer.from([0])]);
-  let seconds = nanoseconds / 1_000_000_000n;
-  let rest = nanoseconds % 1_000_000_000n;
-  if (rest < 0n) {
-    seconds -= 1n;
-    rest += 1_000_000_000n;
-  }
-  const times = new BigInt64Array([0n, UTIME_NOW, seconds, rest]);
+  const times = new BigInt64Array([0n, UTIME_NOW, ...timespecOf(nanoseconds)]);
   return libc.symbols.utimensat(AT_FDCWD, ptr(bytes), ptr(times), AT_SYMLINK_NOFOLLOW) === 0;
+}
+
+/** Seconds, and the nanoseconds after them; also before 1970 those are not negative. */
+export function timespecOf(nanoseconds: bigint): [bigint, bigint] {
+  const rest = ((nanoseconds % billion) + billion) % billion;
+  return [(nanoseconds - rest) / billion, rest];
 }

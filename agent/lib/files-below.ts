@@ -5,6 +5,7 @@
  */
 import { close, read } from "node:fs";
 import type { Effects } from "./effects.ts";
+import { timespecOf } from "./file-times.ts";
 
 type Answer = (error: NodeJS.ErrnoException | null, numbers: Buffer) => void;
 
@@ -247,14 +248,8 @@ function stateAt(numbers: BigInt64Array, at: number): FileState {
 function pack({ size, mtime, ctime, inode }: Expected): Buffer {
   // What an entry of the ledger has there may be no number: then no file has it.
   const number = /^\d{1,20}$/.test(inode) ? BigInt.asIntN(64, BigInt(inode)) : 0n;
-  const numbers = [number, BigInt(size), ...split(mtime), ...split(ctime)];
+  const numbers = [number, BigInt(size), ...timespecOf(BigInt(mtime)), ...timespecOf(BigInt(ctime))];
   return Buffer.from(new BigInt64Array(numbers).buffer);
-}
-
-/** Seconds, and the nanoseconds after them; also before 1970 those are not negative. */
-function split(time: string): [bigint, bigint] {
-  const nanoseconds = ((BigInt(time) % billion) + billion) % billion;
-  return [(BigInt(time) - nanoseconds) / billion, nanoseconds];
 }
 
 function nameOf({ root, relative }: Place): string {

@@ -16,14 +16,22 @@ import {
   unlink,
 } from "node:fs/promises";
 import { join } from "node:path";
-import type { Disk, DiskFile, FileLock, FilePath, Found } from "./disk.ts";
+import type { Disk, DiskFile, FileEnd, FileLock, FilePath, Found } from "./disk.ts";
 import type { Effects } from "./effects.ts";
 import { codeOf } from "./errors.ts";
 import { type LockState, lockFile } from "./file-lock.ts";
-import { setModificationTime } from "./file-times.ts";
+import { setModificationTime, timespecOf } from "./file-times.ts";
 import { succeeds } from "./succeeds.ts";
 
-export type SyncFileSystem = (fd: number) => Promise<void>;
+type Answer = (error: NodeJS.ErrnoException | null, numbers: Buffer) => void;
+
+/** What Node's API has no calls for, as scripts/native has it. A failure has `code`, `errno` and `syscall`. */
+export interface NativeDisk {
+  /** syncfs(2) on a worker thread, for the file system that `fd` is on. */
+  syncFileSystem(fd: number, callback: (error: NodeJS.ErrnoException | null) => void): void;
+  /** @param time empty: that of writing */
+  storeWhole(path: Buffer, bytes: Buffer, mode: number, time: Buffer, answer: Answer): void;
+}
 
 /** More files than this are made durable by one sync of their file system, which costs as much as a few of theirs. */
 const fewFiles = 8;
@@ -31,17 +39,16 @@ const ownerOnly = 0o600;
 
 export class LocalDisk implements Disk {
   readonly #effects: Effects;
-  readonly #syncFileSystem: SyncFileSystem;
+  readonly #native: NativeDisk;
   /**
    * Descriptors of what is locked: open since before the first write. Linux tells each descriptor once of what it could not
    * write back on its file system since that was opened; syncfs(2).
    */
   readonly #held = new Set<{ fd: number; device: number }>();
 
-  /** @param syncFileSystem syncfs(2), for the file system that the descriptor is on */
-  constructor(effects: Effects, syncFileSystem: SyncFileSystem) {
+  constructor(effects: Effects, native: NativeDisk) {
     this.#effects = effects;
-    this.#syncFileSystem = syncFileSystem;
+    this.#native = native;
   }
 
   async open(path: FilePath, make: boolean): Promise<DiskFile> {
@@ -117,6 +124,17 @@ export class LocalDisk implements Disk {
     return { takenBy: undefined, isTold, isReal, release };
   }
 
+  storeWhole(path: FilePath, bytes: Buffer, { mode, mtime }: FileEnd): Promise<number> {
+    const name = Buffer.from(path as string);
+    const time = Buffer.from(BigInt64Array.from(mtime === undefined ? [] : timespecOf(mtime)).buffer);
+    return new Promise((resolve, reject) => {
+      this.#native.storeWhole(name, bytes, mode, time, (error, numbers) => {
+        if (error) reject(Object.assign(error, { path: String(path) }));
+        else resolve(Number(numbers.readBigUInt64LE()));
+      });
+    });
+  }
+
   async writeText(path: FilePath, text: string): Promise<void> {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
     await withFile(path, flags, (file) => file.writeFile(text));
@@ -139,6 +157,12 @@ export class LocalDisk implements Disk {
       // One that is opened only now would not be told of what failed before, if somebody else was.
       const held = [...this.#held].find(({ device }) => device === dev);
       await this.#syncFileSystem(held?.fd ?? file.fd);
+    });
+  }
+
+  #syncFileSystem(fd: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#native.syncFileSystem(fd, (error) => (error ? reject(error) : resolve()));
     });
   }
 

@@ -8,13 +8,12 @@ import { dlopen, FFIType, ptr } from "bun:ffi";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { NativeFiles } from "../lib/files-below.ts";
+import type { NativeDisk } from "../lib/local-disk.ts";
 import type { NativeFolders } from "../lib/native-folders.ts";
 import { addonPieces } from "./addon-bytes.ts";
 
 /** The addon's exports: the client's own classes (for its `librdkafka.js` only), and what this project adds. */
-export interface NativeAddon extends NativeFiles, NativeFolders {
-  /** syncfs(2) on a worker thread, for the file system that `fd` is on. A failure has `code`, `errno` and `syscall`. */
-  syncFileSystem(fd: number, callback: (error: NodeJS.ErrnoException | null) => void): void;
+export interface NativeAddon extends NativeDisk, NativeFiles, NativeFolders {
   [clientExport: string]: unknown;
 }
 

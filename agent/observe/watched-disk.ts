@@ -22,6 +22,7 @@ export function watchDisk(disk: Disk, stalls: Stalls, where: string): Disk {
     freeInodes: (path) => reading(disk.freeInodes(path)),
     mayChange: (folder) => reading(disk.mayChange(folder)),
     lock: (...args) => writing(disk.lock(...args)),
+    storeWhole: (...args) => writing(disk.storeWhole(...args)),
     writeText: (...args) => writing(disk.writeText(...args)),
     setModificationTime: (...args) => writing(disk.setModificationTime(...args)),
     sync: (paths) => writing(disk.sync(paths)),

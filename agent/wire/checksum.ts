@@ -29,6 +29,11 @@ export function algorithmOf(checksum: string | undefined): Algorithm {
   return parseChecksum(checksum ?? "")?.algorithm ?? "md5";
 }
 
+/** The checksum of bytes that are all there. */
+export function checksumOf(algorithm: Algorithm, bytes: Uint8Array): string {
+  return `${algorithm}:${Bun.CryptoHasher.hash(algorithm, bytes, "hex")}`;
+}
+
 /** The checksum of bytes that come one part after the other. */
 export class RunningChecksum {
   readonly algorithm: Algorithm;

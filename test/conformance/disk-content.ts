@@ -123,6 +123,60 @@ export function contentOfDisk(use: DiskUse): void {
     });
   });
 
+  describe("a file that is stored whole", () => {
+    const mtime = 1_744_741_849_202_123_456n;
+
+    test("has these bytes, its mode and its time, and is known by its inode", async () => {
+      const inode = await use.disk.storeWhole(at("file"), Buffer.from("text"), { mode: 0o440, mtime });
+      expect(await read("file")).toBe("text");
+      expect(use.fixture.inspect(at("file"))).toMatchObject({ mode: 0o440, mtime });
+      expect(await inodeOf("file")).toBe(inode);
+    });
+
+    test("has the time of its writing where no other one is given", async () => {
+      const before = BigInt(Date.now() - 1000) * 1_000_000n;
+      await use.disk.storeWhole(at("file"), Buffer.from("text"), { mode: 0o644, mtime: undefined });
+      expect(use.fixture.inspect(at("file")).mtime).toBeGreaterThan(before);
+    });
+
+    test("has nothing of what was left there, though that forbids writing and is longer, and is the same one", async () => {
+      await write("file", "a longer text");
+      const inode = await inodeOf("file");
+      const file = await use.disk.open(at("file"), false);
+      await file.chmod(0o400);
+      await file.close();
+      expect(await use.disk.storeWhole(at("file"), Buffer.from("text"), { mode: 0o400, mtime })).toBe(
+        inode ?? 0,
+      );
+      expect(await read("file")).toBe("text");
+      expect(use.fixture.inspect(at("file"))).toMatchObject({ mode: 0o400, mtime });
+    });
+
+    test("may be empty", async () => {
+      await use.disk.storeWhole(at("file"), Buffer.alloc(0), { mode: 0o644, mtime: -1n });
+      expect(await read("file")).toBe("");
+      expect(use.fixture.inspect(at("file")).mtime).toBe(-1n);
+    });
+
+    test("has the bytes as they were when it was asked for", async () => {
+      const bytes = Buffer.from("right");
+      const stored = use.disk.storeWhole(at("file"), bytes, { mode: 0o644, mtime });
+      bytes.fill("x");
+      await stored;
+      expect(await read("file")).toBe("right");
+    });
+
+    test("is no folder, and is in one", async () => {
+      await fill();
+      const store = (path: string) =>
+        use.disk.storeWhole(at(path), Buffer.from("text"), { mode: 0o644, mtime });
+      expect(await codeFrom(store("folder"))).toBe("EISDIR");
+      expect(await codeFrom(store("missing/file"))).toBe("ENOENT");
+      expect(await codeFrom(store("file/below"))).toBe("ENOTDIR");
+      expect(await names()).toEqual(["file", "folder"]);
+    });
+  });
+
   describe("a small file", () => {
     test("is written whole, again and again, and stays the same one", async () => {
       await write("file", "a longer text: ä");

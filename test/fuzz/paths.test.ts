@@ -4,9 +4,8 @@ import { lstat, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { OutputPaths } from "../../agent/downloader/publish/output-path.ts";
-import { Effects } from "../../agent/lib/effects.ts";
-import { LocalDisk } from "../../agent/lib/local-disk.ts";
 import { pathProblem, pathToBytes, pathToDisplay, pathToText } from "../../agent/wire/path.ts";
+import { localDisk } from "../support/local-disk.ts";
 import type { Random } from "../support/random.ts";
 import { fuzz, fuzzAsync, isWhole } from "./inputs.ts";
 import { assertInside } from "./inside.ts";
@@ -31,7 +30,7 @@ test("folders", async () => {
   const root = await mkdtemp(join(tmpdir(), "streamsend-fuzz-"));
   const output = join(root, "output");
   const outside = join(root, "outside");
-  const disk = new LocalDisk(new Effects(), async () => undefined);
+  const disk = localDisk();
   for (const folder of [output, outside]) await disk.makeFolder(folder, 0o755);
   await symlink(outside, join(output, "link"));
   await writeFile(join(output, "file"), "");

@@ -92,6 +92,17 @@ export class SimulatedDisk {
       mayChange: (path) =>
         call("ask for rights", path, (text) => orNothing(() => files.at(text))?.kind === "folder"),
       lock: (path, holders, self) => call("lock", path, (text) => this.#lock(process, text, holders, self)),
+      storeWhole: async (path, bytes, { mode, mtime }) => {
+        const copy = Buffer.from(bytes);
+        // It is one call, in the middle of which the process may be killed.
+        const file = await call("make", path, (text) => files.opened(text, wallNs()));
+        await call(`write all ${copy.length} bytes of`, path, (text) => this.#fill(text, file, copy));
+        return call("set mode and time", path, () => {
+          file.change({ kind: "mode", mode });
+          file.change({ kind: "mtime", mtime: mtime ?? wallNs() });
+          return file.inode;
+        });
+      },
       writeText: (path, content) => {
         this.#watcher.asked(process, textOf(path), content);
         return call("write", path, (text) => this.#writeText(text, content));
@@ -168,6 +179,13 @@ export class SimulatedDisk {
       chmod: (mode) => call("chmod", () => file.change({ kind: "mode", mode })),
       close: () => this.#turns.take(process, () => undefined),
     };
+  }
+
+  #fill(path: string, file: SimulatedFile, bytes: Buffer): void {
+    this.#watcher.changing(this, file);
+    this.#requireRoom(path, bytes.length - file.seen.bytes.length);
+    if (file.seen.bytes.length > bytes.length) file.change({ kind: "truncate" });
+    file.change({ kind: "write", bytes, at: 0 });
   }
 
   #writeText(path: string, content: string): void {

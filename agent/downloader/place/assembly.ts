@@ -193,7 +193,8 @@ export class Assembly {
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
-    const placed = await partial.place(chunk).catch((error: unknown) => {
+    const { fileMode: mode, keepMtime } = this.#options.config;
+    const placed = await partial.place(chunk, { mode, keepMtime }).catch((error: unknown) => {
       if (codeOf(error) !== "EFBIG") throw error;
     });
     if (!this.partials.has(partial)) return;

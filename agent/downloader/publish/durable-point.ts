@@ -192,7 +192,7 @@ export class DurablePoint {
     const { config, output } = this.#options;
     const target = layoutPath(config.layout, partial.id);
     const keeps = this.#keepsBoth ? output.store.versions.newest(partial.id) : undefined;
-    const inode = (await output.disk.look(partial.file))?.inode;
+    const inode = partial.inode ?? (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,
       partition: partial.partition,

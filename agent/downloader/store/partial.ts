@@ -1,13 +1,14 @@
 /**
  * One version being put together: the file itself, growing at its final size on its final device. Chunks are
  * written where they belong in any order; a running checksum follows the part that has no gap, from the chunks as
- * they pass, or from the file where they came early or before a restart.
+ * they pass, or from the file where they came early or before a restart. A small file that comes whole in one chunk, as what its
+ * uploader has read, is made in one go.
  */
-import type { DiskFile } from "../../lib/disk.ts";
+import type { DiskFile, FileEnd } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
 import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
 import { type ByteRange, Coverage } from "../../wire/byte-ranges.ts";
-import { type Algorithm, RunningChecksum } from "../../wire/checksum.ts";
+import { type Algorithm, checksumOf, RunningChecksum } from "../../wire/checksum.ts";
 import type { Chunk, From, VersionId } from "../../wire/chunk.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { runsOf } from "./zero-runs.ts";
@@ -49,6 +50,15 @@ const baseBytes = 3200;
 const maxIntervals = 1000;
 /** Of one that is spread: its partitions are read each at its own pace. */
 const maxSpreadIntervals = 10_000;
+/** A larger file is not copied in one go for another thread. */
+const maxWholeBytes = 64 << 10;
+
+/** What a finished file has of its source, and what not. */
+export interface Finish {
+  mode: number;
+  /** Whether it gets the source's modification time. */
+  keepMtime: boolean;
+}
 
 export class Partial {
   readonly id: VersionId;
@@ -66,6 +76,8 @@ export class Partial {
   readonly #files: OpenFiles;
   readonly #coverage: Coverage;
   readonly #running: RunningChecksum;
+  /** Its checksum, and which file it is, where it was made in one go. */
+  #whole: { checksum: string; inode: number } | undefined;
   #hashedTo = 0;
   #hashing: Promise<void> | undefined;
   #stopped = false;
@@ -103,6 +115,11 @@ export class Partial {
     const ranges = this.missing;
     const first = ranges[0];
     return first !== undefined && (ranges.length > 1 || first[1] < this.size || this.checksum !== undefined);
+  }
+
+  /** Which file it is on its file system, if that is known. */
+  get inode(): number | undefined {
+    return this.#whole?.inode;
   }
 
   get placedBytes(): number {
@@ -150,9 +167,13 @@ export class Partial {
     return offset > 0 && gap?.[0] === from && gap[1] === to;
   }
 
-  /** Writes a chunk where it belongs. Throws what the file system throws. */
-  place(chunk: Chunk): Promise<Placed> {
-    const placed = this.#placing.then(() => this.#place(chunk));
+  /**
+   * Writes a chunk where it belongs. Throws what the file system throws.
+   *
+   * @param finish what the file gets at once if the chunk is all of it
+   */
+  place(chunk: Chunk, finish?: Finish): Promise<Placed> {
+    const placed = this.#placing.then(() => this.#place(chunk, finish));
     // A failure is the caller's; the next chunk only waits for the end of it.
     this.#placing = placed.catch(() => undefined);
     return placed;
@@ -164,15 +185,12 @@ export class Partial {
     await this.#hashing;
     this.#followPrefix();
     await this.#hashing;
-    return this.#running.value;
+    return this.#whole?.checksum ?? this.#running.value;
   }
 
-  /**
-   * Gives the complete file its times and mode, and closes it. Throws what the file system throws.
-   *
-   * @param keepMtime whether it gets the source's modification time
-   */
-  async prepare(mode: number, keepMtime: boolean): Promise<void> {
+  /** Gives the complete file its times and mode, and closes it. Throws what the file system throws. */
+  async prepare({ mode, keepMtime }: Finish): Promise<void> {
+    if (this.#whole) return;
     await this.#files.with(this.file, false, (handle) => handle.chmod(mode));
     await this.#files.close(this.file);
     if (keepMtime) await this.#files.disk.setModificationTime(this.file, this.mtime);
@@ -192,19 +210,11 @@ export class Partial {
     await this.#files.disk.remove(this.file);
   }
 
-  async #place(chunk: Chunk): Promise<Placed> {
+  async #place(chunk: Chunk, finish: Finish | undefined): Promise<Placed> {
     const end = chunk.offset + chunk.value.length;
     const first = this.#coverage.total === 0;
     const wasComplete = this.complete;
-    // Bytes that are there are never written again: what the running checksum has seen stays what is published.
-    const gaps = this.#coverage.missing(chunk.offset, end);
-    // Made once: if something removes it later, what was written is gone, and a new file would have holes.
-    const written = this.#files.with(this.file, first, async (handle) => {
-      for (const [from, to] of gaps) await this.#write(handle, chunk, from, to);
-    });
-    // In the meantime: the write is another thread's work.
-    if (gaps.length === 1 && gaps[0]?.[0] === chunk.offset && gaps[0][1] === end) this.#hashPassing(chunk);
-    await written;
+    if (!(first && finish && (await this.#storeWhole(chunk, finish)))) await this.#writeParts(chunk, first);
     if (chunk.checksum !== undefined) {
       this.checksum = chunk.checksum;
       this.attributes = chunk.attributes;
@@ -212,6 +222,31 @@ export class Partial {
     this.#coverage.add(chunk.offset, end);
     this.#followPrefix();
     return { first, final: this.complete && !wasComplete, totalBytes: this.#coverage.total };
+  }
+
+  /** Makes the file in one go, where the chunk is all of it. Returns whether it did; not what fails verification. */
+  async #storeWhole({ value, checksum }: Chunk, { mode, keepMtime }: Finish): Promise<boolean> {
+    if (value.length !== this.size || value.length > maxWholeBytes || this.complete) return false;
+    if (checksum === undefined || runsOf(value, 0).some(({ isZero }) => isZero)) return false;
+    if (checksumOf(this.#running.algorithm, value) !== checksum) return false;
+    const end: FileEnd = { mode, mtime: keepMtime ? this.mtime : undefined };
+    const inode = await this.#files.disk.storeWhole(this.file, value, end);
+    this.#whole = { checksum, inode };
+    this.#hashedTo = this.size;
+    return true;
+  }
+
+  async #writeParts(chunk: Chunk, first: boolean): Promise<void> {
+    // Bytes that are there are never written again: what the running checksum has seen stays what is published.
+    const gaps = this.#coverage.missing(chunk.offset, chunk.offset + chunk.value.length);
+    // Made once: if something removes it later, what was written is gone, and a new file would have holes.
+    const written = this.#files.with(this.file, first, async (handle) => {
+      for (const [from, to] of gaps) await this.#write(handle, chunk, from, to);
+    });
+    // In the meantime: the write is another thread's work.
+    const [gap] = gaps;
+    if (gaps.length === 1 && gap && gap[1] - gap[0] === chunk.value.length) this.#hashPassing(chunk);
+    await written;
   }
 
   /** What is missing of a chunk; many zeros at the end of what is there become a hole. */

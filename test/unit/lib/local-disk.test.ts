@@ -2,22 +2,25 @@ import { afterEach, expect, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
+  lstatSync,
   mkdtempSync,
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Effects } from "../../../agent/lib/effects.ts";
-import { codeOf } from "../../../agent/lib/errors.ts";
 import { LocalDisk } from "../../../agent/lib/local-disk.ts";
+import { codeFrom } from "../../conformance/disk-fixture.ts";
+import { localDisk, nativeDisk } from "../../support/local-disk.ts";
 
 const folders: string[] = [];
 const isRoot = process.getuid?.() === 0;
 const nobody = 65_534;
-const disk = new LocalDisk(new Effects(), () => Promise.resolve());
+const disk = localDisk();
 afterEach(() => {
   if (isRoot) process.seteuid?.(0);
   for (const folder of folders.splice(0)) {
@@ -49,19 +52,37 @@ test("a file whose mode forbids writing is opened for it", async () => {
   expect(readFileSync(file, "utf8")).toBe("kepts");
 });
 
+test("a file whose mode forbids writing is stored whole all the same, and a link is not followed", async () => {
+  const { folder, file } = prepare(0o755);
+  const store = (path: string) =>
+    disk.storeWhole(path, Buffer.from("new"), { mode: 0o444, mtime: undefined });
+  await store(file);
+  expect(readFileSync(file, "utf8")).toBe("new");
+  expect(lstatSync(file).mode & 0o777).toBe(0o444);
+  symlinkSync(file, join(folder, "link"));
+  expect(await codeFrom(store(join(folder, "link")))).toBe("ELOOP");
+  expect(lstatSync(file).mode & 0o777).toBe(0o444);
+});
+
 test("a file that can't be made is refused for the reason that counts", async () => {
   const { folder } = prepare(0o555);
-  const refused = await disk.open(join(folder, "other"), true).catch((error: unknown) => codeOf(error));
-  expect(refused).toBe("EACCES");
+  const other = join(folder, "other");
+  expect(await codeFrom(disk.open(other, true))).toBe("EACCES");
+  const stored = disk.storeWhole(other, Buffer.from("new"), { mode: 0o644, mtime: undefined });
+  expect(await codeFrom(stored)).toBe("EACCES");
 });
 
 test("many files are synced by a descriptor that was open before they were written to, as long as there is one", async () => {
   const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
   folders.push(folder);
   const synced: string[] = [];
-  const watched = new LocalDisk(new Effects(), async (fd) => {
-    synced.push(readlinkSync(`/proc/self/fd/${fd}`));
-  });
+  const watched = new LocalDisk(
+    new Effects(),
+    nativeDisk((fd, done) => {
+      synced.push(readlinkSync(`/proc/self/fd/${fd}`));
+      done(null);
+    }),
+  );
   const store = join(folder, "store");
   writeFileSync(store, "name");
   const lock = await watched.lock(store, join(folder, "holder"), "me");
@@ -75,6 +96,6 @@ test("many files are synced by a descriptor that was open before they were writt
 
 test.skipIf(!isRoot)("what can't be removed says why, by the system's own name for it", async () => {
   const { folder, file } = prepare(0o555);
-  expect(await disk.remove(file).catch((error: unknown) => codeOf(error))).toBe("EACCES");
+  expect(await codeFrom(disk.remove(file))).toBe("EACCES");
   await disk.remove(join(folder, "nothing"));
 });

@@ -25,12 +25,14 @@ test("every call to the disk and its files is passed on as it is, and watched", 
   const watched = watchDisk(disk, stalls, "/srv");
   const opened = await watched.open("/srv/a", true);
   const bytes = Buffer.from("x");
+  const end = { mode: 0o640, mtime: 5n };
   const ask: (() => Promise<unknown>)[] = [
     () => watched.look("a"),
     () => watched.list("a"),
     () => watched.readText("a"),
     () => watched.freeBytes("a"),
     () => watched.mayChange("a"),
+    () => watched.storeWhole("a", bytes, end),
     () => watched.writeText("a", "b"),
     () => watched.setModificationTime("a", 5n),
     () => watched.sync(["a"]),
@@ -50,6 +52,7 @@ test("every call to the disk and its files is passed on as it is, and watched", 
     ["readText", "a"],
     ["freeBytes", "a"],
     ["mayChange", "a"],
+    ["storeWhole", "a", bytes, end],
     ["writeText", "a", "b"],
     ["setModificationTime", "a", 5n],
     ["sync", ["a"]],

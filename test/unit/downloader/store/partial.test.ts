@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OpenFiles } from "../../../../agent/downloader/store/open-files.ts";
 import { Partial, type PartialNote } from "../../../../agent/downloader/store/partial.ts";
+import type { Disk } from "../../../../agent/lib/disk.ts";
 import type { Chunk } from "../../../../agent/wire/chunk.ts";
 import { localDisk } from "../../../support/local-disk.ts";
 import { Random } from "../../../support/random.ts";
@@ -22,7 +23,12 @@ afterAll(async () => {
 const id = { uploader: "till", path: "video", version: 7, partition: 0 };
 const md5 = (bytes: Buffer) => `md5:${createHash("md5").update(bytes).digest("hex")}`;
 
-function begin(name: string, content: Buffer, note: globalThis.Partial<PartialNote> = {}): Partial {
+function begin(
+  name: string,
+  content: Buffer,
+  note: globalThis.Partial<PartialNote> = {},
+  on: OpenFiles = files,
+): Partial {
   const whole = {
     ...id,
     size: content.length,
@@ -30,7 +36,7 @@ function begin(name: string, content: Buffer, note: globalThis.Partial<PartialNo
     algorithm: "md5" as const,
     coverage: [],
   };
-  return new Partial({ ...whole, ...note }, join(folder, name), files);
+  return new Partial({ ...whole, ...note }, join(folder, name), on);
 }
 
 function chunkOf(content: Buffer, from: number, to: number): Chunk {
@@ -107,10 +113,109 @@ test("the finished file gets its mode, and its modification time to the nanoseco
   const content = Buffer.from("x");
   const partial = begin("times", content);
   await partial.place(chunkOf(content, 0, 1));
-  await partial.prepare(0o640, true);
+  await partial.prepare({ mode: 0o640, keepMtime: true });
   const stats = await stat(partial.file, { bigint: true });
   expect(stats.mtimeNs).toBe(1744741849202123456n);
   expect(Number(stats.mode) & 0o777).toBe(0o640);
+});
+
+/** The disk, counting its calls. */
+function countCalls(): { calls: string[]; disk: Disk } {
+  const calls: string[] = [];
+  const disk = new Proxy<Disk>(localDisk(), {
+    get: (target, name) => {
+      const method = Reflect.get(target, name) as (...args: unknown[]) => unknown;
+      return (...args: unknown[]) => {
+        calls.push(String(name));
+        return method.apply(target, args);
+      };
+    },
+  });
+  return { calls, disk };
+}
+
+const finish = { mode: 0o640, keepMtime: true };
+
+test("a small file that comes whole costs one call of the disk, and has all that it is to have", async () => {
+  const { calls, disk } = countCalls();
+  const content = Buffer.from("whole");
+  const partial = begin("whole", content, {}, new OpenFiles(disk));
+  const placed = await partial.place(chunkOf(content, 0, 5), finish);
+  expect(placed).toEqual({ first: true, final: true, totalBytes: 5 });
+  expect(await partial.computedChecksum()).toBe(md5(content));
+  await partial.prepare(finish);
+  expect(calls).toEqual(["storeWhole"]);
+  const stats = await stat(partial.file, { bigint: true });
+  expect(stats.mtimeNs).toBe(1744741849202123456n);
+  expect(Number(stats.mode) & 0o777).toBe(0o640);
+  expect(Number(stats.ino)).toBe(partial.inode ?? 0);
+  expect(await readFile(partial.file, "utf8")).toBe("whole");
+});
+
+test("a small file that comes whole keeps the time of its writing where the source's is not wanted", async () => {
+  const before = Date.now() - 1000;
+  const content = Buffer.from("whole");
+  const partial = begin("own-time", content);
+  await partial.place(chunkOf(content, 0, 5), { ...finish, keepMtime: false });
+  expect((await stat(partial.file)).mtimeMs).toBeGreaterThan(before);
+});
+
+test("a small file that is not what its uploader read is nobody's to read, and has its own checksum", async () => {
+  const content = Buffer.from("whole");
+  const partial = begin("other-bytes", content);
+  const wrong = { ...chunkOf(content, 0, 5), value: Buffer.from("wrong") };
+  await partial.place(wrong, finish);
+  expect(await partial.computedChecksum()).toBe(md5(Buffer.from("wrong")));
+  expect(partial.checksum).toBe(md5(content));
+  expect((await stat(partial.file)).mode & 0o777).toBe(0o600);
+  expect(partial.inode).toBeUndefined();
+});
+
+test("a small file of zeros is a hole", async () => {
+  const content = Buffer.alloc(8192);
+  const partial = begin("zeros", content);
+  await partial.place(chunkOf(content, 0, 8192), finish);
+  expect(await partial.computedChecksum()).toBe(md5(content));
+  expect(await stat(partial.file)).toMatchObject({ size: 8192, blocks: 0 });
+});
+
+test("a small file takes the place of what a process before has left of it", async () => {
+  const content = Buffer.from("whole");
+  const note = begin("left-whole", content).note();
+  const left = join(folder, "left-whole");
+  await writeFile(left, "longer than it was", { mode: 0o400 });
+  const after = begin("left-whole", content, { ...note, coverage: [[0, 0]] });
+  await after.place(chunkOf(content, 0, 5), finish);
+  expect(await readFile(left, "utf8")).toBe("whole");
+});
+
+test("a small file that there is no room for is not there, and comes again", async () => {
+  const disk = localDisk();
+  const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  let isFull = true;
+  const store = disk.storeWhole.bind(disk);
+  disk.storeWhole = (...args) => (isFull ? Promise.reject(full) : store(...args));
+  const content = Buffer.from("whole");
+  const partial = begin("full", content, {}, new OpenFiles(disk));
+  expect(partial.place(chunkOf(content, 0, 5), finish)).rejects.toBe(full);
+  await partial.place(chunkOf(content, 0, 5), finish).catch(() => undefined);
+  expect([partial.complete, partial.placedBytes]).toEqual([false, 0]);
+  isFull = false;
+  await partial.place(chunkOf(content, 0, 5), finish);
+  expect(await partial.computedChecksum()).toBe(md5(content));
+});
+
+test("a part of a file, and one that is not small, is finished later", async () => {
+  for (const content of [Buffer.from("in two"), Buffer.alloc((64 << 10) + 1, "large")]) {
+    const { calls, disk } = countCalls();
+    const partial = begin(`later-${content.length}`, content, {}, new OpenFiles(disk));
+    const half = content.length > 6 ? content.length : 3;
+    for (let at = 0; at < content.length; at += half)
+      await partial.place(chunkOf(content, at, at + half), finish);
+    await partial.prepare(finish);
+    expect(await partial.computedChecksum()).toBe(md5(content));
+    expect(calls).not.toContain("storeWhole");
+  }
 });
 
 test("zeros become a hole at the end of what is there, and the checksum is that of the bytes", async () => {

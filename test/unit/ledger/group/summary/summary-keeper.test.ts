@@ -11,7 +11,7 @@ import { Effects } from "../../../../../agent/lib/effects.ts";
 import { LocalDisk } from "../../../../../agent/lib/local-disk.ts";
 import { first, noted, other } from "../../../../support/entries.ts";
 import { HeardLog } from "../../../../support/heard-log.ts";
-import { localDisk } from "../../../../support/local-disk.ts";
+import { localDisk, nativeDisk } from "../../../../support/local-disk.ts";
 import { MemoryLedger } from "../../../../support/memory-ledger.ts";
 import { waitUntil } from "../../../../support/wait.ts";
 
@@ -112,7 +112,10 @@ test("a disk that takes nothing is said once, nothing is left there, and the wor
       nowMs += keeping.pauseMs;
       await looks();
     },
-    new FullDisk(new Effects(), async () => undefined),
+    new FullDisk(
+      new Effects(),
+      nativeDisk((_, done) => done(null)),
+    ),
   );
   expect(lines).toEqual([
     expect.stringMatching(
