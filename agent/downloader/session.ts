@@ -64,7 +64,8 @@ export class Session {
         this.#throwFailure();
         // A member with nothing to do makes no durable point, and is no trouble either.
         if (now() - beganMs >= provenMs) reportSuccess();
-        if (schedule.isDue(event.kind === "idle")) await schedule.start();
+        const due = schedule.due(event.kind === "idle");
+        if (due) await schedule.start(due);
         if (event.kind === "idle") await gaps.skipMissingIfDue();
         await this.#repairIfDue();
         replay.start();

@@ -21,12 +21,13 @@ import type { Effects } from "./effects.ts";
 import { codeOf } from "./errors.ts";
 import { type LockState, lockFile } from "./file-lock.ts";
 import { setModificationTime, timespecOf } from "./file-times.ts";
+import { LocalFile, type NativeFile, whereThereAreModes } from "./local-file.ts";
 import { succeeds } from "./succeeds.ts";
 
 type Answer = (error: NodeJS.ErrnoException | null, numbers: Buffer) => void;
 
 /** What Node's API has no calls for, as scripts/native has it. A failure has `code`, `errno` and `syscall`. */
-export interface NativeDisk {
+export interface NativeDisk extends NativeFile {
   /** syncfs(2) on a worker thread, for the file system that `fd` is on. */
   syncFileSystem(fd: number, callback: (error: NodeJS.ErrnoException | null) => void): void;
   /** @param time empty: that of writing */
@@ -54,7 +55,7 @@ export class LocalDisk implements Disk {
   async open(path: FilePath, make: boolean): Promise<DiskFile> {
     const flags = constants.O_RDWR | (make ? constants.O_CREAT : 0) | constants.O_NOFOLLOW;
     try {
-      return new LocalFile(await open(path, flags, ownerOnly));
+      return new LocalFile(await open(path, flags, ownerOnly), this.#native);
     } catch (error) {
       if (codeOf(error) !== "EACCES") throw error;
       // It got its last mode already, before a crash; or it can't be had, for the reason that was given.
@@ -63,7 +64,7 @@ export class LocalDisk implements Disk {
         throw error;
       });
     }
-    return new LocalFile(await open(path, flags, ownerOnly));
+    return new LocalFile(await open(path, flags, ownerOnly), this.#native);
   }
 
   look(path: FilePath): Promise<Found | undefined> {
@@ -190,45 +191,6 @@ export class LocalDisk implements Disk {
       withFile(path, constants.O_RDONLY | constants.O_NOFOLLOW, sync),
     );
   }
-}
-
-class LocalFile implements DiskFile {
-  readonly #handle: FileHandle;
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle;
-  }
-
-  async read(buffer: Buffer, length: number, position: number): Promise<number> {
-    return (await this.#handle.read(buffer, 0, length, position)).bytesRead;
-  }
-
-  async write(bytes: Buffer, position: number): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      at += (await this.#handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
-    }
-  }
-
-  async extend(from: number, to: number): Promise<boolean> {
-    const isEnd = (await this.#handle.stat()).size <= from;
-    if (isEnd) await this.#handle.truncate(to);
-    return isEnd;
-  }
-
-  chmod(mode: number): Promise<void> {
-    return whereThereAreModes(this.#handle.chmod(mode));
-  }
-
-  close(): Promise<void> {
-    return this.#handle.close();
-  }
-}
-
-/** vfat refuses the modes that it can't keep, also for what the agent has just made. */
-async function whereThereAreModes(change: Promise<void>): Promise<void> {
-  await change.catch((error: unknown) => {
-    if (codeOf(error) !== "EPERM") throw error;
-  });
 }
 
 function describe(stats: Stats): Found {

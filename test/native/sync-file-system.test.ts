@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,10 @@ function syncFileSystem(fd: number): Promise<NodeJS.ErrnoException | null> {
   return new Promise((resolve) => native.syncFileSystem(fd, resolve));
 }
 
+function startWriting(fd: number): Promise<NodeJS.ErrnoException | null> {
+  return new Promise((resolve) => native.startWriting(fd, resolve));
+}
+
 test("a file system is synced by any descriptor on it, which may be closed at once", async () => {
   const folder = await mkdtemp(join(tmpdir(), "streamsend-sync-"));
   const fd = openSync(folder, "r");
@@ -16,6 +20,16 @@ test("a file system is synced by any descriptor on it, which may be closed at on
   closeSync(fd);
   expect(await synced).toBeNull();
   await rm(folder, { recursive: true });
+});
+
+test("what is written of a file is sent to the disk", async () => {
+  const path = join(tmpdir(), `streamsend-write-${process.pid}`);
+  const fd = openSync(path, "w");
+  writeSync(fd, Buffer.alloc(1 << 20));
+  expect(await startWriting(fd)).toBeNull();
+  closeSync(fd);
+  await rm(path);
+  expect(await startWriting(1_000_000)).toMatchObject({ code: "EBADF", syscall: "sync_file_range" });
 });
 
 test("a failure is an error as Node's own", async () => {
@@ -34,5 +48,7 @@ test("many run at a time without holding up the event loop", async () => {
 
 test("wrong arguments are thrown", () => {
   expect(() => native.syncFileSystem("x" as never, () => undefined)).toThrow("syncFileSystem(fd, callback)");
+  expect(() => native.startWriting("x" as never, () => undefined)).toThrow("startWriting(fd, callback)");
+  expect(() => native.startWriting(1, undefined as never)).toThrow("startWriting(fd, callback)");
   expect(() => native.syncFileSystem(1, undefined as never)).toThrow("syncFileSystem(fd, callback)");
 });

@@ -5,7 +5,11 @@ import { native } from "../../agent/native/load-native.ts";
 
 /** The addon's calls, but for this one. */
 export function nativeDisk(syncFileSystem: NativeDisk["syncFileSystem"]): NativeDisk {
-  return { syncFileSystem, storeWhole: (...args) => native.storeWhole(...args) };
+  return {
+    syncFileSystem,
+    startWriting: (...args) => native.startWriting(...args),
+    storeWhole: (...args) => native.storeWhole(...args),
+  };
 }
 
 export function localDisk(): LocalDisk {

@@ -36,6 +36,11 @@ export class Changes {
     return this.#finished.length;
   }
 
+  /** Whether there are changes of versions of which something is missing. */
+  get hasUnfinished(): boolean {
+    return [...this.#changed].some(({ complete }) => !complete);
+  }
+
   get placedBytes(): number {
     return this.#placedBytes;
   }
@@ -73,6 +78,14 @@ export class Changes {
 
   removed(partials: readonly Partial[]): void {
     for (const { file } of partials) this.#dropping.delete(file);
+  }
+
+  /** Only the verified versions since the last call. */
+  drainFinished(): Finished[] {
+    const finished = this.#finished;
+    for (const { partial } of finished) this.#changed.delete(partial);
+    this.#finished = [];
+    return finished;
   }
 
   /** All since the last call. */

@@ -1,5 +1,9 @@
-/** When a durable point is due, and what it makes durable. They are made beside the reading, one after the other. */
-
+/**
+ * When a durable point is due, and what it makes durable. They are made beside the reading, one after the other.
+ *
+ * Where unfinished versions have changed as well, what is finished is published by a point of its own: it waits for no sync of a
+ * large file, and commits no position. A crash then finds the marks before the position, as between any two steps of one.
+ */
 import type { FirstFailure } from "../parts.ts";
 import type { Assembly } from "../place/assembly.ts";
 import type { RejectedRecords } from "../place/rejected-records.ts";
@@ -23,6 +27,11 @@ const durablePointBytes = 64 << 20;
 /** Verified files wait this long at most while more keeps coming, and not at all when nothing does. */
 const publishMs = 1000;
 const publishCount = 500;
+/** Nor when no other one was finished for so long, whatever else comes. */
+const quietMs = 10;
+
+/** What a durable point is for: everything that was placed, or only what is finished. */
+export type Due = "all" | "finished";
 
 export class DurablePointSchedule {
   readonly #options: ScheduleOptions;
@@ -30,12 +39,18 @@ export class DurablePointSchedule {
   #begun = Promise.resolve();
   /** The last that has begun: until it is made. */
   #running: Promise<void> | undefined;
+  #isRunning = false;
+  /** Since the last snapshot: of everything, and of anything. */
+  #lastAllMs: number;
   #lastMs: number;
+  /** Verified files as they were counted last, and since when there are so many. */
+  #finished = { count: 0, sinceMs: 0 };
   #unstorableCount = 0;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
-    this.#lastMs = options.now();
+    this.#lastAllMs = options.now();
+    this.#lastMs = this.#lastAllMs;
   }
 
   /** Versions that can't have their names here. */
@@ -43,28 +58,30 @@ export class DurablePointSchedule {
     return this.#unstorableCount;
   }
 
-  /** @param isIdle whether no record has come for a moment */
-  isDue(isIdle: boolean): boolean {
+  /** Which durable point is due, if any. @param isIdle whether no record has come for a moment */
+  due(isIdle: boolean): Due | undefined {
     const { assembly, rejected, durablePoint, positions, now } = this.#options;
-    const { finishedCount, droppedCount, placedBytes, any } = assembly.changes;
-    const sinceMs = now() - this.#lastMs;
-    if (placedBytes >= durablePointBytes || Math.max(finishedCount, droppedCount) >= publishCount)
-      return true;
-    if (finishedCount > 0 && (isIdle || sinceMs >= publishMs)) return true;
+    const { droppedCount, placedBytes, any } = assembly.changes;
+    if (placedBytes >= durablePointBytes || droppedCount >= publishCount) return "all";
     const hasChanges = any || rejected.hasChanges;
-    return sinceMs >= durablePointMs && (hasChanges || durablePoint.isBehind(positions));
+    if (now() - this.#lastAllMs >= durablePointMs && (hasChanges || durablePoint.isBehind(positions)))
+      return "all";
+    if (!this.#isPublishingDue(isIdle)) return undefined;
+    if (!assembly.changes.hasUnfinished) return "all";
+    // The reading goes on while another one is made, until there are many.
+    return this.#isRunning && !this.#areMany ? undefined : "finished";
   }
 
   /** Begins a durable point beside the reading; waits for the one before. Throws what has failed. */
-  start(): Promise<void> {
+  start(due: Due): Promise<void> {
     // One after the other: a recovery may ask for one beside the reading.
-    this.#begun = this.#begun.then(() => this.#begin());
+    this.#begun = this.#begun.then(() => this.#begin(due));
     return this.#begun;
   }
 
-  /** Makes a durable point, and waits for it. Throws what has failed. */
+  /** Makes a durable point of everything, and waits for it. Throws what has failed. */
   async makeNow(): Promise<void> {
-    await this.start();
+    await this.start("all");
     await this.#running;
     this.#throwFailure();
   }
@@ -74,17 +91,44 @@ export class DurablePointSchedule {
     await this.#running;
   }
 
-  async #begin(): Promise<void> {
+  get #areMany(): boolean {
+    return this.#options.assembly.changes.finishedCount >= publishCount;
+  }
+
+  #isPublishingDue(isIdle: boolean): boolean {
+    const { assembly, now } = this.#options;
+    const { finishedCount } = assembly.changes;
+    if (finishedCount !== this.#finished.count) this.#finished = { count: finishedCount, sinceMs: now() };
+    if (finishedCount === 0) return false;
+    const isQuiet = isIdle || now() - this.#finished.sinceMs >= quietMs;
+    return isQuiet || this.#areMany || now() - this.#lastMs >= publishMs;
+  }
+
+  async #begin(due: Due): Promise<void> {
     await this.#running;
     this.#throwFailure();
-    const snapshot = await this.#snapshot();
-    this.#running = this.#make(snapshot).catch((error: unknown) => this.#options.failure.report(error));
+    const snapshot = due === "all" ? await this.#snapshot() : this.#finishedOnly();
+    this.#isRunning = true;
+    this.#running = this.#make(snapshot)
+      .catch((error: unknown) => this.#options.failure.report(error))
+      .finally(() => {
+        this.#isRunning = false;
+      });
+  }
+
+  #finishedOnly(): Snapshot {
+    const { assembly, now } = this.#options;
+    this.#lastMs = now();
+    const finished = assembly.changes.drainFinished();
+    const changedFiles = finished.map(({ partial }) => partial.file);
+    return { finished, changedFiles, dropped: [], parked: undefined, notes: [], positions: [] };
   }
 
   async #snapshot(): Promise<Snapshot> {
     const { assembly, rejected, positions, now } = this.#options;
     await assembly.settled();
-    this.#lastMs = now();
+    this.#lastAllMs = now();
+    this.#lastMs = this.#lastAllMs;
     const { finished, changed, dropped } = assembly.changes.drain();
     const done = new Set(finished.map(({ partial }) => partial));
     const unfinished = changed.filter((partial) => !done.has(partial));

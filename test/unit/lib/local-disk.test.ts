@@ -94,6 +94,26 @@ test("many files are synced by a descriptor that was open before they were writt
   expect(synced).toEqual([store, join(folder, "0")]);
 });
 
+test("written bytes go on to the disk eight megabytes at a time, and what goes wrong with that is heard", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "streamsend-unit-"));
+  folders.push(folder);
+  const answers = [null, "ENOSYS", "EIO"];
+  let calls = 0;
+  const watched = new LocalDisk(new Effects(), {
+    ...nativeDisk((_, done) => done(null)),
+    startWriting: (_, done) => {
+      const code = answers[calls++];
+      done(code ? Object.assign(new Error(code), { code }) : null);
+    },
+  });
+  const file = await watched.open(join(folder, "large"), true);
+  const block = Buffer.alloc(4 << 20);
+  for (let at = 0; at < 5; at++) await file.write(block, at * block.length);
+  expect(calls).toBe(2);
+  expect(await codeFrom(file.write(block, 5 * block.length))).toBe("EIO");
+  await file.close();
+});
+
 test.skipIf(!isRoot)("what can't be removed says why, by the system's own name for it", async () => {
   const { folder, file } = prepare(0o555);
   expect(await codeFrom(disk.remove(file))).toBe("EACCES");
