@@ -27,7 +27,7 @@ const durablePointBytes = 64 << 20;
 /** Verified files wait this long at most while more keeps coming, and not at all when nothing does. */
 const publishMs = 1000;
 const publishCount = 500;
-/** Nor when no other one was finished for so long, whatever else comes. */
+/** Nor beside an unfinished one when no other one was finished for so long. */
 const quietMs = 10;
 
 /** What a durable point is for: everything that was placed, or only what is finished. */
@@ -66,10 +66,7 @@ export class DurablePointSchedule {
     const hasChanges = any || rejected.hasChanges;
     if (now() - this.#lastAllMs >= durablePointMs && (hasChanges || durablePoint.isBehind(positions)))
       return "all";
-    if (!this.#isPublishingDue(isIdle)) return undefined;
-    if (!assembly.changes.hasUnfinished) return "all";
-    // The reading goes on while another one is made, until there are many.
-    return this.#isRunning && !this.#areMany ? undefined : "finished";
+    return this.#publishingDue(isIdle);
   }
 
   /** Begins a durable point beside the reading; waits for the one before. Throws what has failed. */
@@ -91,17 +88,19 @@ export class DurablePointSchedule {
     await this.#running;
   }
 
-  get #areMany(): boolean {
-    return this.#options.assembly.changes.finishedCount >= publishCount;
-  }
-
-  #isPublishingDue(isIdle: boolean): boolean {
+  #publishingDue(isIdle: boolean): Due | undefined {
     const { assembly, now } = this.#options;
-    const { finishedCount } = assembly.changes;
+    const { changes } = assembly;
+    const { finishedCount } = changes;
     if (finishedCount !== this.#finished.count) this.#finished = { count: finishedCount, sinceMs: now() };
-    if (finishedCount === 0) return false;
-    const isQuiet = isIdle || now() - this.#finished.sinceMs >= quietMs;
-    return isQuiet || this.#areMany || now() - this.#lastMs >= publishMs;
+    if (finishedCount === 0) return undefined;
+    const areMany = finishedCount >= publishCount;
+    const isLate = isIdle || areMany || now() - this.#lastMs >= publishMs;
+    const isQuiet = now() - this.#finished.sinceMs >= quietMs;
+    if (!isLate && !isQuiet) return undefined;
+    if (!changes.hasUnfinished) return isLate ? "all" : undefined;
+    // The reading goes on while another one is made, until there are many.
+    return this.#isRunning && !areMany ? undefined : "finished";
   }
 
   async #begin(due: Due): Promise<void> {

@@ -28,7 +28,12 @@ export async function nameAll(
   const changed = new Set<string>();
   const results: Named[] = [];
   for (const publication of publications) {
-    const named = await nameOne(output, publication, changed);
+    // Else a rename that fails tells: a look before it is one more turn of a thread for each small file.
+    const mustLook = interrupted || publication.keeps !== undefined;
+    const isGone = mustLook && (await isMissing(output, publication));
+    const named: Named = isGone
+      ? { publication, state: "missing" }
+      : await nameOne(output, publication, changed);
     const done = named.state === "missing" && interrupted && (await hasItsName(output, publication));
     if (done) {
       for (const folder of await paths.makeFolders(publication.target)) changed.add(folder);
@@ -45,7 +50,6 @@ async function nameOne(output: Output, publication: Publication, changed: Set<st
   const { target } = publication;
   const partial = store.partialPath(publication);
   try {
-    if (!(await disk.look(partial))) return { publication, state: "missing" };
     if (store.foldsCase) await refuseOtherCase(output, target);
     for (const folder of await paths.makeFolders(target)) changed.add(folder);
     if (publication.keeps !== undefined) await keepPrevious(output, publication, publication.keeps);
@@ -53,6 +57,8 @@ async function nameOne(output: Output, publication: Publication, changed: Set<st
     changed.add(folderOf(target));
     return { publication, state: "named" };
   } catch (error) {
+    if (codeOf(error) === "ENOENT" && (await isMissing(output, publication)))
+      return { publication, state: "missing" };
     const problem = unstorable(error) ?? (await refusedName(output, publication, error));
     if (!problem) throw error;
     // What is wrong with the output as a whole is waited out; what is wrong with this name fails the version.
@@ -67,19 +73,23 @@ async function nameOne(output: Output, publication: Publication, changed: Set<st
  * are there, and its folder is there or can't be made; else somebody has removed one of them.
  */
 async function refusedName(
-  { store, paths, disk }: Output,
+  output: Output,
   publication: Publication,
   error: unknown,
 ): Promise<UnstorableError | undefined> {
   if (codeOf(error) !== "ENOENT") return undefined;
+  const { paths, disk } = output;
   paths.recheck();
   const wasThere = await disk.look(paths.native(folderOf(publication.target)));
   const refused = await paths.makeFolders(publication.target).then(
     () => wasThere !== undefined,
     (again: unknown) => codeOf(again) === "ENOENT",
   );
-  const isWhole = (await disk.look(store.partialPath(publication))) !== undefined;
-  return refused && isWhole ? invalidName(error) : undefined;
+  return refused && !(await isMissing(output, publication)) ? invalidName(error) : undefined;
+}
+
+async function isMissing({ store, disk }: Output, publication: Publication): Promise<boolean> {
+  return (await disk.look(store.partialPath(publication))) === undefined;
 }
 
 /** Where names that differ only in case are one, a rename would replace another path's file. */

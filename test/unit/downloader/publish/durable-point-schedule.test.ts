@@ -108,6 +108,12 @@ test("finished files with nothing beside them are made durable with the position
   expect(made).toMatchObject([{ changedFiles: ["/small"], positions: [{ partition: 0, offset: 7 }] }]);
 });
 
+test("while records come, finished files with nothing beside them wait for more of them", async () => {
+  finish("small");
+  for (; nowMs < 1000; nowMs += 50) expect(await makeIfDue()).toBeUndefined();
+  expect(await makeIfDue()).toBe("all");
+});
+
 test("files that are finished one right after the other are published together, every second", async () => {
   write("large");
   for (; nowMs < 1000; nowMs += 5) {

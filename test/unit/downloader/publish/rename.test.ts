@@ -33,9 +33,11 @@ async function prepare(name: string, standing: Record<string, string>, path = "r
   const id = { uploader: "till", path, version: 1_700_000_000_000_000, partition: 0 };
   const publication = { ...id, size: 3, checksum: "", partial: "1-a", target: `till/${path}` };
   await writeFile(store.partialPath(publication), "new");
-  const publish = async (keeps: number, used: Disk = disk) => {
+  const publish = async (keeps: number | undefined, used: Disk = disk) => {
     const options = { store, paths: new OutputPaths(used, output, 0o755), disk: used };
-    return (await nameAll(options, [{ ...publication, keeps }])).map(({ state }) => state);
+    return (await nameAll(options, [{ ...publication, ...(keeps === undefined ? {} : { keeps }) }])).map(
+      ({ state }) => state,
+    );
   };
   const contents = async () => {
     const files = (await readdir(join(output, "till"))).sort();
@@ -43,8 +45,36 @@ async function prepare(name: string, standing: Record<string, string>, path = "r
       await Promise.all(files.map(async (file) => [file, await readFile(at(file), "utf8")])),
     );
   };
-  return { disk, at, publish, contents };
+  return { disk, at, publish, contents, partial: store.partialPath(publication) };
 }
+
+test("a version gets its name by one call of the disk, where its folders are there and nothing is kept", async () => {
+  const { disk, publish, contents } = await prepare("calls", { "report.csv": "old" });
+  const calls: string[] = [];
+  const counting = new Proxy(disk, {
+    get: (target, name: keyof Disk) => {
+      const method = (target[name] as (...args: unknown[]) => unknown).bind(target);
+      return (...args: unknown[]) => {
+        calls.push(name);
+        return method(...args);
+      };
+    },
+  });
+  expect(await publish(undefined, counting)).toEqual(["named"]);
+  // The folder is looked at once for all files in it.
+  expect(calls).toEqual(["look", "rename", "sync"]);
+  expect(await contents()).toEqual({ "report.csv": "new" });
+});
+
+test.each([undefined, 7])(
+  "a version whose bytes are gone is missing, and changes nothing (%p)",
+  async (keeps) => {
+    const { publish, contents, partial } = await prepare(`gone ${keeps}`, { "report.csv": "old" });
+    await unlink(partial);
+    expect(await publish(keeps)).toEqual(["missing"]);
+    expect(await contents()).toEqual({ "report.csv": "old" });
+  },
+);
 
 /** As a file system whose names are shorter (eCryptfs has 143 bytes). */
 const withShortNames = (disk: Disk): Disk =>
