@@ -12,7 +12,6 @@ import { DownloadStatus } from "./download-status.ts";
 import { FirstFailure } from "./parts.ts";
 import { noticeRollback } from "./recover/rollback.ts";
 import { Rooms, type SessionOptions } from "./rooms.ts";
-import { partialName } from "./store/store.ts";
 
 /** What `--once` came to: versions that could not be delivered. */
 export interface DownloadResult {
@@ -127,7 +126,7 @@ export class Session {
     const interrupted = await durablePoint.finishInterrupted();
     for (let left = interrupted; left > 0; left--) observer.metrics.recovery("interrupted");
     const partials = await output.store.partials(run.now());
-    durablePoint.restored(partials.map((partial) => partialName(partial.id)));
+    durablePoint.restored(partials.map(({ name }) => name));
     rejected.restore(await output.store.notes.parked());
     assembly.restore(partials);
     // Of a start only: what ends a session later is a trouble until it works again.

@@ -193,8 +193,7 @@ export class Assembly {
   }
 
   async #place(partial: Partial, chunk: Chunk, record: IncomingRecord): Promise<void> {
-    const { fileMode: mode, keepMtime } = this.#options.config;
-    const placed = await partial.place(chunk, { mode, keepMtime }).catch((error: unknown) => {
+    const placed = await partial.place(chunk, this.#options.config).catch((error: unknown) => {
       if (codeOf(error) !== "EFBIG") throw error;
     });
     if (!this.partials.has(partial)) return;

@@ -43,7 +43,7 @@ export class Verification {
       const checksum = await partial.computedChecksum();
       if (!partials.has(partial)) return;
       if (checksum === partial.checksum) {
-        await partial.prepare({ mode: config.fileMode, keepMtime: config.keepMtime });
+        await partial.prepare(config);
         if (partials.has(partial)) changes.finished({ partial, checksum });
         return;
       }

@@ -171,7 +171,7 @@ export class DurablePoint {
     const named = new Set(
       results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
     );
-    const leftOver = finished.map(({ partial }) => partial).filter(({ id }) => !named.has(partialName(id)));
+    const leftOver = finished.map(({ partial }) => partial).filter(({ name }) => !named.has(name));
     return { failedCount: results.length - named.size, leftOver };
   }
 
@@ -200,7 +200,7 @@ export class DurablePoint {
       mtime: String(partial.mtime),
       checksum,
       attributes: partial.attributes,
-      partial: partialName(partial.id),
+      partial: partial.name,
       target,
       keeps,
       inode,
@@ -291,8 +291,8 @@ export class DurablePoint {
   }
 
   async #removeNotes(partials: readonly Partial[]): Promise<void> {
-    for (const { id } of partials) {
-      if (this.#noted.delete(partialName(id))) await this.#options.output.store.removeNote(id);
+    for (const { id, name } of partials) {
+      if (this.#noted.delete(name)) await this.#options.output.store.removeNote(id);
     }
   }
 }

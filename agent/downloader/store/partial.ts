@@ -4,6 +4,8 @@
  * they pass, or from the file where they came early or before a restart. A small file that comes whole in one chunk, as what its
  * uploader has read, is made in one go.
  */
+import { basename } from "node:path";
+import type { DownloaderConfig } from "../../config/config.ts";
 import type { DiskFile, FileEnd } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
 import { type Attributes, attributesBytes } from "../../wire/attributes.ts";
@@ -53,12 +55,8 @@ const maxSpreadIntervals = 10_000;
 /** A larger file is not copied in one go for another thread. */
 const maxWholeBytes = 64 << 10;
 
-/** What a finished file has of its source, and what not. */
-export interface Finish {
-  mode: number;
-  /** Whether it gets the source's modification time. */
-  keepMtime: boolean;
-}
+/** What a finished file gets: its mode, and whether the source's modification time. */
+export type Finish = Pick<DownloaderConfig, "fileMode" | "keepMtime">;
 
 export class Partial {
   readonly id: VersionId;
@@ -67,8 +65,9 @@ export class Partial {
   readonly from: From | undefined;
   /** Of the topic, where its chunks came last. */
   partition: number;
-  /** Where its bytes are. */
+  /** Where its bytes are, and what that is called there: `partialName`, which takes a while to make. */
   readonly file: string;
+  readonly name: string;
   /** Known once the last chunk was seen. */
   checksum: string | undefined;
   /** The last chunk has them, too. */
@@ -97,6 +96,7 @@ export class Partial {
     this.checksum = note.checksum;
     this.attributes = note.attributes;
     this.file = file;
+    this.name = basename(file);
     this.#files = files;
     this.#coverage = new Coverage(note.coverage);
   }
@@ -189,9 +189,9 @@ export class Partial {
   }
 
   /** Gives the complete file its times and mode, and closes it. Throws what the file system throws. */
-  async prepare({ mode, keepMtime }: Finish): Promise<void> {
+  async prepare({ fileMode, keepMtime }: Finish): Promise<void> {
     if (this.#whole) return;
-    await this.#files.with(this.file, false, (handle) => handle.chmod(mode));
+    await this.#files.with(this.file, false, (handle) => handle.chmod(fileMode));
     await this.#files.close(this.file);
     if (keepMtime) await this.#files.disk.setModificationTime(this.file, this.mtime);
   }
@@ -225,11 +225,11 @@ export class Partial {
   }
 
   /** Makes the file in one go, where the chunk is all of it. Returns whether it did; not what fails verification. */
-  async #storeWhole({ value, checksum }: Chunk, { mode, keepMtime }: Finish): Promise<boolean> {
+  async #storeWhole({ value, checksum }: Chunk, { fileMode, keepMtime }: Finish): Promise<boolean> {
     if (value.length !== this.size || value.length > maxWholeBytes || this.complete) return false;
     if (checksum === undefined || runsOf(value, 0).some(({ isZero }) => isZero)) return false;
     if (checksumOf(this.#running.algorithm, value) !== checksum) return false;
-    const end: FileEnd = { mode, mtime: keepMtime ? this.mtime : undefined };
+    const end: FileEnd = { mode: fileMode, mtime: keepMtime ? this.mtime : undefined };
     const inode = await this.#files.disk.storeWhole(this.file, value, end);
     this.#whole = { checksum, inode };
     this.#hashedTo = this.size;

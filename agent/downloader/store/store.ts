@@ -236,7 +236,7 @@ export class Store {
   /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */
   async quarantine(partial: Partial): Promise<string | undefined> {
     await this.#files.close(partial.file);
-    const place = await this.#quarantine.add(partial.file, partialName(partial.id));
+    const place = await this.#quarantine.add(partial.file, partial.name);
     await this.removeNote(partial.id);
     return place;
   }

@@ -113,7 +113,7 @@ test("the finished file gets its mode, and its modification time to the nanoseco
   const content = Buffer.from("x");
   const partial = begin("times", content);
   await partial.place(chunkOf(content, 0, 1));
-  await partial.prepare({ mode: 0o640, keepMtime: true });
+  await partial.prepare({ fileMode: 0o640, keepMtime: true });
   const stats = await stat(partial.file, { bigint: true });
   expect(stats.mtimeNs).toBe(1744741849202123456n);
   expect(Number(stats.mode) & 0o777).toBe(0o640);
@@ -134,7 +134,7 @@ function countCalls(): { calls: string[]; disk: Disk } {
   return { calls, disk };
 }
 
-const finish = { mode: 0o640, keepMtime: true };
+const finish = { fileMode: 0o640, keepMtime: true };
 
 test("a small file that comes whole costs one call of the disk, and has all that it is to have", async () => {
   const { calls, disk } = countCalls();
