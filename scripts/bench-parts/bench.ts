@@ -57,12 +57,13 @@ export class Bench {
   }
 
   async uploader(topic: string, watch: string, settings: Settings = {}): Promise<Agent> {
-    const uploader = { watch: [{ path: watch }], settle: "100ms" };
-    return this.#start("uploader", topic, { uploader, ...settings });
+    const uploader = { watch: [{ path: watch }], settle: "100ms", ...inner(settings, "uploader") };
+    return this.#start("uploader", topic, { ...settings, uploader });
   }
 
   async downloader(topic: string, output: string, settings: Settings = {}): Promise<Agent> {
-    return this.#start("downloader", topic, { downloader: { output }, ...settings });
+    const downloader = { output, ...inner(settings, "downloader") };
+    return this.#start("downloader", topic, { ...settings, downloader });
   }
 
   /** Ends an agent in order. */
@@ -95,11 +96,18 @@ export class Bench {
   }
 
   async #start(role: string, topic: string, settings: Settings): Promise<Agent> {
-    const brokers = "kafka" in settings ? "" : (await this.kafka()).bootstrap;
+    const given = inner(settings, "kafka");
+    const brokers = given.brokers ?? (await this.kafka()).bootstrap;
+    const kafka = { brokers, topic, ...given };
     // Everything else is the default: the ledger, the line for each chunk, the settings that bound memory.
-    const config = { role, name: role, kafka: { brokers, topic }, http: { listen: "off" }, ...settings };
+    const config = { role, name: role, http: { listen: "off" }, ...settings, kafka };
     const agent = new Agent(this.executable, join(this.#folder, `${this.#count++}-${role}`), config);
     this.#agents.add(agent);
     return agent;
   }
+}
+
+/** The settings of one of the configuration's sections; none where it is not given. */
+function inner(settings: Settings, section: string): Settings {
+  return (settings[section] ?? {}) as Settings;
 }

@@ -20,7 +20,7 @@ const fileBytes = 4096;
 const goalRatio = 0.5;
 const goalMebibytes = 128;
 
-interface Run {
+export interface CrowdRun {
   seconds: number;
   /** Of the downloader: what is slower without costing it more waits for the uploaders, which share a process. */
   cpuSeconds: number;
@@ -28,15 +28,15 @@ interface Run {
 }
 
 export async function measureThousand(bench: Bench): Promise<void> {
-  const runs = { one: [] as Run[], many: [] as Run[] };
+  const runs = { one: [] as CrowdRun[], many: [] as CrowdRun[] };
   for (let round = 0; round < bench.rounds; round++) {
     // Which comes first changes, as a machine that becomes slower would favour the first.
     for (const which of round % 2 === 0 ? (["one", "many"] as const) : (["many", "one"] as const))
-      runs[which].push(await run(bench, which === "one" ? 1 : uploaders));
+      runs[which].push(await receiveFrom(bench, which === "one" ? 1 : uploaders, files));
   }
-  const seconds = (which: Run[]) => which.map((one) => one.seconds);
-  const peak = (which: Run[]) => Math.max(...which.map((one) => one.peakMebibytes)).toFixed(1);
-  const cpu = (which: Run[]) => median(which.map((one) => one.cpuSeconds)).toFixed(1);
+  const seconds = (which: CrowdRun[]) => which.map((one) => one.seconds);
+  const peak = (which: CrowdRun[]) => Math.max(...which.map((one) => one.peakMebibytes)).toFixed(1);
+  const cpu = (which: CrowdRun[]) => median(which.map((one) => one.cpuSeconds)).toFixed(1);
   const ratios = seconds(runs.one).map((one, at) => one / (runs.many[at]?.seconds ?? Number.NaN));
   printTable(
     `A thousand uploaders: ${files} files of ${fileBytes} bytes in all; ${bench.rounds} rounds`,
@@ -55,7 +55,8 @@ export async function measureThousand(bench: Bench): Promise<void> {
   );
 }
 
-async function run(bench: Bench, count: number): Promise<Run> {
+/** Files of 4 KiB of so many uploaders, which share them evenly, to one downloader. */
+export async function receiveFrom(bench: Bench, count: number, files: number): Promise<CrowdRun> {
   const { bootstrap } = await bench.kafka();
   const topic = bench.newTopic();
   const [sources, output] = [await bench.newFolder("sources"), await bench.newFolder("output")];

@@ -6,10 +6,20 @@ const ticksPerSecond = 100;
 
 /** User and system time since it was started. */
 export function cpuSeconds(pid: number): number {
+  return secondsOf(pid, [14, 15]);
+}
+
+/** The same with that of all processes that it has started and waited for, and of those that they have. */
+export function cpuSecondsWithEnded(pid: number): number {
+  return secondsOf(pid, [14, 15, 16, 17]);
+}
+
+/** @param fields numbered as in proc(5): utime, stime, cutime and cstime are 14 to 17 */
+function secondsOf(pid: number, fields: readonly number[]): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // Behind the name, which may contain anything: state is field 3 of proc(5), utime and stime are 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  // Behind the name, which may contain anything, comes field 3.
+  const values = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields.reduce((sum, field) => sum + Number(values[field - 3]), 0) / ticksPerSecond;
 }
 
 /** The most memory that was ever resident. */
