@@ -2,6 +2,7 @@
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { Bench } from "./bench.ts";
+import { type CompareOptions, compareProblem, measureCompare } from "./compare/compare.ts";
 import { measureIdle } from "./idle.ts";
 import { measureIncomplete } from "./incomplete.ts";
 import { measureLedger } from "./ledger.ts";
@@ -15,7 +16,9 @@ import { measureStart } from "./start.ts";
 import { measureThousand } from "./thousand.ts";
 import { measureThroughput } from "./throughput.ts";
 
-const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
+type Part = (bench: Bench) => Promise<void>;
+
+const parts: Readonly<Record<string, Part>> = {
   throughput: measureThroughput,
   "small-files": measureSmallFiles,
   memory: measureMemory,
@@ -28,6 +31,11 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   ledger: measureLedger,
   network: measureNetwork,
 };
+/** Only when they are asked for: they measure much of the same again, beside others. */
+const furtherParts: Readonly<Record<string, Part>> = {
+  compare: (bench) => measureCompare(bench, compareOptions()),
+};
+const allParts = { ...parts, ...furtherParts };
 
 const units: Readonly<Record<string, number>> = { "": 1, MB: 1e6, GB: 1e9, MiB: 1 << 20, GiB: 1 << 30 };
 
@@ -38,6 +46,9 @@ const { values, positionals } = parseArgs({
     full: { type: "boolean", default: false },
     large: { type: "string" },
     rounds: { type: "string" },
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+    "small-files": { type: "string" },
     uploaders: { type: "string" },
     files: { type: "string" },
     dead: { type: "string" },
@@ -49,8 +60,10 @@ const { values, positionals } = parseArgs({
 });
 const [folder, ...chosen] = positionals;
 if (folder === undefined) throw new Error("main.ts FOLDER [PART...]");
-const unknown = chosen.filter((name) => parts[name] === undefined);
-if (unknown.length > 0) fail(`no part ${unknown.join(", ")}: ${Object.keys(parts).join(", ")}`);
+const unknown = chosen.filter((name) => allParts[name] === undefined);
+if (unknown.length > 0) fail(`no part ${unknown.join(", ")}: ${Object.keys(allParts).join(", ")}`);
+const problem = compareProblem(compareOptions());
+if (problem !== undefined) fail(problem);
 
 const { full } = values;
 const rounds = countOf("rounds", 3);
@@ -68,7 +81,7 @@ console.log(
 console.log(
   "Broker, agents and files share this machine and one disk. MB is a million bytes, MiB is 1048576.",
 );
-for (const [name, measure] of Object.entries(parts)) {
+for (const [name, measure] of Object.entries(chosen.length > 0 ? allParts : parts)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
   try {
     await measure(bench);
@@ -90,7 +103,18 @@ function chosenSizes(): LedgerSizes {
   };
 }
 
-function countOf(option: "rounds" | keyof LedgerSizes, usual: number): number {
+function compareOptions(): CompareOptions {
+  return {
+    only: values.only?.split(",") ?? [],
+    write: values.write,
+    largeBytes: bytesOf(values.large ?? "1GB"),
+    largestBytes: bytesOf(values.large ?? (values.full ? "16GB" : "1GB")),
+    smallFiles: countOf("small-files", 10_000),
+    rounds: countOf("rounds", 5),
+  };
+}
+
+function countOf(option: "rounds" | "small-files" | keyof LedgerSizes, usual: number): number {
   const count = Number(values[option] ?? usual);
   return Number.isInteger(count) && count >= 1 ? count : fail(`--${option} takes a number of at least 1`);
 }
