@@ -3,6 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { Bench } from "./bench.ts";
 import { type CompareOptions, compareProblem, measureCompare } from "./compare/compare.ts";
+import { measureQuick } from "./compare/quick.ts";
 import { measureIdle } from "./idle.ts";
 import { measureIncomplete } from "./incomplete.ts";
 import { measureLedger } from "./ledger.ts";
@@ -31,9 +32,10 @@ const parts: Readonly<Record<string, Part>> = {
   ledger: measureLedger,
   network: measureNetwork,
 };
-/** Only when they are asked for: they measure much of the same again, beside others. */
+/** Only when they are asked for: they measure much of the same again, beside others. `--quick` is one by itself. */
 const furtherParts: Readonly<Record<string, Part>> = {
   compare: (bench) => measureCompare(bench, compareOptions()),
+  quick: (bench) => measureQuick(bench, values.write),
 };
 const allParts = { ...parts, ...furtherParts };
 
@@ -46,6 +48,7 @@ const { values, positionals } = parseArgs({
     full: { type: "boolean", default: false },
     large: { type: "string" },
     rounds: { type: "string" },
+    quick: { type: "boolean", default: false },
     only: { type: "string" },
     write: { type: "boolean", default: false },
     "small-files": { type: "string" },
@@ -58,8 +61,9 @@ const { values, positionals } = parseArgs({
     partitions: { type: "string" },
   },
 });
-const [folder, ...chosen] = positionals;
+const [folder, ...named] = positionals;
 if (folder === undefined) throw new Error("main.ts FOLDER [PART...]");
+const chosen = values.quick ? ["quick"] : named;
 const unknown = chosen.filter((name) => allParts[name] === undefined);
 if (unknown.length > 0) fail(`no part ${unknown.join(", ")}: ${Object.keys(allParts).join(", ")}`);
 const problem = compareProblem(compareOptions());
