@@ -470,8 +470,8 @@ class AsyncWorker {
 
 namespace njs {
 // Worker threads, for the process. Not the runtime's pool: consume() blocks for as long as its timeout and
-// would hold up file access and DNS. A thread is started whenever none is idle, up to kMax; idle ones end
-// after 10 s.
+// would hold up file access and DNS. A thread is started whenever none is idle, or about to be, up to kMax; idle
+// ones end after 10 s.
 class Pool {
  public:
   static Pool& get() {
@@ -481,14 +481,17 @@ class Pool {
   void queue(Nan::AsyncWorker* w) {
     pthread_mutex_lock(&m_);
     q_.push_back(w);
-    if (q_.size() > idle_ && threads_ < kMax) {
+    if (q_.size() > idle_ + coming_ && threads_ < kMax) {
       pthread_t t;
       threads_++;
+      coming_++;
       if (spawn(
               &t, [](void* p) { static_cast<Pool*>(p)->run(); }, this) == 0)
         pthread_detach(t);
-      else
+      else {
         threads_--;  // then it waits for another thread
+        coming_--;
+      }
     }
     pthread_mutex_unlock(&m_);
     // Only now: who is woken would else have to wait for the mutex, and be woken once more.
@@ -500,6 +503,7 @@ class Pool {
   void run() {
     pthread_mutex_lock(&m_);
     for (;;) {
+      coming_--;
       if (q_.empty()) {
         timespec t;
         clock_gettime(CLOCK_REALTIME, &t);
@@ -516,6 +520,10 @@ class Pool {
       try {
         w->Execute();
       } catch (const std::exception& e) { w->SetErrorMessage(e.what()); }
+      // First: whoever hears of it may have the next call at once, and needs no other thread for that.
+      pthread_mutex_lock(&m_);
+      coming_++;
+      pthread_mutex_unlock(&m_);
       w->loop_->post({complete, w});
       pthread_mutex_lock(&m_);
     }
@@ -535,7 +543,8 @@ class Pool {
   pthread_mutex_t m_ = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t c_ = PTHREAD_COND_INITIALIZER;
   std::deque<Nan::AsyncWorker*> q_;
-  size_t idle_ = 0, threads_ = 0;
+  // coming: started, or done with its call, and not at the queue yet.
+  size_t idle_ = 0, coming_ = 0, threads_ = 0;
 };
 }  // namespace njs
 
