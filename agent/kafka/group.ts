@@ -38,7 +38,7 @@ export type GroupEvent =
 
 /** A member of a group; `GroupConsumer` is the one on Kafka. All of it throws a `KafkaError`. */
 export interface Group {
-  /** The next event: waits up to `waitMs` for up to `count` records. */
+  /** The next event: waits up to `waitMs` for up to `count` records, which are there until the next call, or for as long as they are held. */
   next(count: number, waitMs: number): Promise<GroupEvent>;
   /** Where the group stands in these partitions. */
   committed(partitions: readonly number[]): Promise<Committed[]>;

@@ -47,6 +47,7 @@ const doubtMs = fetchWaitEndMs + 10_000;
 
 /** Reads partitions; `LogReader` is the one on Kafka. */
 export interface RecordReader {
+  /** What it gives is there until the next call, or for as long as it is held. */
   read(following: boolean): Promise<LogEvent[]>;
   close(): Promise<void>;
 }
