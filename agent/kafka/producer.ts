@@ -235,9 +235,10 @@ export class RecordProducer {
 
   #report(reports: Buffer, at: number): void {
     const number = (index: number) => reports.readDoubleLE(at + 8 * index);
-    const waiting = this.#waiting.get(number(0));
+    const id = number(0);
+    const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    this.#waiting.delete(number(0));
+    this.#waiting.delete(id);
     const code = number(1);
     if (code !== 0) waiting.onDelivered(refusal(waiting.topic, code), undefined);
     else waiting.onDelivered(undefined, { partition: number(2), offset: number(3), timestampMs: number(4) });

@@ -32,8 +32,17 @@ export function bytesOf({ key, value, headers }: IncomingRecord): number {
 
 /** Where each number of an entry is. */
 const at = {
-  ...{ bytes: 0, code: 4, offset: 8, timestamp: 16, partition: 24, leaderEpoch: 28 },
-  ...{ key: 32, value: 36, headers: 40, headerBytes: 44, lengths: 48 },
+  bytes: 0,
+  code: 4,
+  offset: 8,
+  timestamp: 16,
+  partition: 24,
+  leaderEpoch: 28,
+  key: 32,
+  value: 36,
+  headers: 40,
+  headerBytes: 44,
+  lengths: 48,
 };
 
 export class RecordSource {
@@ -73,7 +82,7 @@ export class RecordSource {
       groupRight,
     );
     const records: IncomingRecord[] = [];
-    for (let from = 0; from < used; from += buffer.bytes.readUInt32LE(from))
+    for (let from = 0; from < used; from += buffer.bytes.readUInt32LE(from + at.bytes))
       this.#add(records, buffer.bytes, from, buffer);
     if (left) {
       this.#buffers.enlarge(left.length);

@@ -1,9 +1,9 @@
 /**
- * Bounding garbage in bytes. Every chunk that is consumed is a buffer of its own outside the runtime's heap, and the
- * runtime collects by the heap's growth: at full speed a hundred dead megabytes pile up between two collections.
- * Measured with chunks of 1 MB: 92 MB resident without this, 68 MB with a collection every 8 MB. The
- * downloader, which has a larger heap to look through: 82 MB resident and 3.4 CPU seconds a GB with one every 8 MB, 90 MB
- * and 2.9 with one every 16; this is between the two.
+ * Bounding garbage in bytes. A buffer is outside of the runtime's heap, and the runtime collects by the heap's growth: where
+ * buffers come and go, a hundred dead megabytes pile up between two collections. Measured when each chunk of 1 MB that was
+ * consumed still had a buffer of its own: 92 MB resident without this, 68 MB with a collection every 8 MB. The downloader, which
+ * has a larger heap to look through: 82 MB resident and 3.4 CPU seconds a GB with one every 8 MB, 90 MB and 2.9 with one every
+ * 16; this is between the two.
  *
  * Most of it is young, and a collection of what came since the last one finds it for a tenth of the time: 7 ms instead of 50. What has
  * outlived one, and died since, only a whole one finds.

@@ -38,7 +38,7 @@ export class Changes {
 
   /** Whether there are changes of versions of which something is missing. */
   get hasUnfinished(): boolean {
-    return [...this.#changed].some(({ complete }) => !complete);
+    return this.#changed.values().some(({ complete }) => !complete);
   }
 
   get placedBytes(): number {

@@ -37,9 +37,8 @@ export class DurablePointSchedule {
   readonly #options: ScheduleOptions;
   /** The last that was asked for: until it has begun. */
   #begun = Promise.resolve();
-  /** The last that has begun: until it is made. */
+  /** The one that has begun and is not made yet. */
   #running: Promise<void> | undefined;
-  #isRunning = false;
   /** Since the last snapshot: of everything, and of anything. */
   #lastAllMs: number;
   #lastMs: number;
@@ -100,18 +99,17 @@ export class DurablePointSchedule {
     if (!isLate && !isQuiet) return undefined;
     if (!changes.hasUnfinished) return isLate ? "all" : undefined;
     // The reading goes on while another one is made, until there are many.
-    return this.#isRunning && !areMany ? undefined : "finished";
+    return this.#running && !areMany ? undefined : "finished";
   }
 
   async #begin(due: Due): Promise<void> {
     await this.#running;
     this.#throwFailure();
     const snapshot = due === "all" ? await this.#snapshot() : this.#finishedOnly();
-    this.#isRunning = true;
     this.#running = this.#make(snapshot)
       .catch((error: unknown) => this.#options.failure.report(error))
       .finally(() => {
-        this.#isRunning = false;
+        this.#running = undefined;
       });
   }
 
