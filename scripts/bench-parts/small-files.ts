@@ -3,24 +3,18 @@
  * of the last.
  */
 import { join } from "node:path";
-import { cpuSeconds, peakBytes } from "../../test/support/proc.ts";
 import type { Bench } from "./bench.ts";
 import { syncDisks, writeMany } from "./files.ts";
 import { deleteTopic } from "./kafka-tools.ts";
 import { median, printTable, spread } from "./table.ts";
+import { startMeasuring, type Transfer } from "./transfer.ts";
 
 const files = 10_000;
 const fileBytes = 4096;
 const goalSeconds = 5;
 
-export interface SmallFilesRun {
-  sentSeconds: number;
-  publishedSeconds: number;
-  /** Of uploader, downloader and broker, seconds. */
-  cpu: number[];
-  /** Of uploader and downloader. */
-  peakMebibytes: number[];
-}
+/** Until the last one is published, and until the uploader has noted it as sent. */
+export type SmallFilesRun = Transfer & { sentSeconds: number };
 
 export async function measureSmallFiles(bench: Bench): Promise<void> {
   const tree = await bench.newFolder("tree");
@@ -28,9 +22,11 @@ export async function measureSmallFiles(bench: Bench): Promise<void> {
   const runs: SmallFilesRun[] = [];
   for (let round = 0; round <= bench.rounds; round++) runs.push(await moveSmallFiles(bench, tree, files));
   const measured = runs.slice(1);
-  const cpu = (at: number) => median(measured.map((one) => one.cpu[at] ?? 0)).toFixed(1);
-  const peak = (at: number) => median(measured.map((one) => one.peakMebibytes[at] ?? 0)).toFixed(1);
-  const published = measured.map((one) => one.publishedSeconds);
+  const cpu = (side: keyof Transfer["cpuSeconds"]) =>
+    median(measured.map((one) => one.cpuSeconds[side])).toFixed(1);
+  const peak = (side: keyof Transfer["peakBytes"]) =>
+    median(measured.map((one) => one.peakBytes[side] / 2 ** 20)).toFixed(1);
+  const published = measured.map((one) => one.seconds);
   const sent = measured.map((one) => one.sentSeconds);
   printTable(
     `Small files: ${files} of ${fileBytes} bytes; medians of ${bench.rounds} rounds after one to warm up`,
@@ -38,9 +34,9 @@ export async function measureSmallFiles(bench: Bench): Promise<void> {
     [
       [`first chunk to last file published (goal ${goalSeconds})`, ...spread(published, 2), "", ""],
       ["first chunk to last file noted as sent", ...spread(sent, 2), "", ""],
-      ["uploader", "", "", cpu(0), peak(0)],
-      ["downloader", "", "", cpu(1), peak(1)],
-      ["broker", "", "", cpu(2), ""],
+      ["uploader", "", "", cpu("uploader"), peak("uploader")],
+      ["downloader", "", "", cpu("downloader"), peak("downloader")],
+      ["broker", "", "", cpu("broker"), ""],
     ],
   );
 }
@@ -58,16 +54,14 @@ export async function moveSmallFiles(bench: Bench, tree: string, files: number):
   await syncDisks();
 
   const uploader = await bench.uploader(topic, tree, { name: "many" });
-  const pids = [uploader.pid, downloader.pid, kafka.pid];
-  const cpuBefore = pids.map(cpuSeconds);
+  const measure = startMeasuring(kafka, uploader, downloader);
   const published = await downloader.waitFor(/^many\/.*: merge complete/, files);
   const sent = await uploader.waitFor(/: successfully processed/, files);
-  const cpu = pids.map((pid, at) => cpuSeconds(pid) - (cpuBefore[at] ?? 0));
-  const peakMebibytes = [uploader, downloader].map(({ pid }) => peakBytes(pid) / 2 ** 20);
   const began = uploader.lines(/bytes, creating/)[0]?.atMs ?? Number.NaN;
-  const since = (lines: { atMs: number }[]) => ((lines.at(-1)?.atMs ?? Number.NaN) - began) / 1000;
+  const transfer = measure(began, published.at(-1)?.atMs);
+  const sentSeconds = ((sent.at(-1)?.atMs ?? Number.NaN) - began) / 1000;
   await bench.stop(uploader, downloader);
   // What was written stays until the end: for a minute after files were deleted, ext4 searches long for inodes to give to new ones.
   await deleteTopic(kafka.bootstrap, topic);
-  return { sentSeconds: since(sent), publishedSeconds: since(published), cpu, peakMebibytes };
+  return { ...transfer, sentSeconds };
 }

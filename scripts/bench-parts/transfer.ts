@@ -82,7 +82,8 @@ export async function sendThenFetch(
   return { up, down, recordBytes };
 }
 
-function startMeasuring(kafka: Kafka, uploader: Agent | undefined, downloader: Agent | undefined) {
+/** CPU from now on; the function that it returns takes the rest when it is called. */
+export function startMeasuring(kafka: Kafka, uploader: Agent | undefined, downloader: Agent | undefined) {
   const pids = [uploader?.pid, downloader?.pid, kafka.pid];
   const cpuNow = () => pids.map((pid) => (pid === undefined ? 0 : cpuSeconds(pid)));
   const peakOf = (agent: Agent | undefined) => (agent ? peakBytes(agent.pid) : 0);

@@ -1,8 +1,9 @@
 /** What the agent takes as something grows: the file, the number of files that are watched, the number of uploaders. */
 import { join } from "node:path";
-import { cpuSeconds, peakBytes, residentBytes } from "../../../test/support/proc.ts";
+import { peakBytes } from "../../../test/support/proc.ts";
 import type { Bench } from "../bench.ts";
 import { writeLarge, writeMany } from "../files.ts";
+import { idleCosts } from "../idle.ts";
 import { deleteTopic } from "../kafka-tools.ts";
 import { receiveFrom } from "../thousand.ts";
 import { sendTogether } from "../transfer.ts";
@@ -12,8 +13,6 @@ import type { Report } from "./report.ts";
 
 const mebibyte = 2 ** 20;
 const idleSeconds = 60;
-/** Until nothing of a start is left to do. */
-const calmMs = 15_000;
 const filesOfEach = 10;
 
 /** @param largest the largest file, bytes; others are as many times as large as the one before, from 100 MB on, or a tenth of it */
@@ -69,7 +68,7 @@ export async function growWatched(bench: Bench, most: number): Promise<Report> {
       one.peakMebibytes.toFixed(1),
       one.residentMebibytes.toFixed(1),
       one.lookSeconds.toFixed(2),
-      one.idlePercent.toFixed(2),
+      one.percent.toFixed(2),
     ]);
   }
   const series = [
@@ -125,14 +124,13 @@ async function watched(bench: Bench, files: number) {
 
   const idle = await bench.uploader(topic, tree);
   await idle.waitFor(/watching/);
-  await Bun.sleep(calmMs);
-  const before = cpuSeconds(idle.pid);
-  await Bun.sleep(idleSeconds * 1000);
-  const idlePercent = ((cpuSeconds(idle.pid) - before) / idleSeconds) * 100;
-  const residentMebibytes = residentBytes(idle.pid) / mebibyte;
+  const [cost = { percent: Number.NaN, residentMebibytes: Number.NaN }] = await idleCosts(
+    [idle],
+    idleSeconds,
+  );
   await bench.stop(idle);
   await deleteTopic(bootstrap, topic);
-  return { peakMebibytes, residentMebibytes, lookSeconds: seconds, idlePercent };
+  return { peakMebibytes, lookSeconds: seconds, ...cost };
 }
 
 /** @param most uploaders; a tenth, a hundredth and a thousandth of that before */

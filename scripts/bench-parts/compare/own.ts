@@ -46,14 +46,7 @@ export function ownVariant(
 export function ownSmall(bench: Bench, tree: string, files: number): Contestant {
   return {
     rows: ["streamsend-agent"],
-    run: async () => {
-      const { publishedSeconds, cpu, peakMebibytes } = await moveSmallFiles(bench, tree, files);
-      const side = (at: number) => ({
-        cpuSeconds: cpu[at] ?? 0,
-        peakBytes: (peakMebibytes[at] ?? 0) * 2 ** 20,
-      });
-      return [{ seconds: publishedSeconds, sender: side(0), receiver: side(1), brokerCpuSeconds: cpu[2] }];
-    },
+    run: async () => [measuredOf(await moveSmallFiles(bench, tree, files))],
   };
 }
 
