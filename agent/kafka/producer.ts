@@ -24,7 +24,7 @@ export interface OutgoingRecord {
   topic: string;
   partition: number;
   key: string;
-  /** null: a tombstone. */
+  /** null: a tombstone. Not to be changed before the record is reported. */
   value: Buffer | null;
   headers?: Headers;
 }
@@ -71,7 +71,9 @@ export class RecordProducer {
   /** The largest batch that the client was made for. */
   #clientBatchBytes = defaultMessageBytes;
   #nextId = 1;
-  #waiting = new Map<number, WaitingRecord & { onDelivered: OnDelivered }>();
+  #waiting = new Map<number, WaitingRecord & { value: Buffer | null; onDelivered: OnDelivered }>();
+  /** Of clients that have not ended: what they may still read. */
+  readonly #lent = new Set<unknown>();
   readonly #unacknowledged: Unacknowledged;
   #renewing: Promise<void> | undefined;
   #asking = false;
@@ -109,15 +111,15 @@ export class RecordProducer {
   }
 
   /**
-   * Hands a record to the client, which has copied it when this resolves. Throws a `KafkaError` when the client
+   * Hands a record to the client, which reads its value until it is reported. Throws a `KafkaError` when the client
    * does not take it; else `onDelivered` is called later, once.
    */
   async enqueue(record: OutgoingRecord, onDelivered: OnDelivered): Promise<void> {
     for (let triesAlone = 0; ; ) {
       if (this.#renewing) await this.#renewing;
       const id = this.#nextId++;
-      const { topic, partition } = record;
-      this.#waiting.set(id, { topic, partition, sinceMs: performance.now(), onDelivered });
+      const { topic, partition, value } = record;
+      this.#waiting.set(id, { topic, partition, value, sinceMs: performance.now(), onDelivered });
       const code = sendRecord(this.#client, record, id);
       if (code === 0) return;
       this.#waiting.delete(id);
@@ -184,7 +186,7 @@ export class RecordProducer {
     this.#isClosed = true;
     // A renewal that was given up has said why to whoever asked for it.
     await this.#renewing?.catch(() => undefined);
-    await disconnect(this.#client, flushMs);
+    await this.#disconnect(flushMs);
     this.#unacknowledged.end();
     this.#dropWaiting("the producer was closed");
   }
@@ -199,7 +201,7 @@ export class RecordProducer {
     const { log, signal } = this.#options;
     log.debug(`the producer is made anew: ${reason}`);
     // First the old one ends: what it still had on its way must not arrive after what the new one sends.
-    await disconnect(this.#client);
+    await this.#disconnect(0);
     this.#dropWaiting("the producer was made anew");
     const connectAgain = () => {
       this.#clientBatchBytes = this.batchBytes;
@@ -207,6 +209,12 @@ export class RecordProducer {
     };
     this.#client = await retry({ what: "making the producer anew", log, signal }, connectAgain);
     this.#listen(this.#client);
+  }
+
+  #disconnect(flushMs: number): Promise<void> {
+    const lent = [...this.#waiting.values()];
+    this.#lent.add(lent);
+    return disconnect(this.#client, flushMs, () => this.#lent.delete(lent));
   }
 
   #listen(client: Producer): void {

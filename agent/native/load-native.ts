@@ -7,13 +7,14 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { NativeDigest } from "../lib/digest.ts";
 import type { NativeFiles } from "../lib/files-below.ts";
 import type { NativeDisk } from "../lib/local-disk.ts";
 import type { NativeFolders } from "../lib/native-folders.ts";
 import { addonPieces } from "./addon-bytes.ts";
 
 /** The addon's exports: the client's own classes (for its `librdkafka.js` only), and what this project adds. */
-export interface NativeAddon extends NativeDisk, NativeFiles, NativeFolders {
+export interface NativeAddon extends NativeDigest, NativeDisk, NativeFiles, NativeFolders {
   [clientExport: string]: unknown;
 }
 

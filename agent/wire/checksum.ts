@@ -1,4 +1,7 @@
 /** A whole file's checksum, as records and entries write it: `md5:HEX` or `sha256:HEX`. */
+import { Digest } from "../lib/digest.ts";
+import { native } from "../native/load-native.ts";
+
 export const algorithms = ["md5", "sha256"] as const;
 export type Algorithm = (typeof algorithms)[number];
 
@@ -37,19 +40,20 @@ export function checksumOf(algorithm: Algorithm, bytes: Uint8Array): string {
 /** The checksum of bytes that come one part after the other. */
 export class RunningChecksum {
   readonly algorithm: Algorithm;
-  readonly #hasher: Bun.CryptoHasher;
+  readonly #digest: Digest;
 
   constructor(algorithm: Algorithm) {
     this.algorithm = algorithm;
-    this.#hasher = new Bun.CryptoHasher(algorithm);
+    this.#digest = new Digest(native, algorithm);
   }
 
-  update(bytes: Uint8Array): void {
-    this.#hasher.update(bytes);
+  /** See `Digest.update`. */
+  update(bytes: Uint8Array): Promise<void> | undefined {
+    return this.#digest.update(bytes);
   }
 
   /** The checksum of what has come until now; more may come. */
   get value(): string {
-    return `${this.algorithm}:${this.#hasher.copy().digest("hex")}`;
+    return `${this.algorithm}:${this.#digest.hex}`;
   }
 }

@@ -1,6 +1,8 @@
-// Producer.prototype.sendRecord(topic, partition, value, key, headers, number): hands a record over, which is copied. Returns
-// librdkafka's error number, 0: none. headers: a list of texts, name and value in turn. Its delivery report is five
-// 64-bit floats, of many records in one buffer: number, error, partition, offset, and time in milliseconds (-1: none).
+// Producer.prototype.sendRecord(topic, partition, value, key, headers, number): hands a record over. Returns librdkafka's error
+// number, 0: none. headers: a list of texts, name and value in turn. Its delivery report is five 64-bit floats, of many
+// records in one buffer: number, error, partition, offset, and time in milliseconds (-1: none).
+//
+// A value of 64 KiB or more is not copied: the caller keeps it, unchanged, until the record is reported or the client has ended.
 //
 // The package's produce() takes an object a header, asks each for its keys, and keeps a reference for the report, which is an
 // object of nine fields.
@@ -11,6 +13,9 @@
 
 namespace NodeKafka {
 namespace {
+
+// What is smaller may be a part of something large, or lie where the runtime keeps small things.
+constexpr size_t kLeastLent = 64 << 10;
 
 std::vector<std::string> texts_of(v8::Local<v8::Value> given) {
   std::vector<std::string> texts;
@@ -41,15 +46,16 @@ NAN_METHOD(NodeSendRecord) {
   Nan::Utf8String topic(info[0]), key(info[3]);
   rd_kafka_headers_t* headers = headers_of(texts_of(info[4]));
   uintptr_t opaque = static_cast<uintptr_t>(Nan::To<int64_t>(info[5]).FromJust()) << 1 | 1;
+  char* value = has_value ? node::Buffer::Data(info[2]) : nullptr;
+  size_t value_bytes = has_value ? node::Buffer::Length(info[2]) : 0;
   int error = RD_KAFKA_RESP_ERR__STATE;
   {
     scoped_shared_read_lock lock(ClientLock::of(producer));
     if (producer->IsConnected())
       error = rd_kafka_producev(
           producer->GetClient()->c_ptr(), RD_KAFKA_V_TOPIC(*topic),
-          RD_KAFKA_V_PARTITION(Nan::To<int32_t>(info[1]).FromJust()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-          RD_KAFKA_V_VALUE(has_value ? node::Buffer::Data(info[2]) : nullptr,
-                           has_value ? node::Buffer::Length(info[2]) : 0),
+          RD_KAFKA_V_PARTITION(Nan::To<int32_t>(info[1]).FromJust()),
+          RD_KAFKA_V_MSGFLAGS(value_bytes < kLeastLent ? RD_KAFKA_MSG_F_COPY : 0), RD_KAFKA_V_VALUE(value, value_bytes),
           RD_KAFKA_V_KEY(*key, static_cast<size_t>(key.length())), RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(opaque)),
           RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
   }

@@ -49,6 +49,18 @@ test("a record arrives as it was handed over, and the memory may be used again a
   expect([empty?.key, empty?.value]).toEqual([Buffer.alloc(0), Buffer.alloc(0)]);
 });
 
+test("a large value is read until it is told of, and not longer", async () => {
+  const topic = await newTopic();
+  const value = Buffer.alloc(500_000, "a");
+  expect(producer.getClient().sendRecord(topic, 0, value, "key", [], 1)).toBe(0);
+  await waitUntil("it is told of", () => reports.length === 1);
+  value.fill("b");
+  expect(producer.getClient().sendRecord(topic, 0, value.subarray(1000), "key", [], 2)).toBe(0);
+  const [first, second] = await read(bootstrap, topic, 2);
+  expect(first?.value?.equals(Buffer.alloc(500_000, "a"))).toBe(true);
+  expect(second?.value?.equals(Buffer.alloc(499_000, "b"))).toBe(true);
+});
+
 test("each is told of by its number: where it is, and the brokers' time", async () => {
   const topic = await newTopic(2);
   const before = Date.now();

@@ -243,10 +243,16 @@ export class Partial {
     const written = this.#files.with(this.file, first, async (handle) => {
       for (const [from, to] of gaps) await this.#write(handle, chunk, from, to);
     });
-    // In the meantime: the write is another thread's work.
+    // In the meantime.
     const [gap] = gaps;
-    if (gaps.length === 1 && gap && gap[1] - gap[0] === chunk.value.length) this.#hashPassing(chunk);
-    await written;
+    const isNew = gaps.length === 1 && gap && gap[1] - gap[0] === chunk.value.length;
+    const hashed = isNew ? this.#hashPassing(chunk) : undefined;
+    try {
+      await written;
+    } finally {
+      // Its bytes are the caller's again then.
+      await hashed;
+    }
   }
 
   /** What is missing of a chunk; many zeros at the end of what is there become a hole. */
@@ -258,10 +264,10 @@ export class Partial {
     }
   }
 
-  #hashPassing(chunk: Chunk): void {
-    if (chunk.offset !== this.#hashedTo || this.#hashing) return;
-    this.#running.update(chunk.value);
+  #hashPassing(chunk: Chunk): Promise<void> | undefined {
+    if (chunk.offset !== this.#hashedTo || this.#hashing) return undefined;
     this.#hashedTo += chunk.value.length;
+    return this.#running.update(chunk.value);
   }
 
   /** Starts reading back what the running checksum has missed, unless that is under way. */
@@ -293,7 +299,7 @@ export class Partial {
       throw error;
     });
     if (bytesRead === 0) throw new UnreadableError(`${this.file} is shorter than what was written to it`);
-    this.#running.update(buffer.subarray(0, bytesRead));
+    await this.#running.update(buffer.subarray(0, bytesRead));
     this.#hashedTo += bytesRead;
   }
 }

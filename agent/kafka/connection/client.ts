@@ -6,12 +6,17 @@ export type Producer = InstanceType<typeof RdKafka.Producer>;
 export type Consumer = InstanceType<typeof RdKafka.KafkaConsumer>;
 export type Client = Producer | Consumer;
 
-/** Closes a client; resolves when it is closed, or after the time a close may take. Never throws. */
-export function disconnect(client: Client, flushMs = 0): Promise<void> {
+/**
+ * Closes a client; resolves when it is closed, or after the time a close may take. Never throws.
+ *
+ * @param onEnd called once it is closed, however long that takes: nothing that it was lent is read any more
+ */
+export function disconnect(client: Client, flushMs = 0, onEnd?: () => void): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, flushMs + 10_000);
     const done = () => {
       clearTimeout(timer);
+      onEnd?.();
       resolve();
     };
     if (!client.isConnected()) return done();

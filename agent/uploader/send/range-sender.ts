@@ -9,6 +9,7 @@ import { type ByteRange, lengthOf, placeIn } from "../../wire/byte-ranges.ts";
 import { type Chunk, chunkKey, encodeChunk, type From } from "../../wire/chunk.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { TopicReplacedError } from "../errors.ts";
+import { LentBuffer } from "../transport/chunk-buffers.ts";
 import type { Place } from "../transport/in-flight-window.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import { AcknowledgedPrefix } from "./acknowledged-prefix.ts";
@@ -106,7 +107,8 @@ export class RangeSender {
    */
   send(beside: Beside = {}): Promise<void> {
     const { transport, run } = this.#options;
-    return transport.wait(this.#name, run, (works) => {
+    const endBuffers = transport.buffers.begin();
+    const sent = transport.wait(this.#name, run, (works) => {
       const before = this.#prefix.bytes;
       const onAcknowledged = () => {
         // Not only at the end: that may be hours away.
@@ -115,6 +117,7 @@ export class RangeSender {
       };
       return this.#sendRest(beside, onAcknowledged);
     });
+    return sent.finally(endBuffers);
   }
 
   /** Resolves when everything that was sent is acknowledged. Throws as soon as a chunk was not delivered. */
@@ -161,6 +164,7 @@ export class RangeSender {
     if (length < this.#size) this.#target.from ??= await this.#askFrom();
     // What takes long is done without a place in the window.
     if (offset + length === this.#size) await this.#source.hashed();
+    const buffer = new LentBuffer(transport.buffers, length);
     try {
       await place.enter(signal);
       // The window can have been full for as long as it took to find out that the link does not carry so much.
@@ -168,35 +172,43 @@ export class RangeSender {
         place.leave();
         return 0;
       }
-      const value = await this.#read(place, offset, length);
-      await this.#handOver(await this.#chunk(offset, value), place, at, onAcknowledged);
+      const value = await this.#read(place, offset, length, buffer);
+      await this.#handOver(await this.#chunk(offset, value), place, buffer, at, onAcknowledged);
     } catch (error) {
       place.leave();
+      buffer.drop();
       throw error;
     }
     return length;
   }
 
   /** Reads a chunk's bytes; what takes long is done without the place. */
-  async #read(place: Place, offset: number, length: number): Promise<Buffer> {
+  async #read(place: Place, offset: number, length: number, buffer: LentBuffer): Promise<Buffer> {
     const { signal } = this.#options.run;
-    const reading = this.#source.read(offset, length);
+    const reading = this.#source.read(offset, length, () => buffer.take());
     if (!(await this.#source.file.watch.access.inTime(reading))) {
       place.leave();
       await reading;
       await place.enter(signal);
     }
-    const value = await reading;
+    const { bytes, hashed } = await reading;
+    buffer.usedUntil(hashed);
     // The whole file is read once more for its last chunk then.
     if (this.#source.isInDoubt && offset + length === this.#size) {
       place.leave();
       await this.#target.checksum();
       await place.enter(signal);
     }
-    return value;
+    return bytes;
   }
 
-  async #handOver(chunk: Chunk, place: Place, at: number, onAcknowledged: () => void): Promise<void> {
+  async #handOver(
+    chunk: Chunk,
+    place: Place,
+    buffer: LentBuffer,
+    at: number,
+    onAcknowledged: () => void,
+  ): Promise<void> {
     const { transport } = this.#options;
     const { observer } = this.#options.reporting;
     const { value } = chunk;
@@ -207,6 +219,8 @@ export class RangeSender {
     await transport.send(record, place, (error, acknowledgement) => {
       if (error || this.#size > value.length) place.leave();
       else this.#place = place;
+      if (error) buffer.drop();
+      else buffer.giveBack();
       if (error) observer.metrics.chunk("failed");
       else observer.metrics.chunk("sent", value.length);
       if (acknowledgement) this.#noteAcknowledged(chunk, acknowledgement);

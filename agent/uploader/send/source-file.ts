@@ -1,5 +1,5 @@
 /**
- * A file while it is read: chunks into one reused buffer, a running checksum over what was read in order, and with each
+ * A file while it is read: chunks into buffers of its caller's, a running checksum over what was read in order, and with each
  * read the question whether it still is the file that was taken up. A small file comes as a whole, with what was seen of it right
  * after, from the call that opened it.
  *
@@ -19,7 +19,13 @@ const hashStepBytes = 1 << 20;
 /** A small file that has waited for longer before it is sent (in an outage, say) is read anew: it may be another one by then. */
 const freshMs = 1000;
 const becameShorter = () => new ChangedError("it became shorter while it was read");
-const noBytes = Buffer.alloc(0);
+
+/** A part of a file. */
+export interface Part {
+  bytes: Buffer;
+  /** Until it resolves they are taken into the checksum, and may not change. */
+  hashed: Promise<void> | undefined;
+}
 
 export class SourceFile {
   readonly file: WatchedFile;
@@ -33,11 +39,12 @@ export class SourceFile {
   readonly #uses = new Set<Promise<unknown>>();
   readonly #running: RunningChecksum;
   #hashedTo = 0;
+  /** The part that was read last is taken in. */
+  #hashed: Promise<void> | undefined;
   #hashing: Promise<void> | undefined;
   #closed = false;
   /** Something but size and modification time was another one: the content is to be read once more. */
   #isInDoubt = false;
-  #buffer = noBytes;
   /** All of a small file. Then there is no descriptor. */
   #content: Content | undefined;
   #readAtMs = 0;
@@ -84,8 +91,6 @@ export class SourceFile {
     const fd = this.#fd;
     this.#fd = undefined;
     this.#hold(undefined);
-    leaveGarbage(this.#buffer.length);
-    this.#buffer = noBytes;
     if (fd === undefined) return;
     await Promise.allSettled(this.#uses);
     await this.#files.close(this.file, fd);
@@ -119,17 +124,22 @@ export class SourceFile {
   }
 
   /**
-   * Reads a part and takes it into the running checksum, if it is what comes next there. The bytes are valid until the
-   * next read. Throws a `ChangedError` when the file has changed, else what the file system throws.
+   * Reads a part and takes it into the running checksum, if it is what comes next there. Throws a `ChangedError` when the file has
+   * changed, else what the file system throws.
+   *
+   * @param room asked for a buffer of `length` bytes, unless they are here already
    */
-  async read(offset: number, length: number): Promise<Buffer> {
-    const bytes = await this.#part(offset, length);
+  async read(offset: number, length: number, room: () => Buffer): Promise<Part> {
+    const bytes = await this.#part(offset, length, room);
+    if (this.#hashed) await this.#hashed;
+    let hashed: Promise<void> | undefined;
     if (!this.#hashing && offset <= this.#hashedTo && offset + length > this.#hashedTo) {
-      this.#running.update(bytes.subarray(this.#hashedTo - offset));
+      hashed = this.#running.update(bytes.subarray(this.#hashedTo - offset));
       this.#hashedTo = offset + length;
     }
+    this.#hashed = hashed;
     await this.compareState();
-    return bytes;
+    return { bytes, hashed };
   }
 
   /** Takes the file into the checksum beside its reading, which begins in the middle. `checksum` waits for it. */
@@ -151,6 +161,7 @@ export class SourceFile {
   async checksum(): Promise<string> {
     if (this.#hashedTo < this.#fingerprint.size) this.hashBeside();
     await this.#hashing;
+    await this.#hashed;
     const checksum = this.#running.value;
     if (this.#isInDoubt) await this.#readOnceMore(checksum);
     return checksum;
@@ -187,7 +198,7 @@ export class SourceFile {
     for (let offset = 0; offset < size; offset += buffer.length) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - offset));
       await this.#fill(bytes, offset);
-      running.update(bytes);
+      await running.update(bytes);
       await between?.();
     }
     leaveGarbage(buffer.length);
@@ -197,22 +208,22 @@ export class SourceFile {
 
   async #hashRest(): Promise<void> {
     const { size } = this.#fingerprint;
+    await this.#hashed;
     const buffer = Buffer.allocUnsafeSlow(Math.min(hashStepBytes, size));
     while (this.#hashedTo < size && !this.#closed) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, size - this.#hashedTo));
       await this.#fill(bytes, this.#hashedTo);
-      this.#running.update(bytes);
+      await this.#running.update(bytes);
       this.#hashedTo += bytes.length;
     }
     leaveGarbage(buffer.length);
     await this.compareState();
   }
 
-  async #part(offset: number, length: number): Promise<Buffer> {
+  async #part(offset: number, length: number, room: () => Buffer): Promise<Buffer> {
     const from = await this.#accessible();
     if (typeof from !== "number") return partOf(from, offset, length);
-    if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
-    const bytes = this.#buffer.subarray(0, length);
+    const bytes = room();
     await this.#fill(bytes, offset);
     return bytes;
   }

@@ -18,6 +18,7 @@ import type { Headers } from "../../wire/headers.ts";
 import type { OutgoingFile } from "../../wire/record-size.ts";
 import { ChangedError, StoppedError, TopicReplacedError } from "../errors.ts";
 import type { Run } from "../parts.ts";
+import { ChunkBuffers } from "./chunk-buffers.ts";
 import type { ChunkSize } from "./chunk-size.ts";
 import { type InFlightWindow, Place } from "./in-flight-window.ts";
 import { LinkMonitor } from "./link-monitor.ts";
@@ -51,6 +52,7 @@ const recordCostBytes = 64 << 10;
 const askedAtATime = 2;
 
 export class Transport {
+  readonly buffers = new ChunkBuffers();
   readonly #options: TransportOptions;
   readonly #topicLimit: TopicLimit;
   /** Of records that were refused as too large: see `Place.topicBytes`. */
