@@ -26,7 +26,7 @@ const provenMs = 10_000;
 const smallBytes = 64 << 10;
 const smallBatch = 16;
 /** A moment without a record, when verified files wait. */
-const shortWaitMs = 10;
+const shortWaitMs = 2;
 
 export class Session {
   readonly #options: SessionOptions;
