@@ -98,7 +98,7 @@ async function runSession(
     // What concerns one file has failed that file: the rest concerns the output as a whole.
     throw codeOf(error) === undefined ? error : await store.explain(error);
   } finally {
-    await files.closeAll();
+    await files.dropAll();
     await store.close();
   }
 }

@@ -187,7 +187,8 @@ export class Session {
     if (nowMs - this.#lastRepairMs < repairMs) return;
     this.#lastRepairMs = nowMs;
     // Also when nothing comes: a mount that is gone is to be known before a file is late.
-    await output.store.require();
+    await output.store.requireThere();
+    await this.#requireRoom();
     if (!topic.isCurrent()) {
       reporting.observer.metrics.recovery("topic");
       throw new AgentError(
@@ -204,6 +205,16 @@ export class Session {
     await forgotten.check();
     await repair.check();
     rereads.resume((partial) => assembly.partials.has(partial));
+  }
+
+  /** What is finished has its room, and is published before everything pauses: else it would be read again, and fill that once more. */
+  async #requireRoom(): Promise<void> {
+    try {
+      await this.#options.output.store.requireRoom();
+    } catch (error) {
+      await this.#rooms.schedule.makeNow();
+      throw error;
+    }
   }
 
   /** For `once`: everything was read to the ends, and nothing is being read again or verified. */

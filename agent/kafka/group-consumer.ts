@@ -256,7 +256,7 @@ function explainReplaced(what: string, error: unknown): unknown {
   return new KafkaError(
     what,
     error.code,
-    "another downloader has taken this one's place in the group: it has the same output, or a copy of its .streamsend",
+    "another downloader has taken this one's place in the group: it has the same output, or a copy of its .streamsend; or this one joined a second time after an outage",
     error,
   );
 }

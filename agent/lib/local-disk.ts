@@ -21,7 +21,7 @@ import type { Effects } from "./effects.ts";
 import { codeOf } from "./errors.ts";
 import { type LockState, lockFile } from "./file-lock.ts";
 import { setModificationTime, timespecOf } from "./file-times.ts";
-import { LocalFile, type NativeFile, whereThereAreModes } from "./local-file.ts";
+import { handOver, LocalFile, type NativeFile, whereThereAreModes } from "./local-file.ts";
 import { succeeds } from "./succeeds.ts";
 
 type Answer = (error: NodeJS.ErrnoException | null, numbers: Buffer) => void;
@@ -138,7 +138,10 @@ export class LocalDisk implements Disk {
 
   async writeText(path: FilePath, text: string): Promise<void> {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-    await withFile(path, flags, (file) => file.writeFile(text));
+    await withFile(path, flags, async (file) => {
+      await file.writeFile(text);
+      await handOver(this.#native, file.fd);
+    });
   }
 
   async setModificationTime(path: FilePath, nanoseconds: bigint): Promise<void> {

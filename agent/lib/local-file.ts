@@ -1,6 +1,7 @@
 /**
  * An open file of the machine's file system. What is written goes on to the disk soon, a few megabytes at a time: a sync then finds
- * little to wait for, also one for a small file beside a large one.
+ * little to wait for, also one for a small file beside a large one. What only closing a file tells is told: some file systems (FUSE, NFS)
+ * take or refuse what was written then, and Bun's `close` says nothing of it (1.4.4).
  */
 import type { FileHandle } from "node:fs/promises";
 import type { DiskFile } from "./disk.ts";
@@ -8,7 +9,9 @@ import { codeOf } from "./errors.ts";
 
 /** What Node's API has no call for. */
 export interface NativeFile {
-  /** Waits for what of the file is on its way to the disk, and sends the rest there, on a worker thread; see scripts/native. */
+  /** Does what closing a file does, which stays open, and tells how that went. */
+  handOver(fd: number, callback: (error: NodeJS.ErrnoException | null) => void): void;
+  /** Waits for what of the file is on its way to the disk, and sends the rest there. It is not to be closed meanwhile. */
   startWriting(fd: number, callback: (error: NodeJS.ErrnoException | null) => void): void;
 }
 
@@ -20,6 +23,8 @@ export class LocalFile implements DiskFile {
   readonly #native: NativeFile;
   /** Bytes that were written since the system was told to send them to the disk. */
   #restingBytes = 0;
+  /** Something was written that is not handed over. */
+  #isWritten = false;
 
   constructor(handle: FileHandle, native: NativeFile) {
     this.#handle = handle;
@@ -31,6 +36,7 @@ export class LocalFile implements DiskFile {
   }
 
   async write(bytes: Buffer, position: number): Promise<void> {
+    this.#isWritten = true;
     for (let at = 0; at < bytes.length; ) {
       at += (await this.#handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
     }
@@ -40,6 +46,7 @@ export class LocalFile implements DiskFile {
 
   async extend(from: number, to: number): Promise<boolean> {
     const isEnd = (await this.#handle.stat()).size <= from;
+    this.#isWritten = true;
     if (isEnd) await this.#handle.truncate(to);
     return isEnd;
   }
@@ -48,8 +55,12 @@ export class LocalFile implements DiskFile {
     return whereThereAreModes(this.#handle.chmod(mode));
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  async close(): Promise<void> {
+    try {
+      if (this.#isWritten) await handOver(this.#native, this.#handle.fd);
+    } finally {
+      await this.#handle.close();
+    }
   }
 
   /** Whatever it reports is nobody else's to hear, also not of a sync; but for a system that has no such call. */
@@ -62,6 +73,13 @@ export class LocalFile implements DiskFile {
       });
     });
   }
+}
+
+/** Has the file system take what was written to an open file. Throws when it does not. */
+export function handOver(native: NativeFile, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    native.handOver(fd, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 /** vfat refuses the modes that it can't keep, also for what the agent has just made. */

@@ -25,31 +25,24 @@ class StoreWhole : public below::Call {
     if (!write_all(file.get())) return fail("write");
     struct stat made;
     if (fstat(file.get(), &made) != 0) return fail("fstat");
-    // Something of this name was left behind, and is longer.
-    if (made.st_size > static_cast<off_t>(bytes_.size()) && ftruncate(file.get(), bytes_.size()) != 0)
-      return fail("ftruncate");
     // vfat refuses the modes that it can't keep, also for what was just made.
     if (fchmod(file.get(), mode_) != 0 && errno != EPERM) return fail("fchmod");
-    file = below::Fd();
+    // Some file systems send what was written only now, and nobody else is told that it was not taken.
+    if (close(file.release()) != 0 && errno != EINTR) return fail("close");
     if (!time_.empty()) set_time();
     numbers_ = {static_cast<int64_t>(made.st_ino)};
   }
 
  private:
   below::Fd make() {
-    below::Fd file = open_to(O_WRONLY | O_CREAT);
-    if (file.ok() || errno != EACCES) return file;
-    // It got its last mode already, before a crash; or it can't be had, for the reason that was given.
-    below::Fd found = open_to(O_RDONLY);
-    if (!found.ok() || fchmod(found.get(), kOwnerOnly) != 0) {
-      errno = EACCES;
-      return below::Fd();
-    }
-    return open_to(O_WRONLY | O_CREAT);
+    below::Fd file = make_new();
+    // Something of this name was left behind; or another program put there what must not be written to.
+    if (file.ok() || errno != EEXIST || unlink(path_.c_str()) != 0) return file;
+    return make_new();
   }
 
-  below::Fd open_to(int flags) {
-    return below::Fd(open(path_.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
+  below::Fd make_new() {
+    return below::Fd(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
   }
 
   bool write_all(int fd) {

@@ -184,6 +184,29 @@ test("a file that finds no room is waited for while smaller ones go on, and unti
   await expectAllArrives({ ...stage, downloader: again, http: later });
 });
 
+for (const min_free of ["0", "512KiB"]) {
+  test(`a backlog that does not fit, of files of all sizes, is published as far as it does: min_free ${min_free}`, async () => {
+    const scene = await openScene();
+    const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+    const sizes = [0, 1, 5000, 60_000, 65_536, 65_537, 100_000];
+    for (let at = 0; at < 150; at++)
+      await writeFile(join(source, `file-${at}`), Buffer.alloc(sizes[at % sizes.length] ?? 0, `${at},`));
+    const uploader = await scene.uploader(source, { args: ["--once"] });
+    expect(await uploader.waitForExit()).toBe(0);
+    await using mounted = await mount("tmpfs", output, "size=3m");
+    const downloader = await scene.downloader(output, { settings: anyPort, downloader: { min_free } });
+    const published = async () => (await readdir(join(output, "uploader")).catch(() => [])).length;
+    // Nearly half of them fit.
+    await waitUntil("a third is there", async () => (await published()) >= 50, {
+      detail: () => downloader.report(),
+    });
+    await run(["mount", "-o", "remount,size=20m", output]);
+    await expectSameTree(source, join(output, "uploader"), [downloader]);
+    await downloader.kill();
+    await mounted.unmount();
+  });
+}
+
 test("--once ends where min_free is not left, or nothing at all, and tells of what found no room", async () => {
   const scene = await openScene();
   const source = await scene.folder("source");

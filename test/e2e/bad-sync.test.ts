@@ -1,4 +1,4 @@
-/** What was not synced does not count: a disk whose syncs fail, and an agent that has no file handles left. */
+/** What was not synced, or not taken, does not count: a disk whose syncs fail, one that refuses what was written to a file when that is closed, and an agent that has no file handles left. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { AgentHttp, anyPort } from "../support/agent-http.ts";
@@ -38,6 +38,33 @@ test("while syncs fail nothing is published or committed, and what was placed si
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
   await http.waitForReadiness(true);
   expect(downloader.output.match(/video\.avi \(00010\/00128\)/g)?.length).toBeGreaterThan(1);
+});
+
+test("what a disk refuses when a file is closed is neither published nor delivered, and is fetched again", async () => {
+  const scene = await openScene();
+  const [source, output] = [await scene.folder("source"), await scene.folder("output")];
+  const faults = await Faults.make(await scene.folder("faults"));
+  const options = { settings: anyPort, env: faults.env };
+  const downloader = await scene.downloader(output, options);
+  const http = await AgentHttp.of(downloader);
+  await http.waitForReadiness(true);
+  await faults.refuseClosed();
+  await writeTree(source, randomTree(4, { count: 5, levels: 1, maxBytes: 10_000 }));
+  await writeLargeFile(join(source, "video.avi"), 3_000_000);
+  const copy = await scene.folder("copy");
+  await run(["cp", "-a", `${source}/.`, copy]);
+  const uploader = await scene.uploader(source, {
+    uploader: { after: "delete", after_groups: [scene.group] },
+  });
+  await http.waitForReadiness(false, /ENOSPC/);
+  await waitUntil("it was tried in two sessions", async () => (await faults.failedCalls()) >= 3, {
+    detail: () => downloader.report(),
+  });
+  expect(await listFiles(output)).toEqual([]);
+  expect(await listFiles(source)).toHaveLength(6);
+  await faults.endRefusingClosed();
+  await expectSameTree(copy, join(output, "uploader"), [uploader, downloader]);
+  await waitUntil("what is delivered is taken away", async () => (await listFiles(source)).length === 0);
 });
 
 test("an agent that has no file handle left waits, says so, and goes on when it may have more", async () => {

@@ -213,7 +213,7 @@ export class SimulatedDownloader implements Machine {
       await store.require();
       await this.#sessionOn(store, disk, process, given);
     } finally {
-      await files.closeAll();
+      await files.dropAll();
       await store.close();
     }
   }

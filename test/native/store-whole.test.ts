@@ -1,14 +1,23 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { native } from "../../agent/native/load-native.ts";
+import { type Mounted, mount } from "../support/mount.ts";
 
 let folder: string;
-beforeAll(() => {
+/** A disk with next to no room. */
+let full: { folder: string; mounted: Mounted };
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "streamsend-whole-"));
+  const small = join(folder, "small");
+  mkdirSync(small);
+  full = { folder: small, mounted: await mount("tmpfs", small, "size=64k") };
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(async () => {
+  await full.mounted.unmount();
+  rmSync(folder, { recursive: true });
+});
 
 const noTime = Buffer.alloc(0);
 
@@ -41,10 +50,8 @@ test("a failure is an error as Node's own, with the call that failed", async () 
     code: "ENOENT",
     syscall: "open",
   });
-  expect((await store("/dev/full", Buffer.from("x"))).error).toMatchObject({
-    code: "ENOSPC",
-    syscall: "write",
-  });
+  const tooMuch = await store(join(full.folder, "file"), Buffer.alloc(1 << 20, "x"));
+  expect(tooMuch.error).toMatchObject({ code: "ENOSPC", syscall: "write" });
 });
 
 test("many are stored at a time", async () => {
@@ -61,7 +68,7 @@ test("no descriptor is left open", async () => {
   const before = open();
   for (let round = 0; round < 100; round++) {
     await store(join(folder, "again"), Buffer.from("x"));
-    await store("/dev/full", Buffer.from("x"));
+    await store(join(full.folder, "again"), Buffer.alloc(1 << 20, "x"));
   }
   expect(open()).toBeLessThan(before + 50);
 });

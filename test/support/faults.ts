@@ -37,6 +37,15 @@ export class Faults {
     return rm(join(this.#folder, "fail-syncs"));
   }
 
+  /** From now on a file that was written to is empty once it is closed, which fails, as where a store far away did not take it. */
+  refuseClosed(): Promise<void> {
+    return writeFile(join(this.#folder, "refuse-closed"), "");
+  }
+
+  endRefusingClosed(): Promise<void> {
+    return rm(join(this.#folder, "refuse-closed"));
+  }
+
   /** From now on each read from a place in a file fails. */
   failReads(): Promise<void> {
     return writeFile(join(this.#folder, "fail-reads"), "");

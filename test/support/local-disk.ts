@@ -7,6 +7,7 @@ import { native } from "../../agent/native/load-native.ts";
 export function nativeDisk(syncFileSystem: NativeDisk["syncFileSystem"]): NativeDisk {
   return {
     syncFileSystem,
+    handOver: (...args) => native.handOver(...args),
     startWriting: (...args) => native.startWriting(...args),
     storeWhole: (...args) => native.storeWhole(...args),
   };

@@ -17,6 +17,10 @@ export interface DiskSpaceOptions {
   now(): number;
 }
 
+/** What a file takes beside its bytes: the rest of its last block, and its inode and name, which some file systems have from the same room. */
+const blockBytes = 4096;
+/** For the agent's own notes, without which nothing can be published. */
+const notesBytes = 256 << 10;
 /** Room is kept for a version until no chunk has come for so long. */
 const idleMs = 60_000;
 const freshMs = 1000;
@@ -34,7 +38,7 @@ export class DiskSpace {
   /** Whether so many more bytes did fit a moment ago. Throws what the file system throws. */
   async fitted(bytes: number): Promise<boolean> {
     if (this.#options.now() - this.#measuredAtMs > freshMs) await this.#measure();
-    return bytes <= this.#roomBytes;
+    return costOf(bytes) <= this.#roomBytes;
   }
 
   /** Whether so many more bytes fit now. Throws what the file system throws. */
@@ -42,12 +46,12 @@ export class DiskSpace {
     if (await this.fitted(bytes)) return true;
     // What was reserved meanwhile may be written by now, or given back.
     await this.#measure();
-    return bytes <= this.#roomBytes;
+    return costOf(bytes) <= this.#roomBytes;
   }
 
   /** Room that was found by `fits` is taken. */
   reserve(bytes: number): void {
-    this.#roomBytes -= bytes;
+    this.#roomBytes -= costOf(bytes);
   }
 
   /** Whether a version's room has been given to others meanwhile. */
@@ -59,8 +63,13 @@ export class DiskSpace {
     const { freeBytes, minFreeBytes, occupants, now } = this.#options;
     const free = await freeBytes();
     let needed = 0;
-    for (const occupant of occupants()) if (!this.hasLapsed(occupant)) needed += occupant.bytesMissing;
-    this.#roomBytes = free - minFreeBytes - needed;
+    for (const occupant of occupants())
+      if (occupant.bytesMissing > 0 && !this.hasLapsed(occupant)) needed += costOf(occupant.bytesMissing);
+    this.#roomBytes = free - minFreeBytes - notesBytes - needed;
     this.#measuredAtMs = now();
   }
+}
+
+function costOf(bytes: number): number {
+  return (Math.ceil(bytes / blockBytes) + 1) * blockBytes;
 }

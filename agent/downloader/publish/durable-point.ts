@@ -104,7 +104,7 @@ export class DurablePoint {
    */
   async make(snapshot: Snapshot): Promise<number> {
     const { store, disk } = this.#options.output;
-    await store.require();
+    await store.requireThere();
     if (snapshot.changedFiles.length > 0) await disk.sync(snapshot.changedFiles);
     await store.writeNotes(snapshot.notes);
     for (const note of snapshot.notes) this.#noted.add(partialName(note));

@@ -36,7 +36,7 @@ export class OpenFiles {
       // Not left to the collector: the runtime ends the process when it finds an open handle.
       if (file.users === 1) {
         this.#files.delete(path);
-        await closeQuietly(file);
+        await close(file).catch(() => undefined);
       }
       throw error;
     } finally {
@@ -45,16 +45,22 @@ export class OpenFiles {
     }
   }
 
-  /** Closes the file if it is open. It must not be in use. */
+  /** Closes the file if it is open. It must not be in use. Throws when what was written to it is not taken. */
   async close(path: string): Promise<void> {
     const file = this.#files.get(path);
     if (!file) return;
     this.#files.delete(path);
-    await closeQuietly(file);
+    await close(file);
   }
 
-  async closeAll(): Promise<void> {
-    for (const path of [...this.#files.keys()]) await this.close(path);
+  /** The same of a file that is not wanted any more, in whatever state. */
+  async drop(path: string): Promise<void> {
+    await this.close(path).catch(() => undefined);
+  }
+
+  /** Of all of them, at the end: what is built upon later is read from the disk again. */
+  async dropAll(): Promise<void> {
+    for (const path of [...this.#files.keys()]) await this.drop(path);
   }
 
   async #closeSurplus(): Promise<void> {
@@ -65,7 +71,6 @@ export class OpenFiles {
   }
 }
 
-/** What was written is synced elsewhere; whoever opened or wrote it has seen what failed. */
-async function closeQuietly(file: OpenFile): Promise<void> {
-  await file.handle.then((handle) => handle.close()).catch(() => undefined);
+async function close({ handle }: OpenFile): Promise<void> {
+  await (await handle).close();
 }

@@ -28,15 +28,19 @@ export class OutputFolder {
     });
   }
 
-  /** Throws a retryable `AgentError` when nothing can be stored, or less is free than is to stay free. */
-  async require(minFreeBytes: number): Promise<void> {
-    await this.#tryIt(async () => {
+  /** Throws a retryable `AgentError` when nothing can be stored. */
+  require(): Promise<void> {
+    return this.#tryIt(async () => {
       const { device } = await this.#inspect();
       // What is below the mount point must not be written to.
       if (device !== this.#device)
         throw new AgentError(`output ${this.#path} is another file system than before`, "retryable");
       await this.requireWritable();
     });
+  }
+
+  /** Throws a retryable `AgentError` when less is free than is to stay free. */
+  async requireRoom(minFreeBytes: number): Promise<void> {
     if ((await this.freeBytes()) >= minFreeBytes) return;
     throw new AgentError(
       `output ${this.#path} has less than downloader.min_free (${minFreeBytes} bytes) left: paused until there is more`,

@@ -206,7 +206,7 @@ export class Partial {
     this.stop();
     await this.#placing;
     await this.#hashing?.catch(() => undefined);
-    await this.#files.close(this.file);
+    await this.#files.drop(this.file);
     await this.#files.disk.remove(this.file);
   }
 

@@ -137,8 +137,19 @@ export class Store {
 
   /** Throws a retryable `AgentError` when nothing can be stored; see `OutputFolder`. */
   async require(): Promise<void> {
-    await this.#outputFolder.require(this.#leastFreeBytes);
+    await this.requireThere();
+    await this.requireRoom();
+  }
+
+  /** The same, but for a lack of room: what is there can be published all the same. */
+  async requireThere(): Promise<void> {
+    await this.#outputFolder.require();
     await this.#lock.require();
+  }
+
+  /** Throws a retryable `AgentError` when less is free than is to stay free. */
+  requireRoom(): Promise<void> {
+    return this.#outputFolder.requireRoom(this.#leastFreeBytes);
   }
 
   /** See `OutputFolder`. */
@@ -235,7 +246,7 @@ export class Store {
 
   /** Takes a partial that failed verification out of the way. Returns where it is kept, if it is. */
   async quarantine(partial: Partial): Promise<string | undefined> {
-    await this.#files.close(partial.file);
+    await this.#files.drop(partial.file);
     const place = await this.#quarantine.add(partial.file, partial.name);
     await this.removeNote(partial.id);
     return place;

@@ -1,8 +1,11 @@
 import { afterEach, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  linkSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readlinkSync,
@@ -52,7 +55,7 @@ test("a file whose mode forbids writing is opened for it", async () => {
   expect(readFileSync(file, "utf8")).toBe("kepts");
 });
 
-test("a file whose mode forbids writing is stored whole all the same, and a link is not followed", async () => {
+test("what is stored whole takes the place of what was left there: a file that may not be written, a link, another's file", async () => {
   const { folder, file } = prepare(0o755);
   const store = (path: string) =>
     disk.storeWhole(path, Buffer.from("new"), { mode: 0o444, mtime: undefined });
@@ -60,8 +63,17 @@ test("a file whose mode forbids writing is stored whole all the same, and a link
   expect(readFileSync(file, "utf8")).toBe("new");
   expect(lstatSync(file).mode & 0o777).toBe(0o444);
   symlinkSync(file, join(folder, "link"));
-  expect(await codeFrom(store(join(folder, "link")))).toBe("ELOOP");
-  expect(lstatSync(file).mode & 0o777).toBe(0o444);
+  linkSync(file, join(folder, "hard"));
+  execFileSync("mkfifo", [join(folder, "pipe")]);
+  for (const name of ["link", "hard", "pipe"]) {
+    await store(join(folder, name));
+    expect(lstatSync(join(folder, name)).isFile()).toBe(true);
+    expect(readFileSync(join(folder, name), "utf8")).toBe("new");
+    expect(lstatSync(join(folder, name)).ino).not.toBe(lstatSync(file).ino);
+  }
+  expect(lstatSync(file).nlink).toBe(1);
+  mkdirSync(join(folder, "folder"));
+  expect(await codeFrom(store(join(folder, "folder")))).toBe("EISDIR");
 });
 
 test("a file that can't be made is refused for the reason that counts", async () => {

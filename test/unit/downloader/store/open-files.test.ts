@@ -20,6 +20,6 @@ test("what is in use is kept open, and closed at the end", async () => {
   const files = new OpenFiles(localDisk());
   await files.with("/dev/null", true, async () => expect(await openOn("/dev/null")).toBeGreaterThan(0));
   const before = await openOn("/dev/null");
-  await files.closeAll();
+  await files.dropAll();
   expect(await openOn("/dev/null")).toBe(before - 1);
 });

@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "partial-"));
 });
 afterAll(async () => {
-  await files.closeAll();
+  await files.dropAll();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -14,7 +14,7 @@ async function inStore(work: (store: Store, partials: string) => Promise<void>):
     await mkdir(join(output, ".streamsend/partial"), { recursive: true });
     await work(store, join(output, ".streamsend/partial"));
   } finally {
-    await files.closeAll();
+    await files.dropAll();
     await store.close();
     await rm(output, { recursive: true });
   }
