@@ -58,6 +58,30 @@ export function giveBack(): void {
   releaseNativeMemory();
 }
 
+/** The process that is looked at. */
+export interface WatchedProcess {
+  /** undefined: unknown at present. */
+  residentBytes(): number | undefined;
+  giveBack(): void;
+  releaseCode(): void;
+}
+
+/**
+ * Looks at the process once, and collects if that is due.
+ *
+ * @param nowMs the monotonic clock
+ */
+export function collectIfDue(pace: CollectionPace, process: WatchedProcess, nowMs: () => number): void {
+  const beganMs = nowMs();
+  const bytes = process.residentBytes();
+  if (bytes === undefined || !pace.isDue(bytes, beganMs)) return;
+  process.giveBack();
+  // With the code, which comes back as it is used: taken for garbage, its 8 MB had an idle agent collected for 2 % of a core.
+  const leftBytes = process.residentBytes() ?? bytes;
+  process.releaseCode();
+  pace.collected(bytes, leftBytes, beganMs, nowMs());
+}
+
 /**
  * Collects while the process is larger than `softBytes`, until the signal fires.
  *
@@ -66,14 +90,8 @@ export function giveBack(): void {
 export function watchMemory(softBytes: number, signal: AbortSignal): void {
   boundResident(softBytes);
   const pace = new CollectionPace(softBytes);
-  const timer = setInterval(() => {
-    const beganMs = performance.now();
-    const bytes = residentBytes();
-    if (bytes === undefined || !pace.isDue(bytes, beganMs)) return;
-    giveBack();
-    releaseCode();
-    pace.collected(bytes, residentBytes() ?? bytes, beganMs, performance.now());
-  }, lookMs);
+  const process = { residentBytes, giveBack, releaseCode };
+  const timer = setInterval(() => collectIfDue(pace, process, () => performance.now()), lookMs);
   timer.unref();
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { CollectionPace } from "../../../agent/lib/memory-watch.ts";
+import { CollectionPace, collectIfDue } from "../../../agent/lib/memory-watch.ts";
 
 const softBytes = 80 << 20;
 
@@ -68,4 +68,25 @@ test("collections take a fiftieth of the time, and a tenth where the process is 
     expect(pace.isDue(bytes, 100 + 100 * share - 1)).toBe(false);
     expect(pace.isDue(bytes, 100 + 100 * share)).toBe(true);
   }
+});
+
+test("the code that is let go of and comes back is no growth", () => {
+  const [living, code] = [100 << 20, 8 << 20];
+  const pace = new CollectionPace(softBytes);
+  let isCodeThere = true;
+  let collections = 0;
+  const process = {
+    residentBytes: () => living + (isCodeThere ? code : 0),
+    giveBack: () => {
+      collections++;
+    },
+    releaseCode: () => {
+      isCodeThere = false;
+    },
+  };
+  for (let atMs = 0; atMs < 60_000; atMs += 250) {
+    collectIfDue(pace, process, () => atMs);
+    isCodeThere = true;
+  }
+  expect(collections).toBeLessThanOrEqual(9);
 });
