@@ -125,7 +125,7 @@ describe.each([
     for (const path of ["a", "folder/b"]) disk.put(path, path);
     const look = async () => {
       const others: Sighting[] = [];
-      const isSentAs: ScanListener["isSentAs"] = (path, seen) => entries.isSentAs(path, seen);
+      const isSentAs: ScanListener["isSentAs"] = (path, seen) => entries.isSentAs(path, seen, 1);
       for await (const one of scan(watch, { ...listener(), isSentAs })) others.push(one);
       return others;
     };

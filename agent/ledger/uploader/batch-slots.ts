@@ -1,6 +1,8 @@
 /**
  * The slots of the ledger that an uploader's batches stand in, and which of their files still count: a slot in which none does is
  * written over by the next batch, and small ones are put together, so that there are never many more records than it takes.
+ *
+ * Files are known by the numbers of their paths (`file-entries.ts`), which a batch holds as long as it stands there.
  */
 
 /** A slot of a hold on the uploader's name: only who has that hold writes there. */
@@ -12,17 +14,17 @@ export interface Slot {
 /** A batch as it stands in a slot. */
 interface Batch {
   readonly in: Slot;
-  readonly paths: readonly string[];
+  readonly files: Uint32Array;
   /** How many of them are noted nowhere later. */
   live: number;
   /** It has something that no start is to find again. */
   isSpoiled: boolean;
 }
 
-/** The paths of a batch, whether they count or not, and its number. */
+/** The files of a batch, whether they count or not, and its number. */
 export interface StandingBatch {
   readonly id: number;
-  readonly paths: readonly string[];
+  readonly files: Uint32Array;
 }
 
 /** Batches of about the same size are put together when there are so many of them. */
@@ -38,6 +40,12 @@ export class BatchSlots {
   /** By slot, the number of the batch that stands there. */
   readonly #standing = new Map<string, number>();
   #lastId = 0;
+  readonly #letGo: (file: number) => void;
+
+  /** @param letGo told of each file that a batch named which stands there no longer, as often as it named it */
+  constructor(letGo: (file: number) => void) {
+    this.#letGo = letGo;
+  }
 
   /** A slot of the hold that nothing stands in that counts. */
   free(epoch: number): Slot {
@@ -48,10 +56,11 @@ export class BatchSlots {
   }
 
   /** A batch stands in the slot from now on. Returns its number, for `leave`; its files have left where they were before. */
-  put(slot: Slot, paths: readonly string[]): number {
+  put(slot: Slot, files: readonly number[]): number {
     this.clear(slot);
     const id = ++this.#lastId;
-    this.#batches.set(id, { in: slot, paths, live: paths.length, isSpoiled: false });
+    const batch = { in: slot, files: Uint32Array.from(files), live: files.length, isSpoiled: false };
+    this.#batches.set(id, batch);
     this.#standing.set(nameOf(slot), id);
     return id;
   }
@@ -60,21 +69,13 @@ export class BatchSlots {
   standing(slot: Slot): StandingBatch | undefined {
     const id = this.#standing.get(nameOf(slot));
     const batch = this.#batchIn(slot);
-    return id !== undefined && batch ? { id, paths: batch.paths } : undefined;
+    return id !== undefined && batch ? { id, files: batch.files } : undefined;
   }
 
   /** A file that the batch has is noted later, or forgotten. */
   leave(id: number): void {
     const batch = this.#batches.get(id);
     if (batch) batch.live--;
-  }
-
-  /** Paths that stand in more than one slot: without the newest of them, a start would take an older one for it. */
-  inSeveral(): ReadonlySet<string> {
-    const [once, again] = [new Set<string>(), new Set<string>()];
-    for (const { paths } of this.#batches.values())
-      for (const path of paths) (once.has(path) ? again : once).add(path);
-    return again;
   }
 
   /** No start is to find a file again that the batch has, and that counts no longer. */
@@ -86,7 +87,7 @@ export class BatchSlots {
   /** Batches that are to go, with what still counts of them. */
   spoiled(): StandingBatch[] {
     const all = [...this.#batches].filter(([, { isSpoiled, live }]) => isSpoiled && live > 0);
-    return all.map(([id, { paths }]) => ({ id, paths }));
+    return all.map(([id, { files }]) => ({ id, files }));
   }
 
   /** Slots in which all that stands counts no longer, and so is to be read by nobody. */
@@ -101,22 +102,26 @@ export class BatchSlots {
   /** Nothing stands in the slot. */
   clear(slot: Slot): void {
     const id = this.#standing.get(nameOf(slot));
+    const batch = this.#batchIn(slot);
     if (id !== undefined) this.#batches.delete(id);
     this.#standing.delete(nameOf(slot));
+    for (const file of batch?.files ?? []) this.#letGo(file);
   }
 
   /** Nothing stands anywhere: it is another ledger. */
   clearAll(): void {
+    const batches = [...this.#batches.values()];
     this.#batches.clear();
     this.#standing.clear();
+    for (const { files } of batches) for (const file of files) this.#letGo(file);
   }
 
   /** Batches to be put together, the smallest first; none while there are few of about the same size, and none is half empty. */
   toPutTogether(): StandingBatch[] {
     const bySize = new Map<number, [number, Batch][]>();
     for (const [id, batch] of this.#batches) {
-      if (batch.live >= largeFiles && 2 * batch.live < batch.paths.length)
-        return [{ id, paths: batch.paths }];
+      if (batch.live >= largeFiles && 2 * batch.live < batch.files.length)
+        return [{ id, files: batch.files }];
       if (batch.live === 0 || batch.live >= largeFiles) continue;
       const size = Math.floor(Math.log(batch.live) / Math.log(alikeTimes));
       bySize.set(size, [...(bySize.get(size) ?? []), [id, batch]]);
@@ -124,7 +129,7 @@ export class BatchSlots {
     for (const many of bySize.values()) {
       if (many.length < manyAlike) continue;
       many.sort(([, a], [, b]) => a.live - b.live);
-      return many.map(([id, { paths }]) => ({ id, paths }));
+      return many.map(([id, { files }]) => ({ id, files }));
     }
     return [];
   }

@@ -153,11 +153,11 @@ export class FileBatches {
     const { partition, name, state } = this.#options;
     const files: NotedFile[] = [];
     let bytes = 0;
-    for (const { id, paths } of batches) {
-      for (const path of paths) {
-        const value = state.files.batchOf(path) === id ? state.files.get(path) : undefined;
-        if (!value) continue;
-        const file = { path, ...value };
+    for (const { id, files: all } of batches) {
+      for (const number of all) {
+        const counts = state.files.inBatch(number, id);
+        if (!counts) continue;
+        const file = { path: counts.path, ...counts.value };
         bytes += bytesOf(file);
         files.push(file);
       }

@@ -1,99 +1,166 @@
-/** What the ledger has of an uploader's files, by path, and in which of its batches that is. There may be a million. */
+/**
+ * What the ledger has of an uploader's files, by path, and in which of its batches that is. There may be a million: paths and entries
+ * are bytes and numbers, and whoever looks at many of them goes by the number that a path has here.
+ *
+ * A path keeps its number as long as it has an entry, or is held: by each batch in the ledger that names it (`batch-slots.ts`).
+ */
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { type Attributes, encodeAttributes } from "../../wire/attributes.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
 import { FileRows, type SeenNumbers } from "./file-rows.ts";
 import type { Place } from "./group-marks.ts";
+import type { PathKey } from "./path-key.ts";
+import { PathTable } from "./path-table.ts";
 
 /** Sets of attributes that are known by their text. More are only had where the settings change that often, or are made up. */
 const maxSharedSets = 256;
 
 export class FileEntries {
-  readonly #rowOf = new Map<string, number>();
+  readonly #paths = new PathTable();
   readonly #rows = new FileRows();
+  /** How often each number is held. */
+  readonly #holds: number[] = [];
   /** Of the files that have some. All files of a watch have the same: they are one object. */
-  readonly #attributes = new Map<string, Attributes>();
+  readonly #attributes = new Map<number, Attributes>();
   readonly #sharedSets = new BoundedMap<string, Attributes>(maxSharedSets);
   /** By the brokers' clock, milliseconds since 1970. */
-  readonly #goneSinceMs = new Map<string, number>();
+  readonly #goneSinceMs = new Map<number, number>();
 
   get(path: string): FileValue | undefined {
-    const row = this.#rowOf.get(path);
-    if (row === undefined) return undefined;
-    const attributes = this.#attributes.get(path);
-    return Object.assign(this.#rows.get(row), attributes && { attributes });
+    const number = this.#numberOf(path);
+    return number === undefined ? undefined : this.#valueAt(number);
   }
 
   /** The version that is known; undefined: nothing is known of the path. */
   versionOf(path: string): number | undefined {
-    const row = this.#rowOf.get(path);
-    return row === undefined ? undefined : this.#rows.versionOf(row);
+    const number = this.#numberOf(path);
+    return number === undefined ? undefined : this.#rows.versionOf(number);
   }
 
   /** The number of the batch that it is in; undefined: nothing is known of the path. */
   batchOf(path: string): number | undefined {
-    const row = this.#rowOf.get(path);
-    return row === undefined ? undefined : this.#rows.batchOf(row);
+    const number = this.#numberOf(path);
+    return number === undefined ? undefined : this.#rows.batchOf(number);
+  }
+
+  /** What the batch has of the path that has the number, if that counts: it is noted nowhere later. */
+  inBatch(number: number, batch: number): { path: string; value: FileValue } | undefined {
+    if (!this.#rows.has(number) || this.#rows.batchOf(number) !== batch) return undefined;
+    return { path: this.#paths.get(number), value: this.#valueAt(number) };
   }
 
   /** Where what was sent whole is. */
   placeOf(path: string): Place | undefined {
-    const row = this.#rowOf.get(path);
-    return row === undefined ? undefined : this.#rows.placeOf(row);
+    const number = this.#numberOf(path);
+    return number === undefined ? undefined : this.#rows.placeOf(number);
   }
 
-  paths(): IterableIterator<string> {
-    return this.#rowOf.keys();
+  /** Where all that was sent whole is. */
+  *places(): Generator<Place> {
+    for (const number of this.#numbers()) {
+      const place = this.#rows.placeOf(number);
+      if (place) yield place;
+    }
+  }
+
+  *paths(): Generator<string> {
+    for (const number of this.#numbers()) yield this.#paths.get(number);
   }
 
   /** Whether the path has an entry that does not say it is gone; asked for each file at each look. */
   isPresent(path: string): boolean {
-    const row = this.#rowOf.get(path);
-    return row !== undefined && this.#rows.stateOf(row) !== "gone";
+    const number = this.#numberOf(path);
+    return number !== undefined && this.#rows.stateOf(number) !== "gone";
   }
 
-  /** Whether the path has an entry that says it was sent, and is there; asked for each file at each look. */
+  /** Whether the path has an entry that says it was sent, and is there. */
   isSent(path: string): boolean {
-    const row = this.#rowOf.get(path);
-    return row !== undefined && this.#rows.stateOf(row) === "sent";
+    const number = this.#numberOf(path);
+    return number !== undefined && this.#rows.stateOf(number) === "sent";
   }
 
-  /** Whether the path has an entry that says it was sent just as it was seen now; see `FileRows`. */
-  isSentAs(path: string, seen: SeenNumbers): boolean {
-    const row = this.#rowOf.get(path);
-    return row !== undefined && this.#rows.isSentAs(row, seen);
+  /**
+   * Whether the path has an entry that says it was sent just as it was seen now; see `FileRows`. Asked for each file at each look.
+   *
+   * @param look if so, the number of the look that has seen it; see `see`
+   */
+  isSentAs(path: PathKey, seen: SeenNumbers, look: number): boolean {
+    const number = this.#paths.find(path);
+    if (number === undefined || !this.#rows.has(number) || !this.#rows.isSentAs(number, seen)) return false;
+    this.#rows.see(number, look);
+    return true;
   }
 
   /** A look has seen the file. @param look its number, of 16 bits, not 0 */
   see(path: string, look: number): void {
-    const row = this.#rowOf.get(path);
-    if (row !== undefined) this.#rows.see(row, look);
+    const number = this.#numberOf(path);
+    if (number !== undefined) this.#rows.see(number, look);
   }
 
-  /** Whether that look was the last one that has seen the file. */
-  wasSeen(path: string, look: number): boolean {
-    const row = this.#rowOf.get(path);
-    return row !== undefined && this.#rows.lookOf(row) === look;
+  /** What is below a folder by its entry, and that look was not the last one to see. @param folder with its slash; "": all */
+  *unseen(folder: string, look: number): Generator<string> {
+    const start = Buffer.from(folder);
+    for (const number of this.#numbers()) {
+      const isUnseen = this.#rows.lookOf(number) !== look && this.#rows.stateOf(number) !== "gone";
+      if (isUnseen && this.#paths.startsWith(number, start)) yield this.#paths.get(number);
+    }
   }
 
-  /** What is gone, and since when, by the brokers' clock, milliseconds since 1970. */
-  goneSince(): Iterable<[path: string, sinceMs: number]> {
-    return this.#goneSinceMs;
+  /**
+   * What is gone, and since when, by the brokers' clock, milliseconds since 1970. But for what several batches name: without the newest
+   * of them, a start would take an older one for it.
+   */
+  *goneSince(): Generator<[path: string, sinceMs: number]> {
+    for (const [number, sinceMs] of this.#goneSinceMs)
+      if ((this.#holds[number] ?? 0) <= 1) yield [this.#paths.get(number), sinceMs];
   }
 
   /** Sets what is known of the path, or removes it. @param batch the number of the batch that it is in */
   set(path: string, value: FileValue | undefined, batch: number): void {
-    const row = this.#rowOf.get(path);
+    const number = value ? this.#paths.add(path) : this.#numberOf(path);
+    if (number === undefined) return;
     const attributes = value?.attributes;
-    if (!value) {
-      if (row !== undefined) this.#rows.remove(row);
-      this.#rowOf.delete(path);
-    } else if (row === undefined) this.#rowOf.set(path, this.#rows.add(value, batch));
-    else this.#rows.set(row, value, batch);
-    if (attributes) this.#attributes.set(path, this.#shared(attributes));
-    else this.#attributes.delete(path);
-    if (value?.state === "gone") this.#goneSinceMs.set(path, value.since ?? 0);
-    else this.#goneSinceMs.delete(path);
+    if (attributes) this.#attributes.set(number, this.#shared(attributes));
+    else this.#attributes.delete(number);
+    if (value?.state === "gone") this.#goneSinceMs.set(number, value.since ?? 0);
+    else this.#goneSinceMs.delete(number);
+    if (value) this.#rows.set(number, value, batch);
+    else {
+      this.#rows.clear(number);
+      this.#freeIfUnused(number);
+    }
+  }
+
+  /** The path has a number from now on, and keeps it until it is let go of as often as it is held. Returns it. */
+  hold(path: string): number {
+    const number = this.#paths.add(path);
+    this.#holds[number] = (this.#holds[number] ?? 0) + 1;
+    return number;
+  }
+
+  letGo(number: number): void {
+    this.#holds[number] = (this.#holds[number] ?? 1) - 1;
+    this.#freeIfUnused(number);
+  }
+
+  #freeIfUnused(number: number): void {
+    if (!this.#rows.has(number) && (this.#holds[number] ?? 0) === 0) this.#paths.remove(number);
+  }
+
+  /** Of a path that has an entry. */
+  #numberOf(path: string): number | undefined {
+    const number = this.#paths.find(path);
+    return number !== undefined && this.#rows.has(number) ? number : undefined;
+  }
+
+  /** Of all that have an entry. */
+  *#numbers(): Generator<number> {
+    for (const number of this.#paths.numbers()) if (this.#rows.has(number)) yield number;
+  }
+
+  #valueAt(number: number): FileValue {
+    const attributes = this.#attributes.get(number);
+    return Object.assign(this.#rows.get(number), attributes && { attributes });
   }
 
   #shared(attributes: Attributes): Attributes {

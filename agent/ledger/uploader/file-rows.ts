@@ -1,6 +1,7 @@
 /**
  * What the ledger says of files, as numbers in a few buffers: a row of 112 bytes each and no object, as there may be a million, and
- * whatever lives is looked through at each collection. What does not fit a row, and is rare, stands beside it as JSON.
+ * whatever lives is looked through at each collection. What does not fit a row, and is rare, stands beside it as JSON. Rows go by the
+ * numbers of the files' paths (`path-table.ts`).
  */
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import type { Place } from "./group-marks.ts";
@@ -53,42 +54,40 @@ const states: readonly State[] = ["sending", "sent", "abandoned", "gone", "incom
 /** Topics by number; an uploader has had one, or few. */
 const mostTopics = 1000;
 const twoTo32 = 2 ** 32;
-/** From a second after 1970 on: what is before is rare, and fits no row. */
-const usualTime = /^[1-9]\d{9,18}$/;
+/** From 1970 on: what is before is rare, and fits no row. */
+const usualTime = /^(?:0|[1-9]\d{0,18})$/;
 const usualInode = /^(?:0|[1-9]\d{0,19})$/;
 
 export class FileRows {
   readonly #pages: DataView[] = [];
   /** The same pages. */
   readonly #bytes: Buffer[] = [];
-  readonly #free: number[] = [];
-  #count = 0;
   /** JSON of what did not fit, by row. */
   readonly #rest = new Map<number, string>();
   readonly #topics: string[] = [];
   readonly #topicNumbers = new Map<string, number>();
 
-  /** A new row. @param batch the number of the batch that the entry is in */
-  add(value: FileValue, batch: number): number {
-    const row = this.#free.pop() ?? this.#count++;
-    if (row >= this.#pages.length * rowsOfPage) {
+  /** Whether anything is said there. */
+  has(row: number): boolean {
+    const page = this.#pages[Math.floor(row / rowsOfPage)];
+    return page !== undefined && page.getUint8(fromOf(row) + at.state) !== 0;
+  }
+
+  /** Nothing is said there any more, and no look has seen what will be. */
+  clear(row: number): void {
+    if (!this.has(row)) return;
+    this.#rest.delete(row);
+    const from = fromOf(row);
+    this.#bytesOf(row).fill(0, from, from + rowBytes);
+  }
+
+  /** Sets all of it but the attributes, and the look that has seen it. @param batch the number of the batch that the entry is in */
+  set(row: number, value: FileValue, batch: number): void {
+    while (row >= this.#pages.length * rowsOfPage) {
       const bytes = Buffer.alloc(rowsOfPage * rowBytes);
       this.#bytes.push(bytes);
       this.#pages.push(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
     }
-    this.set(row, value, batch);
-    this.see(row, 0);
-    return row;
-  }
-
-  /** The row is free for another file. */
-  remove(row: number): void {
-    this.#rest.delete(row);
-    this.#free.push(row);
-  }
-
-  /** Sets all of it but the attributes, and the look that has seen it. */
-  set(row: number, value: FileValue, batch: number): void {
     const numbers = this.#page(row);
     const from = fromOf(row);
     const { topic, partition, offset, checksum } = value;
@@ -101,7 +100,7 @@ export class FileRows {
     numbers.setFloat64(from + at.version, value.version);
     numbers.setFloat64(from + at.size, value.size);
     numbers.setUint32(from + at.batch, batch);
-    numbers.setUint8(from + at.state, states.indexOf(value.state));
+    numbers.setUint8(from + at.state, 1 + states.indexOf(value.state));
     if (!setTime(numbers, from + at.mtime, from + at.mtimeRest, value.mtime)) putBeside("mtime");
     if (!setTime(numbers, from + at.ctime, from + at.ctimeRest, value.ctime)) putBeside("ctime");
     if (!setInode(numbers, from, value.inode)) putBeside("inode");
@@ -176,7 +175,7 @@ export class FileRows {
   }
 
   stateOf(row: number): State {
-    return states[this.#page(row).getUint8(fromOf(row) + at.state)] ?? "incomplete";
+    return states[this.#page(row).getUint8(fromOf(row) + at.state) - 1] ?? "incomplete";
   }
 
   batchOf(row: number): number {
@@ -259,7 +258,8 @@ function setTime(numbers: DataView, secondsAt: number, nanosecondsAt: number, te
 }
 
 function timeAt(numbers: DataView, secondsAt: number, nanosecondsAt: number): string {
-  return `${numbers.getFloat64(secondsAt)}${String(numbers.getUint32(nanosecondsAt)).padStart(9, "0")}`;
+  const [seconds, rest] = [numbers.getFloat64(secondsAt), String(numbers.getUint32(nanosecondsAt))];
+  return seconds === 0 ? rest : `${seconds}${rest.padStart(9, "0")}`;
 }
 
 /** Returns whether it fits. */

@@ -10,6 +10,8 @@ export interface KnownFiles {
   get(path: string): FileValue | undefined;
   placeOf(path: string): Place | undefined;
   paths(): Iterable<string>;
+  /** Of all that were sent whole. */
+  places(): Iterable<Place>;
 }
 
 /** A file, and its version of now. */
@@ -49,7 +51,7 @@ export class MarkedFiles {
   /** All files are known that are in the ledger. */
   loaded(): void {
     this.#older = { version: 0, at: 0 };
-    for (const path of this.#files.paths()) this.#noteOlder(path);
+    for (const place of this.#files.places()) this.#noteOlder(place);
   }
 
   /** The path has another entry. */
@@ -62,7 +64,7 @@ export class MarkedFiles {
     const { done, value: oldest } = this.#oldest.next();
     if (done) return;
     this.#lately.delete(oldest);
-    this.#noteOlder(oldest);
+    this.#noteOlder(this.#files.placeOf(oldest));
   }
 
   /**
@@ -97,8 +99,7 @@ export class MarkedFiles {
     return this.#marks.having(place);
   }
 
-  #noteOlder(path: string): void {
-    const place = this.#files.placeOf(path);
+  #noteOlder(place: Place | undefined): void {
     if (!this.#older || !place) return;
     const { version, at } = this.#older;
     this.#older = { version: Math.max(version, place.version), at: Math.max(at, place.at) };

@@ -27,6 +27,7 @@ import type { SeenNumbers } from "./file-rows.ts";
 import { NameClaim } from "./name-claim.ts";
 import { NameTakenError } from "./name-taken-error.ts";
 import { OwnPartition } from "./own-partition.ts";
+import type { PathKey } from "./path-key.ts";
 import { UploaderState } from "./uploader-state.ts";
 import type { GroupReceipt } from "./version-receipts.ts";
 
@@ -151,7 +152,7 @@ export class UploaderLedger {
     return this.#state.files.get(path);
   }
 
-  paths(): IterableIterator<string> {
+  paths(): Iterable<string> {
     return this.#state.files.paths();
   }
 
@@ -160,14 +161,14 @@ export class UploaderLedger {
     return this.#state.files.isPresent(path);
   }
 
-  /** Whether the path has an entry that says it was sent, and is there; asked for each file at each look. */
+  /** Whether the path has an entry that says it was sent, and is there. */
   isSent(path: string): boolean {
     return this.#state.files.isSent(path);
   }
 
-  /** Whether the path has an entry that says it was sent just as it was seen now; see `FileRows`. */
-  isSentAs(path: string, seen: SeenNumbers): boolean {
-    return this.#state.files.isSentAs(path, seen);
+  /** See `FileEntries.isSentAs`. */
+  isSentAs(path: PathKey, seen: SeenNumbers, look: number): boolean {
+    return this.#state.files.isSentAs(path, seen, look);
   }
 
   /** A look has seen the file. @param look its number, of 16 bits, not 0 */
@@ -175,19 +176,15 @@ export class UploaderLedger {
     this.#state.files.see(path, look);
   }
 
-  /** Whether that look was the last one that has seen the file. */
-  wasSeen(path: string, look: number): boolean {
-    return this.#state.files.wasSeen(path, look);
+  /** See `FileEntries.unseen`. */
+  unseen(folder: string, look: number): Iterable<string> {
+    return this.#state.files.unseen(folder, look);
   }
 
   /** What is gone and may be forgotten, and for how long it is: milliseconds by the brokers' clock. */
   *gone(): Generator<[path: string, goneMs: number]> {
-    let stay: ReadonlySet<string> | undefined;
-    for (const [path, sinceMs] of this.#state.files.goneSince()) {
-      // Of all files there are: only where one is gone.
-      stay ??= this.#state.slots.inSeveral();
-      if (!stay.has(path)) yield [path, this.#name.versions.nowMs - sinceMs];
-    }
+    for (const [path, sinceMs] of this.#state.files.goneSince())
+      yield [path, this.#name.versions.nowMs - sinceMs];
   }
 
   /**

@@ -17,7 +17,7 @@ import { OpenVersions } from "./open-versions.ts";
 export class UploaderState {
   readonly files: FileEntries;
   /** Where in the ledger those are. */
-  readonly slots = new BatchSlots();
+  readonly slots = new BatchSlots((file) => this.files.letGo(file));
   readonly open = new OpenVersions();
   /** Until the name is claimed another agent may write the files' entries. */
   isLoading = true;
@@ -36,10 +36,9 @@ export class UploaderState {
 
   /** The ledger has this batch in that slot, at this offset: from now on it is so. */
   noteBatch(slot: Slot, files: readonly NotedFile[], offset: number): void {
-    const batch = this.slots.put(
-      slot,
-      files.map(({ path }) => path),
-    );
+    // Held before what stood there lets go: the same path keeps its number.
+    const numbers = files.map(({ path }) => this.files.hold(path));
+    const batch = this.slots.put(slot, numbers);
     for (const file of files)
       this.#note(file.path, file.at === undefined ? { ...file, at: offset } : file, batch);
   }
@@ -110,7 +109,10 @@ export class UploaderState {
     // What is not said in full is not known: the file is sent again.
     for (const file of said) if (!known.includes(file)) this.forget(file.path);
     // What stood in the slot before and is said nowhere later counted no longer.
-    for (const path of before?.paths ?? []) if (this.files.batchOf(path) === before?.id) this.forget(path);
+    for (const number of before?.files ?? []) {
+      const counted = this.files.inBatch(number, before?.id ?? 0);
+      if (counted) this.forget(counted.path);
+    }
   }
 
   /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */

@@ -18,7 +18,7 @@ const mostLookNumbers = 65_535;
 const atATime = 32;
 
 export interface DeletedFilesOptions {
-  ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "see" | "wasSeen" | "put">;
+  ledger: Pick<UploaderLedger, "paths" | "file" | "isPresent" | "see" | "unseen" | "put">;
   log: Log;
   signal: AbortSignal;
   /** What a job has is no business of a look. */
@@ -59,9 +59,19 @@ export class DeletedFiles {
     this.#recognized = entry !== undefined && sameSizeAndTime(entry, fingerprintOf(stats));
   }
 
+  /** The number of the look that is under way. */
+  get look(): number {
+    return this.#look;
+  }
+
   /** It has found a file that stands there as it was sent. */
   foundSent(path: string): void {
     this.#options.ledger.see(path, this.#look);
+    this.recognize();
+  }
+
+  /** It has found such a file, and has noted with its entry that it was seen. */
+  recognize(): void {
     this.#recognized = true;
   }
 
@@ -77,15 +87,12 @@ export class DeletedFiles {
     if (this.#device === undefined || !(await this.#isSameDevice())) return false;
     const unseen: string[] = [];
     let unseenHash = 0;
-    let hasAny = false;
-    for (const path of ledger.paths()) {
-      if (!this.#isOfWatch(path) || !ledger.isPresent(path)) continue;
-      hasAny = true;
-      if (ledger.wasSeen(path, this.#look)) continue;
+    for (const path of ledger.unseen(this.#folder, this.#look)) {
+      if (!this.#isOfWatch(path)) continue;
       unseen.push(path);
       unseenHash ^= hashOf(path);
     }
-    if (!device.isKnown(this.#device) && !this.#recognized && hasAny) {
+    if (!device.isKnown(this.#device) && !this.#recognized && this.#hasAny()) {
       device.doubt(log);
       return false;
     }
@@ -121,6 +128,13 @@ export class DeletedFiles {
       if (!signal.aborted) log.warn(`${pathToDisplay(path)}: can't be noted as gone: ${messageOf(error)}`);
     });
     return true;
+  }
+
+  /** Whether the ledger has any file of the watch as present. */
+  #hasAny(): boolean {
+    const { ledger } = this.#options;
+    for (const path of ledger.paths()) if (this.#isOfWatch(path) && ledger.isPresent(path)) return true;
+    return false;
   }
 
   async #isSameDevice(): Promise<boolean> {

@@ -4,6 +4,7 @@
  */
 import { getSystemErrorMap } from "node:util";
 import type { SeenNumbers } from "../../ledger/uploader/file-rows.ts";
+import type { PathKey } from "../../ledger/uploader/path-key.ts";
 import { leaveGarbage } from "../../lib/garbage.ts";
 import type { NativeLook } from "../../lib/native-folders.ts";
 import { pathToBytes } from "../../wire/path.ts";
@@ -137,6 +138,11 @@ export class LookRecord implements SeenNumbers {
       ino: view.getBigUint64(at + 56, true),
       dev: view.getBigUint64(at + 64, true),
     };
+  }
+
+  /** Puts an entry's name behind the key's folder; see `PathKey.setName`. */
+  putName(key: PathKey): boolean {
+    return key.setName(this.#buffer, this.#at + entryHeaderBytes, this.#length);
   }
 
   /** A folder's path from the watch, or an entry's name. */

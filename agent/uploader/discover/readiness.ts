@@ -3,6 +3,8 @@
  * remembered by its mark, so that the next look passes over it. Whether somebody still has it open for writing is asked
  * once it is opened (`send/send-file.ts`).
  */
+import type { SeenNumbers } from "../../ledger/uploader/file-rows.ts";
+import type { PathKey } from "../../ledger/uploader/path-key.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
 import { pathProblem, pathToDisplay } from "../../wire/path.ts";
 import {
@@ -15,7 +17,7 @@ import {
 import type { WatchedFile } from "../access/watch.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovered } from "./discovered.ts";
-import type { LookRecord, Mark } from "./look.ts";
+import type { Mark } from "./look.ts";
 import { cameTooOld, isTooOld } from "./max-age.ts";
 import type { Sighting } from "./scan.ts";
 import { SeenFiles } from "./seen-files.ts";
@@ -83,14 +85,19 @@ export class Readiness {
     return this.#seen.get(content) === "left" ? "passed" : undefined;
   }
 
-  /** Whether the ledger has a file as sent just as it was seen: told by the numbers, before any more is made of it. */
-  isSentAs(path: string, seen: LookRecord): boolean {
+  /**
+   * Whether the ledger has a file as sent just as it was seen: told by the numbers, before any more is made of it.
+   *
+   * @param look the number of the one that has seen it, which is noted then
+   */
+  isSentAs(path: PathKey, seen: SeenNumbers, look: number): boolean {
     const { ledger, config } = this.#options;
     // What is to be taken away is tried again at each look.
-    if (config.after !== "keep" || !ledger.isSentAs(path, seen)) return false;
-    this.settling.forget(path);
-    this.#refused.delete(path);
-    this.#seen.set(seen.all, "sent");
+    if (config.after !== "keep" || !ledger.isSentAs(path, seen, look)) return false;
+    if (this.settling.size + this.#refused.size === 0) return true;
+    const { text } = path;
+    this.settling.forget(text);
+    this.#refused.delete(text);
     return true;
   }
 

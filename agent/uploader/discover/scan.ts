@@ -1,4 +1,5 @@
 /** Looks at what is below a watch: at all of it, at a folder with all below it, or at single paths. */
+import { PathKey } from "../../ledger/uploader/path-key.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { pathToBytes, pathToText } from "../../wire/path.ts";
 import type { Watch, WatchedFile } from "../access/watch.ts";
@@ -29,10 +30,10 @@ export interface Sighting extends Found {
 
 /** What a scan tells beside the files that it finds. */
 export interface ScanListener {
-  /** Whether a file with these marks is known, and passed over. `path` is what it has at the destination. */
+  /** Whether a file was sent just as it stands there, and is passed over. `path`, valid for now, is what it has at the destination. */
+  isSentAs(path: PathKey, seen: LookRecord): boolean;
+  /** Of another one: whether it is known by these marks, and passed over as well. */
   isKnown(all: Mark, content: Mark, path: () => string): boolean;
-  /** Of a file that is not known by its marks: whether it was sent just as it stands there, and is passed over as well. */
-  isSentAs(path: string, seen: LookRecord): boolean;
   /** It is none that the watch wants. */
   unwanted(all: Mark): void;
   /** A folder is read now. `descriptor`: by which its events are known; not more than 0: there are none, and why. */
@@ -63,6 +64,7 @@ export async function* scan(
   const look = new FolderLook(watch, inotify);
   const { record } = look;
   look.enter(from === "" ? Buffer.alloc(0) : pathToBytes(from));
+  const key = new PathKey();
   let prefix = "";
   let prefixBytes: Buffer = Buffer.alloc(0);
   try {
@@ -72,6 +74,7 @@ export async function* scan(
         if (record.isFolder) {
           const relative = pathToText(record.name);
           prefix = relative === "" ? "" : `${relative}/`;
+          key.setFolder(watch.file(prefix).path);
           prefixBytes = relative === "" ? Buffer.alloc(0) : Buffer.concat([record.name, slash]);
           const error = record.folderError;
           if (error === 0) listener.folder(relative, record.watchDescriptor);
@@ -79,20 +82,25 @@ export async function* scan(
             listener.unreadable(relative, systemError(error, "scandir"));
           continue;
         }
-        const { kind, name } = record;
+        const { kind } = record;
         if (kind === "file") {
-          const { all, content } = record;
+          // Nothing is made of a file that was sent: there may be a hundred thousand.
+          const isPlain = record.putName(key);
+          if (!isPlain) key.set(watch.file(prefix + pathToText(record.name)).path);
+          const isSent = listener.isSentAs(key, record);
+          if (!isPlain) key.setFolder(watch.file(prefix).path);
+          if (isSent) continue;
+          const { all, content, name } = record;
           const relativeOf = () => prefix + pathToText(name);
           if (listener.isKnown(all, content, () => watch.file(relativeOf()).path)) continue;
           const relative = relativeOf();
-          if (!watch.wants(relative)) {
-            listener.unwanted(all);
-            continue;
-          }
-          const file = watch.file(relative);
-          if (!listener.isSentAs(file.path, record))
-            yield { file, seenMs, stats: record.stats, all, content };
-        } else if (kind === "folder") {
+          if (watch.wants(relative))
+            yield { file: watch.file(relative), seenMs, stats: record.stats, all, content };
+          else listener.unwanted(all);
+          continue;
+        }
+        const { name } = record;
+        if (kind === "folder") {
           const relative = prefix + pathToText(name);
           if (!watch.entersFolder(relative)) continue;
           if (prefixBytes.length + name.length <= longestPathBytes)

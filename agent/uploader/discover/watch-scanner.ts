@@ -219,6 +219,7 @@ export class WatchScanner {
     const { ledger } = this.#options;
     return {
       isKnown: (all, content, path) => {
+        leaveGarbage(garbageOf.known);
         // Asked for wherever it is known as sent.
         let itsPath = "";
         const known = this.#readiness.passes(all, content, () => {
@@ -229,9 +230,8 @@ export class WatchScanner {
         return known !== undefined;
       },
       isSentAs: (path, seen) => {
-        leaveGarbage(garbageOf.known);
-        const isSent = this.#readiness.isSentAs(path, seen);
-        if (isSent) this.#gone.foundSent(path);
+        const isSent = this.#readiness.isSentAs(path, seen, this.#gone.look);
+        if (isSent) this.#gone.recognize();
         return isSent;
       },
       unwanted: (all) => this.#readiness.unwanted(all),

@@ -219,8 +219,9 @@ test("what is forgotten for good, as nobody is known to have it, no start finds 
 });
 
 test("a slot is used again once nothing in it counts", () => {
-  const slots = new BatchSlots();
-  const first = slots.put(slots.free(5), ["a", "b"]);
+  const left: number[] = [];
+  const slots = new BatchSlots((file) => left.push(file));
+  const first = slots.put(slots.free(5), [7, 8]);
   expect(slots.free(5)).toEqual({ epoch: 5, slot: 1 });
   slots.leave(first);
   expect([slots.free(5).slot, [...slots.dead()]]).toEqual([1, []]);
@@ -228,6 +229,13 @@ test("a slot is used again once nothing in it counts", () => {
   expect([slots.free(5).slot, [...slots.dead()]]).toEqual([0, [{ epoch: 5, slot: 0 }]]);
   // Who has had the name before may still write there.
   expect(slots.free(6)).toEqual({ epoch: 6, slot: 0 });
-  slots.put({ epoch: 5, slot: 0 }, ["c"]);
+  slots.put({ epoch: 5, slot: 0 }, [9]);
   expect([slots.free(5).slot, [...slots.dead()]]).toEqual([1, []]);
+  // Files are held by what stands there.
+  expect(left.splice(0)).toEqual([7, 8]);
+  slots.put({ epoch: 5, slot: 1 }, [7, 9]);
+  slots.clear({ epoch: 5, slot: 0 });
+  expect(left.splice(0)).toEqual([9]);
+  slots.clearAll();
+  expect(left).toEqual([7, 9]);
 });

@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FileEntries } from "../../../../agent/ledger/uploader/file-entries.ts";
+import type { SeenNumbers } from "../../../../agent/ledger/uploader/file-rows.ts";
+import { PathKey } from "../../../../agent/ledger/uploader/path-key.ts";
 import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 
 const attributes = { store: "0042" };
+const key = new PathKey();
 const entry: FileValue = {
   version: 7,
   state: "sending",
@@ -116,45 +119,99 @@ test("a file counts as sent as it was seen only where all of it is the same", ()
   const entries = new FileEntries();
   const checksum = "md5:5d41402abc4b2a76b9719d911017c592";
   const where = { topic: "topic", partition: 0, offset: 1, checksum };
+  const isSentAs = (path: string, as: SeenNumbers) => entries.isSentAs(key.set(path), as, 3);
   const mark = { size: 5, mtimeSeconds: 1744741849, mtimeNanoseconds: 7, ctimeSeconds: 1744741850 };
   const seen = { ...mark, ctimeNanoseconds: 202123456, inodeLow: 3, inodeHigh: 1 };
   const times = { mtime: "1744741849000000007", ctime: "1744741850202123456", inode: String(2 ** 32 + 3) };
   const sent: FileValue = { ...entry, ...times, ...where, state: "sent" };
   entries.set("a", sent, 0);
-  expect(entries.isSentAs("a", seen)).toBe(true);
-  expect(entries.isSentAs("b", seen)).toBe(false);
+  expect(isSentAs("a", seen)).toBe(true);
+  expect(isSentAs("b", seen)).toBe(false);
   for (const name of Object.keys(seen) as (keyof typeof seen)[])
-    expect(entries.isSentAs("a", { ...seen, [name]: seen[name] + 1 }), name).toBe(false);
+    expect(isSentAs("a", { ...seen, [name]: seen[name] + 1 }), name).toBe(false);
   for (const state of ["sending", "abandoned", "gone"] as const) {
     entries.set("a", { ...sent, state }, 0);
-    expect(entries.isSentAs("a", seen)).toBe(false);
+    expect(isSentAs("a", seen)).toBe(false);
   }
   // Nothing is said of what no row can hold: that is compared as text.
-  for (const odd of [{ mtime: "0" }, { ctime: "-1" }, { inode: "none" }]) {
+  for (const odd of [{ mtime: "-7" }, { ctime: "-1" }, { inode: "none" }]) {
     entries.set("a", { ...sent, ...odd }, 0);
     const zero = { mtimeSeconds: 0, mtimeNanoseconds: 0, ctimeSeconds: 0, ctimeNanoseconds: 0 };
-    expect(entries.isSentAs("a", seen)).toBe(false);
-    expect(entries.isSentAs("a", { ...seen, ...zero, inodeLow: 0, inodeHigh: 0 })).toBe(false);
+    expect(isSentAs("a", seen)).toBe(false);
+    expect(isSentAs("a", { ...seen, ...zero, inodeLow: 0, inodeHigh: 0 })).toBe(false);
   }
 });
 
-test("which look has seen a file last is known, and of a new one that none has", () => {
+test("which files no look has seen is known, and of a new one that none has", () => {
   const entries = new FileEntries();
+  const unseen = (look: number, folder = "") => [...entries.unseen(folder, look)];
   entries.see("a", 1);
-  entries.set("a", entry, 0);
-  expect(entries.wasSeen("a", 1)).toBe(false);
+  for (const path of ["a", "b/c", "b/d", "bc"]) entries.set(path, entry, 0);
+  expect(unseen(1)).toEqual(["a", "b/c", "b/d", "bc"]);
+  expect(unseen(1, "b/")).toEqual(["b/c", "b/d"]);
   for (const look of [1, 65_535]) {
     entries.see("a", look);
     entries.set("a", { ...entry, version: look }, 0);
-    expect([entries.wasSeen("a", look), entries.wasSeen("a", 2), entries.wasSeen("b", look)]).toEqual([
-      true,
-      false,
-      false,
+    entries.see("b/c", look);
+    entries.see("none", look);
+    expect([unseen(look), unseen(2)]).toEqual([
+      ["b/d", "bc"],
+      ["a", "b/c", "b/d", "bc"],
     ]);
   }
+  // What is gone nobody looks for.
+  entries.set("bc", { ...entry, state: "gone" }, 0);
+  expect(unseen(65_535)).toEqual(["b/d"]);
   entries.set("a", undefined, 0);
   entries.set("b", entry, 0);
-  expect([entries.wasSeen("a", 65_535), entries.wasSeen("b", 65_535)]).toEqual([false, false]);
+  expect(unseen(65_535)).toEqual(["b", "b/d"]);
+});
+
+test("a file that was sent as it was seen is seen by that look, and no other file is", () => {
+  const entries = new FileEntries();
+  const where = { topic: "topic", partition: 0, offset: 1, checksum: `md5:${"0".repeat(32)}` };
+  const sent: FileValue = { ...entry, state: "sent", ...where };
+  for (const path of ["a", "b"]) entries.set(path, sent, 0);
+  const seen = { size: 5, mtimeSeconds: 0, mtimeNanoseconds: 1, ctimeSeconds: 0, ctimeNanoseconds: 1 };
+  expect(entries.isSentAs(key.set("a"), { ...seen, inodeLow: 1, inodeHigh: 0 }, 9)).toBe(true);
+  expect(entries.isSentAs(key.set("b"), { ...seen, inodeLow: 2, inodeHigh: 0 }, 9)).toBe(false);
+  expect([...entries.unseen("", 9)]).toEqual(["b"]);
+});
+
+test("a path that is held keeps its number when its entry goes, and nothing is known of it", () => {
+  const entries = new FileEntries();
+  const number = entries.hold("a");
+  expect([entries.get("a"), entries.isSent("a"), [...entries.paths()]]).toEqual([undefined, false, []]);
+  const isSentAs = () => entries.isSentAs(key.set("a"), {} as SeenNumbers, 1);
+  expect(isSentAs()).toBe(false);
+  entries.set("a", entry, 7);
+  expect(entries.inBatch(number, 7)).toEqual({ path: "a", value: entry });
+  expect(entries.inBatch(number, 8)).toBeUndefined();
+  entries.set("a", undefined, 0);
+  entries.set("b", entry, 7);
+  expect([entries.inBatch(number, 7), isSentAs()]).toEqual([undefined, false]);
+  expect(entries.hold("a")).toBe(number);
+  entries.letGo(number);
+  expect(entries.hold("c")).not.toBe(number);
+  entries.letGo(number);
+  expect(entries.hold("d")).toBe(number);
+});
+
+test("what is gone is told with its time, unless it stands in several batches", () => {
+  const entries = new FileEntries();
+  const gone: FileValue = { ...entry, state: "gone", since: 5 };
+  for (const path of ["a", "b"]) {
+    entries.hold(path);
+    entries.set(path, gone, 1);
+  }
+  const number = entries.hold("b");
+  entries.set("c", entry, 1);
+  expect([...entries.goneSince()]).toEqual([["a", 5]]);
+  entries.letGo(number);
+  expect([...entries.goneSince()].sort()).toEqual([
+    ["a", 5],
+    ["b", 5],
+  ]);
 });
 
 test("more topics than an uploader ever has are told apart all the same", () => {

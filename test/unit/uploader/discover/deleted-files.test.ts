@@ -42,7 +42,10 @@ function prepare(exclude: string[] = []) {
     file: (path: string) => entries.get(path),
     isPresent: (path: string) => entries.has(path) && entries.get(path)?.state !== "gone",
     see: (path: string, number: number) => void (entries.has(path) && seen.set(path, number)),
-    wasSeen: (path: string, number: number) => seen.get(path) === number,
+    unseen: (folder: string, number: number) =>
+      [...entries.keys()].filter(
+        (path) => path.startsWith(folder) && ledger.isPresent(path) && seen.get(path) !== number,
+      ),
     put: async (path: string, value: FileValue) => {
       await hooks.write?.();
       entries.set(path, value);

@@ -1,8 +1,10 @@
 /** Which files looks pass over. */
 import { expect, test } from "bun:test";
+import type { SeenNumbers } from "../../../../agent/ledger/uploader/file-rows.ts";
+import { PathKey } from "../../../../agent/ledger/uploader/path-key.ts";
 import { fingerprintOf } from "../../../../agent/uploader/access/fingerprint.ts";
 import type { WatchedFile } from "../../../../agent/uploader/access/watch.ts";
-import type { LookRecord } from "../../../../agent/uploader/discover/look.ts";
+
 import { Readiness, type ReadinessOptions } from "../../../../agent/uploader/discover/readiness.ts";
 import type { Sighting } from "../../../../agent/uploader/discover/scan.ts";
 import type { FileValue } from "../../../../agent/wire/entry-value.ts";
@@ -29,18 +31,16 @@ test("what was just sent as it was found is passed over by the next look", () =>
   expect(prepare({ state: "sent", ...fingerprintOf(stats) })).toBe("sent");
 });
 
-test("what was sent as it stands there is passed over at once, and by its mark from then on, unless it is to be taken away", () => {
-  const seen = { all: found.all, content: found.content } as LookRecord;
+test("what was sent as it stands there is passed over, unless it is to be taken away", () => {
+  const [seen, path] = [{} as SeenNumbers, new PathKey().set("a")];
   for (const after of ["keep", "delete"] as const) {
     const asked: unknown[] = [];
     const ledger = { isSentAs: (...given: unknown[]) => asked.push(given) > 0 };
     const config = { settleMs: 1000, after };
     const readiness = new Readiness({ ledger, config } as unknown as ReadinessOptions);
     expect(readiness.passes(found.all, found.content, () => true)).toBeUndefined();
-    expect(readiness.isSentAs("a", seen)).toBe(after === "keep");
-    expect(asked).toEqual(after === "keep" ? [["a", seen]] : []);
-    const known = after === "keep" ? "sent" : undefined;
-    expect(readiness.passes(found.all, found.content, () => true)).toBe(known);
+    expect(readiness.isSentAs(path, seen, 3)).toBe(after === "keep");
+    expect(asked).toEqual(after === "keep" ? [[path, seen, 3]] : []);
   }
 });
 
