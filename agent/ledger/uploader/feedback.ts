@@ -17,7 +17,7 @@ import { KnownGroups } from "./known-groups.ts";
 import { type KnownFiles, MarkedFiles } from "./marked-files.ts";
 import { type Request, Requests } from "./requests.ts";
 import { StandingReceipts } from "./standing-receipts.ts";
-import { type GroupReceipt, VersionReceipts } from "./version-receipts.ts";
+import { type GroupReceipt, type ReceiptNumbers, VersionReceipts } from "./version-receipts.ts";
 
 /** Something new of a path's present version. */
 export type News =
@@ -58,7 +58,7 @@ export class Feedback {
    */
   constructor(
     groups: readonly string[] | undefined,
-    files: KnownFiles,
+    files: KnownFiles & ReceiptNumbers,
     log: Log,
     named: readonly string[] = groups ?? [],
   ) {
@@ -66,7 +66,7 @@ export class Feedback {
     this.#marks = new MarkedFiles(files);
     this.#warnings = new RareWarnings(log);
     this.#known = new KnownGroups(named);
-    this.#receipts = new VersionReceipts(groups, this.#known);
+    this.#receipts = new VersionReceipts(groups, this.#known, files);
     this.receipts = this.#receipts;
     this.#requests = new Requests(this.#known);
   }
@@ -90,7 +90,7 @@ export class Feedback {
     }
     for (const [name, { path, version }] of [...this.#failures])
       if (this.#fileOf(path)?.version !== version) this.#failures.delete(name);
-    for (const path of this.#files.paths()) this.#settleByMarks(path);
+    if (this.#marks.hasAny) for (const path of this.#files.paths()) this.#settleByMarks(path);
     this.#marks.loaded();
   }
 
@@ -103,9 +103,13 @@ export class Feedback {
     this.#failed.clear();
   }
 
-  /** A path has another entry now; `undefined`: none. @param before the version of the one that it had */
-  noteEntry(path: string, before: number | undefined, now: FileValue | undefined): void {
-    if (before !== now?.version) this.#receipts.clear(path);
+  /** The path is about to have another version, or none: what groups have said of the one it has counts no longer. */
+  leaveVersion(path: string): void {
+    this.#receipts.clear(path);
+  }
+
+  /** A path has another entry now; `undefined`: none. After `leaveVersion`, if the version is another one. */
+  noteEntry(path: string, now: FileValue | undefined): void {
     this.#requests.settle(path, now?.version ?? -1, now?.answered ?? -1);
     if (now) this.#applyEarly(path, now);
     if (now) this.#marks.noted(path, now);

@@ -55,12 +55,27 @@ export class FileEntries {
     return number === undefined ? undefined : this.#rows.placeOf(number);
   }
 
-  /** Where all that was sent whole is. */
-  *places(): Generator<Place> {
+  /** The highest version of all that was sent whole, and the highest ledger offset at which it was noted; 0: nothing was. */
+  highest(): { version: number; at: number } {
+    let [version, at] = [0, 0];
     for (const number of this.#numbers()) {
-      const place = this.#rows.placeOf(number);
-      if (place) yield place;
+      if (!this.#rows.isWhole(number)) continue;
+      version = Math.max(version, this.#rows.versionOf(number));
+      at = Math.max(at, this.#rows.notedAt(number));
     }
+    return { version, at };
+  }
+
+  /** What groups say of the path's version: 32 bits, see `VersionReceipts`. 0 also where the path has no entry. */
+  receiptsOf(path: string): number {
+    const number = this.#numberOf(path);
+    return number === undefined ? 0 : this.#rows.receiptsOf(number);
+  }
+
+  /** They stay until they are set anew, or the entry is removed. */
+  setReceipts(path: string, bits: number): void {
+    const number = this.#numberOf(path);
+    if (number !== undefined) this.#rows.setReceipts(number, bits);
   }
 
   *paths(): Generator<string> {

@@ -1,5 +1,5 @@
 /**
- * What the ledger says of files, as numbers in a few buffers: a row of 112 bytes each and no object, as there may be a million, and
+ * What the ledger says of files, as numbers in a few buffers: a row of 116 bytes each and no object, as there may be a million, and
  * whatever lives is looked through at each collection. What does not fit a row, and is rare, stands beside it as JSON. Rows go by the
  * numbers of the files' paths (`path-table.ts`).
  */
@@ -22,7 +22,7 @@ type State = FileValue["state"];
 
 /** Of a page, so that none is ever copied to a larger one. */
 const rowsOfPage = 1024;
-const rowBytes = 112;
+const rowBytes = 116;
 /** Where the fields of a row are; the checksum's bytes are behind them. */
 const at = {
   ...{ version: 0, notedAt: 8, offset: 16, size: 24, mtime: 32, ctime: 40, inodeLow: 48, inodeHigh: 52 },
@@ -35,7 +35,8 @@ const at = {
     has: 74,
     state: 76,
     look: 78,
-    checksum: 80,
+    receipts: 80,
+    checksum: 84,
   },
 } as const;
 /** Which of its fields a row has. */
@@ -81,7 +82,7 @@ export class FileRows {
     this.#bytesOf(row).fill(0, from, from + rowBytes);
   }
 
-  /** Sets all of it but the attributes, and the look that has seen it. @param batch the number of the batch that the entry is in */
+  /** Sets all of it but the attributes, the look that has seen it, and what groups say of it. @param batch the number of the batch that the entry is in */
   set(row: number, value: FileValue, batch: number): void {
     while (row >= this.#pages.length * rowsOfPage) {
       const bytes = Buffer.alloc(rowsOfPage * rowBytes);
@@ -170,6 +171,15 @@ export class FileRows {
     return this.#page(row).getUint16(fromOf(row) + at.look);
   }
 
+  /** What groups say of it: 32 bits, see `VersionReceipts`. */
+  receiptsOf(row: number): number {
+    return this.#page(row).getInt32(fromOf(row) + at.receipts);
+  }
+
+  setReceipts(row: number, bits: number): void {
+    this.#page(row).setInt32(fromOf(row) + at.receipts, bits);
+  }
+
   versionOf(row: number): number {
     return this.#page(row).getFloat64(fromOf(row) + at.version);
   }
@@ -182,17 +192,28 @@ export class FileRows {
     return this.#page(row).getUint32(fromOf(row) + at.batch);
   }
 
+  isWhole(row: number): boolean {
+    return (this.#page(row).getUint16(fromOf(row) + at.has) & has.isWhole) !== 0;
+  }
+
+  /** The ledger offset at which it was first noted as sent whole; negative: not known. */
+  notedAt(row: number): number {
+    const numbers = this.#page(row);
+    const from = fromOf(row);
+    return numbers.getUint16(from + at.has) & has.notedAt ? numbers.getFloat64(from + at.notedAt) : -1;
+  }
+
   /** Where what was sent whole is. */
   placeOf(row: number): Place | undefined {
+    if (!this.isWhole(row)) return undefined;
     const numbers = this.#page(row);
     const from = fromOf(row);
     const fields = numbers.getUint16(from + at.has);
-    if (!(fields & has.isWhole)) return undefined;
     const topic = this.#topics[numbers.getUint16(from + at.topic)];
     return {
       partition: numbers.getUint32(from + at.partition),
       version: numbers.getFloat64(from + at.version),
-      at: fields & has.notedAt ? numbers.getFloat64(from + at.notedAt) : -1,
+      at: this.notedAt(row),
       topic: (fields & has.topic ? topic : this.get(row).topic) ?? "",
       offset: numbers.getFloat64(from + at.offset),
     };

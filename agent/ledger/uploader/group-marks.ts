@@ -78,6 +78,10 @@ export class GroupMarks {
     of: (_, mark) => mark.bytes,
   });
 
+  get size(): number {
+    return this.#newest.size;
+  }
+
   /** Keeps the mark. Returns the one before of that partition, if it is known. */
   put(mark: GroupMark): GroupMark | undefined {
     const name = `${mark.partition} ${mark.group}`;

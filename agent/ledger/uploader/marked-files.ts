@@ -10,8 +10,8 @@ export interface KnownFiles {
   get(path: string): FileValue | undefined;
   placeOf(path: string): Place | undefined;
   paths(): Iterable<string>;
-  /** Of all that were sent whole. */
-  places(): Iterable<Place>;
+  /** See `FileEntries`. */
+  highest(): { version: number; at: number };
 }
 
 /** A file, and its version of now. */
@@ -50,8 +50,7 @@ export class MarkedFiles {
 
   /** All files are known that are in the ledger. */
   loaded(): void {
-    this.#older = { version: 0, at: 0 };
-    for (const place of this.#files.places()) this.#noteOlder(place);
+    this.#older = this.#files.highest();
   }
 
   /** The path has another entry. */
@@ -92,6 +91,11 @@ export class MarkedFiles {
       if (place?.partition === partition) spokenOf.push({ path, version: place.version });
     }
     return spokenOf;
+  }
+
+  /** Whether any mark is known. */
+  get hasAny(): boolean {
+    return this.#marks.size > 0;
   }
 
   /** The marks of groups that have what is there. */

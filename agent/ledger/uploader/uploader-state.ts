@@ -59,11 +59,12 @@ export class UploaderState {
     const before = this.files.versionOf(path);
     const left = this.files.batchOf(path);
     if (left !== undefined) this.slots.leave(left);
+    if (before !== value?.version) this.#feedback.leaveVersion(path);
     this.files.set(path, value, batch);
     if (value) this.#name.versions.note(value.version);
     if (value?.state === "sending") this.open.open(path, value.version);
     else if (value) this.open.close(path, value.version);
-    this.#feedback.noteEntry(path, before, value);
+    this.#feedback.noteEntry(path, value);
   }
 
   /** Applies an entry as it is read. One with a version that nothing could follow is ignored. */

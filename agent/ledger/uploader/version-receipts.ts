@@ -1,6 +1,6 @@
 /**
- * Which groups have, or can't store, the present version of an uploader's files: a number a path, as there may be a
- * million of them. Its low half has a bit for each group that has the version, its high half one for each that can't store it.
+ * Which groups have, or can't store, the present version of an uploader's files: a number in the row of each (`file-rows.ts`), as there
+ * may be a million of them. Its low half has a bit for each group that has the version, its high half one for each that can't store it.
  */
 import type { Attributes } from "../../wire/attributes.ts";
 import type { KnownGroups } from "./known-groups.ts";
@@ -28,17 +28,24 @@ export interface GroupReceipt {
 export const maxGroups = 16;
 const everyGroup = (1 << maxGroups) - 1;
 
+/** Where the numbers are: 0 for a path that has none. */
+export interface ReceiptNumbers {
+  receiptsOf(path: string): number;
+  setReceipts(path: string, bits: number): void;
+}
+
 export class VersionReceipts {
   readonly #groups: readonly string[] | undefined;
   readonly #known: KnownGroups;
-  readonly #bits = new Map<string, number>();
+  readonly #files: ReceiptNumbers;
   /** Of all groups that have any file, and have not taken back all that they had. */
   #seen = 0;
   /** How many paths each group has. */
   readonly #pathsOf = new Array<number>(maxGroups).fill(0);
 
   /** @param groups whose receipts count, at most `maxGroups`; undefined: any group's do, and one is enough */
-  constructor(groups: readonly string[] | undefined, known: KnownGroups) {
+  constructor(groups: readonly string[] | undefined, known: KnownGroups, files: ReceiptNumbers) {
+    this.#files = files;
     this.#groups = groups?.slice(0, maxGroups);
     this.#known = known;
   }
@@ -49,9 +56,9 @@ export class VersionReceipts {
 
   /** Notes a receipt for the path's present version. Returns whether that is new: where one group is enough, the first one's is. */
   put({ path, group, verdict }: GroupReceipt): boolean {
-    const before = this.#bits.get(path) ?? 0;
+    const before = this.#files.receiptsOf(path);
     const after = before | this.#bit(group, verdict);
-    this.#bits.set(path, after);
+    this.#files.setReceipts(path, after);
     this.#count(after & ~before, 1);
     if (verdict === "delivered") this.#seen |= this.#bit(group, verdict);
     if (this.#groups !== undefined) return after !== before;
@@ -60,16 +67,15 @@ export class VersionReceipts {
 
   /** Whether the group has said so of the path's present version. */
   has({ path, group, verdict }: Pick<GroupReceipt, "path" | "group" | "verdict">): boolean {
-    return ((this.#bits.get(path) ?? 0) & this.#bit(group, verdict)) !== 0;
+    return (this.#files.receiptsOf(path) & this.#bit(group, verdict)) !== 0;
   }
 
   /** A group that takes back the last that it has is no group that has files any more: it was forgotten, say. */
   takeBack({ path, group, verdict }: GroupReceipt): void {
-    const before = this.#bits.get(path) ?? 0;
+    const before = this.#files.receiptsOf(path);
     const taken = before & this.#bit(group, verdict);
     if (taken === 0) return;
-    if (before === taken) this.#bits.delete(path);
-    else this.#bits.set(path, before & ~taken);
+    this.#files.setReceipts(path, before & ~taken);
     this.#count(taken, -1);
     const at = 31 - Math.clz32(taken);
     if (verdict === "delivered" && this.#pathsOf[at] === 0) this.#seen &= ~taken;
@@ -77,30 +83,30 @@ export class VersionReceipts {
 
   /** There is another version of the path now, or none. */
   clear(path: string): void {
-    this.#count(this.#bits.get(path) ?? 0, -1);
-    this.#bits.delete(path);
+    this.#count(this.#files.receiptsOf(path), -1);
+    this.#files.setReceipts(path, 0);
   }
 
   /** Whether every group that counts has it. */
   isDelivered(path: string): boolean {
-    return this.#isEnough(this.#bits.get(path) ?? 0);
+    return this.#isEnough(this.#files.receiptsOf(path));
   }
 
   /** Whether every group that counts, and every one that was ever seen to have a file, has it. */
   isDeliveredToAll(path: string): boolean {
-    const bits = this.#bits.get(path) ?? 0;
+    const bits = this.#files.receiptsOf(path);
     return this.#isEnough(bits) && (bits & this.#seen) === this.#seen;
   }
 
   /** Whether every group that counts has it or can't store it. */
   isSettled(path: string): boolean {
-    const bits = this.#bits.get(path) ?? 0;
+    const bits = this.#files.receiptsOf(path);
     return this.#isEnough(bits | (bits >>> maxGroups));
   }
 
   /** Whether a group that counts can't store it and does not have it; where one is enough, none has it. */
   isFailed(path: string): boolean {
-    const bits = this.#bits.get(path) ?? 0;
+    const bits = this.#files.receiptsOf(path);
     const failed = (bits >>> maxGroups) & everyGroup;
     return this.#groups === undefined ? failed !== 0 && (bits & everyGroup) === 0 : (failed & ~bits) !== 0;
   }

@@ -56,9 +56,9 @@ function prepare(groups: readonly string[] | "any" = ["hub", "mirror"]) {
   const files = new FileEntries();
   const feedback = new Feedback(groups === "any" ? undefined : groups, files, log);
   const put = (value: FileValue | undefined, path = "a") => {
-    const before = files.get(path);
+    if (files.versionOf(path) !== value?.version) feedback.leaveVersion(path);
     files.set(path, value, 0);
-    feedback.noteEntry(path, before?.version, value);
+    feedback.noteEntry(path, value);
   };
   return { feedback, put };
 }

@@ -242,3 +242,29 @@ test("where a file is can be asked for once it was sent whole", () => {
   expect(entries.placeOf("a")).toBeUndefined();
   expect(entries.placeOf("b")).toBeUndefined();
 });
+
+test("the highest version, and where it was noted last, is of what was sent whole", () => {
+  const entries = new FileEntries();
+  const where = { topic: "topic", partition: 0, offset: 1, checksum: `md5:${"0".repeat(32)}` };
+  expect(entries.highest()).toEqual({ version: 0, at: 0 });
+  entries.set("a", { ...entry, version: 9 }, 0);
+  entries.set("b", { ...entry, state: "sent", ...where, version: 5, at: 3 }, 0);
+  entries.set("c", { ...entry, state: "gone", ...where, version: 4, at: 8 }, 0);
+  entries.set("d", { ...entry, state: "sent", ...where, version: 2 }, 0);
+  expect(entries.highest()).toEqual({ version: 5, at: 8 });
+  entries.set("c", undefined, 0);
+  expect(entries.highest()).toEqual({ version: 5, at: 3 });
+});
+
+test("what groups say of a path stays with it until it is removed, and the next one there has none of it", () => {
+  const entries = new FileEntries();
+  entries.setReceipts("a", 1);
+  entries.set("a", entry, 0);
+  expect(entries.receiptsOf("a")).toBe(0);
+  entries.setReceipts("a", -1);
+  entries.set("a", { ...entry, version: 8 }, 0);
+  expect([entries.receiptsOf("a"), entries.receiptsOf("b")]).toEqual([-1, 0]);
+  entries.set("a", undefined, 0);
+  entries.set("b", entry, 0);
+  expect([entries.receiptsOf("a"), entries.receiptsOf("b")]).toEqual([0, 0]);
+});

@@ -25,9 +25,9 @@ function heard(...entries: (Entry | "sent" | "loaded")[]): Feedback {
 }
 
 function note(files: FileEntries, feedback: Feedback, value: FileValue): void {
-  const before = files.get(id.path);
+  if (files.versionOf(id.path) !== value.version) feedback.leaveVersion(id.path);
   files.set(id.path, value, 0);
-  feedback.noteEntry(id.path, before?.version, value);
+  feedback.noteEntry(id.path, value);
 }
 
 const isDelivered = (...entries: (Entry | "sent" | "loaded")[]) =>

@@ -1,10 +1,19 @@
 import { expect, test } from "bun:test";
+import { FileEntries } from "../../../../agent/ledger/uploader/file-entries.ts";
 import { KnownGroups } from "../../../../agent/ledger/uploader/known-groups.ts";
 import { maxGroups, VersionReceipts } from "../../../../agent/ledger/uploader/version-receipts.ts";
 
+/** Of an uploader that has these. */
+function entriesOf(...paths: string[]): FileEntries {
+  const entries = new FileEntries();
+  const entry = { version: 1, state: "sending", size: 5, mtime: "1", ctime: "1", inode: "1" } as const;
+  for (const path of paths) entries.set(path, entry, 0);
+  return entries;
+}
+
 test("as many groups as there may be have a bit each", () => {
   const groups = Array.from({ length: maxGroups }, (_, at) => `group-${at}`);
-  const receipts = new VersionReceipts(groups, new KnownGroups([]));
+  const receipts = new VersionReceipts(groups, new KnownGroups([]), entriesOf("a"));
   for (const group of groups) {
     expect(receipts.isDelivered("a")).toBe(false);
     receipts.put({ verdict: "failed", path: "a", version: 1, group });
@@ -22,7 +31,7 @@ test("as many groups as there may be have a bit each", () => {
 
 test("where one group's word is enough, it is known all the same which groups have a file", () => {
   const known = new KnownGroups(["configured"]);
-  const receipts = new VersionReceipts(undefined, known);
+  const receipts = new VersionReceipts(undefined, known, entriesOf("a", "b"));
   const put = (path: string, group: string) => {
     known.add(group);
     return receipts.put({ verdict: "delivered", path, version: 1, group });
@@ -44,8 +53,8 @@ test("where one group's word is enough, it is known all the same which groups ha
 test("a group that takes back all that it had is not among those that are to have each file any more, unless it is configured", () => {
   const known = new KnownGroups(["hub", "archive"]);
   const [seen, configured] = [
-    new VersionReceipts(undefined, known),
-    new VersionReceipts(["hub", "archive"], known),
+    new VersionReceipts(undefined, known, entriesOf("a", "b")),
+    new VersionReceipts(["hub", "archive"], known, entriesOf("a", "b")),
   ];
   for (const receipts of [seen, configured]) {
     for (const path of ["a", "b"])
