@@ -10,11 +10,8 @@ const own = crypto.getRandomValues(new Uint32Array(2));
  *
  * @param key its two halves, for the tests
  */
-export function keyedHash(
-  bytes: Uint8Array,
-  length: number,
-  [low = 0, high = 0]: Iterable<number> = own,
-): number {
+export function keyedHash(bytes: Uint8Array, length: number, key: ArrayLike<number> = own): number {
+  const [low, high] = [key[0] ?? 0, key[1] ?? 0];
   let [v0, v1, v2, v3] = [low, high, 0x6c796765 ^ low, 0x74656462 ^ high];
   const whole = length & ~3;
   for (let at = 0; at <= whole; at += 4) {

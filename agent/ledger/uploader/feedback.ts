@@ -266,9 +266,12 @@ export class Feedback {
 
   #applyReceipt(receipt: GroupReceipt): void {
     const { path, version, group } = receipt;
-    const entry = this.#fileOf(path);
-    if (entry?.version === version && entry.checksum !== undefined) this.#note(receipt, entry);
-    else if (this.#receipts.counts(group) && version >= (entry?.version ?? 0)) this.#early.put(receipt);
+    const known = this.#files.versionOf(path);
+    // Each mark names again what those before have named.
+    if (known === version && this.#receipts.has(receipt)) return;
+    const entry = known === version ? this.#fileOf(path) : undefined;
+    if (entry?.checksum !== undefined) this.#note(receipt, entry);
+    else if (this.#receipts.counts(group) && version >= (known ?? 0)) this.#early.put(receipt);
   }
 
   #applyEarly(path: string, entry: FileValue): void {

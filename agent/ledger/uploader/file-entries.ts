@@ -58,8 +58,8 @@ export class FileEntries {
   /** The highest version of all that was sent whole, and the highest ledger offset at which it was noted; 0: nothing was. */
   highest(): { version: number; at: number } {
     let [version, at] = [0, 0];
-    for (const number of this.#numbers()) {
-      if (!this.#rows.isWhole(number)) continue;
+    for (let number = 0; number < this.#rows.end; number++) {
+      if (!this.#rows.has(number) || !this.#rows.isWhole(number)) continue;
       version = Math.max(version, this.#rows.versionOf(number));
       at = Math.max(at, this.#rows.notedAt(number));
     }
@@ -115,9 +115,10 @@ export class FileEntries {
   /** What is below a folder by its entry, and that look was not the last one to see. @param folder with its slash; "": all */
   *unseen(folder: string, look: number): Generator<string> {
     const start = Buffer.from(folder);
-    for (const number of this.#numbers()) {
-      const isUnseen = this.#rows.lookOf(number) !== look && this.#rows.stateOf(number) !== "gone";
-      if (isUnseen && this.#paths.startsWith(number, start)) yield this.#paths.get(number);
+    for (let number = 0; number < this.#rows.end; number++) {
+      if (!this.#rows.has(number) || this.#rows.lookOf(number) === look) continue;
+      const isPresent = this.#rows.stateOf(number) !== "gone";
+      if (isPresent && this.#paths.startsWith(number, start)) yield this.#paths.get(number);
     }
   }
 
@@ -170,7 +171,7 @@ export class FileEntries {
 
   /** Of all that have an entry. */
   *#numbers(): Generator<number> {
-    for (const number of this.#paths.numbers()) if (this.#rows.has(number)) yield number;
+    for (let number = 0; number < this.#rows.end; number++) if (this.#rows.has(number)) yield number;
   }
 
   #valueAt(number: number): FileValue {

@@ -68,6 +68,11 @@ export class FileRows {
   readonly #topics: string[] = [];
   readonly #topicNumbers = new Map<string, number>();
 
+  /** Nothing is said in any row from this one on. */
+  get end(): number {
+    return this.#pages.length * rowsOfPage;
+  }
+
   /** Whether anything is said there. */
   has(row: number): boolean {
     const page = this.#pages[Math.floor(row / rowsOfPage)];

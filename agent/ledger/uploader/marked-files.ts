@@ -8,6 +8,7 @@ import { type GroupMark, GroupMarks, type Place } from "./group-marks.ts";
 /** The uploader's files as the ledger has them. */
 export interface KnownFiles {
   get(path: string): FileValue | undefined;
+  versionOf(path: string): number | undefined;
   placeOf(path: string): Place | undefined;
   paths(): Iterable<string>;
   /** See `FileEntries`. */

@@ -30,6 +30,8 @@ export class PathTable {
   #bytes = 0;
   #lostBytes = 0;
   readonly #key = new PathKey();
+  /** The path that was asked for last, and its number: a dozen things are asked of one after the other. */
+  #last: { path: string; number: number | undefined } | undefined;
 
   get size(): number {
     return this.#count;
@@ -37,19 +39,20 @@ export class PathTable {
 
   /** The number of a path; undefined: it is not there. */
   find(path: string | PathKey): number | undefined {
-    const key = this.#keyOf(path);
-    return key.length < 0 ? undefined : this.#numberIn(this.#slotOf(key, key.hash));
+    if (typeof path !== "string") return this.#find(path);
+    if (this.#last?.path !== path) this.#last = { path, number: this.#find(this.#key.set(path)) };
+    return this.#last.number;
   }
 
   /** The number of a path, a free one if it is not there. Throws a `RangeError` for what is longer than any path. */
   add(path: string): number {
-    const key = this.#keyOf(path);
+    const known = this.find(path);
+    if (known !== undefined) return known;
+    const key = this.#key.set(path);
     if (key.length < 0) throw new RangeError("too long for a path");
     if (4 * (this.#count + 1) > 3 * this.#slots.length) this.#widen();
     const { hash } = key;
     const slot = this.#slotOf(key, hash);
-    const known = this.#numberIn(slot);
-    if (known !== undefined) return known;
     const number = this.#free.pop() ?? this.#next++;
     if (number >= this.#places.length) {
       this.#places = grown(this.#places);
@@ -59,6 +62,7 @@ export class PathTable {
     this.#hashes[number] = hash;
     this.#slots[slot] = number + 1;
     this.#count++;
+    this.#last = { path, number };
     return number;
   }
 
@@ -69,6 +73,7 @@ export class PathTable {
     this.#places[number] = nowhere;
     this.#free.push(number);
     this.#count--;
+    this.#last = undefined;
     if (this.#lostBytes > this.#bytes / 2 + pageBytes) this.#pack();
   }
 
@@ -88,12 +93,9 @@ export class PathTable {
     for (let number = 0; number < this.#next; number++) if (this.#places[number] !== nowhere) yield number;
   }
 
-  #keyOf(path: string | PathKey): PathKey {
-    return typeof path === "string" ? this.#key.set(path) : path;
-  }
-
-  #numberIn(slot: number): number | undefined {
-    const taken = this.#slots[slot] ?? 0;
+  #find(key: PathKey): number | undefined {
+    if (key.length < 0) return undefined;
+    const taken = this.#slots[this.#slotOf(key, key.hash)] ?? 0;
     return taken === 0 ? undefined : taken - 1;
   }
 

@@ -59,7 +59,7 @@ export class UploaderState {
     const before = this.files.versionOf(path);
     const left = this.files.batchOf(path);
     if (left !== undefined) this.slots.leave(left);
-    if (before !== value?.version) this.#feedback.leaveVersion(path);
+    if (before !== undefined && before !== value?.version) this.#feedback.leaveVersion(path);
     this.files.set(path, value, batch);
     if (value) this.#name.versions.note(value.version);
     if (value?.state === "sending") this.open.open(path, value.version);
@@ -118,8 +118,9 @@ export class UploaderState {
 
   /** A group has a version that this agent never gave, above the one it has sent: it will not take that one. */
   #noteNewer({ path, version, checksum }: EarlyFile): void {
+    if (this.isLoading || version <= (this.files.versionOf(path) ?? version)) return;
     const entry = this.files.get(path);
-    if (this.isLoading || entry?.state !== "sent" || version <= entry.version) return;
+    if (entry?.state !== "sent") return;
     if (checksum === entry.checksum || this.#name.canBeGiven(version)) return;
     this.#feedback.noteNewer(path, version);
   }
