@@ -5,6 +5,7 @@
  */
 import { type FileValue, wasSentWhole } from "../../wire/entry-value.ts";
 import type { Place } from "./group-marks.ts";
+import { inodeAt, setInode, setTime, timeAt } from "./row-fields.ts";
 
 /** What a look has seen of a file, in numbers; times in seconds since 1970, and the nanoseconds after those. */
 export interface SeenNumbers {
@@ -54,10 +55,6 @@ const besides = Object.keys({
 const states: readonly State[] = ["sending", "sent", "abandoned", "gone", "incomplete"];
 /** Topics by number; an uploader has had one, or few. */
 const mostTopics = 1000;
-const twoTo32 = 2 ** 32;
-/** From 1970 on: what is before is rare, and fits no row. */
-const usualTime = /^(?:0|[1-9]\d{0,18})$/;
-const usualInode = /^(?:0|[1-9]\d{0,19})$/;
 
 export class FileRows {
   readonly #pages: DataView[] = [];
@@ -109,7 +106,7 @@ export class FileRows {
     numbers.setUint8(from + at.state, 1 + states.indexOf(value.state));
     if (!setTime(numbers, from + at.mtime, from + at.mtimeRest, value.mtime)) putBeside("mtime");
     if (!setTime(numbers, from + at.ctime, from + at.ctimeRest, value.ctime)) putBeside("ctime");
-    if (!setInode(numbers, from, value.inode)) putBeside("inode");
+    if (!setInode(numbers, from + at.inodeLow, from + at.inodeHigh, value.inode)) putBeside("inode");
     if (rest === undefined) fields |= has.fingerprint;
     if (topic !== undefined) {
       const number = this.#numberOf(topic);
@@ -152,7 +149,7 @@ export class FileRows {
       size: numbers.getFloat64(from + at.size),
       mtime: timeAt(numbers, from + at.mtime, from + at.mtimeRest),
       ctime: timeAt(numbers, from + at.ctime, from + at.ctimeRest),
-      inode: inodeAt(numbers, from),
+      inode: inodeAt(numbers, from + at.inodeLow, from + at.inodeHigh),
     };
     if (fields & has.topic) value.topic = this.#topics[numbers.getUint16(from + at.topic)];
     if (fields & has.partition) value.partition = numbers.getUint32(from + at.partition);
@@ -273,39 +270,4 @@ function setChecksum(page: Buffer, offset: number, text: string): number {
   const bytes = kind === has.md5 ? 16 : 32;
   const isWhole = page.write(digest, offset, bytes, "hex") === bytes;
   return isWhole && digest.length === 2 * bytes ? kind : 0;
-}
-
-/** Returns whether it fits. */
-function setTime(numbers: DataView, secondsAt: number, nanosecondsAt: number, text: string): boolean {
-  if (!usualTime.test(text)) return false;
-  numbers.setFloat64(secondsAt, Number(text.slice(0, -9)));
-  numbers.setUint32(nanosecondsAt, Number(text.slice(-9)));
-  return true;
-}
-
-function timeAt(numbers: DataView, secondsAt: number, nanosecondsAt: number): string {
-  const [seconds, rest] = [numbers.getFloat64(secondsAt), String(numbers.getUint32(nanosecondsAt))];
-  return seconds === 0 ? rest : `${seconds}${rest.padStart(9, "0")}`;
-}
-
-/** Returns whether it fits. */
-function setInode(numbers: DataView, from: number, text: string): boolean {
-  if (!usualInode.test(text)) return false;
-  const inode = Number(text);
-  if (Number.isSafeInteger(inode)) {
-    numbers.setUint32(from + at.inodeLow, inode % twoTo32);
-    numbers.setUint32(from + at.inodeHigh, Math.floor(inode / twoTo32));
-    return true;
-  }
-  const whole = BigInt(text);
-  if (whole !== BigInt.asUintN(64, whole)) return false;
-  numbers.setUint32(from + at.inodeLow, Number(whole & 0xffff_ffffn));
-  numbers.setUint32(from + at.inodeHigh, Number(whole >> 32n));
-  return true;
-}
-
-function inodeAt(numbers: DataView, from: number): string {
-  const [high, low] = [numbers.getUint32(from + at.inodeHigh), numbers.getUint32(from + at.inodeLow)];
-  const inode = high * twoTo32 + low;
-  return String(Number.isSafeInteger(inode) ? inode : (BigInt(high) << 32n) + BigInt(low));
 }
