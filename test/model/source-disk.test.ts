@@ -122,7 +122,8 @@ describe.each([
   test("shows a file in the numbers that its entry has, until it is another one", async () => {
     const disk = make();
     const [watch, entries] = [watchOf(disk), new FileEntries()];
-    for (const path of ["a", "folder/b"]) disk.put(path, path);
+    for (const path of ["a", "folder/b", "folder/100%", "folder/größe", "folder/c", "größe/d"])
+      disk.put(path, path);
     const look = async () => {
       const others: Sighting[] = [];
       const isSentAs: ScanListener["isSentAs"] = (path, seen) => entries.isSentAs(path, seen, 1);
