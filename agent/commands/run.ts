@@ -30,8 +30,8 @@ export interface RunOptions {
   dryRun: boolean;
 }
 
-/** Somewhat below what a role takes with one large file: 80 MiB, and 96. */
-const softMemoryBytes = { uploader: 66 << 20, downloader: 82 << 20 };
+/** Of its own, without code: somewhat below what a role takes with one large file. */
+const softMemoryBytes = { uploader: 34 << 20, downloader: 50 << 20 };
 /**
  * How often the topics are looked at. An uploader looks before it writes besides, unless it has within 5 s (`NameClaim.confirm`), and
  * when its reader finds the ledger gone or cut: what an idle one learns late is that the chunks' topic is another one. Until then

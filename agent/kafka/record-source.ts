@@ -45,6 +45,9 @@ const at = {
   lengths: 48,
 };
 
+/** Where nothing has come for so long, nothing may come for much longer. A moment without a record is no reason to give memory back. */
+const longWaitMs = 100;
+
 export class RecordSource {
   readonly #topic: string;
   readonly #onEnd: (partition: number, offset: number) => void;
@@ -88,7 +91,7 @@ export class RecordSource {
       this.#buffers.enlarge(left.length);
       leaveGarbage(left.length);
       this.#add(records, left, 0);
-    } else if (used === 0) this.#buffers.rest();
+    } else if (used === 0 && waitMs >= longWaitMs) this.#buffers.rest();
     return records;
   }
 

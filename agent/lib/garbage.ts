@@ -9,7 +9,7 @@
  * outlived one, and died since, only a whole one finds.
  */
 import { edenGC, heapSize } from "bun:jsc";
-import { residentBytes } from "./resident-memory.ts";
+import { residentMemory } from "./resident-memory.ts";
 
 const leastBytes = 12 << 20;
 /**
@@ -79,8 +79,8 @@ export interface Heap {
   collectYoung(): void;
   /** Returns how many bytes live on. */
   collect(): number;
-  /** Of the process; undefined: unknown at present. */
-  residentBytes(): number | undefined;
+  /** What the process has of its own; undefined: unknown at present. */
+  ownBytes(): number | undefined;
 }
 
 /** Counts what is left behind, in bytes, and has it collected when that is much. */
@@ -93,13 +93,13 @@ export class GarbageBound {
   #unlookedBytes = 0;
   #softBytes = Number.POSITIVE_INFINITY;
   /** At the end of the last collection. */
-  #residentBytes = 0;
+  #ownBytes = 0;
 
   constructor(heap: Heap) {
     this.#heap = heap;
   }
 
-  /** @param softBytes resident; a process that is not larger, by some megabytes, is not collected for its size */
+  /** @param softBytes a process that has no more of its own, by some megabytes, is not collected for its size */
   bound(softBytes: number): void {
     this.#softBytes = softBytes;
   }
@@ -120,14 +120,14 @@ export class GarbageBound {
     this.#leftBytes = 0;
     this.#unlookedBytes = 0;
     this.#mostBytes = Math.max(wholeEvery * leastBytes, this.#heap.collect() * shareOfLiving);
-    this.#residentBytes = this.#heap.residentBytes() ?? 0;
+    this.#ownBytes = this.#heap.ownBytes() ?? 0;
   }
 
   #hasGrown(): boolean {
     if (this.#unlookedBytes < lookEveryBytes) return false;
     this.#unlookedBytes = 0;
-    const from = Math.max(this.#softBytes, this.#residentBytes);
-    return (this.#heap.residentBytes() ?? 0) > from + mostGrowthBytes;
+    const from = Math.max(this.#softBytes, this.#ownBytes);
+    return (this.#heap.ownBytes() ?? 0) > from + mostGrowthBytes;
   }
 }
 
@@ -138,7 +138,7 @@ const bound = new GarbageBound({
     Bun.gc(true);
     return heapSize();
   },
-  residentBytes,
+  ownBytes: () => residentMemory()?.own,
 });
 
 /** Counts what will be garbage soon, in bytes; collects when enough has come together. */
@@ -151,7 +151,7 @@ export function collectGarbage(): void {
   bound.collect();
 }
 
-/** From now on garbage is also collected by what the process takes, above so many bytes resident. */
-export function boundResident(softBytes: number): void {
+/** From now on garbage is also collected by what the process has of its own, above so many bytes. */
+export function boundOwnMemory(softBytes: number): void {
   bound.bound(softBytes);
 }

@@ -8,7 +8,7 @@ import Gauge from "prom-client/lib/gauge.js";
 import Registry from "prom-client/lib/registry.js";
 import type { Role } from "../config/config.ts";
 import { deviceNowMs } from "../lib/clock.ts";
-import { residentBytes } from "../lib/resident-memory.ts";
+import { residentMemory } from "../lib/resident-memory.ts";
 
 /** What can become of a file. */
 const fileResults = {
@@ -182,7 +182,11 @@ export class Metrics {
     });
     build.set({ version, role: this.#role }, 1);
     // Not prom-client's own set: half of it is made for Node's internals. These ask the kernel, never a disk.
-    this.#gauge("process_resident_memory_bytes", "Resident memory.", () => residentBytes() ?? Number.NaN);
+    this.#gauge(
+      "process_resident_memory_bytes",
+      "Resident memory.",
+      () => residentMemory()?.total ?? Number.NaN,
+    );
     const startSeconds = deviceNowMs() / 1000 - process.uptime();
     this.#gauge("process_start_time_seconds", "When the process began.", () => startSeconds);
     new Counter({

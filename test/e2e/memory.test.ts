@@ -37,8 +37,9 @@ test(
     }
     await kafka.deleteTopic(scene.topic);
     const peak = (what: string) => (peaks.get(what) ?? Number.NaN) / mebibyte;
-    expect(peak("uploader large.bin")).toBeLessThan(80);
-    expect(peak("downloader large.bin")).toBeLessThan(96);
+    // Seen: 74 to 78 and 75 to 79; other tests run beside this one.
+    expect(peak("uploader large.bin")).toBeLessThan(84);
+    expect(peak("downloader large.bin")).toBeLessThan(86);
     expect(peak("uploader large.bin")).toBeLessThan(peak("uploader 100mb.bin") + 10);
     expect(peak("downloader large.bin")).toBeLessThan(peak("downloader 100mb.bin") + 10);
   },

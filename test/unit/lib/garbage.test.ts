@@ -10,7 +10,7 @@ function collections(megabytes: number, livingMegabytes: number): { young: numbe
       count.whole++;
       return livingMegabytes << 20;
     },
-    residentBytes: () => undefined,
+    ownBytes: () => undefined,
   });
   for (let left = 1024 * megabytes; left > 0; left--) bound.leave(1024);
   return count;
@@ -36,7 +36,7 @@ test("a process that grows by more than is counted is collected by its growth, a
       collections++;
       return 0;
     },
-    residentBytes: () => resident << 20,
+    ownBytes: () => resident << 20,
   });
   const growTo = (megabytes: number) => {
     resident = megabytes;

@@ -70,23 +70,36 @@ test("collections take a fiftieth of the time, and a tenth where the process is 
   }
 });
 
-test("the code that is let go of and comes back is no growth", () => {
-  const [living, code] = [100 << 20, 8 << 20];
-  const pace = new CollectionPace(softBytes);
-  let isCodeThere = true;
-  let collections = 0;
-  const process = {
-    residentBytes: () => living + (isCodeThere ? code : 0),
+const MiB = 1 << 20;
+
+function process(own: number, mapped: number) {
+  const done = { collections: 0, releases: 0 };
+  const watched = {
+    memory: () => ({ total: own + mapped, own, mapped }),
     giveBack: () => {
-      collections++;
+      done.collections++;
     },
     releaseCode: () => {
-      isCodeThere = false;
+      done.releases++;
     },
   };
-  for (let atMs = 0; atMs < 60_000; atMs += 250) {
-    collectIfDue(pace, process, () => atMs);
-    isCodeThere = true;
+  return { done, watched };
+}
+
+test("code that is mapped is let go of where it is much, and is no reason to collect", () => {
+  for (const [mapped, releases] of [
+    [24 * MiB, 0],
+    [25 * MiB, 240],
+  ] as const) {
+    const { done, watched } = process(80 * MiB, mapped);
+    const pace = new CollectionPace(softBytes);
+    for (let atMs = 0; atMs < 60_000; atMs += 250) collectIfDue(pace, watched, () => atMs);
+    expect(done).toEqual({ collections: 0, releases });
   }
-  expect(collections).toBeLessThanOrEqual(9);
+});
+
+test("a process that has much of its own is collected, whatever is mapped", () => {
+  const { done, watched } = process(81 * MiB, 0);
+  collectIfDue(new CollectionPace(softBytes), watched, () => 0);
+  expect(done).toEqual({ collections: 1, releases: 0 });
 });
