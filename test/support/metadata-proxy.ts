@@ -1,6 +1,6 @@
 /**
  * A broker that can be reached as ever, but whose metadata is wrong: it names no broker, as one that is fenced does for a
- * moment after a freeze, or names an address where nobody listens. Stands between agents and a real broker and changes its
+ * moment after a freeze, names an address where nobody listens, or a controller that there is not. Stands between agents and a real broker and changes its
  * answers.
  */
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
@@ -13,7 +13,10 @@ const oldestVersion = 9;
 /** Nobody listens there: the port has been out of use since the eighties. */
 const portOfNobody = 1;
 
-export type Mistake = "no brokers" | "wrong address";
+/** A broker of this number is nowhere. */
+const controllerOfNobody = 99;
+
+export type Mistake = "no brokers" | "wrong address" | "wrong controller";
 
 export class MetadataProxy {
   readonly #server: Server;
@@ -116,7 +119,7 @@ function noteRequest(frame: Buffer, asked: Set<number>): Buffer {
   return frame;
 }
 
-/** Correlation id (int32), tags, throttle time (int32), then the brokers: id (int32), host, port (int32), rack, tags. */
+/** Correlation id (int32), tags, throttle time (int32), then the brokers: id (int32), host, port (int32), rack, tags; the cluster, the controller (int32). */
 function withMistake(frame: Buffer, mistake: Mistake): Buffer {
   const start = 4 + 1 + 4;
   let at = start + 1;
@@ -127,11 +130,16 @@ function withMistake(frame: Buffer, mistake: Mistake): Buffer {
   for (let left = (frame[start] as number) - 1; left > 0; left--) {
     at += 4;
     skipText();
-    changed.writeInt32BE(portOfNobody, at);
+    if (mistake === "wrong address") changed.writeInt32BE(portOfNobody, at);
     at += 4;
     skipText();
     at += 1;
   }
   if (mistake === "wrong address") return changed;
+  if (mistake === "wrong controller") {
+    skipText();
+    changed.writeInt32BE(controllerOfNobody, at);
+    return changed;
+  }
   return Buffer.concat([frame.subarray(0, start), Buffer.of(1), frame.subarray(at)]);
 }

@@ -2,7 +2,8 @@
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { KafkaConfig } from "../../config/config.ts";
 import type { Client } from "../connection/client.ts";
-import { ask, codes, KafkaError } from "../errors.ts";
+import { codes, KafkaError } from "../errors.ts";
+import { askController } from "./ask-controller.ts";
 
 const requestTimeoutMs = 30_000;
 
@@ -46,7 +47,7 @@ export function newTopics(kafka: KafkaConfig): { chunks: NewTopic; ledger: NewTo
 export async function createTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
   const admin = RdKafka.AdminClient.createFrom(client);
   try {
-    await ask<void>(`making topic ${topic.name}`, (answer) =>
+    await askController<void>(client, `making topic ${topic.name}`, (answer) =>
       admin.createTopic(asked(topic, kafka), requestTimeoutMs, answer),
     );
   } catch (error) {
@@ -58,7 +59,7 @@ export async function createTopic(client: Client, topic: NewTopic, kafka: KafkaC
 /** Whether the brokers would make the topic, without making it. Throws a `KafkaError` with their reason if not. */
 export function validateTopic(client: Client, topic: NewTopic, kafka: KafkaConfig): Promise<void> {
   const admin = RdKafka.AdminClient.createFrom(client);
-  return ask<void>(`making topic ${topic.name}`, (answer) =>
+  return askController<void>(client, `making topic ${topic.name}`, (answer) =>
     admin._client.validateTopic(asked(topic, kafka), requestTimeoutMs, answer),
   );
 }

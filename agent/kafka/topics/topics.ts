@@ -7,6 +7,7 @@ import { pause } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Client } from "../connection/client.ts";
 import { ask, type KafkaError, kafkaError } from "../errors.ts";
+import { askController } from "./ask-controller.ts";
 import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
 import type { FoundSettings, FoundTopic, FoundTopics } from "./topic-looks.ts";
 
@@ -101,7 +102,7 @@ export async function lookUpTopics(
   options: LookOptions = {},
 ): Promise<FoundTopics> {
   const admin = RdKafka.AdminClient.createFrom(client);
-  const found = await ask<FoundTopic[]>(lookingUp(names), (answer) =>
+  const found = await askController<FoundTopic[]>(client, lookingUp(names), (answer) =>
     admin.describeTopics([...names], { ...options, timeout: requestTimeoutMs }, answer),
   );
   return new Map(
@@ -192,7 +193,7 @@ export async function describeSettings(
 ): Promise<FoundSettings> {
   const admin = RdKafka.AdminClient.createFrom(client);
   const what = `reading the settings of ${resources.map(({ name }) => name).join(" and ")}`;
-  const described = await ask<RdKafka.DescribedResource[] | undefined>(what, (answer) =>
+  const described = await askController<RdKafka.DescribedResource[] | undefined>(client, what, (answer) =>
     admin._client.describeConfigs(resources, requestTimeoutMs, answer),
   );
   // A resource with an error of its own has no entries: the right to read settings is missing.
