@@ -62,7 +62,14 @@ export function lineChart({ title, x, y, series }: Chart): string {
     );
   }
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#444">`;
-  return [head, `<rect width="${width}" height="${height}" fill="#fff"/>`, ...parts, "</svg>", ""].join("\n");
+  return [
+    head,
+    `<title>${title}</title>`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    ...parts,
+    "</svg>",
+    "",
+  ].join("\n");
 }
 
 /** 1, 2 or 5 of a power of ten, so that four to eight of them reach the value. */
