@@ -34,10 +34,7 @@ export class OpenFiles {
       return await use(await file.handle);
     } catch (error) {
       // Not left to the collector: the runtime ends the process when it finds an open handle.
-      if (file.users === 1) {
-        this.#files.delete(path);
-        await close(file).catch(() => undefined);
-      }
+      if (file.users === 1) await this.drop(path);
       throw error;
     } finally {
       file.users--;
@@ -50,7 +47,7 @@ export class OpenFiles {
     const file = this.#files.get(path);
     if (!file) return;
     this.#files.delete(path);
-    await close(file);
+    await (await file.handle).close();
   }
 
   /** The same of a file that is not wanted any more, in whatever state. */
@@ -69,8 +66,4 @@ export class OpenFiles {
       if (file.users === 0) return this.close(path);
     }
   }
-}
-
-async function close({ handle }: OpenFile): Promise<void> {
-  await (await handle).close();
 }

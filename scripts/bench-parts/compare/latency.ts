@@ -21,8 +21,11 @@ const rate = "50MB/s";
 
 export async function measureLatency(bench: Bench, sizes: Sizes): Promise<Report> {
   const what = `while ${sizes.largeBytes / 1e6} MB are sent`;
-  const full = await measureBeside(bench, sizes, {});
-  const slow = await measureBeside(bench, sizes, { rate });
+  const full = await onStage(bench, {}, async (stage) => ({
+    alone: await stage.latencies(() => false, leastFiles * 2),
+    beside: await besideLargeOnes(stage, sizes),
+  }));
+  const besideSlow = await onStage(bench, { rate }, (stage) => besideLargeOnes(stage, sizes));
   const row = (name: string, values: readonly number[]) => [
     name,
     ...[0.5, 0.99].map((share) => percentile(values, share).toFixed(1)),
@@ -36,29 +39,29 @@ export async function measureLatency(bench: Bench, sizes: Sizes): Promise<Report
         rows: [
           row("alone", full.alone),
           row(`${what}, as fast as this machine can`, full.beside),
-          row(`${what}, at ${rate}`, slow.beside),
+          row(`${what}, at ${rate}`, besideSlow),
         ],
       },
     ],
   };
 }
 
-async function measureBeside(
-  bench: Bench,
-  sizes: Sizes,
-  uploader: Settings,
-): Promise<{ alone: number[]; beside: number[] }> {
+async function onStage<T>(bench: Bench, uploader: Settings, use: (stage: Stage) => Promise<T>): Promise<T> {
   const kafka = await bench.kafka();
   const topic = bench.newTopic();
   const stage = await Stage.open(bench, topic, uploader);
-  const alone = await stage.latencies(() => false, leastFiles * 2);
-  const beside: number[] = [];
-  // A large file may be over before enough small ones have passed.
-  for (let large = 0; large < mostLarge && beside.length < leastFiles; large++)
-    beside.push(...(await stage.besideLarge(`large-${large}.bin`, sizes.largeBytes)));
+  const measured = await use(stage);
   await stage.close();
   await deleteTopic(kafka.bootstrap, topic);
-  return { alone, beside };
+  return measured;
+}
+
+/** A large file may be over before enough small ones have passed. */
+async function besideLargeOnes(stage: Stage, { largeBytes }: Sizes): Promise<number[]> {
+  const beside: number[] = [];
+  for (let large = 0; large < mostLarge && beside.length < leastFiles; large++)
+    beside.push(...(await stage.besideLarge(`large-${large}.bin`, largeBytes)));
+  return beside;
 }
 
 interface Agents {
