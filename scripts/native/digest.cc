@@ -41,13 +41,23 @@ struct Part {
   }
 };
 
+// Keeps both buffers until it is done: whoever waits for it need not, and an engine forgets what is not used again.
 class UpdateDigest : public Nan::AsyncWorker {
  public:
-  UpdateDigest(Nan::Callback* callback, const Part& part) : AsyncWorker(callback), part_(part) {}
+  UpdateDigest(Nan::Callback* callback, const Part& part, v8::Local<v8::Value> state, v8::Local<v8::Value> bytes)
+      : AsyncWorker(callback), part_(part), state_(state), bytes_(bytes) {}
   void Execute() override { part_.take(); }
+
+ protected:
+  void HandleOKCallback() override {
+    state_.Reset();
+    bytes_.Reset();
+    callback->Call(0, nullptr);
+  }
 
  private:
   Part part_;
+  Nan::Persistent<v8::Value> state_, bytes_;
 };
 
 bool are_algorithm_and_state(const Nan::FunctionCallbackInfo<v8::Value>& info) {
@@ -68,7 +78,7 @@ NAN_METHOD(NodeUpdateDigest) {
     return Nan::ThrowError("updateDigest(algorithm, state, bytes, callback)");
   Part part{algorithm_of(info[0]), state_of(info[1]), node::Buffer::Data(info[2]), node::Buffer::Length(info[2])};
   if (info[3]->IsNull()) return part.take();
-  Nan::AsyncQueueWorker(new UpdateDigest(new Nan::Callback(info[3].As<v8::Function>()), part));
+  Nan::AsyncQueueWorker(new UpdateDigest(new Nan::Callback(info[3].As<v8::Function>()), part, info[1], info[2]));
 }
 
 NAN_METHOD(NodeFinishDigest) {
