@@ -80,6 +80,8 @@ export interface PositionedLog extends EntryLog {
   /** How long what was taken out of it can be read as taken out, milliseconds; undefined: not known. */
   readonly deleteRetentionMs?: number | undefined;
   endOf(partition: number): Promise<number>;
+  /** Looks at once whether it is still the same one: `id` has the answer. Throws an `AgentError`. */
+  look(): Promise<void>;
   open(partitions: readonly number[], options?: OpenOptions): Promise<PositionedReader>;
 }
 
@@ -88,7 +90,6 @@ export interface UploaderLog extends PositionedLog {
   readonly name: string;
   partitionOf(key: EntryKey): number;
   writable(): Promise<void>;
-  look(): Promise<void>;
   retrying<T>(what: string, attempt: () => Promise<T>): Promise<T>;
 }
 

@@ -20,6 +20,7 @@ import { HeardLog } from "../support/heard-log.ts";
 import type { Random } from "../support/random.ts";
 import type { Checks, Machine } from "./checks.ts";
 import type { SimulatedDisk } from "./disk.ts";
+import { FollowedTopic } from "./followed-topic.ts";
 import type { SimulatedGroup } from "./group.ts";
 import type { Luck, SimulatedFolder } from "./inode.ts";
 import { RefusedError, type SimulatedLedger } from "./ledger.ts";
@@ -173,8 +174,10 @@ export class SimulatedDownloader implements Machine {
       upTime: { boot: `${this.#boots}`, upMs: () => turns.nowMs },
       log,
     });
+    const followed = new FollowedTopic(process, turns, entries, "ledger");
+    void followed.follow(signal);
     const ledger = await retry({ what: "reading the ledger", signal, log }, () =>
-      GroupLedger.open("group", entries.for(process), now, { summary }),
+      GroupLedger.open("group", entries.for(process, followed), now, { summary }),
     );
     void ledger.follow(signal, log);
     let delayMs = firstDelayMs;

@@ -15,6 +15,7 @@ import { type EntryKey, encodeEntryKey, partitionOfEntry } from "../../agent/wir
 import type { FileValue } from "../../agent/wire/entry-value.ts";
 import type { Random } from "../support/random.ts";
 import { isStray } from "../support/stray.ts";
+import type { FollowedTopic } from "./followed-topic.ts";
 import type { Process, Turns } from "./turns.ts";
 
 interface Stored {
@@ -138,8 +139,9 @@ export class SimulatedLedger {
     return this.#nextOffsets[partition] ?? 0;
   }
 
-  /** @param id what the process takes it for, which may be out of date for a while: its readers go on in the one that there is */
-  for(process: Process, id?: () => string): UploaderLog {
+  /** @param topic as the process knows it, which may be out of date for a while: its readers go on in the one that there is */
+  for(process: Process, topic?: FollowedTopic): UploaderLog {
+    const id = topic && (() => topic.value.id);
     const presentId = () => this.id;
     const { partitions } = this;
     return {
@@ -150,7 +152,7 @@ export class SimulatedLedger {
       partitions,
       partitionOf: (key) => partitionOfEntry(key, partitions),
       endOf: (partition) => this.#turns.take(process, () => this.high(partition)),
-      look: async () => undefined,
+      look: async () => topic?.look(),
       writable: async () => undefined,
       retrying: (_what, attempt) => this.#retrying(process, attempt),
       write: (entry, meantFor = (id ?? presentId)()) => this.#write(process, entry, meantFor),

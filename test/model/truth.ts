@@ -85,6 +85,12 @@ export function stands(disk: SimulatedDisk, version: TrueVersion, from: number, 
   return isCovered && isMarked && bytes.equals(version.content.subarray(from, to));
 }
 
+/** Whether a version has its name on a disk after the worst power cut. */
+export function isPublished(disk: SimulatedDisk, version: TrueVersion): boolean {
+  const there = disk.files.durableAt(`${output}/${chunkKey(version)}`);
+  return there?.kind === "file" && there.version === version.version;
+}
+
 /** The note on a version's partial as it is after the worst power cut. */
 export function durableNote(
   disk: SimulatedDisk,

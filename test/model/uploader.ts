@@ -251,7 +251,7 @@ export class SimulatedUploader {
   }
 
   #logFor(process: Process, followed: FollowedTopic): UploaderLog {
-    const log = this.#world.ledger.for(process, () => followed.value.id);
+    const log = this.#world.ledger.for(process, followed);
     const { leasesNothing = false } = this.#world.uploaderFaults;
     // On another one nobody can tell that who had the name has ended.
     const isSameMachine = this.#world.random.below(4) > 0;
@@ -260,7 +260,6 @@ export class SimulatedUploader {
       get id() {
         return followed.value.id;
       },
-      look: () => followed.look(),
       write: (entry, meantFor) => {
         if (entry.kind !== "name") return log.write(entry, meantFor);
         this.#holders.set(entry.instance, process);

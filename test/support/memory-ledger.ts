@@ -109,6 +109,10 @@ export class MemoryLedger implements PositionedLog {
     };
   }
 
+  async look(): Promise<void> {
+    // Its id is the one of now at any time.
+  }
+
   async endOf(): Promise<number> {
     return this.entries.length;
   }

@@ -1,6 +1,7 @@
 /** The marks of all uploaders, as one group's member knows them, and which of them are to be written. */
 import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
+import { Doubts } from "./doubts.ts";
 import { DueCount } from "./due-versions.ts";
 import type { Mark } from "./mark.ts";
 import type { MarkView } from "./marks.ts";
@@ -37,6 +38,7 @@ export class AllMarks {
   readonly #most: MarksLimits;
   #hasForgotten = false;
   readonly #dirty = new Map<string, MarkId>();
+  readonly doubts = new Doubts();
 
   /** @param most for the tests */
   constructor(most = usual) {

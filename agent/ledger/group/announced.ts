@@ -11,6 +11,12 @@ export interface Heard {
   epoch: number;
 }
 
+/** Below this number all was known that ever was noted, but for these. */
+interface Known {
+  readonly below: number;
+  readonly open: ReadonlySet<number>;
+}
+
 export class Announced {
   #next = 0;
   #open: ReadonlySet<number> = new Set();
@@ -20,10 +26,19 @@ export class Announced {
   #slot: string | undefined;
   /** It was taken out: below this number versions are of before that. */
   #takenOutBelow: number | undefined;
+  /** What was last known for sure to be said of this ledger (see `Doubts`), and what was known as that was asked; undefined: what is known now. */
+  #sure: Known | undefined;
+  #asked: Known | undefined;
 
-  /** Below this one all is known that ever was noted. */
+  /** Below this one all is known, for sure, that ever was noted. */
   get knownBelow(): number {
-    return this.#takenOutBelow === undefined ? this.#next : 0;
+    const { below } = this.#known;
+    return Math.min(below, this.#sure?.below ?? below);
+  }
+
+  /** Versions that may still be noted, by all that it says or has said for sure. */
+  get mayCome(): ReadonlySet<number> {
+    return this.#sure ? this.#open.union(this.#sure.open) : this.#open;
   }
 
   /** The slot that the newest batch stands in. */
@@ -48,6 +63,26 @@ export class Announced {
   /** Whether the version is one of before the newest batch was taken out, and nobody has said anything since. */
   isForgotten(version: number): boolean {
     return this.#takenOutBelow !== undefined && version < this.#takenOutBelow;
+  }
+
+  /** What is heard from now on may be said of another ledger. */
+  doubt(): void {
+    this.#sure ??= this.#known;
+  }
+
+  /** It is asked whether what was heard until now was said of this ledger. */
+  ask(): void {
+    this.#asked = this.#known;
+  }
+
+  /** @param isSo whether it was, as far as anybody knows @param isAll whether nothing was heard since that was asked */
+  answered(isSo: boolean, isAll: boolean): void {
+    if (isSo) this.#sure = isAll ? undefined : this.#asked;
+    this.#asked = undefined;
+  }
+
+  get #known(): Known {
+    return { below: this.#takenOutBelow === undefined ? this.#next : 0, open: this.#open };
   }
 
   /**

@@ -2,6 +2,8 @@
  * Reads the ledger whole for a group, follows it from then on, and reads it again when that may find something. It is read in two
  * passes, see `reading.ts`; the first costs little, as batches are passed over by their keys.
  */
+import { AgentError } from "../../lib/errors.ts";
+import { inTime } from "../../lib/in-time.ts";
 import { retry } from "../../lib/retry.ts";
 import { machineUpMs } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
@@ -20,6 +22,8 @@ const leastRereadMs = 5000;
 /** It is read again after this time in any case. */
 const mostRereadMs = 6 * 3600_000;
 const longestPauseMs = 10 * 60_000;
+/** As long may an answer take whether the ledger is still the same one: marks wait for it, and can do without. */
+const lookMs = 1000;
 
 export class GroupFollower {
   readonly #state: GroupState;
@@ -141,6 +145,12 @@ export class GroupFollower {
     await this.#readingOn;
   }
 
+  /** Makes sure that what was read is of the ledger that is there, as far as the brokers answer; else it goes on being in doubt. */
+  async makeSure(): Promise<void> {
+    const { doubts } = this.#state.versions.marks;
+    if (doubts.any) await doubts.settle(() => this.#isSame());
+  }
+
   async close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
@@ -152,6 +162,16 @@ export class GroupFollower {
     return !this.#isReadingSome && this.#reader?.caughtUp === true;
   }
 
+  /** Whether the ledger that is there is the one that is read. Not, if the brokers do not say so in time: what they are asked next waits for them. */
+  async #isSame(): Promise<boolean> {
+    const { ledgerId, recreations } = this.#state;
+    const look = this.#log.look().then(() => true);
+    const isAnswered = await inTime(look, lookMs).catch((error: unknown) => {
+      if (!(error instanceof AgentError)) throw error;
+    });
+    return isAnswered === true && this.#log.id === ledgerId && this.#state.recreations === recreations;
+  }
+
   /** Whoever waits for more waits for the same. */
   #readOn(): Promise<void> {
     this.#readingOn ??= this.#readSome().finally(() => {
@@ -161,6 +181,8 @@ export class GroupFollower {
   }
 
   async #readSome(): Promise<void> {
+    // One that was made again ends before what was read of the one before, too.
+    if (this.#reader?.wasCut) await this.#isSame();
     if (this.#log.id !== this.#state.ledgerId || this.#reader?.wasCut) await this.#followRecreated();
     if (this.#isRereadDue()) await this.#readOnce();
     if (this.#reader) await this.#applySome(this.#reader);
@@ -221,6 +243,8 @@ export class GroupFollower {
       await this.close();
       throw error;
     }
+    await this.makeSure();
+    requireSame(this.#log, id);
     this.#state.endReading();
     this.#upToDateAtMs = beganUpMs;
     this.#readAtMs = this.#now();

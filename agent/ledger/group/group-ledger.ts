@@ -53,12 +53,7 @@ export class GroupLedger {
     this.state = state;
     this.#follower = follower;
     this.hasResumed = hasResumed;
-    this.#marks = new MarkWriter(
-      state,
-      log,
-      () => this.readToEnd(),
-      (uploaders) => follower.readAgain(uploaders),
-    );
+    this.#marks = new MarkWriter(state, log, follower);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { EarlyFile } from "../../wire/entry-value.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import type { MarkId } from "./all-marks.ts";
+import type { GroupFollower } from "./group-follower.ts";
 import type { GroupState } from "./group-state.ts";
 import type { Delivered } from "./noted.ts";
 import { withStores } from "./store-numbers.ts";
@@ -30,28 +31,19 @@ export interface Written {
   forgottenCount: number;
 }
 
+type Follower = Pick<GroupFollower, "readToEnd" | "readAgain" | "makeSure">;
+
 export class MarkWriter {
   readonly #state: GroupState;
   readonly #log: EntryLog;
-  readonly #readToEnd: () => Promise<void>;
-  readonly #readAgain: (uploaders: ReadonlySet<string>) => Promise<void>;
+  readonly #follower: Follower;
   /** A record says all that the one before has said: each waits for that. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /**
-   * @param readToEnd resolves when what is known is of the ledger of now
-   * @param readAgain resolves when all is known that it says of these uploaders
-   */
-  constructor(
-    state: GroupState,
-    log: EntryLog,
-    readToEnd: () => Promise<void>,
-    readAgain: (uploaders: ReadonlySet<string>) => Promise<void>,
-  ) {
+  constructor(state: GroupState, log: EntryLog, follower: Follower) {
     this.#state = state;
-    this.#readToEnd = readToEnd;
-    this.#readAgain = readAgain;
     this.#log = log;
+    this.#follower = follower;
   }
 
   /** Writes the marks of what is stored. See `Ledger.write`. */
@@ -60,7 +52,7 @@ export class MarkWriter {
       const shares = byMark(stored);
       const { marks } = this.#state.versions;
       const unknown = shares.map(({ mark }) => mark.uploader).filter((uploader) => !marks.isWhole(uploader));
-      if (unknown.length > 0) await this.#readAgain(new Set(unknown));
+      if (unknown.length > 0) await this.#follower.readAgain(new Set(unknown));
       return this.#writeAll(shares, store);
     });
   }
@@ -86,7 +78,8 @@ export class MarkWriter {
   }
 
   async #writeAll(marks: readonly Share[], store: Store | undefined): Promise<Written> {
-    if (marks.length > 0 && this.#state.reading.mayLack) await this.#readToEnd();
+    if (marks.length > 0 && this.#state.reading.mayLack) await this.#follower.readToEnd();
+    if (marks.length > 0) await this.#follower.makeSure();
     const written = await Promise.all(marks.map((share) => this.#write(share, store)));
     const forgottenCount = written.reduce((sum, one) => sum + one.forgottenCount, 0);
     return { marks: written.map(({ entry }) => entry), forgottenCount };
@@ -99,7 +92,7 @@ export class MarkWriter {
       const delivered = stored.map((one) => this.#delivered(one));
       const drafted = this.#draft(mark, delivered, store);
       const { offset } = await this.#writeDraft(mark, drafted.entry, ledgerId);
-      if (this.#log.id !== ledgerId) await this.#readToEnd();
+      if (this.#log.id !== ledgerId) await this.#follower.readToEnd();
       if (this.#state.recreations !== recreations) continue;
       this.#state.noteWritten(mark, drafted.entry, offset, delivered);
       return drafted;

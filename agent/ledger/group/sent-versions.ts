@@ -217,7 +217,10 @@ export class SentVersions {
     if (at < offset) this.#oweAll(uploader, offset);
     // After them: what they note is not open.
     if (this.#options.isPlausible(next - 1))
-      this.marks.change(uploader, ({ announced }) => announced.heard(entry, offset, slotName(entry)));
+      this.marks.change(uploader, ({ announced }) => {
+        this.marks.doubts.note(announced);
+        announced.heard(entry, offset, slotName(entry));
+      });
   }
 
   /** Each of its marks has to speak of what was noted up to this ledger offset. */

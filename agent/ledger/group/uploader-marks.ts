@@ -228,7 +228,7 @@ export class UploaderMarks {
     if (!this.#isWhole) this.marks.clear();
     // There it is no longer told by its offset from what is settled.
     for (const { partition, version } of this.due.values()) this.marks.known(partition)?.except(version);
-    this.marks.ledgerRecreated(this.announced.open);
+    this.marks.ledgerRecreated(this.announced.mayCome);
     this.announced = new Announced();
     this.due.clear();
   }

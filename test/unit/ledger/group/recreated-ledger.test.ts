@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts";
+import { AgentError } from "../../../../agent/lib/errors.ts";
 import type { Entry } from "../../../../agent/wire/entry.ts";
 import {
   all,
@@ -59,6 +60,55 @@ test("in a ledger that was made anew what could still be noted in the one before
   expect(unsettledOf(ledger)).toEqual([other.version]);
   await ledger.tidy(all, all);
   expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([other.version]);
+});
+
+/** That it is another one by now shows only when somebody looks; until then what is in the new one is taken for the old one's. */
+class LateLedger extends MemoryLedger {
+  /** What is in the new one; undefined: it is the old one. */
+  inNewOne: Entry[] | undefined;
+
+  override async look(): Promise<void> {
+    if (this.inNewOne) this.recreate(...this.inNewOne);
+    this.inNewOne = undefined;
+  }
+}
+
+test("what was on its way to a ledger that was deleted settles nothing in the one that is read in its place", async () => {
+  const log = new LateLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  // Before this one its uploader had noted the other one, which was never read.
+  log.inNewOne = [noted(other), noted(second)];
+  await log.append(noted(second));
+  await ledger.writeDelivered([stored(second)], store);
+  await log.look();
+  await log.allRead();
+  expect(unsettledOf(ledger)).toEqual([other.version]);
+  await ledger.tidy(all, all);
+  expect(unsettledOf(await GroupLedger.open("group", log))).toEqual([other.version]);
+});
+
+test("while the brokers do not say whether it is the same ledger, marks name what is delivered, and say no more", async () => {
+  const log = new MemoryLedger([]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.append({ ...noted(second), next: second.version + 50 });
+  log.look = () => Promise.reject(new AgentError("no broker can be reached", "retryable"));
+  await ledger.writeDelivered([stored(second)], store);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: 0, also: [second.version] });
+  log.look = async () => undefined;
+  await ledger.writeDelivered([stored(second)], store);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: second.version + 49, also: [] });
+});
+
+test("what is heard while that is asked is not answered by it", async () => {
+  const log = new MemoryLedger([noted(first)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  await log.append(noted(other));
+  log.look = () => log.append(noted(second));
+  await ledger.writeDelivered([stored(other)], store);
+  expect(marksOf(log).at(-1)).toMatchObject({ to: other.version });
 });
 
 test("in a ledger that was made anew an older version than the one that is delivered is settled, also for who starts later", async () => {
