@@ -15,17 +15,20 @@ export class OpenFiles {
   readonly buffers = new ReadBuffers();
   /** In the order of their last use. */
   readonly #files = new Map<string, OpenFile>();
+  /** Files that are closed to make room for others, and those where that failed: for whoever comes for them next. */
+  readonly #closing = new Map<string, Promise<void>>();
 
   constructor(disk: Disk) {
     this.disk = disk;
   }
 
   /**
-   * Calls `use` with an open handle, made when needed.
+   * Calls `use` with an open handle, made when needed. Throws, for once, when what was written to the file before was not taken.
    *
    * @param make whether the file is made if it is missing
    */
   async with<T>(path: string, make: boolean, use: (handle: DiskFile) => Promise<T>): Promise<T> {
+    if (this.#closing.has(path)) await this.#whenClosed(path);
     const file = this.#files.get(path) ?? { handle: this.disk.open(path, make), users: 0 };
     this.#files.delete(path);
     this.#files.set(path, file);
@@ -44,6 +47,7 @@ export class OpenFiles {
 
   /** Closes the file if it is open. It must not be in use. Throws when what was written to it is not taken. */
   async close(path: string): Promise<void> {
+    if (this.#closing.has(path)) await this.#whenClosed(path);
     const file = this.#files.get(path);
     if (!file) return;
     this.#files.delete(path);
@@ -60,10 +64,25 @@ export class OpenFiles {
     for (const path of [...this.#files.keys()]) await this.drop(path);
   }
 
+  /** How that goes is no business of the file that needs the room. */
   async #closeSurplus(): Promise<void> {
     if (this.#files.size <= maxOpen) return;
-    for (const [path, file] of this.#files) {
-      if (file.users === 0) return this.close(path);
+    const [path] = [...this.#files].find(([, { users }]) => users === 0) ?? [];
+    if (path === undefined) return;
+    const closing = this.close(path);
+    this.#closing.set(path, closing);
+    await closing.then(
+      () => this.#closing.delete(path),
+      () => undefined,
+    );
+  }
+
+  /** Throws when what was written to the file was not taken; it is told once. */
+  async #whenClosed(path: string): Promise<void> {
+    try {
+      await this.#closing.get(path);
+    } finally {
+      this.#closing.delete(path);
     }
   }
 }
