@@ -60,6 +60,8 @@ export interface Disk {
   readText(path: FilePath): Promise<string | undefined>;
   /** Bytes that are free for the agent on the file system of the path. */
   freeBytes(path: FilePath): Promise<number>;
+  /** Bytes in which room is given to a file there, as far as the file system says. */
+  blockBytes(path: FilePath): Promise<number>;
   /** Files that can still be made there; undefined: as many as there is space for. */
   freeInodes(path: FilePath): Promise<number | undefined>;
   /** Whether the agent may make and rename entries of the folder. */

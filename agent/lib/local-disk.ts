@@ -84,6 +84,10 @@ export class LocalDisk implements Disk {
     return bavail * bsize;
   }
 
+  async blockBytes(path: FilePath): Promise<number> {
+    return (await statfs(path as string)).bsize;
+  }
+
   async freeInodes(path: FilePath): Promise<number | undefined> {
     const { files, ffree } = await statfs(path as string);
     // btrfs and others have no number of them.

@@ -19,6 +19,7 @@ export function watchDisk(disk: Disk, stalls: Stalls, where: string): Disk {
     list: (folder) => reading(disk.list(folder)),
     readText: (path) => reading(disk.readText(path)),
     freeBytes: (path) => reading(disk.freeBytes(path)),
+    blockBytes: (path) => reading(disk.blockBytes(path)),
     freeInodes: (path) => reading(disk.freeInodes(path)),
     mayChange: (folder) => reading(disk.mayChange(folder)),
     lock: (...args) => writing(disk.lock(...args)),

@@ -41,8 +41,10 @@ export function namesOnDisk(use: DiskUse): void {
 
     test("has room", async () => {
       expect(await use.disk.freeBytes(use.fixture.folder)).toBeGreaterThan(0);
+      expect(await use.disk.blockBytes(use.fixture.folder)).toBeGreaterThan(0);
       expect((await use.disk.freeInodes(use.fixture.folder)) ?? 1).toBeGreaterThan(0);
       expect(await codeFrom(use.disk.freeBytes(at("missing")))).toBe("ENOENT");
+      expect(await codeFrom(use.disk.blockBytes(at("missing")))).toBe("ENOENT");
       expect(await codeFrom(use.disk.freeInodes(at("missing")))).toBe("ENOENT");
     });
   });

@@ -85,6 +85,10 @@ export class SimulatedDisk {
           this.#require(text);
           return Math.max(0, this.capacity - this.usedBytes);
         }),
+      blockBytes: async (path) => {
+        this.#require(textOf(path));
+        return 4096;
+      },
       freeInodes: async (path) => {
         this.#require(textOf(path));
         return undefined;

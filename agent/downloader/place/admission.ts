@@ -55,6 +55,7 @@ export class Admission {
     const { store, config, now } = options;
     this.#space = new DiskSpace({
       freeBytes: () => store.freeBytes(),
+      blockBytes: () => store.blockBytes(),
       minFreeBytes: config.minFreeBytes,
       occupants,
       now,

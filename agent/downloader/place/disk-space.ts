@@ -12,13 +12,17 @@ export interface Occupant {
 
 export interface DiskSpaceOptions {
   freeBytes(): Promise<number>;
+  /** See `Disk`. */
+  blockBytes(): Promise<number>;
   minFreeBytes: number;
   occupants(): Iterable<Occupant>;
   now(): number;
 }
 
-/** What a file takes beside its bytes: the rest of its last block, and its inode and name, which some file systems have from the same room. */
-const blockBytes = 4096;
+/** Of most disks. */
+const leastBlockBytes = 4096;
+/** Of the largest cards. What names more than that is far away, and means how much it likes to have at a time. */
+const mostBlockBytes = 256 << 10;
 /** For the agent's own notes, without which nothing can be published. */
 const notesBytes = 256 << 10;
 /** Room is kept for a version until no chunk has come for so long. */
@@ -29,6 +33,7 @@ export class DiskSpace {
   readonly #options: DiskSpaceOptions;
   /** Room that is not spoken for, as measured last, less what was reserved since. */
   #roomBytes = 0;
+  #blockBytes = leastBlockBytes;
   #measuredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DiskSpaceOptions) {
@@ -38,7 +43,7 @@ export class DiskSpace {
   /** Whether so many more bytes did fit a moment ago. Throws what the file system throws. */
   async fitted(bytes: number): Promise<boolean> {
     if (this.#options.now() - this.#measuredAtMs > freshMs) await this.#measure();
-    return costOf(bytes) <= this.#roomBytes;
+    return this.#costOf(bytes) <= this.#roomBytes;
   }
 
   /** Whether so many more bytes fit now. Throws what the file system throws. */
@@ -46,12 +51,12 @@ export class DiskSpace {
     if (await this.fitted(bytes)) return true;
     // What was reserved meanwhile may be written by now, or given back.
     await this.#measure();
-    return costOf(bytes) <= this.#roomBytes;
+    return this.#costOf(bytes) <= this.#roomBytes;
   }
 
   /** Room that was found by `fits` is taken. */
   reserve(bytes: number): void {
-    this.#roomBytes -= costOf(bytes);
+    this.#roomBytes -= this.#costOf(bytes);
   }
 
   /** Whether a version's room has been given to others meanwhile. */
@@ -60,16 +65,22 @@ export class DiskSpace {
   }
 
   async #measure(): Promise<void> {
-    const { freeBytes, minFreeBytes, occupants, now } = this.#options;
+    const { freeBytes, blockBytes, minFreeBytes, occupants, now } = this.#options;
     const free = await freeBytes();
+    this.#blockBytes = Math.min(mostBlockBytes, Math.max(leastBlockBytes, await blockBytes()));
     let needed = 0;
     for (const occupant of occupants())
-      if (occupant.bytesMissing > 0 && !this.hasLapsed(occupant)) needed += costOf(occupant.bytesMissing);
+      if (occupant.bytesMissing > 0 && !this.hasLapsed(occupant))
+        needed += this.#costOf(occupant.bytesMissing);
     this.#roomBytes = free - minFreeBytes - notesBytes - needed;
     this.#measuredAtMs = now();
   }
-}
 
-function costOf(bytes: number): number {
-  return (Math.ceil(bytes / blockBytes) + 1) * blockBytes;
+  /**
+   * What a file takes: beside its bytes the rest of its last block, and its inode and name, which some file systems have from the same
+   * room.
+   */
+  #costOf(bytes: number): number {
+    return (Math.ceil(bytes / this.#blockBytes) + 1) * this.#blockBytes;
+  }
 }

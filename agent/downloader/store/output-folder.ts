@@ -61,6 +61,10 @@ export class OutputFolder {
     return this.#disk.freeBytes(this.#path);
   }
 
+  blockBytes(): Promise<number> {
+    return this.#disk.blockBytes(this.#path);
+  }
+
   async #tryIt(attempt: () => Promise<void>): Promise<void> {
     try {
       await attempt();

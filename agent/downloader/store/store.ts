@@ -157,6 +157,11 @@ export class Store {
     return this.#outputFolder.freeBytes();
   }
 
+  /** See `Disk`. */
+  blockBytes(): Promise<number> {
+    return this.#outputFolder.blockBytes();
+  }
+
   /** A partial for a version that begins. */
   partial(note: PartialNote): Partial {
     return new Partial(note, join(this.#partials, partialName(note)), this.#files);

@@ -5,9 +5,10 @@ const block = 4096;
 const notes = 256 << 10;
 
 function space(freeBytes: number, occupants: Occupant[] = [], minFreeBytes = 0, nowMs = { value: 0 }) {
-  const disk = { freeBytes };
+  const disk = { freeBytes, blockBytes: block };
   const options = {
     freeBytes: async () => disk.freeBytes,
+    blockBytes: async () => disk.blockBytes,
     minFreeBytes,
     occupants: () => occupants,
     now: () => nowMs.value,
@@ -46,4 +47,17 @@ test("room that was given back is found when something does not fit", async () =
   disk.freeBytes += block;
   expect(await measured.fitted(2 * block)).toBe(false);
   expect(await measured.fits(2 * block)).toBe(true);
+});
+
+test("a file on a card takes what its large blocks take; one far away, or whose blocks nobody names, is not held to them", async () => {
+  const { disk, space: card } = space(notes + (256 << 10));
+  disk.blockBytes = 128 << 10;
+  expect(await card.fits(1)).toBe(true);
+  card.reserve(1);
+  expect(await card.fitted(1)).toBe(false);
+  const { disk: far, space: remote } = space(notes + (512 << 10));
+  for (const named of [1 << 20, 0]) {
+    far.blockBytes = named;
+    expect(await remote.fits(1)).toBe(true);
+  }
 });
