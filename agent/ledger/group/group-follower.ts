@@ -7,14 +7,13 @@ import { inTime } from "../../lib/in-time.ts";
 import { retry } from "../../lib/retry.ts";
 import { machineUpMs } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
-import { chunkKey } from "../../wire/chunk.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { partitionOf } from "../../wire/numbers.ts";
-import { pathToDisplay } from "../../wire/path.ts";
 import type { LoggedEntry, PositionedLog, PositionedReader } from "../ledger.ts";
 import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
 import { toldForMs } from "../resumption.ts";
 import type { GroupState } from "./group-state.ts";
+import { LedgerWarnings, type Lost } from "./ledger-warnings.ts";
 import type { Resumed, Snapshot } from "./summary/summary.ts";
 
 /** When something makes it necessary, the whole ledger is read again, but not sooner than this after the last time. */
@@ -46,11 +45,8 @@ export class GroupFollower {
   /** Entries that were read, all in all. */
   #count = 0;
   /** How much was lost of the ledger before this one; said once. */
-  #lost: "all" | "end" | undefined;
-  /** The uploaders that were warned of last: not all that is missing of them is worked on. */
-  #warnedOverflow = "";
-  #warnedOverflowAtMs = Number.NEGATIVE_INFINITY;
-  #hasWarnedOfForgotten = false;
+  #lost: Lost | undefined;
+  readonly #warnings: LedgerWarnings;
 
   /** @param upMs a clock that runs while the machine sleeps, milliseconds */
   constructor(state: GroupState, log: PositionedLog, now: () => number, upMs = machineUpMs) {
@@ -58,6 +54,7 @@ export class GroupFollower {
     this.#log = log;
     this.#now = now;
     this.#upMs = upMs;
+    this.#warnings = new LedgerWarnings(state, now);
   }
 
   /** Instead of `readAll`: most of it was read by another process. */
@@ -108,10 +105,8 @@ export class GroupFollower {
     while (!signal.aborted) {
       await retry(options, async () => {
         await this.#readOn();
-        this.#warnOfLoss(log);
-        this.#warnOfDiffering(log);
-        this.#warnOfOverflow(log);
-        this.#warnOfForgotten(log);
+        this.#warnings.say(log, this.#lost);
+        this.#lost = undefined;
       }).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
@@ -281,53 +276,4 @@ export class GroupFollower {
     const pauseMs = Math.min(Math.max(leastRereadMs, 10 * this.#readMs), longestPauseMs);
     return sinceMs >= (this.#state.mayBeMore ? pauseMs : mostRereadMs);
   }
-
-  #warnOfLoss(log: Log): void {
-    if (this.#lost === undefined) return;
-    const what =
-      this.#lost === "end" ? "the end of the ledger was cut off" : "the ledger was deleted and made again";
-    log.warn(`${what}: what is delivered is noted in it again, and all else is read from it`);
-    this.#lost = undefined;
-  }
-
-  #warnOfDiffering(log: Log): void {
-    for (const { uploader, path, version } of this.#state.versions.drainDiffering())
-      log.warn(
-        `${pathToDisplay(chunkKey({ uploader, path }))}: its uploader has noted another content under version ${version} than the one that is stored: it is fetched`,
-        { uploader, path, version },
-      );
-  }
-
-  /** Once: it stays so. */
-  #warnOfForgotten(log: Log): void {
-    if (this.#hasWarnedOfForgotten || !this.#state.versions.marks.hasForgotten) return;
-    this.#hasWarnedOfForgotten = true;
-    log.warn(
-      "there are more uploaders, in so many partitions, than are kept in memory: of some it is not known what was delivered, and that may come once more",
-    );
-  }
-
-  /** Once for the same uploaders, and once a minute: forged entries can change them at any rate. */
-  #warnOfOverflow(log: Log): void {
-    if (this.#now() - this.#warnedOverflowAtMs < overflowMs) return;
-    const uploaders = [...this.#state.outstanding.overflowing()].sort();
-    const all = uploaders.join(" ");
-    if (all === this.#warnedOverflow) return;
-    this.#warnedOverflow = all;
-    if (uploaders.length > 0) this.#warnedOverflowAtMs = this.#now();
-    if (uploaders.length > 0)
-      log.warn(
-        `more files of ${nameSome(uploaders)} are missing than are worked on at a time: the others follow when these are settled`,
-      );
-  }
-}
-
-const namedUploaders = 5;
-const overflowMs = 60_000;
-
-/** Some of them, and how many others. */
-export function nameSome(uploaders: readonly string[]): string {
-  const named = uploaders.slice(0, namedUploaders).join(", ");
-  const others = uploaders.length - namedUploaders;
-  return others > 0 ? `${named} and ${others} other uploaders` : named;
 }
