@@ -1,5 +1,5 @@
 /** The ledger for a command that works on it by itself: no agent has to run, and nobody waits for brokers for ever. */
-import type { Config } from "../config/config.ts";
+import type { CommonConfig } from "../config/config.ts";
 import type { Client } from "../kafka/connection/client.ts";
 import type { ClientOptions } from "../kafka/connection/connect.ts";
 import { KafkaError } from "../kafka/errors.ts";
@@ -32,7 +32,7 @@ const lookMs = 5000;
  * @param missing what a missing ledger means here
  */
 export async function withLedger<Result>(
-  config: Config,
+  config: CommonConfig,
   missing: string,
   work: (access: LedgerAccess) => Promise<Result>,
 ): Promise<Result> {

@@ -12,7 +12,7 @@ import { checkKafka, checkKafkaFiles } from "./check-kafka.ts";
 import { checkRecords } from "./check-records.ts";
 import { checkUploader } from "./check-uploader.ts";
 import { complete } from "./complete.ts";
-import type { Config } from "./config.ts";
+import type { CommonConfig, Config } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { type Environment, fromEnvironment, unknownVariable } from "./environment.ts";
 import { interpolate } from "./interpolate.ts";
@@ -20,7 +20,7 @@ import { rootKey } from "./keys.ts";
 import { twinOf } from "./mask.ts";
 import { keysNotYet } from "./not-yet.ts";
 import { ConfigError, Problems } from "./problems.ts";
-import { resolveConfig } from "./resolve.ts";
+import { resolveCommon, resolveConfig } from "./resolve.ts";
 import { NAME_PATTERN, type Settings } from "./schema.ts";
 import { readSecretFiles } from "./secret-files.ts";
 import { fromSetOptions } from "./set-options.ts";
@@ -49,7 +49,34 @@ export interface Loaded {
 /** @throws ConfigError with every problem that was found */
 export async function loadConfig(sources: Sources): Promise<Loaded> {
   const problems = new Problems();
+  const { settings, hasListen } = await loadSettings(sources, readSources(sources, problems), problems);
+  await checkUploader(settings, problems);
+  if (settings.role === "downloader" && settings.downloader.output === undefined) {
+    problems.add(["downloader", "output"], "required");
+  }
+  checkRecords(settings, problems);
+  checkHttp(settings, problems);
+  endChecks(settings, problems);
+  return { config: resolveConfig(settings, !hasListen), settings };
+}
+
+/**
+ * For a command that works in no role: none has to be named, and what only a role needs is not looked for.
+ *
+ * @throws ConfigError with every problem that was found
+ */
+export async function loadCommonConfig(sources: Sources): Promise<CommonConfig> {
+  const problems = new Problems();
   const root = readSources(sources, problems);
+  // Any will do.
+  if (!root.has("role")) root.set("role", "uploader");
+  const { settings, hasListen } = await loadSettings(sources, root, problems);
+  endChecks(settings, problems);
+  return resolveCommon(settings, !hasListen);
+}
+
+/** What the sources say, typed and whole, with what is checked whatever the role is. */
+async function loadSettings(sources: Sources, root: Section, problems: Problems) {
   const hasListen = typeof get(root, ["http", "listen"]) === "string";
   readSecretFiles(root, problems);
   const validated = validate(toTyped(root, rootKey, [], problems), problems);
@@ -58,16 +85,13 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
   const settings = complete(validated, checkedHostName(sources.hostName ?? hostname(), validated, problems));
   checkKafka(settings, problems);
   await checkKafkaFiles(settings, problems);
-  await checkUploader(settings, problems);
-  if (settings.role === "downloader" && settings.downloader.output === undefined) {
-    problems.add(["downloader", "output"], "required");
-  }
-  checkRecords(settings, problems);
-  checkHttp(settings, problems);
+  return { settings, hasListen };
+}
+
+function endChecks(settings: Settings, problems: Problems): void {
   // Whatever else is wrong below such a key: this is what its user has to know.
   for (const key of keysNotYet(settings)) problems.addAbout(key, "not in this version");
   if (problems.lines.length > 0) throw new ConfigError(problems.lines);
-  return { config: resolveConfig(settings, !hasListen), settings };
 }
 
 function readSources(sources: Sources, problems: Problems): Section {

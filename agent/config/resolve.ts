@@ -1,22 +1,11 @@
-import type { Config, KafkaConfig, SaslConfig, UploaderConfig } from "./config.ts";
+import type { CommonConfig, Config, KafkaConfig, SaslConfig, UploaderConfig } from "./config.ts";
 import type { Settings } from "./schema.ts";
 
 type CompleteSettings = Settings & { readonly name: string };
 
 /** From the file's words to the agent's. Only for settings without problems; the result is frozen throughout. */
 export function resolveConfig(settings: CompleteSettings, httpListenIsDefault: boolean): Config {
-  const { http, log } = settings;
-  const common = {
-    name: settings.name,
-    shutdownTimeoutMs: settings.shutdown_timeout,
-    kafka: kafkaConfig(settings.kafka),
-    http: {
-      listen: http.listen ?? undefined,
-      listenIsDefault: httpListenIsDefault,
-      token: http.token || undefined,
-    },
-    log,
-  };
+  const common = commonOf(settings, httpListenIsDefault);
   if (settings.role === "uploader") {
     return freeze({ ...common, role: settings.role, uploader: uploaderConfig(settings.uploader) });
   }
@@ -38,6 +27,26 @@ export function resolveConfig(settings: CompleteSettings, httpListenIsDefault: b
       giveUpMs: downloader.give_up,
     },
   });
+}
+
+/** The same, without what is a role's. */
+export function resolveCommon(settings: CompleteSettings, httpListenIsDefault: boolean): CommonConfig {
+  return freeze(commonOf(settings, httpListenIsDefault));
+}
+
+function commonOf(settings: CompleteSettings, httpListenIsDefault: boolean): CommonConfig {
+  const { http, log } = settings;
+  return {
+    name: settings.name,
+    shutdownTimeoutMs: settings.shutdown_timeout,
+    kafka: kafkaConfig(settings.kafka),
+    http: {
+      listen: http.listen ?? undefined,
+      listenIsDefault: httpListenIsDefault,
+      token: http.token || undefined,
+    },
+    log,
+  };
 }
 
 function kafkaConfig(kafka: Settings["kafka"]): KafkaConfig {
