@@ -8,6 +8,7 @@ import { type Arguments, parseArguments, UsageError } from "./commands/arguments
 import { exitCode } from "./commands/exit-code.ts";
 import { commandHelp, programHelp } from "./commands/help.ts";
 import { isCommandNotYet, isOptionNotYet } from "./commands/not-yet.ts";
+import type { Sources } from "./config/load.ts";
 import { printable, printableLines } from "./lib/printable.ts";
 
 let showStacks = process.env.STREAMSEND_LOG_LEVEL === "debug";
@@ -44,6 +45,17 @@ async function dispatch(parsed: Arguments): Promise<number> {
     const { readStatus } = await import("./commands/status.ts");
     const address = parsed.values.get("http")?.at(-1);
     return print(await readStatus(address, process.env.STREAMSEND_HTTP_TOKEN || undefined));
+  }
+  if (command === "find") {
+    const [glob, ...others] = parsed.operands;
+    if (others.length > 0) throw new UsageError("find takes one GLOB: quote it for the shell", "find");
+    const { loadCommonConfig } = await import("./config/load.ts");
+    const config = await loadCommonConfig(sourcesOf(parsed));
+    showStacks = config.log.level === "debug";
+    const { find } = await import("./commands/find.ts");
+    const uploader = parsed.values.get("uploader")?.at(-1);
+    await find(config, { glob, uploader, json: flags.has("json"), print: write });
+    return exitCode.done;
   }
   const forgotten = command === "forget" ? forgottenOf(parsed.operands) : undefined;
   const loaded = await load(parsed);
@@ -86,23 +98,35 @@ function forgottenOf([kind, name, ...others]: readonly string[]) {
   return { kind, name } as const;
 }
 
-async function load({ values }: Arguments) {
+async function load(parsed: Arguments) {
   const { loadConfig } = await import("./config/load.ts");
-  const loaded = await loadConfig({
-    environment: process.env,
-    configFile: values.get("config")?.at(-1),
-    set: values.get("set") ?? [],
-    role: values.get("role")?.at(-1),
-  });
+  const loaded = await loadConfig(sourcesOf(parsed));
   showStacks = loaded.config.log.level === "debug";
   return loaded;
 }
 
-/** Waits until the text is handed over: to a pipe it is written in pieces, and the process exits next. */
-function print(text: string): Promise<number> {
+function sourcesOf({ values }: Arguments): Sources {
+  return {
+    environment: process.env,
+    configFile: values.get("config")?.at(-1),
+    set: values.get("set") ?? [],
+    role: values.get("role")?.at(-1),
+  };
+}
+
+async function print(text: string): Promise<number> {
+  await write(text);
+  return exitCode.done;
+}
+
+/**
+ * Waits until the text is handed over: to a pipe it is written in pieces, and the process exits next. Returns false where nobody reads
+ * any more.
+ */
+function write(text: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error?: NodeJS.ErrnoException | null) => {
-      if (error == null || error.code === "EPIPE") resolve(0);
+      if (error == null || error.code === "EPIPE") resolve(error == null);
       else reject(new Error(`standard output cannot be written, ${error.message}`, { cause: error }));
     });
   });

@@ -68,10 +68,18 @@ A folder arrives with its name, with a slash at its end only its content. -: sta
     summary: "where is my file?",
     operands: "[GLOB]",
     options: ["uploader", "json", "config", "set"],
-    about: `Says of each file that the ledger knows where it is; no running agent is needed.
-GLOB is on the path, without the uploader's name.
-Exit code: 0 found, 1 nothing found, or no broker, 2 wrong usage or configuration.`,
-    examples: ["streamsend-agent find 'photos/**' --uploader pos-0042"],
+    about: `Says of each file that the ledger knows where it is, those that were sent last first; no running agent
+and no role is needed.
+GLOB is on the path, without the uploader's name: '*.pdf' is in no folder, '**/*.pdf' in any.
+STATE is the best that is known: sending, sent (the brokers have it), delivered (a group has stored it),
+needed (a group asks for it once more), failed, or gone (no longer at the uploader, and nobody has it).
+SOURCE: whether it is still at its uploader. SIZE is in bytes, times are in UTC by the brokers' clock.
+--json has all of it. A file of up to 16 MiB is known once it is sent.
+Exit code: 0 found, 1 nothing found, or no broker for 30 s, 2 wrong usage or configuration.`,
+    examples: [
+      "streamsend-agent find 'photos/**' --uploader pos-0042",
+      "streamsend-agent find --json --config uploader.yaml | jq -r 'select(.state == \"failed\").path'",
+    ],
   },
   check: {
     summary: "validate the configuration and print it",

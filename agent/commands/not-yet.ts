@@ -2,7 +2,7 @@
  * Commands, and options of commands, that the contract knows and this version cannot do (settings: config/not-yet.ts).
  * Built something? Delete it here.
  */
-const commandsNotYet: readonly string[] = ["send", "find", "keygen"];
+const commandsNotYet: readonly string[] = ["send", "keygen"];
 const optionsNotYet: Readonly<Record<string, readonly string[]>> = { check: ["record", "source"] };
 
 export function isCommandNotYet(command: string): boolean {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { expectSameTree } from "../support/compare.ts";
+import { answerOf, findArguments } from "../support/find.ts";
 import { forgetArguments, outcomeOf } from "../support/forget.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
 import { PlainKafka } from "../support/plain-kafka.ts";
@@ -42,7 +43,8 @@ beforeAll(async () => {
       "super.users": "User:ANONYMOUS",
     },
   });
-  for (const user of ["sender", "receiver", "stranger", "half"]) await kafka.addScramUser(user, password);
+  for (const user of ["sender", "receiver", "stranger", "half", "reader"])
+    await kafka.addScramUser(user, password);
   await giveRights();
 });
 
@@ -64,6 +66,7 @@ async function giveRights(): Promise<void> {
   await kafka.allow(["sender", "half", "CN=till"], ["--topic", topic], "Write");
   await kafka.allow(["receiver", "CN=till"], ["--topic", topic], "Read");
   await kafka.allow(["sender", "receiver", "CN=till"], ["--topic", ledger], "Read", "Write");
+  await kafka.allow(["reader"], ["--topic", ledger], "Read");
   const members = ["--group", "members-", "--resource-pattern-type", "prefixed"];
   await kafka.allow(["receiver", "CN=till"], members, "Read");
 }
@@ -186,4 +189,35 @@ test("a group is forgotten without the right to remove it from Kafka, and that i
   const { code, out, err } = await forget("receiver");
   expect([code, err]).toEqual([0, ""]);
   expect(out).toContain(`its positions stay in Kafka, as this user lacks DELETE on group ${group}`);
+});
+
+test("find needs no right but to read the ledger, and says in a line what it lacks", async () => {
+  const scene = await openScene();
+  const source = await scene.folder("source");
+  await writeFile(join(source, "a.txt"), "a");
+  const agent = await scene.uploader(source, { name: "till-9", kafka: login("sender"), args: ["--once"] });
+  expect(await agent.waitForExit(), agent.report()).toBe(0);
+  const find = async (kafka: Settings) =>
+    answerOf(scene, await findArguments(scene, ["--uploader", "till-9"], kafka));
+  const { code, out, err } = await find(login("reader"));
+  expect([code, err]).toEqual([0, ""]);
+  expect(out).toMatch(/ sent .* till-9 .* a\.txt$/m);
+  const without = { ...login("reader"), sasl: { mechanism: "plain", username: "reader", password } };
+  const wrong = {
+    ...login("reader"),
+    sasl: { mechanism: "scram-sha-512", username: "reader", password: "x" },
+  };
+  const line = /^streamsend-agent: [^\n]*\n$/;
+  for (const [settings, reason] of [
+    [login("stranger"), "deny this user the topic"],
+    [wrong, "login was refused"],
+    [without, "do not offer this kafka.sasl.mechanism"],
+    [{ ...topics, brokers: kafka.listener("MUTUAL") }, "the brokers speak TLS on this port"],
+    [{ ...topics, brokers: kafka.listener("MUTUAL"), tls: { enabled: true } }, "kafka.tls.ca"],
+  ] as const) {
+    const refused = await find(settings);
+    expect([refused.code, refused.out]).toEqual([1, ""]);
+    expect(refused.err).toMatch(line);
+    expect(refused.err).toContain(reason);
+  }
 });

@@ -44,7 +44,6 @@ test("wrong usage is one line with a hint, on standard error, exit 2", () => {
 test("a command that is not built is refused", () => {
   const lines = [
     "send - --path a.log --as office --under in --attribute a=b --attribute c=d --wait group",
-    "find **/*.log --uploader pos-0042 --json --set kafka.topic=t",
     "keygen --output key",
   ];
   for (const line of lines) {
@@ -67,6 +66,22 @@ test("forget wants a kind and one name, whatever the configuration", () => {
       exitCode: 2,
     });
   }
+});
+
+test("find takes one glob, and a configuration without a role that is right in everything else", () => {
+  const several = "find takes one GLOB: quote it for the shell (see streamsend-agent find --help)";
+  expect(agent(["find", "a.txt", "b.txt"])).toEqual({
+    out: "",
+    err: `streamsend-agent: ${several}\n`,
+    exitCode: 2,
+  });
+  expect(agent(["find", "--set", "kafka.topic=a b", "--set", "uploader.settle=soon"])).toEqual({
+    out: "",
+    err: expect.stringMatching(
+      /^uploader\.settle: .*\nkafka\.topic: .*\n$|^kafka\.topic: .*\nuploader\.settle: .*\n$/,
+    ),
+    exitCode: 2,
+  });
 });
 
 test("an option that is not built is refused, whatever the configuration", () => {
@@ -165,7 +180,11 @@ test("only the commands that need it load the Kafka client", () => {
       const isOwn = path.startsWith(".") && path.endsWith(".ts");
       if (
         isOwn &&
-        !(file === main && kind === "dynamic-import" && /\/(run|redeliver|doctor|forget)\.ts$/.test(path))
+        !(
+          file === main &&
+          kind === "dynamic-import" &&
+          /\/(run|redeliver|doctor|forget|find)\.ts$/.test(path)
+        )
       ) {
         visit(join(dirname(file), path));
       } else if (!isOwn) seen.add(path);
