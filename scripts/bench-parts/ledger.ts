@@ -1,5 +1,5 @@
 /**
- * What a big ledger costs: starts of both roles, what crosses the network for one, records a file, and how long a lost file takes that
+ * What a big ledger costs: starts of both roles, what crosses the network for one, `find`, records a file, and how long a lost file takes that
  * somebody has after all, beside many that nobody has. The ledgers are made up (ledger-entries.ts), their sizes are arguments of
  * scripts/bench; what is measured on them are the executables.
  *
@@ -15,6 +15,7 @@ import type { Agent, Settings } from "./agent.ts";
 import type { Bench } from "./bench.ts";
 import { CountingLink } from "./counting-link.ts";
 import { writeMany } from "./files.ts";
+import { measureFind } from "./find.ts";
 import { LedgerWriter } from "./ledger-entries.ts";
 import type { LedgerSizes } from "./ledger-sizes.ts";
 import { printTable } from "./table.ts";
@@ -91,6 +92,7 @@ async function measureStarts(stage: Stage): Promise<void> {
     ["", "KiB"],
     [["", kibibytes(bytes)]],
   );
+  if (uploaders > 0 && files > 0) await measureFind(bench, kafka.bootstrap, topic, "till-0");
 }
 
 /** Both ends of the ledger, before and after. */
