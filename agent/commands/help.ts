@@ -1,14 +1,19 @@
-/** The commands and options that there are, for `--help` and for reading the command line. */
+/**
+ * The commands and options that there are: for `--help`, for reading the command line, and for the man page and the shells' completions
+ * (scripts/package-parts).
+ */
 import { isCommandNotYet, isOptionNotYet } from "./not-yet.ts";
 
 export interface Option {
   /** What its value is called; undefined: it takes none. */
   readonly value?: string;
+  /** All that the value can be; undefined: anything. */
+  readonly choices?: readonly string[];
   readonly text: string;
 }
 
 const optionTexts = {
-  role: { value: "ROLE", text: "uploader or downloader" },
+  role: { value: "ROLE", choices: ["uploader", "downloader"], text: "uploader or downloader" },
   config: { value: "FILE", text: "configuration; default: $STREAMSEND_CONFIG, /etc/streamsend/config.yaml" },
   set: { value: "KEY=VALUE", text: "one setting, over file and environment; may be repeated" },
   once: { text: "do what there is to do now, wait until it is done, and exit" },
@@ -155,7 +160,7 @@ export function isCommand(word: string): word is CommandName {
 /** Help for the program. */
 export function programHelp(): string {
   const names = Object.keys(commands).filter(isCommand);
-  const rows = names.map((name): [string, string] => [name, commands[name].summary + notYet(name)]);
+  const rows = names.map((name): [string, string] => [name, commands[name].summary + commandRemark(name)]);
   return `streamsend-agent moves files of any size through Apache Kafka.
 
 Usage: streamsend-agent [COMMAND] [OPTIONS]
@@ -175,13 +180,18 @@ streamsend-agent COMMAND --help says more about a command.
 `;
 }
 
+/** How a command is called. */
+export function usage(name: CommandName): string {
+  const { operands } = commands[name];
+  return `streamsend-agent ${name === "run" ? "[run]" : name}${operands === undefined ? "" : ` ${operands}`} [OPTIONS]`;
+}
+
 /** Help for one command. */
 export function commandHelp(name: CommandName): string {
   const command = commands[name];
-  const operands = command.operands === undefined ? "" : ` ${command.operands}`;
-  return `streamsend-agent ${name}: ${command.summary}${notYet(name)}
+  return `streamsend-agent ${name}: ${command.summary}${commandRemark(name)}
 
-Usage: streamsend-agent ${name === "run" ? "[run]" : name}${operands} [OPTIONS]
+Usage: ${usage(name)}
 
 ${command.about}
 
@@ -197,8 +207,7 @@ function optionTable(command: CommandName, names: readonly OptionName[]): string
   return table(
     names.map((name): [string, string] => {
       const { value, text } = options[name];
-      const remark = isOptionNotYet(command, name) ? remarkNotYet : "";
-      return [value === undefined ? `--${name}` : `--${name} ${value}`, text + remark];
+      return [value === undefined ? `--${name}` : `--${name} ${value}`, text + optionRemark(command, name)];
     }),
   );
 }
@@ -214,6 +223,12 @@ function lines(texts: readonly string[]): string {
 
 const remarkNotYet = " (not in this version)";
 
-function notYet(name: string): string {
+/** What is to be said behind a command's summary: nothing, if it is built. */
+export function commandRemark(name: CommandName): string {
   return isCommandNotYet(name) ? remarkNotYet : "";
+}
+
+/** What is to be said behind an option's text: nothing, if it is built. */
+export function optionRemark(command: CommandName, name: OptionName): string {
+  return isOptionNotYet(command, name) ? remarkNotYet : "";
 }
