@@ -1,0 +1,164 @@
+/** The package in a real Debian with a real systemd: installed, upgraded, removed and purged, in this order; and the archive. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../support/compare.ts";
+import { canBoot, DebianMachine } from "../support/debian-machine.ts";
+import { packageFile, packageVersion, thisArchitecture } from "../support/packages.ts";
+import { waitUntil } from "../support/wait.ts";
+
+// The first time it makes the Debian, too.
+setDefaultTimeout(600_000);
+const nextVersion = `${packageVersion}+next`;
+let folder: string;
+let machine: DebianMachine;
+
+beforeAll(async () => {
+  if (!canBoot) return;
+  folder = await mkdtemp(join(tmpdir(), "streamsend-install-"));
+  await Bun.write(join(folder, "packages/now.deb"), Bun.file(packageFile(thisArchitecture, "deb")));
+  await Bun.write(join(folder, "packages/now.tar.gz"), Bun.file(packageFile(thisArchitecture, "tar.gz")));
+  await makeNextVersion();
+  machine = await DebianMachine.boot(folder, join(folder, "packages"));
+});
+
+afterAll(async () => {
+  await machine?.stop();
+  if (folder !== undefined) await rm(folder, { recursive: true });
+});
+
+test.skipIf(!canBoot)("installed, it has its user and its files, and nothing runs", async () => {
+  await install("now.deb");
+  expect(await shell("stat -c '%A %U:%G' /etc/streamsend")).toBe("drwxr-x--- root:streamsend");
+  expect(await shell("getent passwd streamsend | cut -d : -f 6,7")).toBe("/:/usr/sbin/nologin");
+  expect(await shell("streamsend-agent --version")).toMatch(/^streamsend-agent \d/);
+  expect(await shell("systemctl list-units --all --no-legend 'streamsend-agent@*'")).toBe("");
+  expect(await shell("find /etc/systemd -name '*streamsend*'")).toBe("");
+});
+
+test.skipIf(!canBoot)("the examples are right as they are", async () => {
+  const examples = (await shell("ls /etc/streamsend")).split("\n");
+  expect(examples).toEqual(["config.yaml.example", "downloader.yaml.example", "uploader.yaml.example"]);
+  for (const example of examples) {
+    const { code, errors } = await machine.run(
+      "streamsend-agent",
+      "check",
+      "--config",
+      `/etc/streamsend/${example}`,
+    );
+    expect([example, code, errors]).toEqual([example, 0, ""]);
+  }
+});
+
+test.skipIf(!canBoot)(
+  "an upgrade keeps the configuration, and restarts what runs and nothing else",
+  async () => {
+    await shell("mkdir /var/spool/outbox /srv/inbox && chown streamsend: /srv/inbox");
+    await shell("echo sent > /var/spool/outbox/sent && echo received > /srv/inbox/received");
+    for (const instance of ["works", "stopped"]) {
+      await shell(
+        `sed -e 's/kafka[12]:9092/127.0.0.1:1/g' /etc/streamsend/uploader.yaml.example > /etc/streamsend/${instance}.yaml`,
+      );
+    }
+    await shell("echo STREAMSEND_LOG_FORMAT=json >> /etc/default/streamsend-agent");
+    await shell("systemctl enable --now streamsend-agent@works && systemctl enable streamsend-agent@stopped");
+    let log = "";
+    await waitUntil(
+      "the instance logs as /etc/default says",
+      async () => {
+        log = await shell("journalctl --no-pager -o cat -u streamsend-agent@works");
+        return log.split("\n").some((line) => line.startsWith("{"));
+      },
+      { detail: () => log },
+    );
+    const before = await show("works");
+    expect(before).toMatchObject({ ActiveState: "active", NRestarts: "0" });
+
+    const { output, errors } = await install("next.deb");
+    expect(output + errors).not.toContain("conffile");
+    expect(await shell("dpkg-query -W streamsend-agent | cut -f 2")).toBe(nextVersion);
+    await waitUntil("the running instance is another process", async () => {
+      const { ActiveState, MainPID } = await show("works");
+      return ActiveState === "active" && MainPID !== before.MainPID && MainPID !== "0";
+    });
+    expect(await show("stopped")).toMatchObject({ ActiveState: "inactive", MainPID: "0" });
+    expect(await shell("stat -c '%A %U:%G' /etc/streamsend")).toBe("drwxr-x--- root:streamsend");
+    expect(await shell("tail -1 /etc/default/streamsend-agent")).toBe("STREAMSEND_LOG_FORMAT=json");
+    expect(await shell("ls /etc/streamsend/*.yaml")).toBe(
+      "/etc/streamsend/stopped.yaml\n/etc/streamsend/works.yaml",
+    );
+  },
+);
+
+test.skipIf(!canBoot)("removed, its instances are stopped, and only the program is gone", async () => {
+  await machine.succeed("dpkg", "--remove", "streamsend-agent");
+  expect((await show("works")).ActiveState).toBe("inactive");
+  expect(
+    await shell(
+      "ls /usr/bin/streamsend-agent /lib/systemd/system/streamsend-agent@.service 2> /dev/null || true",
+    ),
+  ).toBe("");
+  expect(await shell("ls /etc/streamsend/works.yaml /etc/default/streamsend-agent")).not.toBe("");
+});
+
+test.skipIf(!canBoot)(
+  "purged, its configuration is gone, and no file that was watched or received",
+  async () => {
+    // What somebody keeps in there on a file system of its own is not the package's either.
+    await shell(
+      "mkdir /etc/streamsend/mounted && mount -t tmpfs tmpfs /etc/streamsend/mounted && echo kept > /etc/streamsend/mounted/file",
+    );
+    const { errors } = await machine.run("dpkg", "--purge", "streamsend-agent");
+    expect(errors).toContain("not all of /etc/streamsend was removed");
+    expect(await shell("find /etc/streamsend -type f")).toBe("/etc/streamsend/mounted/file");
+    expect(await shell("cat /var/spool/outbox/sent /srv/inbox/received")).toBe("sent\nreceived");
+    expect(await shell("find /etc -name '*streamsend*' -not -path '/etc/streamsend*'")).toBe("");
+    expect(await shell("dpkg -l streamsend-agent 2> /dev/null || true")).not.toContain("config-files");
+    expect(await shell("stat -c %U /srv/inbox")).toBe("streamsend");
+    expect(await shell("systemctl --failed --no-legend")).toBe("");
+  },
+);
+
+test.skipIf(!canBoot)("the archive, unpacked at /, gives a service that can be started", async () => {
+  await machine.succeed("tar", "-C", "/", "-xzf", "/packages/now.tar.gz");
+  expect(await shell("readlink /lib")).toBe("usr/lib");
+  await shell("systemd-sysusers streamsend-agent.conf && systemctl daemon-reload");
+  await shell(
+    "sed 's/kafka[12]:9092/127.0.0.1:1/g' /etc/streamsend/uploader.yaml.example > /etc/streamsend/works.yaml",
+  );
+  await machine.succeed("systemctl", "start", "streamsend-agent@works");
+  expect((await show("works")).ActiveState).toBe("active");
+});
+
+/** The same package, under a higher version. */
+async function makeNextVersion(): Promise<void> {
+  const root = join(folder, "next");
+  await succeed(["dpkg-deb", "-R", join(folder, "packages/now.deb"), root]);
+  const control = join(root, "DEBIAN/control");
+  const text = await readFile(control, "utf8");
+  await writeFile(control, text.replace(`Version: ${packageVersion}\n`, `Version: ${nextVersion}\n`));
+  await succeed(["dpkg-deb", "-Znone", "--build", root, join(folder, "packages/next.deb")]);
+  await rm(root, { recursive: true });
+}
+
+async function succeed(command: string[]): Promise<void> {
+  const { code, errors } = await run(command);
+  if (code !== 0) throw new Error(errors);
+}
+
+async function install(name: string): Promise<{ output: string; errors: string }> {
+  const { code, output, errors } = await machine.run("dpkg", "--install", `/packages/${name}`);
+  expect([code, output + errors]).toEqual([0, expect.any(String)]);
+  return { output, errors };
+}
+
+async function shell(script: string): Promise<string> {
+  return (await machine.succeed("sh", "-ec", script)).trim();
+}
+
+/** What systemd knows of an instance. */
+async function show(instance: string): Promise<Record<string, string>> {
+  const lines = await shell(`systemctl show -p ActiveState,MainPID,NRestarts streamsend-agent@${instance}`);
+  return Object.fromEntries(lines.split("\n").map((line) => line.split("=")));
+}
