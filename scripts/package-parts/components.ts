@@ -55,7 +55,7 @@ function runtime(): Component {
     license: "MIT",
     purl: `pkg:npm/bun@${bun}`,
     about: "runtime, as it is published",
-    licenseFiles: [join(root, "packaging/bun-license.txt")],
+    licenseFiles: [join(root, "scripts/packaging/bun-license.txt")],
     parts: Object.entries(inside).map(([name, version]) => ({ name, version: version ?? "" })),
   };
 }

@@ -8,7 +8,7 @@ const root = join(import.meta.dir, "../..");
 const docs = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
 const documents = ["README.md", "CONTRIBUTING.md", ...docs.map((name) => `docs/${name}`)];
 /** All files and folders that a document can name. */
-const places = new Set(placesOf(["agent", "scripts", "test", "docs", "systemd", "packaging", ".ci"]));
+const places = new Set(placesOf(["agent", "scripts", "test", "docs", "systemd", ".ci"]));
 for (const name of readdirSync(root)) places.add(name);
 /** The names of files, without their folders. */
 const names = new Set([...places].map((place) => place.slice(place.lastIndexOf("/") + 1)));
