@@ -237,8 +237,13 @@ export class Checks implements DiskWatcher {
       if (this.#claims.isClaimed(mark, version)) this.#claimed(process, version);
   }
 
-  /** A mark is written for a ledger that is no more: who does not know that yet may read it. */
-  strayMark(process: Process, mark: DoneEntry): void {
+  /** An entry is written for a ledger that is no more, at this offset of the one that there is: who does not know that yet may read it. */
+  stray(process: Process, entry: Entry, offset: number): void {
+    if (entry.kind === "files") this.#claims.strayBatch(entry, offset);
+    if (entry.kind === "done") this.#strayMark(process, entry);
+  }
+
+  #strayMark(process: Process, mark: DoneEntry): void {
     const disk = this.#machines.get(process)?.disk;
     for (const version of this.#truth.all())
       if (disk && isPublished(disk, version) && this.#claims.wasClaimed(mark, version))

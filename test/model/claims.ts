@@ -30,13 +30,15 @@ export class Claims {
     for (const file of entry.files) {
       const id = { uploader, path: file.path, version: file.version };
       this.#newest.set(chunkKey(id), Math.max(this.#newest.get(chunkKey(id)) ?? 0, id.version));
-      if (!wasSentWhole(file)) continue;
-      const { topic, partition, checksum } = file;
-      const place = { topic, partition, offset: file.offset };
-      this.#noted.set(versionName(id), { ...place, checksum, at: file.at ?? offset });
     }
+    for (const [name, place] of placesOf(entry, offset)) this.#noted.set(name, place);
     // Who has lost the name says nothing any more.
     if (epoch >= (this.#said.get(uploader)?.epoch ?? 0)) this.#said.set(uploader, entry);
+  }
+
+  /** A batch is written that is meant for a ledger that is no more: who does not know that yet may read it. */
+  strayBatch(entry: FilesEntry, offset: number): void {
+    for (const [name, place] of placesOf(entry, offset)) this.#notedBefore.set(name, place);
   }
 
   ledgerIsNew(): void {
@@ -95,4 +97,15 @@ export class Claims {
 function isCovered({ start }: DoneEntry, { topic, offset }: NotedPlace, version: number): boolean {
   if (!start) return true;
   return topic === start.topic ? offset >= start.offset : version >= start.ms * 1000;
+}
+
+/** Where its versions are that were sent whole. */
+function placesOf({ uploader, files }: FilesEntry, offset: number): [name: string, place: NotedPlace][] {
+  return files.flatMap((file): [string, NotedPlace][] => {
+    if (!wasSentWhole(file)) return [];
+    const { path, version, topic, partition, checksum, at = offset } = file;
+    return [
+      [versionName({ uploader, path, version }), { topic, partition, offset: file.offset, checksum, at }],
+    ];
+  });
 }

@@ -119,8 +119,7 @@ export class World {
       random,
       (process, entry, isStray, offset) => {
         this.trace(`${process.name}: writes ${isStray ? "in vain " : ""}${JSON.stringify(entry)}`);
-        if (isStray && entry.kind === "done") checks.strayMark(process, entry);
-        if (isStray) return;
+        if (isStray) return checks.stray(process, entry, offset);
         checks.entry(process, entry, offset);
         for (const one of this.uploaders) {
           const number = one.numberOf(process);
