@@ -24,6 +24,8 @@ export interface RoleRun<Role> {
   connected: Connected;
   effects: Effects;
   reporting: Reporting;
+  /** To be called once it is known what the ledger says. */
+  ready(): void;
   /** Of the start: what is waited for until it works, and what ends that. */
   attempt: RetryOptions & { giveUp: (error: unknown) => boolean };
 }

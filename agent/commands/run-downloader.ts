@@ -29,6 +29,7 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
   const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
     GroupLedger.open(role.group, connected.ledger, now, { summary }),
   );
+  run.ready();
   const topic = followed.chunks;
   const ended = new AbortController();
   const beside = AbortSignal.any([attempt.signal, ended.signal]);

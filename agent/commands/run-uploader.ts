@@ -28,7 +28,7 @@ export async function runAsUploader(run: RoleRun<UploaderConfig>): Promise<numbe
 }
 
 async function send(
-  { config, role, once, connected, effects, reporting }: RoleRun<UploaderConfig>,
+  { config, role, once, connected, effects, reporting, ready }: RoleRun<UploaderConfig>,
   ledger: UploaderLedger,
   retentionMs: number,
   signal: AbortSignal,
@@ -39,6 +39,7 @@ async function send(
   const ledgerBytes = topics.ledger.maxMessageBytes;
   await producer.limitBatches(Math.min(chunkBytes, ledgerBytes));
   observer.phase = undefined;
+  ready();
   return runUploader({
     config: role,
     ledger,

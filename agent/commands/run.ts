@@ -16,6 +16,7 @@ import { isPermanent, retry } from "../lib/retry.ts";
 import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
 import type { Reporting } from "../observe/reporting.ts";
+import { serviceManagerOf } from "../observe/service-manager.ts";
 import { dryRun } from "./dry-run.ts";
 import { exitCode } from "./exit-code.ts";
 import type { Connected, RoleRun } from "./role-run.ts";
@@ -45,7 +46,11 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
   ignoreOtherSignals(log);
   const { role, name } = config;
   const observer = new Observer({ role, name, version, host: hostname(), troubles: log.troubles });
-  const stop = listenForStop(config, log, observer);
+  const service = serviceManagerOf(process.env, observer);
+  const stop = listenForStop(config, log, () => {
+    observer.phase = "stopping";
+    service.stopping();
+  });
   let http: HttpServer | undefined;
   try {
     log.info(describeStart(config));
@@ -55,7 +60,7 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
     }
     http = startHttp(config.http, observer, log);
     const reporting = { log, observer, logChunks: config.log.chunks };
-    return await runRole(config, options.once, reporting, stop.signal);
+    return await runRole(config, options.once, { reporting, ready: service.ready }, stop.signal);
   } catch (error) {
     // Whatever was being waited for when the stop came.
     if (stop.signal.aborted && error instanceof AgentError) return exitCode.done;
@@ -65,6 +70,7 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
   } finally {
     stop.end();
     http?.stop();
+    service.end();
     log.flush();
   }
 }
@@ -72,9 +78,10 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
 async function runRole(
   config: Config,
   once: boolean,
-  reporting: Reporting,
+  told: Pick<RoleRun<unknown>, "reporting" | "ready">,
   signal: AbortSignal,
 ): Promise<number> {
+  const { reporting } = told;
   const { log, observer } = reporting;
   // A mistake in the set-up ends --once; otherwise it is waited for, as somebody may be about to mend it.
   const giveUp = once ? isPermanent : () => false;
@@ -89,7 +96,7 @@ async function runRole(
     return await followingTopics(connected, async () => {
       observer.phase = "reading the ledger";
       await retry({ ...attempt, what: "reading the ledger" }, () => checkLayout(connected.ledger));
-      const run = { config, once, connected, effects, reporting, attempt };
+      const run = { config, once, connected, effects, attempt, ...told };
       return config.role === "uploader"
         ? runAsUploader({ ...run, role: config.uploader })
         : runAsDownloader({ ...run, role: config.downloader });

@@ -2,14 +2,17 @@
 import type { Config } from "../config/config.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
-import type { Observer } from "../observe/observer.ts";
 import { exitCode } from "./exit-code.ts";
 
-/** The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second, or SIGQUIT, ends at once. */
+/**
+ * The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second, or SIGQUIT, ends at once.
+ *
+ * @param stopping called at the first
+ */
 export function listenForStop(
   config: Config,
   log: Log,
-  observer: Observer,
+  stopping: () => void,
 ): { signal: AbortSignal; end(): void } {
   const stop = new AbortController();
   const end = new AbortController();
@@ -20,7 +23,7 @@ export function listenForStop(
   const onSignal = (name: NodeJS.Signals) => {
     if (stop.signal.aborted) return exitNow(exitCode.failed);
     log.info(`${name}: finishing what is under way`);
-    observer.phase = "stopping";
+    stopping();
     stop.abort();
     void pause(config.shutdownTimeoutMs, end.signal).then(() => {
       if (end.signal.aborted) return;

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../support/compare.ts";
 import { canBoot, DebianMachine } from "../support/debian-machine.ts";
+import { sharedKafka } from "../support/kafka.ts";
 import { packageFile, packageVersion, thisArchitecture } from "../support/packages.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -13,9 +14,12 @@ setDefaultTimeout(600_000);
 const nextVersion = `${packageVersion}+next`;
 let folder: string;
 let machine: DebianMachine;
+/** The machine has this one's network. */
+let broker: string;
 
 beforeAll(async () => {
   if (!canBoot) return;
+  broker = (await sharedKafka()).bootstrap;
   folder = await mkdtemp(join(tmpdir(), "streamsend-install-"));
   await Bun.write(join(folder, "packages/now.deb"), Bun.file(packageFile(thisArchitecture, "deb")));
   await Bun.write(join(folder, "packages/now.tar.gz"), Bun.file(packageFile(thisArchitecture, "tar.gz")));
@@ -57,9 +61,7 @@ test.skipIf(!canBoot)(
     await shell("mkdir /var/spool/outbox /srv/inbox && chown streamsend: /srv/inbox");
     await shell("echo sent > /var/spool/outbox/sent && echo received > /srv/inbox/received");
     for (const instance of ["works", "stopped"]) {
-      await shell(
-        `sed -e 's/kafka[12]:9092/127.0.0.1:1/g' /etc/streamsend/uploader.yaml.example > /etc/streamsend/${instance}.yaml`,
-      );
+      await configure(instance, broker);
     }
     await shell("echo STREAMSEND_LOG_FORMAT=json >> /etc/default/streamsend-agent");
     await shell("systemctl enable --now streamsend-agent@works && systemctl enable streamsend-agent@stopped");
@@ -124,11 +126,39 @@ test.skipIf(!canBoot)("the archive, unpacked at /, gives a service that can be s
   await machine.succeed("tar", "-C", "/", "-xzf", "/packages/now.tar.gz");
   expect(await shell("readlink /lib")).toBe("usr/lib");
   await shell("systemd-sysusers streamsend-agent.conf && systemctl daemon-reload");
-  await shell(
-    "sed 's/kafka[12]:9092/127.0.0.1:1/g' /etc/streamsend/uploader.yaml.example > /etc/streamsend/works.yaml",
-  );
+  await configure("works", broker);
   await machine.succeed("systemctl", "start", "streamsend-agent@works");
-  expect((await show("works")).ActiveState).toBe("active");
+  expect(await show("works")).toMatchObject({ ActiveState: "active", StatusText: "at work, no file yet" });
+});
+
+test.skipIf(!canBoot)("its sandbox is as tight as systemd asks for", async () => {
+  // Of 100: exposed in all that there is.
+  await machine.succeed("systemd-analyze", "security", "--threshold=20", "streamsend-agent@works");
+});
+
+test.skipIf(!canBoot)("one that waits for its broker is starting, says so, and is left alone", async () => {
+  await configure("waits", "127.0.0.1:1");
+  await shell("systemctl start --no-block streamsend-agent@waits");
+  await waitUntil("systemd knows what it waits for", async () =>
+    /no broker can be reached/.test((await show("waits")).StatusText ?? ""),
+  );
+  expect(await show("waits")).toMatchObject({ ActiveState: "activating", NRestarts: "0" });
+  await machine.succeed("systemctl", "stop", "streamsend-agent@waits");
+});
+
+test.skipIf(!canBoot)("one that hangs is killed, and started again", async () => {
+  await shell("mkdir -p /etc/systemd/system/streamsend-agent@works.service.d");
+  await shell(
+    "printf '[Service]\\nWatchdogSec=2s\\nRestartSec=1s\\n' > /etc/systemd/system/streamsend-agent@works.service.d/soon.conf",
+  );
+  await shell("systemctl daemon-reload && systemctl restart streamsend-agent@works");
+  const before = await show("works");
+  await shell("systemctl kill --kill-who=main --signal=STOP streamsend-agent@works");
+  await waitUntil("it is another process, and ready", async () => {
+    const { ActiveState, MainPID } = await show("works");
+    return ActiveState === "active" && MainPID !== before.MainPID;
+  });
+  expect(await shell("journalctl --no-pager -o cat -u streamsend-agent@works")).not.toContain("crashed");
 });
 
 /** The same package, under a higher version. */
@@ -153,12 +183,21 @@ async function install(name: string): Promise<{ output: string; errors: string }
   return { output, errors };
 }
 
+/** As the example for uploaders says, but for the broker. */
+async function configure(instance: string, address: string): Promise<void> {
+  await shell(
+    `sed -e 's/kafka1:9092, kafka2:9092/${address}/' /etc/streamsend/uploader.yaml.example > /etc/streamsend/${instance}.yaml`,
+  );
+}
+
 async function shell(script: string): Promise<string> {
   return (await machine.succeed("sh", "-ec", script)).trim();
 }
 
 /** What systemd knows of an instance. */
 async function show(instance: string): Promise<Record<string, string>> {
-  const lines = await shell(`systemctl show -p ActiveState,MainPID,NRestarts streamsend-agent@${instance}`);
-  return Object.fromEntries(lines.split("\n").map((line) => line.split("=")));
+  const lines = await shell(
+    `systemctl show -p ActiveState,MainPID,NRestarts,StatusText streamsend-agent@${instance}`,
+  );
+  return Object.fromEntries(lines.split("\n").map((line) => line.split(/=(.*)/s)));
 }
