@@ -24,14 +24,14 @@ export async function find(config: CommonConfig, options: FindOptions): Promise<
   const found = await withLedger(config, "nothing was sent yet", ({ ledger }) =>
     findFiles(ledger, { uploader, isPath }),
   );
-  if (found.count === 0) throw new AgentError(nothing(config.kafka.ledger, options), "permanent");
+  if (found.count === 0) throw nothingFound(config.kafka.ledger, options);
   for (const text of textOf(found, json)) if (!(await print(text))) return;
 }
 
-function nothing(ledger: string, { glob, uploader }: FindOptions): string {
+function nothingFound(ledger: string, { glob, uploader }: FindOptions): AgentError {
   const whose = uploader === undefined ? "" : ` of uploader ${uploader}`;
-  if (glob === undefined) return `${ledger} knows no file${whose}`;
+  if (glob === undefined) return new AgentError(`${ledger} knows no file${whose}`, "permanent");
   // People give the name of a file.
   const hint = /\/|\*\*/.test(glob) ? "" : `; a file in a folder is found by "**/${glob}"`;
-  return `${ledger} knows no file${whose} that "${glob}" fits${hint}`;
+  return new AgentError(`${ledger} knows no file${whose} that "${glob}" fits${hint}`, "permanent");
 }
