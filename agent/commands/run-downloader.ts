@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
 import type { DownloaderConfig } from "../config/config.ts";
 import { runDownloader } from "../downloader/downloader.ts";
-import { GroupLedger } from "../ledger/group/group-ledger.ts";
+import { ArrivalEvents } from "../downloader/events/arrival-events.ts";
+import { type Arrivals, GroupLedger } from "../ledger/group/group-ledger.ts";
 import { LedgerSummary } from "../ledger/group/summary/summary.ts";
 import { SummaryFile } from "../ledger/group/summary/summary-file.ts";
 import { SummaryKeeper } from "../ledger/group/summary/summary-keeper.ts";
@@ -29,6 +30,7 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
   const ledger = await retry({ ...attempt, what: "reading the ledger" }, () =>
     GroupLedger.open(role.group, connected.ledger, now, { summary }),
   );
+  if (role.eventsTopic !== undefined) ledger.arrivals = await eventsOf(run, role.eventsTopic);
   run.ready();
   const topic = followed.chunks;
   const ended = new AbortController();
@@ -49,4 +51,16 @@ export async function runAsDownloader(run: RoleRun<DownloaderConfig>): Promise<n
     await following;
     await ledger.close();
   }
+}
+
+async function eventsOf(
+  { config, role, connected, reporting, attempt }: RoleRun<DownloaderConfig>,
+  topic: string,
+): Promise<Arrivals> {
+  const { kafka } = config;
+  const { log } = reporting;
+  const { producer } = connected;
+  const events = new ArrivalEvents({ kafka, config: role, topic, producer, log, signal: attempt.signal });
+  await retry({ ...attempt, what: `looking up topic ${topic}` }, () => events.prepare());
+  return events;
 }

@@ -121,6 +121,8 @@ export interface DownloaderConfig {
   readonly dirMode: number;
   /** What an uploader owes that has not answered for so long is failed. */
   readonly giveUpMs: number;
+  /** That gets an event for each file that was stored or has failed; undefined: none does. */
+  readonly eventsTopic: string | undefined;
 }
 
 export interface HttpConfig {

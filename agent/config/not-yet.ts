@@ -27,7 +27,6 @@ const notYet: readonly NotYet[] = [
       records.project !== undefined || records.trusted_proxies.length > 0 || records.sources.length > 0,
       "uploader.records",
     ),
-  ({ downloader }) => when(downloader.events.topic !== null, "downloader.events.topic"),
   ({ downloader: { tables } }) =>
     when(
       tables.staging.directory !== undefined || tables.staging.s3 !== undefined || tables.sinks.length > 0,

@@ -25,6 +25,7 @@ export function resolveConfig(settings: CompleteSettings, httpListenIsDefault: b
       fileMode: downloader.file_mode,
       dirMode: downloader.dir_mode,
       giveUpMs: downloader.give_up,
+      eventsTopic: downloader.events.topic ?? undefined,
     },
   });
 }

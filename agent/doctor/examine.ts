@@ -17,7 +17,7 @@ import {
   inspectTopic,
   type TopicInspection,
 } from "../kafka/topics/inspect.ts";
-import { type NewTopic, newTopics, validateTopic } from "../kafka/topics/new-topic.ts";
+import { type NewTopic, newLog, newTopics, validateTopic } from "../kafka/topics/new-topic.ts";
 import type { Topics } from "../kafka/topics/topics.ts";
 import { deviceNowMs } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
@@ -32,7 +32,7 @@ import { examineLayout } from "./layout.ts";
 import { examineName } from "./name.ts";
 import { examineOutput } from "./output.ts";
 import { Patience } from "./patience.ts";
-import { judgeMembers, judgeRights, judgeSession, neededRights } from "./rights.ts";
+import { eventsTopicOf, judgeMembers, judgeRights, judgeSession, neededRights } from "./rights.ts";
 import { judgeChunks, judgeLedger, judgeMissing } from "./topics.ts";
 import { examineWatches } from "./watches.ts";
 
@@ -94,19 +94,22 @@ async function* examineCluster(parts: Parts): AsyncGenerator<Finding> {
     return;
   }
   const wanted = newTopics(kafka);
-  const looks = [wanted.chunks, wanted.ledger].map((topic) => findTopic(parts, topic, addresses));
+  const others = eventsTopicOf(config).map((name) => newLog(kafka, name));
+  const looks = [wanted.chunks, wanted.ledger, ...others].map((topic) => findTopic(parts, topic, addresses));
   const rights = examineGroupRights(parts);
   rights.catch(() => undefined);
   const session = examineSession(parts, addresses[0]?.id ?? 0);
   session.catch(() => undefined);
-  const [chunks, ledger] = await Promise.all(looks);
+  const [chunks, ledger, events] = await Promise.all(looks);
   const spreads = config.role === "uploader" && config.uploader.partitioning === "spread";
   const circumstances = { kafka, brokers: addresses.length, spreads, ...chunkBytesOf(config) };
   yield* chunks?.findings ?? [];
   if (chunks?.topic) yield* judgeChunks(chunks.topic, circumstances);
   yield* ledger?.findings ?? [];
   if (ledger?.topic) yield* judgeLedger(ledger.topic, circumstances);
-  const onRights = [...judgeTopicRights(config, [chunks?.topic, ledger?.topic]), ...(await rights)];
+  yield* events?.findings ?? [];
+  const found = [chunks?.topic, ledger?.topic, events?.topic];
+  const onRights = [...judgeTopicRights(config, found), ...(await rights)];
   yield* onRights;
   yield* await session;
   const denied = onRights.some(({ level }) => level === "fail");

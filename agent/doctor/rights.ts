@@ -13,6 +13,13 @@ export interface Needed {
   better: readonly Operation[];
 }
 
+/** The topic that a downloader tells of arrivals in, if it has one. */
+export function eventsTopicOf(config: Config): string[] {
+  return config.role === "downloader" && config.downloader.eventsTopic !== undefined
+    ? [config.downloader.eventsTopic]
+    : [];
+}
+
 /** What docs/security.md says that the role needs. */
 export function neededRights(config: Config): Needed[] {
   const { kafka, role } = config;
@@ -22,6 +29,8 @@ export function neededRights(config: Config): Needed[] {
     { resource: "topic", name: kafka.topic, operations: [chunks], better },
     { resource: "topic", name: kafka.ledger, operations: ["READ", "WRITE"], better },
   ];
+  for (const name of eventsTopicOf(config))
+    needed.push({ resource: "topic", name, operations: ["WRITE"], better: [] });
   if (role === "downloader") {
     needed.push({ resource: "group", name: config.downloader.group, operations: ["READ"], better: [] });
   }

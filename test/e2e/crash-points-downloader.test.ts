@@ -52,7 +52,7 @@ async function filesArrive(scene: Scene): Promise<Scenario> {
       ...options,
       args: ["--once"],
       kafka: { ledger_partitions: 1 },
-      downloader: { on_change: "keep-both" },
+      downloader: { on_change: "keep-both", events: { topic: `${scene.topic}.events` } },
     });
   return {
     steps: [
@@ -116,6 +116,13 @@ async function filesArrive(scene: Scene): Promise<Scenario> {
       ]);
       const parked = await readFile(join(output, ".streamsend/parked.json"), "utf8");
       expect(JSON.parse(parked)).toMatchObject([{ partition: 0, from: newerAt, to: newerAt + 1 }]);
+      const events = await kafka.readAll(`${scene.topic}.events`);
+      const told = new Set(events.map(({ value }) => JSON.parse(value?.toString() ?? "").id));
+      expect([...told].sort()).toEqual(
+        Object.values(wanted)
+          .map(({ path, version = handMadeVersion }) => `${scene.group}/${uploader}/${version}/${path}`)
+          .sort(),
+      );
       const receipts = [...compacted(await kafka.readAll(scene.ledger))]
         .filter(([key]) => !/^(file|start)\/|^layout$/.test(key))
         .map(([key, value]) => [key, (value as Partial<HandMadeFile>).attributes]);

@@ -145,6 +145,7 @@ export class World {
       fileMode: 0o644,
       dirMode: 0o755,
       giveUpMs,
+      eventsTopic: undefined,
     };
     this.#spreads = spreads;
     this.uploaders = ["till-1", "till-2"].map(

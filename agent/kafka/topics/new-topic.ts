@@ -17,16 +17,7 @@ export interface NewTopic {
 /** What the two topics are made with. */
 export function newTopics(kafka: KafkaConfig): { chunks: NewTopic; ledger: NewTopic } {
   return {
-    chunks: {
-      name: kafka.topic,
-      partitions: kafka.partitions,
-      settings: {
-        "cleanup.policy": "delete",
-        "retention.ms": String(kafka.retentionMs),
-        // By the brokers' clock: a device whose clock says 1970 would have its chunks expire at once.
-        "message.timestamp.type": "LogAppendTime",
-      },
-    },
+    chunks: newLog(kafka, kafka.topic),
     ledger: {
       name: kafka.ledger,
       partitions: kafka.ledgerPartitions,
@@ -39,6 +30,20 @@ export function newTopics(kafka: KafkaConfig): { chunks: NewTopic; ledger: NewTo
         // By the brokers, whoever writes: a batch of a hundred files is a fifth of its text, and every start reads them.
         "compression.type": "zstd",
       },
+    },
+  };
+}
+
+/** What the topic of the chunks is made with, and others of which nothing is kept for ever. */
+export function newLog(kafka: KafkaConfig, name: string): NewTopic {
+  return {
+    name,
+    partitions: kafka.partitions,
+    settings: {
+      "cleanup.policy": "delete",
+      "retention.ms": String(kafka.retentionMs),
+      // By the brokers' clock: what a device whose clock says 1970 has sent would expire at once.
+      "message.timestamp.type": "LogAppendTime",
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Log } from "../../observe/log.ts";
 import type { Client } from "../connection/client.ts";
 import { ask, type KafkaError, kafkaError } from "../errors.ts";
 import { askController } from "./ask-controller.ts";
-import { createTopic, type NewTopic, newTopics } from "./new-topic.ts";
+import { createTopic, type NewTopic, newLog, newTopics } from "./new-topic.ts";
 import type { FoundSettings, FoundTopic, FoundTopics } from "./topic-looks.ts";
 
 /** A topic as the brokers have it now. */
@@ -43,6 +43,16 @@ export async function prepareTopics(client: Client, kafka: KafkaConfig, log: Log
   checkSettings("chunks", chunks, log);
   checkSettings("ledger", ledger, log);
   return { chunks, ledger };
+}
+
+/** The topic for events, made when it is missing and `create_topics` allows it. Throws an `AgentError`, see `prepareTopics`. */
+export async function prepareEventsTopic(
+  client: Client,
+  kafka: KafkaConfig,
+  name: string,
+  log: Log,
+): Promise<void> {
+  if (!(await lookUpTopic(client, name))) await makeTopic(client, kafka, log, newLog(kafka, name));
 }
 
 /** The topic as it is now, `undefined` when there is none. Throws a `KafkaError`. */

@@ -36,6 +36,12 @@ import type { LedgerSummary, Snapshot } from "./summary/summary.ts";
 /** Obsolete receipts that are dropped, and marks that are written, at a time: each is an entry in memory until the brokers have it. */
 const tidyCount = 500;
 
+/** Told of what becomes of versions, before the ledger says so. What can't be told, the ledger does not say either. */
+export interface Arrivals {
+  delivered(stored: readonly Stored[]): Promise<void>;
+  failed(id: VersionId, reason: string): Promise<void>;
+}
+
 export class GroupLedger {
   readonly group: string;
   /** What is known; it changes by what is read and written here. */
@@ -43,6 +49,8 @@ export class GroupLedger {
   readonly #log: PositionedLog;
   readonly #follower: GroupFollower;
   readonly #marks: MarkWriter;
+  /** undefined: nobody is told. */
+  arrivals: Arrivals | undefined;
 
   /** Whether it was not read from its beginning. */
   readonly hasResumed: boolean;
@@ -125,6 +133,7 @@ export class GroupLedger {
    * @returns the marks as they stand in the ledger now, and how many versions are not remembered, as those are full
    */
   async writeDelivered(stored: readonly Stored[], store: { id: string; number: number }): Promise<Written> {
+    await this.arrivals?.delivered(stored);
     const written = await this.#marks.write(stored, store);
     await Promise.all(stored.flatMap((one) => this.#dropObsolete(one)));
     return written;
@@ -156,6 +165,7 @@ export class GroupLedger {
       reason,
       time: timeNow(),
     };
+    await this.arrivals?.failed(id, reason);
     const { offset, timestampMs } = await this.#write(entry);
     this.state.silence.stamp(this.#partitionOf(id), offset, timestampMs);
     this.state.noteFailed(id, offset, reason);

@@ -88,6 +88,7 @@ test("a downloader needs an output, and its defaults are those of the documentat
     fileMode: 0o644,
     dirMode: 0o755,
     giveUpMs: 30 * 24 * 3600_000,
+    eventsTopic: undefined,
   });
 });
 

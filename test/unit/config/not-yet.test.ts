@@ -38,7 +38,6 @@ test("a setting whose feature is not built is refused when it is used", async ()
     ["", ["uploader.records.project=shop"], "uploader.records"],
     ["", ["uploader.records.trusted_proxies=10.0.0.0/8,::1"], "uploader.records"],
     ["", ["uploader.records.project=shop", `uploader.records.sources=[${source}]`], "uploader.records"],
-    ["", ["downloader.events.topic=arrivals"], "downloader.events.topic"],
     ["", ["downloader.tables.staging.directory=/s"], "downloader.tables"],
     ["", ["downloader.tables.staging.s3={bucket: b, endpoint: 'http://s3:9000'}"], "downloader.tables"],
     ["", [`downloader.tables.sinks=[${sink}]`], "downloader.tables"],
