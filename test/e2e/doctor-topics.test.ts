@@ -1,6 +1,6 @@
 /** What `doctor` finds of the topics, and what it says to do about it. */
 import { describe, expect, test } from "bun:test";
-import { doctorUploader, expectOneFailure, lines, makeTopics } from "../support/doctor.ts";
+import { doctorDownloader, doctorUploader, expectOneFailure, lines, makeTopics } from "../support/doctor.ts";
 import { Faults } from "../support/faults.ts";
 import { useScenes } from "../support/scene.ts";
 
@@ -14,6 +14,19 @@ describe("it finds a topic that", () => {
       expect.stringMatching(/topic files-.*is missing.*; fix: kafka-topics\.sh .*--create .*LogAppendTime/),
       expect.stringMatching(/ledger files-.*is missing.*; fix: .*--partitions 4 .*cleanup\.policy=compact/),
     ]);
+  });
+
+  test("is missing and is to be told of arrivals", async () => {
+    const scene = await openScene();
+    const plain = await makeTopics(scene);
+    const events = `${scene.topic}.events`;
+    const options = { kafka: { create_topics: false }, downloader: { events: { topic: events } } };
+    const missing = new RegExp(`topic ${events}.* is missing.*; fix: kafka-topics\\.sh .*--create`);
+    await expectOneFailure(await doctorDownloader(scene, options), missing);
+    await plain.createTopic(events);
+    const agent = await doctorDownloader(scene, options);
+    expect(lines(agent, "FAIL")).toEqual([]);
+    expect(agent.output).toContain(`rights on topic ${events}`);
   });
 
   test("could not be made as configured", async () => {
