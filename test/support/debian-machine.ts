@@ -30,7 +30,12 @@ export class DebianMachine {
     const log = Bun.file(join(folder, "boot.log"));
     const container = Bun.spawn(
       [
+        // With it end all processes that it has started, whatever becomes of those in between.
         "unshare",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
         "--mount",
         "--propagation",
         "private",
@@ -55,9 +60,9 @@ export class DebianMachine {
       "the machine has a PID 1",
       async () => {
         if (container.exitCode !== null) throw new Error(`systemd-nspawn has ended: ${await detail()}`);
-        for (const child of await childrenOf(container.pid)) {
-          if ((await commandOf(child)).includes("/systemd\0")) leader = child;
-        }
+        for (const nspawn of await childrenOf(`${container.pid}`))
+          for (const child of await childrenOf(nspawn))
+            if ((await commandOf(child)).includes("/systemd\0")) leader = child;
         return leader !== "";
       },
       { timeoutMs: 60_000 },
@@ -90,8 +95,8 @@ export class DebianMachine {
   }
 }
 
-async function childrenOf(pid: number): Promise<string[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+async function childrenOf(pid: string): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
   return text.split(" ").filter((child) => child !== "");
 }
 
