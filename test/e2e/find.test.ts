@@ -3,9 +3,10 @@ import { expect, test } from "bun:test";
 import { unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { executable } from "../support/agent-process.ts";
-import { answerOf, find, findArguments, findItems } from "../support/find.ts";
+import { find, findArguments, findItems } from "../support/find.ts";
 import { freePort } from "../support/free-port.ts";
 import { failed, fileAsNoted, request } from "../support/hand-made-ledger.ts";
+import { outcomeOf } from "../support/outcome.ts";
 import { type Scene, type Settings, useScenes } from "../support/scene.ts";
 
 const openScene = useScenes();
@@ -175,7 +176,7 @@ test("it leaves nothing behind, and works beside the agent of its configuration'
     // Somebody else's, on another machine: it is not looked at.
     uploader: { watch: [{ path: "/nowhere" }, { path: "/usr/share" }] },
   });
-  const { code, out, err } = await answerOf(scene, ["find", "--config", config]);
+  const { code, out, err } = await outcomeOf(scene.agent(["find", "--config", config]));
   expect([code, err]).toEqual([0, ""]);
   expect(out).toMatch(/^TIME .*\n\S+ {2}sent +present +1 +till +- +a\.txt\n$/);
   expect(await kafka.endOffsets(scene.ledger)).toEqual(before);
@@ -219,7 +220,7 @@ test("without the topic, or a usable command line, it says so in a line", async 
     "streamsend-agent: find takes one GLOB: quote it for the shell (see streamsend-agent find --help)\n",
   ]);
   const config = await scene.configuration({ kafka: { topic: "a b" }, role: "cook" });
-  const wrong = await answerOf(scene, ["find", "--config", config]);
+  const wrong = await outcomeOf(scene.agent(["find", "--config", config]));
   expect([wrong.code, wrong.err.split("\n").map((line) => line.split(":")[0])]).toEqual([
     2,
     ["role", "kafka.topic", ""],
@@ -229,7 +230,7 @@ test("without the topic, or a usable command line, it says so in a line", async 
 test("without any broker it gives up after half a minute, in a line", async () => {
   const scene = await openScene();
   const brokers = `127.0.0.1:${await freePort()}`;
-  const { code, out, err } = await answerOf(scene, await findArguments(scene, [], { brokers }));
+  const { code, out, err } = await outcomeOf(scene.agent(await findArguments(scene, [], { brokers })));
   expect([code, out]).toEqual([1, ""]);
   expect(err).toMatch(/^streamsend-agent: .*no broker can be reached.*\n$/);
 });

@@ -3,9 +3,10 @@ import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expectSameTree } from "../support/compare.ts";
-import { forget, forgetArguments, forgetAtTerminal, keysOf, ledgerOf, outcomeOf } from "../support/forget.ts";
+import { forget, forgetArguments, forgetAtTerminal, keysOf, ledgerOf } from "../support/forget.ts";
 import { freePort } from "../support/free-port.ts";
 import { fileEntry } from "../support/hand-made-ledger.ts";
+import { outcomeOf } from "../support/outcome.ts";
 import { type Scene, useScenes } from "../support/scene.ts";
 import { waitUntil } from "../support/wait.ts";
 

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { expectSameTree } from "../support/compare.ts";
-import { answerOf, findArguments } from "../support/find.ts";
-import { forgetArguments, outcomeOf } from "../support/forget.ts";
+import { findArguments } from "../support/find.ts";
+import { forgetArguments } from "../support/forget.ts";
 import { type Kafka, startKafka } from "../support/kafka.ts";
+import { outcomeOf } from "../support/outcome.ts";
 import { PlainKafka } from "../support/plain-kafka.ts";
 import { type Settings, useScenes } from "../support/scene.ts";
 import { randomTree, writeTree } from "../support/tree.ts";
@@ -198,7 +199,7 @@ test("find needs no right but to read the ledger, and says in a line what it lac
   const agent = await scene.uploader(source, { name: "till-9", kafka: login("sender"), args: ["--once"] });
   expect(await agent.waitForExit(), agent.report()).toBe(0);
   const find = async (kafka: Settings) =>
-    answerOf(scene, await findArguments(scene, ["--uploader", "till-9"], kafka));
+    outcomeOf(scene.agent(await findArguments(scene, ["--uploader", "till-9"], kafka)));
   const { code, out, err } = await find(login("reader"));
   expect([code, err]).toEqual([0, ""]);
   expect(out).toMatch(/ sent .* till-9 .* a\.txt$/m);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "../support/compare.ts";
+import { succeed } from "../support/compare.ts";
 import { canBoot, DebianMachine } from "../support/debian-machine.ts";
 import { sharedKafka } from "../support/kafka.ts";
 import { packageFile, packageVersion, thisArchitecture } from "../support/packages.ts";
@@ -164,17 +164,12 @@ test.skipIf(!canBoot)("one that hangs is killed, and started again", async () =>
 /** The same package, under a higher version. */
 async function makeNextVersion(): Promise<void> {
   const root = join(folder, "next");
-  await succeed(["dpkg-deb", "-R", join(folder, "packages/now.deb"), root]);
+  await succeed("dpkg-deb", "-R", join(folder, "packages/now.deb"), root);
   const control = join(root, "DEBIAN/control");
   const text = await readFile(control, "utf8");
   await writeFile(control, text.replace(`Version: ${packageVersion}\n`, `Version: ${nextVersion}\n`));
-  await succeed(["dpkg-deb", "-Znone", "--build", root, join(folder, "packages/next.deb")]);
+  await succeed("dpkg-deb", "-Znone", "--build", root, join(folder, "packages/next.deb"));
   await rm(root, { recursive: true });
-}
-
-async function succeed(command: string[]): Promise<void> {
-  const { code, errors } = await run(command);
-  if (code !== 0) throw new Error(errors);
 }
 
 async function install(name: string): Promise<{ output: string; errors: string }> {

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
-import { run } from "../support/compare.ts";
+import { run, succeed } from "../support/compare.ts";
 import { packageFile, packagesFolder, packageVersion, thisArchitecture } from "../support/packages.ts";
 
 setDefaultTimeout(180_000);
@@ -136,9 +136,3 @@ test("each file in it is the one that its md5sums know", async () => {
     ]).toEqual([path, sum]);
   }
 });
-
-async function succeed(...command: string[]): Promise<string> {
-  const { code, output, errors } = await run(command);
-  if (code !== 0) throw new Error(`${command.join(" ")} has failed with ${code}: ${output}${errors}`);
-  return output;
-}

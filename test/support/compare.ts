@@ -93,3 +93,10 @@ export async function leftovers(output: string): Promise<string[]> {
   const kept = ["", ".streamsend/store", ".streamsend/marks", ".streamsend/versions", ".streamsend/ledger"];
   return found.split("\n").filter((line) => !kept.includes(line));
 }
+
+/** What a command prints; throws if it fails. */
+export async function succeed(...command: string[]): Promise<string> {
+  const { code, output, errors } = await run(command);
+  if (code !== 0) throw new Error(`${command.join(" ")} has failed with ${code}: ${output}${errors}`);
+  return output;
+}

@@ -1,7 +1,7 @@
 /** A Debian with its own systemd as PID 1 (scripts/debian-root, systemd-nspawn). It lives in memory, and ends with who started it. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "./compare.ts";
+import { run, succeed } from "./compare.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Only root can boot one. */
@@ -19,8 +19,7 @@ export class DebianMachine {
 
   /** `packages` is /packages in it; `folder` is an empty one that it may have. */
   static async boot(folder: string, packages: string): Promise<DebianMachine> {
-    const made = await run([join(import.meta.dir, "../../scripts/debian-root")]);
-    if (made.code !== 0) throw new Error(made.errors);
+    const archive = (await succeed(join(import.meta.dir, "../../scripts/debian-root"))).trim();
     const root = join(folder, "root");
     await mkdir(root);
     // The mounts are the process's own: with it they go. /run for nspawn's own notes, which are not to be found by other machines.
@@ -44,7 +43,7 @@ export class DebianMachine {
         script,
         "boot",
         root,
-        made.output.trim(),
+        archive,
         packages,
       ],
       {

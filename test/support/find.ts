@@ -1,12 +1,7 @@
 /** Running the command `find` in a scene. */
 import type { FoundItem } from "../../agent/ledger/find/found-json.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
 import type { Scene, Settings } from "./scene.ts";
-
-export interface Answer {
-  code: number | null;
-  out: string;
-  err: string;
-}
 
 /** Arguments for the command, with a configuration that has no role. */
 export async function findArguments(
@@ -20,14 +15,8 @@ export async function findArguments(
   return ["find", ...args, "--config", config];
 }
 
-export async function find(scene: Scene, ...args: readonly string[]): Promise<Answer> {
-  return answerOf(scene, await findArguments(scene, args));
-}
-
-export async function answerOf(scene: Scene, args: readonly string[]): Promise<Answer> {
-  const agent = scene.agent(args);
-  const code = await agent.waitForExit(120_000);
-  return { code, out: agent.output, err: agent.errors };
+export async function find(scene: Scene, ...args: readonly string[]): Promise<Outcome> {
+  return outcomeOf(scene.agent(await findArguments(scene, args)));
 }
 
 /** What is found, by its path. */

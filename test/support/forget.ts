@@ -1,14 +1,9 @@
 /** Running the command `forget` in a scene, and what the ledger has then. */
-import { type AgentProcess, executable } from "./agent-process.ts";
+import { executable } from "./agent-process.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
 import { compacted } from "./records.ts";
 import type { Scene, Settings } from "./scene.ts";
 import { waitUntil } from "./wait.ts";
-
-export interface Outcome {
-  code: number | null;
-  out: string;
-  err: string;
-}
 
 /** Arguments for the command, with a configuration for the scene's topics. */
 export async function forgetArguments(
@@ -27,11 +22,6 @@ export async function forgetArguments(
 
 export async function forget(scene: Scene, ...args: readonly string[]): Promise<Outcome> {
   return outcomeOf(scene.agent(await forgetArguments(scene, args)));
-}
-
-export async function outcomeOf(agent: AgentProcess): Promise<Outcome> {
-  const code = await agent.waitForExit(120_000);
-  return { code, out: agent.output, err: agent.errors };
 }
 
 /** Answers the command's question as somebody at a terminal does. @param answer undefined: the key that ends the input */

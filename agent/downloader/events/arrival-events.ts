@@ -14,8 +14,7 @@ import { AgentError } from "../../lib/errors.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { chunkKey, type VersionId } from "../../wire/chunk.ts";
-import { pathToBytes } from "../../wire/path.ts";
-import { layoutPath } from "../publish/output-path.ts";
+import { layoutPath, nativeBelow } from "../publish/output-path.ts";
 import { contentType, deliveredEvent, failedEvent } from "./arrival-event.ts";
 
 export interface ArrivalEventsOptions {
@@ -46,9 +45,10 @@ export class ArrivalEvents implements Arrivals {
 
   async delivered(stored: readonly Stored[]): Promise<void> {
     const { group, layout, output } = this.#options.config;
+    const folder = Buffer.from(output);
     await Promise.all(
       stored.map(({ id, content }) => {
-        const location = Buffer.concat([Buffer.from(`${output}/`), pathToBytes(layoutPath(layout, id))]);
+        const location = nativeBelow(folder, layoutPath(layout, id));
         const { size, checksum, mtime, attributes } = content;
         const event = deliveredEvent(group, id, { size, checksum, mtime, attributes, location });
         return this.#write(id, event);

@@ -21,6 +21,11 @@ export function layoutPath(layout: Layout, id: { uploader: string; path: string 
   return layout === "{path}" ? id.path : `${id.uploader}/${id.path}`;
 }
 
+/** The bytes of a path below a folder. @param folder bytes @param path text, see `wire/path.ts` */
+export function nativeBelow(folder: Buffer, path: string): Buffer {
+  return Buffer.concat([folder, Buffer.from("/"), pathToBytes(path)]);
+}
+
 /** At most so many folders are kept. */
 const maxSynced = 10_000;
 
@@ -41,7 +46,7 @@ export class OutputPaths {
 
   /** The bytes of a path below the output. */
   native(path: string): Buffer {
-    return Buffer.concat([this.#output, Buffer.from("/"), pathToBytes(path)]);
+    return nativeBelow(this.#output, path);
   }
 
   /** What was checked may have changed since: it is checked again. */

@@ -12,7 +12,6 @@
  * time: what waits for room, for a pause between readings or for an uploader takes as long as it takes, and is said in the
  * status. A version that the ledger does not know as sent is not repaired: its uploader sends it until it is.
  */
-
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { nameSome } from "../../ledger/group/ledger-warnings.ts";
 import type { Sent } from "../../ledger/group/outstanding.ts";

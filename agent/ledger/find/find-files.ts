@@ -11,6 +11,7 @@ import { leaveGarbage } from "../../lib/garbage.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { partitionOfEntry } from "../../wire/entry-key.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
+import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog, LoggedEntry } from "../ledger.ts";
 import { allPartitions, readWhole } from "../read-whole.ts";
 import { type FileState, type GroupSaid, stateOf } from "./file-state.ts";
@@ -59,9 +60,7 @@ export async function findFiles(ledger: EntryLog, { uploader, isPath }: Sought):
   const isLookedFor = (file: { uploader: string; path: string }) =>
     (uploader === undefined || file.uploader === uploader) && isPath(file.path);
   const partitions =
-    uploader === undefined
-      ? allPartitions(ledger)
-      : [partitionOfEntry({ kind: "name", uploader }, ledger.partitions)];
+    uploader === undefined ? allPartitions(ledger) : [partitionOf(uploader, ledger.partitions)];
   const noted = new NotedFiles(isLookedFor);
   await forEach(ledger, partitions, (logged) => noted.apply(logged));
   const groups = new GroupsWords(noted, isLookedFor);
