@@ -6,9 +6,10 @@ import type { Config, DownloaderConfig } from "../config/config.ts";
 import { findReceipts, type Receipt } from "../ledger/group/receipts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { timeNow } from "../lib/clock.ts";
-import { chunkKey, type VersionId } from "../wire/chunk.ts";
+import type { VersionId } from "../wire/chunk.ts";
 import { type Entry, tombstone } from "../wire/entry.ts";
 import { receiptKey } from "../wire/entry-key.ts";
+import { filedKey } from "../wire/filed-under.ts";
 import { pathToDisplay, pathToGlobName } from "../wire/path.ts";
 import { UsageError } from "./arguments.ts";
 import { withLedger } from "./ledger-access.ts";
@@ -46,7 +47,7 @@ async function takeBack(
   const sinceMs = await beginOf(since, group, ledger);
   const pattern = new Bun.Glob(glob ?? "**");
   const isWanted = ({ id, timeMs }: Receipt) =>
-    pattern.match(pathToGlobName(chunkKey(id))) && (sinceMs === undefined || timeMs >= sinceMs);
+    pattern.match(pathToGlobName(filedKey(id))) && (sinceMs === undefined || timeMs >= sinceMs);
   const found = await findReceipts(ledger, group, isWanted);
   for (let at = 0; at < found.length; at += entriesAtATime) {
     const some = found.slice(at, at + entriesAtATime);
@@ -54,7 +55,7 @@ async function takeBack(
     await Promise.all(some.map(({ id }) => ledger.write(wishFor(id, group))));
     const failed = some.filter(({ kind }) => kind === "failed");
     await Promise.all(failed.map(({ id }) => ledger.write(tombstone(receiptKey("failed", group, id)))));
-    for (const { id } of some) say(`${pathToDisplay(chunkKey(id))}: version ${id.version} is fetched again`);
+    for (const { id } of some) say(`${pathToDisplay(filedKey(id))}: version ${id.version} is fetched again`);
   }
   if (found.length === 0) say(`nothing of group ${group} to fetch again`);
 }

@@ -7,6 +7,7 @@ import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { nameDigest } from "../lib/name-hash.ts";
 import { type Attributes, decodeAttributes, encodeAttributes } from "./attributes.ts";
 import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
+import { filedUnder } from "./filed-under.ts";
 import { type Headers, type IncomingHeaders, pairsOf } from "./headers.ts";
 import { cutTo, limits } from "./limits.ts";
 import { countIn, crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
@@ -70,11 +71,12 @@ export type Decoded =
   | ({ kind: "corrupt"; offset: number; length: number; size: number; from?: From } & VersionId)
   | { kind: "newer"; what: string; id?: VersionId };
 
-const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+/** NAME, or NAME~NUMBER, see `filed-under.ts`. */
+const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*(~(0|[1-9][0-9]{0,3}))?$/;
 
 /** Whether a text may be an uploader's name. */
 export function isUploaderName(text: string): boolean {
-  return text.length <= limits.uploader && nameRule.test(text);
+  return filedUnder(text).length <= limits.uploader && nameRule.test(text);
 }
 
 /** Of one file it is asked for a dozen times in a row, and a long path makes a long key. */

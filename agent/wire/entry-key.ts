@@ -1,5 +1,6 @@
 /** What an entry of the ledger stands under: encode and decode together, as docs/protocol.md specifies it. */
 import { isUploaderName, type VersionId } from "./chunk.ts";
+import { filedUnder } from "./filed-under.ts";
 import { limits } from "./limits.ts";
 import { parseCount, partitionOf } from "./numbers.ts";
 import { canonicalPath } from "./path.ts";
@@ -38,7 +39,7 @@ export function receiptKey<const K extends ReceiptKind>(
 }
 
 /** `needs/GROUP/UPLOADER/VERSION/PATH` with each at its longest, and some more. */
-export const longestKeyBytes = limits.pathText + limits.groupText + limits.uploader + 64;
+export const longestKeyBytes = limits.pathText + limits.groupText + limits.uploader + 72;
 
 const kinds: ReadonlySet<string> = new Set<EntryKey["kind"]>([
   "name",
@@ -74,9 +75,12 @@ export function encodeEntryKey(key: EntryKey): string {
   }
 }
 
-/** The text whose hash chooses the entry's partition: the uploader's name, or the group's for `start`. */
+/**
+ * The text whose hash chooses the entry's partition: the name that the uploader's files are filed under, or the group's for `start`. So
+ * all who send under a name read of each other.
+ */
 export function entryPartitionKey(key: Exclude<EntryKey, { kind: "layout" }>): string {
-  return key.kind === "start" ? key.group : key.uploader;
+  return key.kind === "start" ? key.group : filedUnder(key.uploader);
 }
 
 /** Whether it says something of this uploader: its own word, or what a group or a claimant says of it. */

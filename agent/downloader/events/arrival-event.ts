@@ -5,7 +5,8 @@
 import { timeNow } from "../../lib/clock.ts";
 import { timespecOf } from "../../lib/file-times.ts";
 import type { Attributes } from "../../wire/attributes.ts";
-import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { VersionId } from "../../wire/chunk.ts";
+import { filedKey, filedUnder } from "../../wire/filed-under.ts";
 
 /** As CloudEvents' binding for Kafka wants it of a record that is an event as a whole. */
 export const contentType = "application/cloudevents+json";
@@ -34,14 +35,15 @@ export function failedEvent(group: string, id: VersionId, reason: string): strin
 }
 
 function envelope(group: string, id: VersionId, type: string, data: Record<string, unknown>): string {
-  const { uploader, path, version } = id;
+  const { path, version } = id;
+  const uploader = filedUnder(id.uploader);
   const escapedGroup = group.replaceAll("%", "%25").replaceAll("/", "%2F");
   return JSON.stringify({
     specversion: "1.0",
     id: `${escapedGroup}/${uploader}/${version}/${path}`,
     source: `/streamsend/${escapedGroup}`,
     type,
-    subject: chunkKey(id),
+    subject: filedKey(id),
     time: timeNow(),
     datacontenttype: "application/json",
     data: { uploader, path, version, ...data },

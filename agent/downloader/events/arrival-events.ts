@@ -13,7 +13,8 @@ import type { Stored } from "../../ledger/group/mark-writer.ts";
 import { AgentError } from "../../lib/errors.ts";
 import { isPermanent, retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
-import { chunkKey, type VersionId } from "../../wire/chunk.ts";
+import type { VersionId } from "../../wire/chunk.ts";
+import { filedKey } from "../../wire/filed-under.ts";
 import { layoutPath, nativeBelow } from "../publish/output-path.ts";
 import { contentType, deliveredEvent, failedEvent } from "./arrival-event.ts";
 
@@ -64,7 +65,7 @@ export class ArrivalEvents implements Arrivals {
   async #write(id: VersionId, event: string): Promise<void> {
     const { topic, producer, log, signal } = this.#options;
     const record = {
-      ...{ topic, partition: byKey, key: chunkKey(id), value: Buffer.from(event) },
+      ...{ topic, partition: byKey, key: filedKey(id), value: Buffer.from(event) },
       headers: [{ "content-type": contentType }],
     };
     await retry({ what: `writing to ${topic}`, log, signal, giveUp: isPermanent }, async () => {

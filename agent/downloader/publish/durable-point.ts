@@ -33,6 +33,7 @@ import type { ParkedRange, Publication } from "../store/notes.ts";
 import type { Partial, PartialNote } from "../store/partial.ts";
 import { partialName } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
+import { Outdated } from "./outdated.ts";
 import { layoutPath } from "./output-path.ts";
 import { type Named, nameAll } from "./rename.ts";
 
@@ -66,9 +67,11 @@ export class DurablePoint {
   #acceptedAtMs = Number.NEGATIVE_INFINITY;
   /** Names of the partials that have a note. */
   readonly #noted = new Set<string>();
+  readonly #outdated: Outdated;
 
   constructor(options: DurablePointOptions) {
     this.#options = options;
+    this.#outdated = new Outdated(options.kafka.ledger);
   }
 
   /** These partials have notes from before. */
@@ -147,10 +150,11 @@ export class DurablePoint {
     const { output } = this.#options;
     const { store } = output;
     const superseded = await this.#superseded(finished);
-    const timely = finished.filter(
+    const open = finished.filter(
       ({ partial }) =>
         !superseded.has(partial.id) && !ledger.state.isDelivered(partial.id, partial.partition),
     );
+    const timely = await this.#withoutOutdated(open);
     if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
     const publications: Publication[] = [];
     for (const version of timely) publications.push(await this.#publication(version));
@@ -186,6 +190,23 @@ export class DurablePoint {
       if (await output.disk.look(target).catch(() => undefined)) replacing.push(partial.id);
     }
     return new Set(await ledger.findSuperseded(replacing));
+  }
+
+  /** What another one of the name has sent a newer version of is settled by that. With `keep-both` it is kept beside. */
+  async #withoutOutdated(open: readonly Finished[]): Promise<readonly Finished[]> {
+    if (this.#keepsBoth) return open;
+    const outdated = await this.#outdated.among(open.map(({ partial }) => partial.id));
+    if (outdated.size === 0) return open;
+    const isOutdated = ({ partial }: Finished) => outdated.has(partial.id);
+    const older = await Promise.all(open.filter(isOutdated).map((one) => this.#publication(one)));
+    await this.#confirmMembership();
+    await this.#settle(older, false);
+    for (const one of older)
+      this.#options.reporting.log.info(
+        `${nameOf(one)}: version ${one.version} is not stored, as a newer one was sent under the name`,
+        fieldsOf(one),
+      );
+    return open.filter((one) => !isOutdated(one));
   }
 
   async #publication({ partial, checksum }: Finished): Promise<Publication> {
@@ -245,13 +266,22 @@ export class DurablePoint {
   /** The marks of versions that have their names, and the log lines. */
   async #delivered(stored: readonly Publication[]): Promise<void> {
     if (stored.length === 0) return;
+    await this.#settle(stored, true);
+    this.#outdated.stored(stored);
+    for (const publication of stored) this.#report(publication);
+  }
+
+  async #settle(stored: readonly Publication[], isStored: boolean): Promise<void> {
     const { kafka, output, reporting } = this.#options;
     const { log } = reporting;
     const delivered = stored.map((publication) => {
       const { uploader, path, version, partition } = publication;
       return { id: { uploader, path, version }, partition, content: publication };
     });
-    const { marks, forgottenCount } = await kafka.ledger.writeDelivered(delivered, output.store);
+    const { ledger } = kafka;
+    const { marks, forgottenCount } = isStored
+      ? await ledger.writeDelivered(delivered, output.store)
+      : await ledger.writeSettled(delivered, output.store);
     // Not sooner: a snapshot in between has them on its list.
     await output.store.marks.write(marks);
     if (forgottenCount > 0)
@@ -259,7 +289,6 @@ export class DurablePoint {
         `${forgottenCount} files are delivered that their uploaders have not noted, more than the ledger's marks can hold: they are delivered once more if they are sent again`,
         { files: forgottenCount },
       );
-    for (const publication of stored) this.#report(publication);
   }
 
   #report(publication: Publication): void {

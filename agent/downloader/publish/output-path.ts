@@ -4,6 +4,7 @@
  */
 import type { Disk } from "../../lib/disk.ts";
 import { AgentError, codeOf } from "../../lib/errors.ts";
+import { filedUnder } from "../../wire/filed-under.ts";
 import { pathToBytes } from "../../wire/path.ts";
 
 export type Layout = "{uploader}/{path}" | "{path}";
@@ -18,7 +19,7 @@ export class UnstorableError extends AgentError {
 
 /** The path below the output, as text. */
 export function layoutPath(layout: Layout, id: { uploader: string; path: string }): string {
-  return layout === "{path}" ? id.path : `${id.uploader}/${id.path}`;
+  return layout === "{path}" ? id.path : `${filedUnder(id.uploader)}/${id.path}`;
 }
 
 /** The bytes of a path below a folder. @param folder bytes @param path text, see `wire/path.ts` */

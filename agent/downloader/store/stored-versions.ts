@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { type Disk, replaceFile } from "../../lib/disk.ts";
 import { nameDigest } from "../../lib/name-hash.ts";
 import { VersionIndex } from "../../lib/version-index.ts";
-import { chunkKey, type FileId, type VersionId } from "../../wire/chunk.ts";
+import type { FileId, VersionId } from "../../wire/chunk.ts";
+import { filedKey } from "../../wire/filed-under.ts";
 import { parseCount } from "../../wire/numbers.ts";
 
 export class StoredVersions {
@@ -52,7 +53,7 @@ export class StoredVersions {
 
   /** The version of the file that was stored last; 0: nobody knows. After `open`. */
   newest(file: FileId): number {
-    return this.#newest.get(nameDigest(chunkKey(file))) ?? 0;
+    return this.#newest.get(nameDigest(filedKey(file))) ?? 0;
   }
 
   /** Whether the version, or a newer one of its file, is stored here, or may be: it is older than what the list has. After `open`. */
@@ -64,7 +65,7 @@ export class StoredVersions {
   /** Notes what has its name, for good. After `open`. Throws what the file system throws. */
   async note(ids: readonly VersionId[]): Promise<void> {
     const isNew = this.#end === 0;
-    const lines = ids.map((id) => lineOf(chunkKey(id), id.version)).join("");
+    const lines = ids.map((id) => lineOf(filedKey(id), id.version)).join("");
     if (lines.length === 0) return;
     const file = await this.#disk.open(this.#file, true);
     try {
@@ -74,7 +75,7 @@ export class StoredVersions {
     }
     await this.#disk.sync(isNew ? [this.#file, this.#folder] : [this.#file]);
     this.#end += lines.length;
-    for (const id of ids) this.#newest.set(nameDigest(chunkKey(id)), id.version);
+    for (const id of ids) this.#newest.set(nameDigest(filedKey(id)), id.version);
   }
 }
 

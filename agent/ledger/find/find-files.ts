@@ -11,6 +11,7 @@ import { leaveGarbage } from "../../lib/garbage.ts";
 import { keyOf } from "../../wire/entry.ts";
 import { partitionOfEntry } from "../../wire/entry-key.ts";
 import type { FileValue } from "../../wire/entry-value.ts";
+import { filedUnder } from "../../wire/filed-under.ts";
 import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog, LoggedEntry } from "../ledger.ts";
 import { allPartitions, readWhole } from "../read-whole.ts";
@@ -58,9 +59,10 @@ export interface FoundFiles {
 /** Throws a `KafkaError`, and a `RecreatedError` when the ledger becomes another one. */
 export async function findFiles(ledger: EntryLog, { uploader, isPath }: Sought): Promise<FoundFiles> {
   const isLookedFor = (file: { uploader: string; path: string }) =>
-    (uploader === undefined || file.uploader === uploader) && isPath(file.path);
+    (uploader === undefined || file.uploader === uploader || filedUnder(file.uploader) === uploader) &&
+    isPath(file.path);
   const partitions =
-    uploader === undefined ? allPartitions(ledger) : [partitionOf(uploader, ledger.partitions)];
+    uploader === undefined ? allPartitions(ledger) : [partitionOf(filedUnder(uploader), ledger.partitions)];
   const noted = new NotedFiles(isLookedFor);
   await forEach(ledger, partitions, (logged) => noted.apply(logged));
   const groups = new GroupsWords(noted, isLookedFor);
@@ -93,7 +95,14 @@ async function forEach(
 function found({ uploader, path, value, timeMs }: Noted, groups: readonly GroupSaid[]): FoundFile {
   const { version, size, state, reason } = value;
   return {
-    ...{ uploader, path, version, size, state: stateOf(state, groups), acknowledged: acknowledgedOf(value) },
+    ...{
+      uploader: filedUnder(uploader),
+      path,
+      version,
+      size,
+      state: stateOf(state, groups),
+      acknowledged: acknowledgedOf(value),
+    },
     ...{ timeMs, groups, source: state === "gone" ? "gone" : "present", reason },
   };
 }

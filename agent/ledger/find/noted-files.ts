@@ -7,6 +7,7 @@
 import type { FileId } from "../../wire/chunk.ts";
 import { type FilesEntry, keyOf } from "../../wire/entry.ts";
 import { type EarlyFile, type FileValue, type NotedFile, wasSentWhole } from "../../wire/entry-value.ts";
+import { filedKey, filedUnder, isBeside } from "../../wire/filed-under.ts";
 import { Holds } from "../group/holds.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { FileRows } from "../uploader/file-rows.ts";
@@ -96,7 +97,7 @@ export class NotedFiles {
 
   /** How many files were found, and each of them, those that were begun last first. */
   newestFirst(): { count: number; files(): Generator<Noted> } {
-    const found = [...this.#paths.numbers()].filter((row) => this.#counts(row));
+    const found = this.#withoutOlder([...this.#paths.numbers()].filter((row) => this.#counts(row)));
     const [rows, times] = [this.#rows, this.#timesMs];
     found.sort((a, b) => (times[b] ?? 0) - (times[a] ?? 0) || rows.versionOf(b) - rows.versionOf(a) || a - b);
     const noted = (row: number) => this.#noted(row);
@@ -106,6 +107,24 @@ export class NotedFiles {
         for (const row of found) yield noted(row);
       },
     };
+  }
+
+  /** Of a file that several have sent under one name the newest. */
+  #withoutOlder(rows: number[]): number[] {
+    const shared = new Set(this.#uploaders.filter(isBeside).map(filedUnder));
+    if (shared.size === 0) return rows;
+    const newest = new Map<string, number>();
+    const others: number[] = [];
+    for (const row of rows) {
+      const file = this.#noted(row);
+      if (!shared.has(filedUnder(file.uploader))) others.push(row);
+      else {
+        const key = filedKey(file);
+        const before = newest.get(key);
+        if (before === undefined || this.#rows.versionOf(before) < file.value.version) newest.set(key, row);
+      }
+    }
+    return [...others, ...newest.values()];
   }
 
   #put(entry: FilesEntry, offset: number, timestampMs: number): void {

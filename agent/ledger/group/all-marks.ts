@@ -5,6 +5,7 @@ import { Doubts } from "./doubts.ts";
 import { DueCount } from "./due-versions.ts";
 import type { Mark } from "./mark.ts";
 import type { MarkView } from "./marks.ts";
+import { NamesBeside } from "./names-beside.ts";
 import { UploaderMarks } from "./uploader-marks.ts";
 
 /** Which mark. */
@@ -31,6 +32,7 @@ const usual: MarksLimits = { all: 20 << 20, ofOne: 3 << 20 };
 export class AllMarks {
   /** In the order in which they were last of interest. */
   readonly #byUploader = new Map<string, UploaderMarks>();
+  readonly #beside = new NamesBeside();
   readonly #due = new DueCount();
   #bytes = 0;
   /** Whose marks were changed last. */
@@ -75,6 +77,11 @@ export class AllMarks {
     return this.#byUploader.get(uploader);
   }
 
+  /** The others that are known to send under the name that the uploader files under. */
+  beside(uploader: string): readonly string[] {
+    return this.#beside.of(uploader);
+  }
+
   *all(): Generator<[uploader: string, mark: MarkView]> {
     for (const [uploader, { marks }] of this.#byUploader) for (const mark of marks) yield [uploader, mark];
   }
@@ -88,10 +95,12 @@ export class AllMarks {
     const changed = change(marks);
     if (this.#bytes + marks.weight > this.#most.all) this.#lighten(uploader, marks);
     this.#byUploader.set(uploader, marks);
+    this.#beside.add(uploader);
     this.#count(marks);
     for (const [oldest, other] of this.#byUploader) {
       if (this.#bytes <= this.#most.all || other === marks) break;
       this.#byUploader.delete(oldest);
+      this.#beside.remove(oldest);
       this.#bytes -= other.countedBytes;
       other.countedBytes = 0;
       for (const { partition } of other.marks) this.noteClean({ uploader: oldest, partition });

@@ -41,6 +41,11 @@ export class Announced {
     return this.#sure ? this.#open.union(this.#sure.open) : this.#open;
   }
 
+  /** All that was noted is below this one, as far as was read. */
+  get next(): number {
+    return this.#next;
+  }
+
   /** The slot that the newest batch stands in. */
   get heardIn(): string | undefined {
     return this.#slot;

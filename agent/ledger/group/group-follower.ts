@@ -8,7 +8,7 @@ import { retry } from "../../lib/retry.ts";
 import { machineUpMs } from "../../lib/this-process.ts";
 import type { Log } from "../../observe/log.ts";
 import { keyOf } from "../../wire/entry.ts";
-import { partitionOf } from "../../wire/numbers.ts";
+import { partitionOfEntry } from "../../wire/entry-key.ts";
 import type { LoggedEntry, PositionedLog, PositionedReader } from "../ledger.ts";
 import { allPartitions, readWhole, requireSame } from "../read-whole.ts";
 import { toldForMs } from "../resumption.ts";
@@ -248,7 +248,11 @@ export class GroupFollower {
 
   /** What is known of the others stays so, and of these what is in between. */
   async #readOf(uploaders: ReadonlySet<string>): Promise<void> {
-    const partitions = [...new Set([...uploaders].map((one) => partitionOf(one, this.#log.partitions)))];
+    const partitions = [
+      ...new Set(
+        [...uploaders].map((one) => partitionOfEntry({ kind: "name", uploader: one }, this.#log.partitions)),
+      ),
+    ];
     const isOf = ({ entry }: LoggedEntry, kind: "done" | "files") => {
       const key = keyOf(entry);
       return key.kind === kind && uploaders.has(key.uploader);

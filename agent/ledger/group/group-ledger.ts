@@ -21,9 +21,8 @@ import {
   type NeedsEntry,
   tombstone,
 } from "../../wire/entry.ts";
-import { receiptKey } from "../../wire/entry-key.ts";
+import { partitionOfEntry, receiptKey } from "../../wire/entry-key.ts";
 import type { StartValue } from "../../wire/entry-value.ts";
-import { partitionOf } from "../../wire/numbers.ts";
 import type { PositionedLog } from "../ledger.ts";
 import type { MarkId, MarksLimits } from "./all-marks.ts";
 import { GroupFollower } from "./group-follower.ts";
@@ -134,6 +133,11 @@ export class GroupLedger {
    */
   async writeDelivered(stored: readonly Stored[], store: { id: string; number: number }): Promise<Written> {
     await this.arrivals?.delivered(stored);
+    return this.writeSettled(stored, store);
+  }
+
+  /** The same of what is settled without being stored: nobody is told that it has arrived. */
+  async writeSettled(stored: readonly Stored[], store: { id: string; number: number }): Promise<Written> {
     const written = await this.#marks.write(stored, store);
     await Promise.all(stored.flatMap((one) => this.#dropObsolete(one)));
     return written;
@@ -270,6 +274,6 @@ export class GroupLedger {
 
   /** Of the ledger, where the uploader's entries are. */
   #partitionOf({ uploader }: VersionId): number {
-    return partitionOf(uploader, this.#log.partitions);
+    return partitionOfEntry({ kind: "name", uploader }, this.#log.partitions);
   }
 }

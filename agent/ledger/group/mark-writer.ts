@@ -2,8 +2,8 @@
 import { timeNow } from "../../lib/clock.ts";
 import type { VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry } from "../../wire/entry.ts";
+import { partitionOfEntry } from "../../wire/entry-key.ts";
 import type { EarlyFile } from "../../wire/entry-value.ts";
-import { partitionOf } from "../../wire/numbers.ts";
 import type { EntryLog } from "../ledger.ts";
 import type { MarkId } from "./all-marks.ts";
 import type { GroupFollower } from "./group-follower.ts";
@@ -125,7 +125,7 @@ export class MarkWriter {
     store: Store | undefined,
   ): Drafted {
     const { start, reading, versions, group } = this.#state;
-    const at = reading.position(partitionOf(uploader, this.#log.partitions));
+    const at = reading.position(partitionOfEntry({ kind: "name", uploader }, this.#log.partitions));
     return versions.marks.change(uploader, (marks) => {
       const { forgottenCount, ...lists } = marks.draft(partition, delivered);
       const known = marks.marks.get(partition)?.by ?? new Map<string, number>();

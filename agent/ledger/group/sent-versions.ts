@@ -6,6 +6,7 @@ import type { Packer, Unpacker } from "../../lib/packed.ts";
 import { mapKey, type VersionId } from "../../wire/chunk.ts";
 import type { DoneEntry, FilesEntry } from "../../wire/entry.ts";
 import type { DoneValue, NotedFile } from "../../wire/entry-value.ts";
+import { isBeside } from "../../wire/filed-under.ts";
 import { inThisLog, withoutNumbers } from "../../wire/mark.ts";
 import { pathProblem } from "../../wire/path.ts";
 import { AllMarks, type MarkId, type MarksLimits } from "./all-marks.ts";
@@ -117,6 +118,19 @@ export class SentVersions {
     const isMuch = known?.isCrowded || known?.marks.hasForgotten || this.#outstanding.overflowed(uploader);
     // Others that were forgotten say nothing of this one.
     return isMuch || !this.marks.isWhole(uploader);
+  }
+
+  /** Whether others send under the name that the file is filed under. */
+  isShared({ uploader }: VersionId): boolean {
+    return isBeside(uploader) || this.marks.beside(uploader).length > 0;
+  }
+
+  /** Whether one of those may have noted a newer version of any file. */
+  mayBeNewerBeside({ uploader, version }: VersionId): boolean {
+    return this.marks.beside(uploader).some((other) => {
+      const known = this.marks.get(other);
+      return known ? known.announced.next > version : this.marks.hasForgotten;
+    });
   }
 
   /** Whether it was sent before the group began: a mark has to name it. */

@@ -13,6 +13,7 @@ import type { Log } from "../../observe/log.ts";
 import { RareWarnings } from "../../observe/rare-warnings.ts";
 import type { Entry } from "../../wire/entry.ts";
 import type { ClaimValue, NameValue } from "../../wire/entry-value.ts";
+import { isBeside } from "../../wire/filed-under.ts";
 import { RecreatedError } from "../recreated-error.ts";
 import { type Holder, NameRecords } from "./name-records.ts";
 import { NameTakenError } from "./name-taken-error.ts";
@@ -215,6 +216,8 @@ export class NameClaim {
 
   #noteQuestion(host: string): void {
     this.#isAsked = true;
+    // Who finds such a name taken takes another one.
+    if (isBeside(this.#uploader)) return;
     this.#warnings.warn(
       "claim",
       `${host} has started an agent with this one's name "${this.#uploader}"; it is told to stop`,

@@ -3,8 +3,9 @@
  * (`feedback.ts`), and who has its name (`name-claim.ts`).
  */
 import type { Log } from "../../observe/log.ts";
-import { type DoneEntry, type FilesEntry, keyOf } from "../../wire/entry.ts";
+import { type DoneEntry, type Entry, type FilesEntry, keyOf } from "../../wire/entry.ts";
 import type { EarlyFile, FileValue, NotedFile } from "../../wire/entry-value.ts";
+import { filedUnder } from "../../wire/filed-under.ts";
 import { inThisLog } from "../../wire/mark.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BatchSlots, type Slot } from "./batch-slots.ts";
@@ -71,8 +72,9 @@ export class UploaderState {
   apply({ entry, offset, timestampMs }: LoggedEntry): void {
     this.#credible.noteTime(timestampMs);
     const key = keyOf(entry);
-    if (!("uploader" in key) || key.uploader !== this.#uploader) return;
-    if (key.kind === "files")
+    if (!("uploader" in key)) return;
+    if (key.uploader !== this.#uploader) this.#applyOther(entry);
+    else if (key.kind === "files")
       this.#applyFiles(key, entry.kind === "files" ? entry : undefined, offset, timestampMs);
     else if (key.kind === "name" || key.kind === "claim")
       this.#name.apply(this.#credible.ofName(entry), offset);
@@ -82,6 +84,13 @@ export class UploaderState {
       this.#feedback.apply(entry, offset);
       if (entry.kind === "failed") this.#name.versions.note(entry.version);
     }
+  }
+
+  /** Who files under the same name: what is sent here from now on is newer than what it has sent. */
+  #applyOther(entry: Entry): void {
+    if (entry.kind !== "name" || filedUnder(entry.uploader) !== filedUnder(this.#uploader)) return;
+    const said = this.#credible.ofName(entry);
+    if (said.kind === "name") this.#name.versions.note(said.highest);
   }
 
   #applyMark(entry: DoneEntry, offset: number): void {

@@ -154,6 +154,9 @@ test.each([
 test("an uploader's name is 1 to 200 letters, digits, dots, underscores and dashes, a letter or digit first", () => {
   for (const name of ["a", "0", "pos-0042", "A.b_c-", "x".repeat(200)])
     expect(isUploaderName(name)).toBe(true);
+  for (const name of ["till~0", `${"x".repeat(200)}~9999`]) expect(isUploaderName(name)).toBe(true);
+  for (const name of ["till~", "till~00", "~0", "till~10000", "till~0~0", "till~a", `${"x".repeat(201)}~0`])
+    expect(isUploaderName(name)).toBe(false);
   for (const name of ["", ".", "..", "-a", "_a", ".a", "a/b", "a b", "ä", "a\n", "x".repeat(201)]) {
     expect(isUploaderName(name)).toBe(false);
   }

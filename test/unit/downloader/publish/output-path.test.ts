@@ -18,6 +18,8 @@ afterAll(() => rm(output, { recursive: true, force: true }));
 
 test("the layout decides whether the uploader is a folder", () => {
   expect(layoutPath("{uploader}/{path}", { uploader: "till", path: "a/b" })).toBe("till/a/b");
+  const beside = { uploader: "till~0123456789abcdef", path: "a/b" };
+  expect(layoutPath("{uploader}/{path}", beside)).toBe("till/a/b");
   expect(layoutPath("{path}", { uploader: "till", path: "a/b" })).toBe("a/b");
 });
 

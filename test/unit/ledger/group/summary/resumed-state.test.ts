@@ -71,6 +71,7 @@ const transient: Readonly<Record<string, string>> = {
   "GroupState recreations": "counts what sessions have not heard of",
   "GroupState ledgerId": "is the summary's",
   "GroupStart topicId": "is told by each session",
+  "AllMarks beside": "is made of the uploaders that are packed",
   "SentVersions options": "given",
   "SentVersions hasStored": "is told by each session",
   "SentVersions differing": "is only for the log",
