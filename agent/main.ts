@@ -57,6 +57,16 @@ async function dispatch(parsed: Arguments): Promise<number> {
     await find(config, { glob, uploader, json: flags.has("json"), print: write });
     return exitCode.done;
   }
+  if (command === "send") {
+    if (parsed.operands.includes("-")) return complain(notInThisVersion("send -"), exitCode.misconfigured);
+    const { loadSendConfig } = await import("./config/load.ts");
+    const config = await loadSendConfig(sourcesOf(parsed));
+    showStacks = config.log.level === "debug";
+    const { sendOptions } = await import("./commands/send-options.ts");
+    const options = sendOptions(parsed, config.name);
+    const { send } = await import("./commands/send.ts");
+    return send(config, { ...options, print: write });
+  }
   const forgotten = command === "forget" ? forgottenOf(parsed.operands) : undefined;
   const loaded = await load(parsed);
   if (command === "check") {

@@ -24,6 +24,7 @@ const optionTexts = {
   attribute: { value: "KEY=VALUE", text: "travels with the files; may be repeated" },
   wait: { value: "GROUP", text: "wait until that group has stored the files" },
   uploader: { value: "NAME", text: "only this uploader's files" },
+  quiet: { text: "say only what goes wrong" },
   json: { text: "an object a line" },
   yes: { text: "do not ask" },
   output: { value: "FILE", text: "where the secret part goes; never over an existing file" },
@@ -64,10 +65,18 @@ Exit code: 0 done or stopped, 1 failed, 2 wrong usage or configuration.`,
   send: {
     summary: "send files once, with a progress bar",
     operands: "PATH...",
-    options: ["as", "under", "path", "attribute", "wait", "config", "set"],
-    about: `Sends the files and directories that are named, beside a running agent or without one.
-A folder arrives with its name, with a slash at its end only its content. -: standard input, as --path.`,
-    examples: ["streamsend-agent send report.pdf photos/ --as office"],
+    options: ["as", "under", "path", "attribute", "wait", "quiet", "json", "config", "set"],
+    about: `Sends the files and folders that are named, beside a running agent or without one; no role and no watch
+is needed. They arrive under the name of --as, else under the settings' name.
+A folder arrives with its name, with a slash at its end only its content. What is named is sent, hidden or
+not; below folders hidden files, links and special files are not. -, standard input, is not in this version.
+Interrupted, it finishes what is under way; the same command goes on where it was. An outage is waited out.
+--json: a file a line, once the brokers have it.
+Exit code: 0 all of it is sent (and stored by the group of --wait), 1 not all, 2 wrong usage or configuration.`,
+    examples: [
+      "streamsend-agent send report.pdf photos/ --as office",
+      "streamsend-agent send photos --under 2025 --attribute camera=x100 --wait archive --config uploader.yaml",
+    ],
   },
   find: {
     summary: "where is my file?",

@@ -2,8 +2,11 @@
  * Commands, and options of commands, that the contract knows and this version cannot do (settings: config/not-yet.ts).
  * Built something? Delete it here.
  */
-const commandsNotYet: readonly string[] = ["send", "keygen"];
-const optionsNotYet: Readonly<Record<string, readonly string[]>> = { check: ["record", "source"] };
+const commandsNotYet: readonly string[] = ["keygen"];
+const optionsNotYet: Readonly<Record<string, readonly string[]>> = {
+  check: ["record", "source"],
+  send: ["path"],
+};
 
 export function isCommandNotYet(command: string): boolean {
   return commandsNotYet.includes(command);

@@ -9,22 +9,38 @@ import { usualCheckpoints } from "../uploader/send/checkpoints.ts";
 import { ChunkSize } from "../uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../uploader/transport/in-flight-window.ts";
 import { Transport } from "../uploader/transport/transport.ts";
+import type { UploadOptions } from "../uploader/upload-options.ts";
 import { runUploader, type UploadResult } from "../uploader/uploader.ts";
+import type { FileValue } from "../wire/entry-value.ts";
 import { exitCode } from "./exit-code.ts";
 import { holdingName } from "./hold-name.ts";
 import type { RoleRun } from "./role-run.ts";
 
 /** Runs until it is done or stopped. Returns the exit code. */
 export async function runAsUploader(run: RoleRun<UploaderConfig>): Promise<number> {
-  const { config, role, once, connected, reporting, attempt } = run;
+  const { failedCount } = await upload(run, run.config.name);
+  return failedCount > 0 && run.once ? exitCode.failed : exitCode.done;
+}
+
+/**
+ * Sends under a name until it is done or stopped.
+ *
+ * @param onSent told of each file with what the ledger has of it; see `UploadOptions`
+ */
+export function upload(
+  run: RoleRun<UploaderConfig>,
+  name: string,
+  onSent?: (path: string, file: FileValue | undefined, before: boolean) => void,
+): Promise<UploadResult> {
+  const { config, role, connected, reporting, attempt } = run;
   const { topics, followed, ledger } = connected;
   const retentionMs = retentionOf(topics.chunks) ?? config.kafka.retentionMs;
   const { chunks } = followed;
-  const hold = { name: config.name, role, ledger, chunks, retentionMs, log: reporting.log, attempt };
-  const { failedCount } = await holdingName(hold, (entries, signal) =>
-    send(run, entries, retentionMs, signal),
-  );
-  return failedCount > 0 && once ? exitCode.failed : exitCode.done;
+  const hold = { name, role, ledger, chunks, retentionMs, log: reporting.log, attempt };
+  return holdingName(hold, (entries, signal) => {
+    const told = onSent && ((path: string, before: boolean) => onSent(path, entries.file(path), before));
+    return send(run, entries, retentionMs, signal, told);
+  });
 }
 
 async function send(
@@ -32,6 +48,7 @@ async function send(
   ledger: UploaderLedger,
   retentionMs: number,
   signal: AbortSignal,
+  onSent: UploadOptions["onSent"],
 ): Promise<UploadResult> {
   const { producer, topics, followed } = connected;
   const { log, observer } = reporting;
@@ -55,6 +72,7 @@ async function send(
     files: new WatchFiles(new FilesBelow(native, effects)),
     checkpoints: usualCheckpoints,
     reporting,
+    onSent,
     run: { signal, once, drainMs: config.shutdownTimeoutMs / 2 },
   });
 }

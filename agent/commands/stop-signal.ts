@@ -8,11 +8,13 @@ import { exitCode } from "./exit-code.ts";
  * The first SIGTERM or SIGINT drains, for as long as `shutdown_timeout` at most; the second, or SIGQUIT, ends at once.
  *
  * @param stopping called at the first
+ * @param lateCode of a drain that takes longer
  */
 export function listenForStop(
-  config: Config,
+  config: Pick<Config, "shutdownTimeoutMs">,
   log: Log,
   stopping: () => void,
+  lateCode: number = exitCode.done,
 ): { signal: AbortSignal; end(): void } {
   const stop = new AbortController();
   const end = new AbortController();
@@ -28,7 +30,7 @@ export function listenForStop(
     void pause(config.shutdownTimeoutMs, end.signal).then(() => {
       if (end.signal.aborted) return;
       log.warn("shutdown_timeout is over: what was not finished goes on at the next start");
-      exitNow(exitCode.done);
+      exitNow(lateCode);
     });
   };
   process.on("SIGTERM", onSignal);

@@ -15,13 +15,7 @@ export async function checkUploader(settings: Settings, problems: Problems): Pro
   if (role === "uploader" && !problems.hasAt(["role"]) && uploader.watch.length === 0) {
     problems.add(["uploader", "watch"], "needs at least one directory");
   }
-  if (uploader.chunk !== "auto" && uploader.chunk > uploader.in_flight) {
-    problems.add(
-      ["uploader", "in_flight"],
-      "must be at least uploader.chunk",
-      formatSize(uploader.in_flight),
-    );
-  }
+  checkWindow(settings, problems);
   const watches: Watch[] = [];
   for (const watch of uploader.watch) watches.push({ ...watch, resolved: await resolveLinks(watch.path) });
   for (const [index, watch] of watches.entries()) {
@@ -36,6 +30,17 @@ export async function checkUploader(settings: Settings, problems: Problems): Pro
     await checkOutside(downloader.output, ["downloader", "output"], watches, problems);
   }
   await checkMoveTo(uploader, watches, problems);
+}
+
+/** A chunk has to fit into what may be under way. */
+export function checkWindow({ uploader }: Settings, problems: Problems): void {
+  if (uploader.chunk !== "auto" && uploader.chunk > uploader.in_flight) {
+    problems.add(
+      ["uploader", "in_flight"],
+      "must be at least uploader.chunk",
+      formatSize(uploader.in_flight),
+    );
+  }
 }
 
 interface Indexed {

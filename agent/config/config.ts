@@ -85,7 +85,8 @@ export interface UploaderConfig {
   readonly parallel: number;
   /** undefined: no limit. */
   readonly rateBytesPerSecond: number | undefined;
-  readonly after: "keep" | "delete" | "move";
+  /** await: kept, and waited for until it is delivered; of `send` only. */
+  readonly after: "keep" | "await" | "delete" | "move";
   readonly afterWhen: "acknowledged" | "delivered";
   readonly afterGroups: readonly string[];
   /** Absolute; there when `after` is `move`. */
@@ -104,6 +105,14 @@ export interface WatchConfig {
   readonly recursive: boolean;
   /** What travels with its files; empty: nothing. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** What `send` was told to send of it; undefined: it is watched. */
+  readonly named?: NamedFiles;
+}
+
+/** Beside a folder others are sent, so what the ledger has and is not there is none of its business. */
+export interface NamedFiles {
+  /** The files that were named one by one, as text, hidden or not; undefined: all that the rules let through. */
+  readonly only: ReadonlySet<string> | undefined;
 }
 
 export interface DownloaderConfig {

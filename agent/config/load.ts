@@ -10,7 +10,7 @@ import { hostname } from "node:os";
 import { checkHttp } from "./check-http.ts";
 import { checkKafka, checkKafkaFiles } from "./check-kafka.ts";
 import { checkRecords } from "./check-records.ts";
-import { checkUploader } from "./check-uploader.ts";
+import { checkUploader, checkWindow } from "./check-uploader.ts";
 import { complete } from "./complete.ts";
 import type { CommonConfig, Config } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
@@ -73,6 +73,23 @@ export async function loadCommonConfig(sources: Sources): Promise<CommonConfig> 
   const { settings, hasListen } = await loadSettings(sources, root, problems);
   endChecks(settings, problems);
   return resolveCommon(settings, !hasListen);
+}
+
+/**
+ * For sending what the command line names: as uploader, whatever role is named, and without watches.
+ *
+ * @throws ConfigError with every problem that was found
+ */
+export async function loadSendConfig(sources: Sources): Promise<Extract<Config, { role: "uploader" }>> {
+  const problems = new Problems();
+  const root = readSources(sources, problems);
+  root.set("role", "uploader");
+  const { settings, hasListen } = await loadSettings(sources, root, problems);
+  checkWindow(settings, problems);
+  endChecks(settings, problems);
+  const config = resolveConfig(settings, !hasListen);
+  if (config.role !== "uploader") throw new Error("the role was set, and is another one");
+  return config;
 }
 
 /** What the sources say, typed and whole, with what is checked whatever the role is. */

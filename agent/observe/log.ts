@@ -21,6 +21,8 @@ export interface LogOptions {
   format: "text" | "json";
   /** The agent's name, in every line. */
   agent: string;
+  /** Standard error instead of standard output, for a command whose results go there. `before`: called before something is written. */
+  errors?: { before(): void };
 }
 
 const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -67,7 +69,8 @@ export class Log {
     const bytes = Buffer.from(text, "utf8");
     for (let at = 0; at < bytes.length && !this.#closed; ) {
       try {
-        at += writeSync(1, bytes, at);
+        this.#options.errors?.before();
+        at += writeSync(this.#options.errors ? 2 : 1, bytes, at);
       } catch (error) {
         // A pipe that is full for now. Else nobody reads any more (EPIPE): the work goes on without a log.
         if (codeOf(error) === "EAGAIN") this.#later(bytes.subarray(at).toString("utf8"));

@@ -16,6 +16,8 @@ export interface UploadOptions {
   checkpoints: CheckpointRule;
   reporting: Reporting;
   run: Run;
+  /** Told of each file that the brokers have as it is here, once it is noted. `before`: they had it already. */
+  onSent?: ((path: string, before: boolean) => void) | undefined;
   /** The versions under way; each adds itself when it is taken up. */
   moving: Set<{ progress: Moving }>;
 }

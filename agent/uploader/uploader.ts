@@ -22,6 +22,7 @@ import type { Discovered } from "./discover/discovered.ts";
 import { Discovery } from "./discover/discovery.ts";
 import type { Found, Sighting } from "./discover/scan.ts";
 import { UnfinishedFiles, unfinishedReason } from "./discover/unfinished-files.ts";
+import { noteUnnamed } from "./discover/unnamed-files.ts";
 import { isFatal } from "./errors.ts";
 import { ActivePaths } from "./queue/active-paths.ts";
 import { ReadSlots } from "./queue/read-slots.ts";
@@ -33,6 +34,8 @@ import { UploadStatus } from "./upload-status.ts";
 export interface UploadResult {
   /** Files that could not be sent, at their last try, and what could not be read at the last look. */
   failedCount: number;
+  /** Whether all that was there was looked at and dealt with, and no stop came before that. */
+  isWhole: boolean;
 }
 
 type RunOptions = Omit<UploadOptions, "moving">;
@@ -63,6 +66,8 @@ class Uploader {
   readonly #resends: ResendRequests;
   readonly #unfinished: UnfinishedFiles;
   readonly #running = new Set<Promise<void>>();
+  readonly #isNamed: boolean;
+  #isWhole = true;
 
   constructor(given: RunOptions) {
     const { reporting, run, config } = given;
@@ -72,6 +77,7 @@ class Uploader {
       moving: new Set(),
     };
     const isDone = () => !this.#cleanup.isBusy && !this.#contents.isBusy;
+    this.#isNamed = config.watch.some(({ named }) => named !== undefined);
     const discovery = new Discovery({ ...options, paths: new ActivePaths(), isDone });
     const failed = this.#failed;
     this.#options = options;
@@ -100,15 +106,20 @@ class Uploader {
     const endTransport = transport.begin(signal);
     const files = this.#discovery.handOn((discovered) => this.#deal(discovered));
     await Promise.all([
-      files.finally(() => allFound.abort()),
+      files.finally(() => {
+        if (signal.aborted) this.#isWhole = false;
+        allFound.abort();
+      }),
       this.#hear(allFound.signal),
       this.#contents.run(),
     ]);
     await Promise.all(this.#running);
     await Promise.all([this.#resends.end(), this.#cleanup.end()]);
+    if (this.#isNamed && this.#isWhole) await noteUnnamed(this.#options, this.#discovery);
     endTransport();
     this.#fatal.signal.throwIfAborted();
-    return { failedCount: this.#failed.count + this.#discovery.unreadCount };
+    const failedCount = this.#failed.count + this.#discovery.unreadCount;
+    return { failedCount, isWhole: this.#isWhole };
   }
 
   /** What groups have said, and say until the signal fires. */
@@ -125,7 +136,7 @@ class Uploader {
     if (discovered.kind === "ready") return this.#queue(discovered.found);
     if (discovered.kind === "looked") return this.#cleanup.looked();
     const { file } = discovered;
-    if (discovered.kind === "sent") this.#cleanup.sent(file.path);
+    if (discovered.kind === "sent") this.#isSent(file.path, true);
     else if (discovered.kind === "refused") this.#failed.set(file.path, discovered.reason);
     else this.#run(this.#compare(file));
   }
@@ -163,12 +174,13 @@ class Uploader {
       if (outcome === "open") return this.#settleAgain(found);
       this.#unfinished.end(file.path);
       this.#failed.delete(file.path);
+      if (outcome === "stopped") this.#isWhole = false;
       countOutcome(observer, outcome, file);
       if (outcome === "gone") log.info(`${pathToDisplay(file.path)}: vanished before it was sent`);
       const isDoubted = this.#discovery.done(file, outcome === "changed");
       if (!isDoubted && (outcome === "sent" || outcome === "unchanged")) {
         this.#discovery.sent(found);
-        this.#cleanup.sent(file.path);
+        this.#isSent(file.path, outcome === "unchanged");
       }
     } catch (error) {
       if (isFatal(error, once)) this.#fatal.abort(error);
@@ -177,6 +189,11 @@ class Uploader {
       leave();
       leaveGarbage(garbageOf.record);
     }
+  }
+
+  #isSent(path: string, before: boolean): void {
+    this.#options.onSent?.(path, before);
+    this.#cleanup.sent(path);
   }
 
   #settleAgain(found: Found): void {

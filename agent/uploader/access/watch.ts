@@ -1,4 +1,5 @@
 /** A file below a watch: where it is here, and the path it has at the destination. */
+import { isDeepStrictEqual } from "node:util";
 import type { WatchConfig } from "../../config/config.ts";
 import { type Folders, localFolders } from "../../lib/folders.ts";
 import { type Attributes, someAttributes } from "../../wire/attributes.ts";
@@ -37,6 +38,14 @@ export class Watch {
   /** What the settings give to a version that is numbered now. */
   get attributes(): Attributes | undefined {
     return someAttributes(this.config.attributes);
+  }
+
+  /**
+   * Whether a version with these attributes is one that is wanted. Settings count for what is taken up later, and make nothing be
+   * sent again; what a command names it names with them.
+   */
+  takes(attributes: Attributes | undefined): boolean {
+    return !this.config.named || isDeepStrictEqual(attributes ?? {}, this.config.attributes);
   }
 
   file(relative: string): WatchedFile {

@@ -52,6 +52,7 @@ export class Cleanup {
   sent(path: string): void {
     const { config, ledger } = this.#options;
     if (config.after === "keep") return;
+    if (config.after === "await" && ledger.feedback.receipts.isDelivered(path)) return;
     if (config.afterWhen === "acknowledged" || ledger.feedback.receipts.isDelivered(path)) this.#add(path);
     else {
       this.#waiting.add(path);
@@ -70,7 +71,8 @@ export class Cleanup {
     } else if (ledger.feedback.receipts.isDelivered(path)) {
       observer.done("delivered", pathToDisplay(path));
       this.#waiting.delete(path);
-      if (config.after !== "keep" && config.afterWhen === "delivered") this.#add(path);
+      if (config.after === "await") this.#options.discovery.wake();
+      else if (config.after !== "keep" && config.afterWhen === "delivered") this.#add(path);
     }
   }
 

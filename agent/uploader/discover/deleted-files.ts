@@ -82,7 +82,8 @@ export class DeletedFiles {
    */
   async note(): Promise<boolean> {
     const { ledger, log } = this.#options;
-    const { device } = this.#watch;
+    const { device, config } = this.#watch;
+    if (config.named) return true;
     // Mounted or unmounted in the middle of it: the next one tells.
     if (this.#device === undefined || !(await this.#isSameDevice())) return false;
     const unseen: string[] = [];

@@ -43,6 +43,8 @@ const mostRefused = 10_000;
 export class Readiness {
   readonly #options: ReadinessOptions;
   readonly #nowMs: () => number;
+  /** Whether what was sent is looked at one by one: to be taken away, or as its attributes count. */
+  readonly #judgesSent: boolean;
   readonly settling: Settling;
   readonly #seen = new SeenFiles();
   /** Files that can't be sent as they are, and why. */
@@ -54,6 +56,8 @@ export class Readiness {
   constructor(options: ReadinessOptions, nowMs: () => number = () => performance.now()) {
     this.#options = options;
     this.#nowMs = nowMs;
+    const { after, watch } = options.config;
+    this.#judgesSent = after !== "keep" || watch.some(({ named }) => named !== undefined);
     this.settling = new Settling(options.config.settleMs, nowMs);
   }
 
@@ -91,9 +95,7 @@ export class Readiness {
    * @param look the number of the one that has seen it, which is noted then
    */
   isSentAs(path: PathKey, seen: SeenNumbers, look: number): boolean {
-    const { ledger, config } = this.#options;
-    // What is to be taken away is tried again at each look.
-    if (config.after !== "keep" || !ledger.isSentAs(path, seen, look)) return false;
+    if (this.#judgesSent || !this.#options.ledger.isSentAs(path, seen, look)) return false;
     if (this.settling.size + this.#refused.size === 0) return true;
     const { text } = path;
     this.settling.forget(text);
@@ -151,11 +153,11 @@ export class Readiness {
   }
 
   #isSent({ file, all }: Sighting, fingerprint: Fingerprint): boolean {
-    const { ledger, config } = this.#options;
+    const { ledger } = this.#options;
     const entry = ledger.file(file.path);
     if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
-    // What is to be taken away is tried again at each look.
-    if (config.after === "keep") this.#seen.set(all, "sent");
+    if (!file.watch.takes(entry.attributes)) return false;
+    if (!this.#judgesSent) this.#seen.set(all, "sent");
     return true;
   }
 

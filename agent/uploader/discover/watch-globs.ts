@@ -4,13 +4,16 @@ import { pathToGlobName } from "../../wire/path.ts";
 
 export class WatchGlobs {
   readonly #recursive: boolean;
+  readonly #only: ReadonlySet<string> | undefined;
   readonly #include: Bun.Glob[];
   readonly #exclude: Bun.Glob[];
   /** Of folders in which nothing is wanted: they are not even read. */
   readonly #excludedFolders: Bun.Glob[];
   readonly #includesAll: boolean;
 
-  constructor({ include, exclude, recursive }: Pick<WatchConfig, "include" | "exclude" | "recursive">) {
+  constructor(config: Pick<WatchConfig, "include" | "exclude" | "recursive" | "named">) {
+    const { include, exclude, recursive, named } = config;
+    this.#only = named?.only;
     this.#recursive = recursive;
     this.#include = include.map((pattern) => new Bun.Glob(pattern));
     this.#exclude = exclude.map((pattern) => new Bun.Glob(pattern));
@@ -18,8 +21,9 @@ export class WatchGlobs {
     this.#includesAll = include.includes("**/*");
   }
 
-  /** Whether a file of this relative path (as text) is to be sent; hidden ones never are. */
+  /** Whether a file of this relative path (as text) is to be sent; hidden ones never are, unless they were named. */
   wants(relative: string): boolean {
+    if (this.#only) return this.#only.has(relative);
     if (isHidden(relative)) return false;
     if (!this.#recursive && relative.includes("/")) return false;
     const name = pathToGlobName(relative);

@@ -163,6 +163,20 @@ export class WatchScanner {
   }
 
   async *#lookAtAll(): AsyncGenerator<Discovered> {
+    const only = this.#watch.config.named?.only;
+    if (only) yield* this.#lookAtNamed(only);
+    else yield* this.#lookAtWatch();
+  }
+
+  /** Files that were named one by one are looked at where they are, whatever else is beside them. */
+  async *#lookAtNamed(only: ReadonlySet<string>): AsyncGenerator<Discovered> {
+    this.#rescanAtMs = performance.now() + this.#options.config.rescanMs;
+    const files = Array.from(only, (relative) => ({ file: this.#watch.file(relative), touched: false }));
+    yield* this.#lookAtFiles(files);
+    yield { kind: "looked" };
+  }
+
+  async *#lookAtWatch(): AsyncGenerator<Discovered> {
     const { config } = this.#options;
     const { observer } = this.#options.reporting;
     const { signal, once } = this.#options.run;

@@ -30,13 +30,14 @@ export interface Version {
  */
 export async function isSentAlready(source: SourceFile, options: UploadOptions): Promise<boolean> {
   const { ledger, config, transport } = options;
-  const { path } = source.file;
+  const { path, watch } = source.file;
   const receipt = ledger.deliveredUnnoted(path, transport.retentionMs);
   // What stands at the destination is newer than the entry.
-  if (receipt) return isStoredAlready(source, receipt, options);
+  if (receipt) return watch.takes(receipt.attributes) && isStoredAlready(source, receipt, options);
   const entry = ledger.file(path);
   const takesAway = config.after !== "keep";
-  if (!entry || !wasSentWhole(entry) || !(await isSameContent(source, entry, takesAway))) return false;
+  if (!entry || !wasSentWhole(entry) || !watch.takes(entry.attributes)) return false;
+  if (!(await isSameContent(source, entry, takesAway))) return false;
   await ledger.put(path, { ...entry, ...source.fingerprint, state: "sent" });
   return true;
 }
@@ -45,12 +46,12 @@ export async function isSentAlready(source: SourceFile, options: UploadOptions):
 export async function chooseVersion(source: SourceFile, options: UploadOptions): Promise<Version> {
   const { ledger, transport } = options;
   const { topic } = transport;
-  const { path } = source.file;
+  const { path, watch } = source.file;
   const entry = ledger.file(path);
   const begunIn = entry ? partitionsOf(entry) : [];
   const isThere = entry?.state === "sending" && entry.topic === topic.id && areThere(begunIn, topic);
   // If only its ctime or inode is another, its content is most likely the same; the checksum at its end tells.
-  if (isThere && sameSizeAndTime(entry, source.fingerprint)) {
+  if (isThere && watch.takes(entry.attributes) && sameSizeAndTime(entry, source.fingerprint)) {
     return {
       version: entry.version,
       topicId: topic.id,
@@ -67,7 +68,7 @@ export async function chooseVersion(source: SourceFile, options: UploadOptions):
     topicId: topic.id,
     partitions,
     from: undefined,
-    attributes: source.file.watch.attributes,
+    attributes: watch.attributes,
     resumedAt: undefined,
   };
 }

@@ -42,19 +42,31 @@ test("wrong usage is one line with a hint, on standard error, exit 2", () => {
 });
 
 test("a command that is not built is refused", () => {
-  const lines = [
-    "send - --path a.log --as office --under in --attribute a=b --attribute c=d --wait group",
-    "keygen --output key",
+  for (const args of [["keygen"], ["keygen", "--output", "key"]]) {
+    expect(agent(args)).toEqual({
+      out: "",
+      err: "streamsend-agent keygen: not in this version\n",
+      exitCode: 2,
+    });
+  }
+});
+
+test("send refuses standard input, and what can't be meant, before it connects", () => {
+  const refusals: [args: string[], says: string][] = [
+    [["-"], "streamsend-agent send -: not in this version"],
+    [["a", "--path", "b"], "streamsend-agent send --path: not in this version"],
+    [[], "streamsend-agent: send needs a PATH (see streamsend-agent send --help)"],
+    [["a", "--as", "b/c"], "streamsend-agent: --as must be letters"],
+    [["a", "--as", "till~0123456789abcdef"], "streamsend-agent: --as must be letters"],
+    [["a", "--under", "../b"], 'streamsend-agent: --under "../b"'],
+    [["a", "--attribute", "B=c"], "streamsend-agent: --attribute needs KEY=VALUE"],
+    [["a", "--wait", ""], "streamsend-agent: --wait must be"],
   ];
-  for (const line of lines) {
-    const [command = "", ...rest] = line.split(" ");
-    for (const args of [[command], [command, ...rest]]) {
-      expect(agent(args)).toEqual({
-        out: "",
-        err: `streamsend-agent ${command}: not in this version\n`,
-        exitCode: 2,
-      });
-    }
+  for (const [args, says] of refusals) {
+    const { out, err, exitCode } = agent(["send", ...args]);
+    expect([out, exitCode]).toEqual(["", 2]);
+    expect(err).toStartWith(says);
+    expect(err.trimEnd()).not.toContain("\n");
   }
 });
 
@@ -183,7 +195,7 @@ test("only the commands that need it load the Kafka client", () => {
         !(
           file === main &&
           kind === "dynamic-import" &&
-          /\/(run|redeliver|doctor|forget|find)\.ts$/.test(path)
+          /\/(run|redeliver|doctor|forget|find|send)\.ts$/.test(path)
         )
       ) {
         visit(join(dirname(file), path));
@@ -193,7 +205,7 @@ test("only the commands that need it load the Kafka client", () => {
   visit(main);
   const outside = [...seen].filter(
     (path) =>
-      !/^node:|\/agent\/(main|(config|commands|lib)\/[^/]+|observe\/(local-time|log|troubles)|wire\/(attributes|limits))(\.ts)?$|^bun:ffi$/.test(
+      !/^node:|\/agent\/(main|(config|commands|lib)\/[^/]+|observe\/(local-time|log|troubles)|wire\/(attributes|limits|path))(\.ts)?$|^bun:ffi$/.test(
         path,
       ),
   );

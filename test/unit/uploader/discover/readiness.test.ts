@@ -4,14 +4,13 @@ import type { SeenNumbers } from "../../../../agent/ledger/uploader/file-rows.ts
 import { PathKey } from "../../../../agent/ledger/uploader/path-key.ts";
 import { fingerprintOf } from "../../../../agent/uploader/access/fingerprint.ts";
 import type { WatchedFile } from "../../../../agent/uploader/access/watch.ts";
-
 import { Readiness, type ReadinessOptions } from "../../../../agent/uploader/discover/readiness.ts";
 import type { Sighting } from "../../../../agent/uploader/discover/scan.ts";
 import type { FileValue } from "../../../../agent/wire/entry-value.ts";
 
 const stats = { size: 5n, mtimeNs: 7n, ctimeNs: 7n, ino: 1n, dev: 1n };
 const found: Sighting = {
-  file: { path: "a" } as WatchedFile,
+  file: { path: "a", watch: { takes: () => true } } as unknown as WatchedFile,
   stats,
   seenMs: 0,
   all: { low: 1, high: 2 },
@@ -21,7 +20,7 @@ const found: Sighting = {
 /** With what the ledger has of the file. */
 function prepare(entry: Pick<FileValue, "state" | "mtime" | "ctime" | "inode" | "size"> | undefined) {
   const ledger = { file: () => entry };
-  const config = { settleMs: 1000, after: "keep" };
+  const config = { settleMs: 1000, after: "keep", watch: [] };
   const readiness = new Readiness({ ledger, config } as unknown as ReadinessOptions);
   readiness.sent(found);
   return readiness.passes(found.all, found.content, () => true);
@@ -36,7 +35,7 @@ test("what was sent as it stands there is passed over, unless it is to be taken 
   for (const after of ["keep", "delete"] as const) {
     const asked: unknown[] = [];
     const ledger = { isSentAs: (...given: unknown[]) => asked.push(given) > 0 };
-    const config = { settleMs: 1000, after };
+    const config = { settleMs: 1000, after, watch: [] };
     const readiness = new Readiness({ ledger, config } as unknown as ReadinessOptions);
     expect(readiness.passes(found.all, found.content, () => true)).toBeUndefined();
     expect(readiness.isSentAs(path, seen, 3)).toBe(after === "keep");
