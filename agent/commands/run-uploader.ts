@@ -2,10 +2,14 @@
 import type { UploaderConfig } from "../config/config.ts";
 import { retentionOf } from "../kafka/topics/topics.ts";
 import type { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
+import type { Effects } from "../lib/effects.ts";
 import { FilesBelow } from "../lib/files-below.ts";
+import { LocalDisk } from "../lib/local-disk.ts";
 import { native } from "../native/load-native.ts";
+import type { Log } from "../observe/log.ts";
 import { WatchFiles } from "../uploader/access/watch-files.ts";
 import { usualCheckpoints } from "../uploader/send/checkpoints.ts";
+import { TestFiles } from "../uploader/test-files.ts";
 import { ChunkSize } from "../uploader/transport/chunk-size.ts";
 import { InFlightWindow } from "../uploader/transport/in-flight-window.ts";
 import { Transport } from "../uploader/transport/transport.ts";
@@ -57,7 +61,12 @@ async function send(
   await producer.limitBatches(Math.min(chunkBytes, ledgerBytes));
   observer.phase = undefined;
   ready();
-  return runUploader({
+  // The first one is there before anything is looked at, so that `--once` sends it.
+  const testFiles = testFilesOf(role, ledger, effects, log);
+  await testFiles?.write();
+  const ended = new AbortController();
+  const writing = once ? undefined : testFiles?.keepWriting(AbortSignal.any([signal, ended.signal]));
+  const work = runUploader({
     config: role,
     ledger,
     transport: new Transport({
@@ -75,4 +84,18 @@ async function send(
     onSent,
     run: { signal, once, drainMs: config.shutdownTimeoutMs / 2 },
   });
+  return work.finally(() => {
+    ended.abort();
+    return writing;
+  });
+}
+
+function testFilesOf(
+  { testFile: settings, watch: [watch] }: UploaderConfig,
+  ledger: UploaderLedger,
+  effects: Effects,
+  log: Log,
+): TestFiles | undefined {
+  if (!settings || !watch) return undefined;
+  return new TestFiles({ settings, watch, disk: new LocalDisk(effects, native), ledger, log });
 }

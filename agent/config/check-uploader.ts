@@ -6,6 +6,8 @@ import type { Settings } from "./schema.ts";
 import type { Path } from "./tree.ts";
 import { formatSize } from "./units.ts";
 
+const anyTestFile = "streamsend-test-1.bin";
+
 type Watch = Settings["uploader"]["watch"][number] & { readonly resolved: string };
 
 /** What the keys of `uploader` have to be to each other, and its directories to the file system and the output. */
@@ -30,6 +32,19 @@ export async function checkUploader(settings: Settings, problems: Problems): Pro
     await checkOutside(downloader.output, ["downloader", "output"], watches, problems);
   }
   await checkMoveTo(uploader, watches, problems);
+  checkTestFile(uploader, problems);
+}
+
+/** Test files that no look sees would only fill the watch. */
+function checkTestFile({ test_file, watch: [watch] }: Settings["uploader"], problems: Problems): void {
+  if (test_file.every === null || !watch) return;
+  const matches = (globs: readonly string[]) => globs.some((glob) => new Bun.Glob(glob).match(anyTestFile));
+  if (!matches(watch.include) || matches(watch.exclude))
+    problems.add(
+      ["uploader", "test_file", "every"],
+      "the first watch's include and exclude must let it through",
+      anyTestFile,
+    );
 }
 
 /** A chunk has to fit into what may be under way. */

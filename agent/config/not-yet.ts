@@ -15,7 +15,6 @@ const notYet: readonly NotYet[] = [
   ({ kafka }) => when(kafka.sasl.mechanism === "oauthbearer", "kafka.sasl.mechanism"),
   ({ kafka }) => when(kafka.sasl.ca !== undefined, "kafka.sasl.ca"),
   ({ kafka }) => when(kafka.sasl.mechanism === "aws-msk-iam", "kafka.sasl.mechanism"),
-  ({ uploader }) => when(uploader.test_file.every !== null, "uploader.test_file.every"),
   ({ uploader }) => [
     ...uploader.watch.flatMap((watch, index) => when(watch.live.length > 0, `uploader.watch.${index}.live`)),
     ...keysOf(liveDefaults).flatMap((key) =>

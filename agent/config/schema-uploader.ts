@@ -109,7 +109,9 @@ export const live = z.strictObject({
 });
 
 const testFile = z.strictObject({
-  every: durationOrOff(1000).prefault("off").describe("How often a test file is written. off: never."),
+  every: durationOrOff(1000)
+    .prefault("off")
+    .describe("How often a test file is written into the first watch. off: never."),
   bytes: size(1).prefault("1MiB").describe("The test file's size."),
 });
 

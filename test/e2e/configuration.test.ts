@@ -88,12 +88,12 @@ test.each([
 test("what this version cannot do is refused by its name", async () => {
   const scene = await openScene();
   const watch = `uploader.watch=${await scene.folder("source")}`;
-  const later = ["--set", "uploader.test_file.every=1m", "--set", "encryption.recipients=a"];
+  const later = ["--set", "uploader.live.suffix=.part", "--set", "encryption.recipients=a"];
   const agent = scene.agent(["run", "--set", "role=uploader", "--set", watch, ...later]);
   expect(await agent.waitForExit()).toBe(2);
   expect(agent.errors.trimEnd().split("\n").sort()).toEqual([
     expect.stringMatching(/^encryption: not in this version/),
-    expect.stringMatching(/^uploader\.test_file\.every: not in this version/),
+    expect.stringMatching(/^uploader\.live\.suffix: not in this version/),
   ]);
 });
 

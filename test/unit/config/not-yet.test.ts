@@ -14,7 +14,6 @@ test("a setting whose feature is not built is refused when it is used", async ()
     ["encryption: {identity_file: /i}", [], "encryption"],
     [`kafka: {sasl: {${oauth}}}`, [], "kafka.sasl.mechanism"],
     ["kafka: {sasl: {mechanism: aws-msk-iam, region: r}}", [], "kafka.sasl.mechanism"],
-    ["", ["uploader.test_file.every=1m"], "uploader.test_file.every"],
     [`kafka: {sasl: {${scram}, ca: /ca}}`, [], "kafka.sasl.ca"],
     [
       "",

@@ -29,6 +29,16 @@ test("an uploader's defaults are those of the documentation", async () => {
   });
 });
 
+test("test files have to be such as the first watch takes", async () => {
+  const every = ["uploader.test_file.every=1m"];
+  const yaml = (rules: string) => `role: uploader\nuploader: {watch: [{path: /w, ${rules}}]}`;
+  expect(await problemsOf(yaml("include: ['*.bin']"), { set: every })).toEqual([]);
+  const problem =
+    "uploader.test_file.every: the first watch's include and exclude must let it through (streamsend-test-1.bin)";
+  expect(await problemsOf(yaml("include: ['*.txt']"), { set: every })).toEqual([problem]);
+  expect(await problemsOf(yaml("exclude: ['streamsend-*']"), { set: every })).toEqual([problem]);
+});
+
 test("an uploader needs a watch", async () => {
   expect(await problemsOf("role: uploader")).toEqual(["uploader.watch: needs at least one directory"]);
 });
