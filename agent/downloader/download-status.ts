@@ -100,6 +100,13 @@ export class DownloadStatus implements StatusSource {
     return this.#parts.repair.waits();
   }
 
+  inFlight(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { id } of this.#parts.assembly.partials.unfinished)
+      counts.set(id.uploader, (counts.get(id.uploader) ?? 0) + 1);
+    return counts;
+  }
+
   get #lag(): number {
     const { assignment, groupWait } = this.#parts;
     const { group } = this.#kafka;

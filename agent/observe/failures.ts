@@ -36,6 +36,16 @@ export class Failures {
     this.#kept.delete(keyOf(path));
   }
 
+  /** By what is before the first slash of a path: on a downloader, the uploader's name. */
+  countByUploader(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { path } of this.#kept.values()) {
+      const [uploader = ""] = path.split("/", 1);
+      counts.set(uploader, (counts.get(uploader) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** The latest first. */
   list(): Listed<Failure> {
     return listed([...this.#kept.values()].reverse(), this.count, (failure) => failure);

@@ -7,9 +7,11 @@ import type { Role } from "../config/config.ts";
 import { deviceNowMs, timeNow } from "../lib/clock.ts";
 import type { Troubles } from "../lib/troubles.ts";
 import { Failures } from "./failures.ts";
+import { Fleet } from "./fleet.ts";
 import { type FileResult, Metrics } from "./metrics.ts";
 import { Stalls } from "./stalls.ts";
 import {
+  type Listed,
   listed,
   nothingListed,
   type RoleReport,
@@ -17,6 +19,7 @@ import {
   type StatusSource,
   type Success,
   shownPath,
+  type UploaderSeen,
 } from "./status.ts";
 
 export interface ObserverOptions {
@@ -47,6 +50,8 @@ export class Observer {
   #phase: string | undefined = "starting";
   #kafkaConnected: () => boolean = () => false;
   readonly metrics: Metrics;
+  /** A downloader's uploaders. */
+  readonly fleet = new Fleet();
   /** For what may hang. */
   readonly stalls = new Stalls();
   /** The role's own view; it sets this when it begins. */
@@ -122,7 +127,12 @@ export class Observer {
       ...(role === "uploader" ? { sent: this.#done("sent") } : {}),
       delivered: this.#done("delivered"),
       failed: this.#failures.list(),
+      ...(role === "downloader" ? { uploaders: this.#uploaders() } : {}),
     };
+  }
+
+  #uploaders(): Listed<UploaderSeen> {
+    return this.fleet.list(this.source?.inFlight?.() ?? new Map(), this.#failures.countByUploader());
   }
 
   #done(result: Good): { count: number; last: Success | null } {

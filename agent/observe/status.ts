@@ -32,6 +32,24 @@ export interface Needed {
   bytes: number;
 }
 
+/** An uploader, as a downloader sees it. */
+export interface UploaderSeen {
+  name: string;
+  /** When a chunk of it was stored, or a file delivered, last; ISO 8601. */
+  lastSeen: string;
+  /** Files that were delivered since the start. */
+  files: number;
+  /** Bytes of these files. */
+  bytes: number;
+  /** Files that are begun and not finished. */
+  inFlight: number;
+  /** Files that failed at their last try. */
+  failed: number;
+}
+
+/** By an uploader's name. */
+export type CountsByUploader = ReadonlyMap<string, number>;
+
 /** What the role itself knows. */
 export interface RoleReport {
   /** Files that are known and not begun: they settle, or wait for a place. */
@@ -53,6 +71,8 @@ export interface StatusSource {
   notReady(): readonly string[];
   /** What files wait for while the others go on: no reason not to be ready. */
   waits?(): readonly string[];
+  /** A downloader's: how many files of each uploader are begun and not finished. */
+  inFlight?(): CountsByUploader;
 }
 
 /** A file that failed at its last try. */
@@ -92,6 +112,8 @@ export interface StatusReport extends RoleReport {
   delivered: Done;
   /** The latest first. */
   failed: Listed<Failure>;
+  /** A downloader's: those that moved last first. */
+  uploaders?: Listed<UploaderSeen>;
 }
 
 export interface Done {

@@ -49,8 +49,23 @@ test("what was sent is counted, and told with its name, whatever it is called", 
     failed: { count: 0, items: [] },
   });
   const downloader = await scene.downloader(output, { settings: anyPort });
-  await (await AgentHttp.of(downloader)).waitForReadiness(true);
+  const hub = await AgentHttp.of(downloader);
+  await hub.waitForReadiness(true);
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
+  type Fleet = { uploaders: { items: { files: number }[] } };
+  const fleet = await waitUntil("it is delivered", async () => {
+    const { uploaders } = (await hub.status()) as Fleet;
+    return uploaders.items[0]?.files === 1 && uploaders;
+  });
+  expect(fleet).toEqual({
+    count: 1,
+    items: [
+      {
+        ...{ name: "uploader", lastSeen: expect.stringMatching(/^20\d\d-.*Z$/), files: 1, bytes: 1234 },
+        ...{ inFlight: 0, failed: 0 },
+      },
+    ],
+  } as never);
 });
 
 test("a file that moves is shown with its progress", async () => {

@@ -203,7 +203,9 @@ export class Assembly {
         "it is larger than the output's file system, or the agent's limit (`ulimit -f`), allows",
       );
     this.partials.placed(partial);
-    this.#options.reporting.observer.metrics.chunk("placed", chunk.value.length);
+    const { observer } = this.#options.reporting;
+    observer.metrics.chunk("placed", chunk.value.length);
+    observer.fleet.moved(chunk.uploader);
     this.#logChunk(chunk, placed);
     if (placed.final) this.#verify(partial);
     else if (chunk.checksum !== undefined && !partial.complete) this.#neighbours.onGap(partial, record);

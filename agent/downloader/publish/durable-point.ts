@@ -302,6 +302,7 @@ export class DurablePoint {
       checksum: publication.checksum,
     });
     observer.done("delivered", name);
+    observer.fleet.delivered(publication.uploader, publication.size);
     leaveGarbage(garbageOf.publication);
   }
 
