@@ -94,9 +94,7 @@ async function connectTopics(
 ): Promise<Connected> {
   const topics = await retry(attempt, async () => prepareTopics(await producer.client(), kafka, log));
   const followed = new FollowedTopics({ kafka, producer, log, everyMs: topicLookMs[role] }, topics);
-  const ledger = new Ledger(
-    { kafka, agentName, producer, topic: followed.ledger, log, signal: attempt.signal, observer },
-    role === "uploader" ? attempt.giveUp : isPermanent,
-  );
-  return { producer, topics, followed, ledger };
+  const options = { kafka, agentName, producer, topic: followed.ledger, log, signal: attempt.signal };
+  const ledger = new Ledger({ ...options, observer }, role === "uploader" ? attempt.giveUp : isPermanent);
+  return { producer, topics, followed, ledger, searched: new Ledger(options) };
 }

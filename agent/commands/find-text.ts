@@ -17,7 +17,7 @@ const sizeColumn = headings.indexOf("SIZE");
 const lastColumn = headings.length - 1;
 
 /** The lines, some at a time. */
-export function* textOf({ files }: FoundFiles, isJson: boolean): Generator<string> {
+export function* textOf({ files }: Pick<FoundFiles, "count" | "files">, isJson: boolean): Generator<string> {
   const lines = isJson ? jsonLines(files()) : columns(() => files());
   let piece = "";
   for (const line of lines) {

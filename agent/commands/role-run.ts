@@ -15,6 +15,8 @@ export interface Connected {
   /** As they are now. */
   followed: FollowedTopics;
   ledger: Ledger;
+  /** The same, for who looks for files in it: what is skipped then is not counted once more. */
+  searched: Ledger;
 }
 
 export interface RoleRun<Role> {

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Config } from "../config/config.ts";
 import { type HttpServer, startHttp } from "../http/server.ts";
+import { FileSearch } from "../ledger/find/file-search.ts";
 import { AgentError, ConfigurationError, messageOf } from "../lib/errors.ts";
 import { Log } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
@@ -28,6 +29,11 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
   ignoreOtherSignals(log);
   const { role, name } = config;
   const observer = new Observer({ role, name, version, host: hostname(), troubles: log.troubles });
+  // A device says what is its own; a downloader knows its whole fleet's files anyway.
+  const search = new FileSearch({
+    uploader: role === "uploader" ? name : undefined,
+    now: () => performance.now(),
+  });
   const service = serviceManagerOf(process.env, observer);
   const stop = listenForStop(config, log, () => {
     observer.phase = "stopping";
@@ -40,9 +46,9 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
       await dryRun(config, log, stop.signal);
       return exitCode.done;
     }
-    http = startHttp(config.http, observer, log);
+    http = startHttp(config.http, { observer, search }, log);
     const reporting = { log, observer, logChunks: config.log.chunks };
-    return await runRole(config, options.once, { reporting, ready: service.ready }, stop.signal);
+    return await runRole(config, options.once, { reporting, search, ready: service.ready }, stop.signal);
   } catch (error) {
     // Whatever was being waited for when the stop came.
     if (stop.signal.aborted && error instanceof AgentError) return exitCode.done;
@@ -60,13 +66,16 @@ export async function run(config: Config, options: RunOptions): Promise<number> 
 function runRole(
   config: Config,
   once: boolean,
-  told: Pick<RoleRun<unknown>, "reporting" | "ready">,
+  { search, ...told }: Pick<RoleRun<unknown>, "reporting" | "ready"> & { search: FileSearch },
   signal: AbortSignal,
 ): Promise<number> {
   return whileConnected(config, once, told.reporting, signal, (connection) => {
+    search.ledger = connection.connected.searched;
     const run = { config, once, ...connection, ...told };
-    return config.role === "uploader"
-      ? runAsUploader({ ...run, role: config.uploader })
-      : runAsDownloader({ ...run, role: config.downloader });
+    const work =
+      config.role === "uploader"
+        ? runAsUploader({ ...run, role: config.uploader })
+        : runAsDownloader({ ...run, role: config.downloader });
+    return work.finally(() => search.end());
   });
 }

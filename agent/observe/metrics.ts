@@ -111,6 +111,8 @@ export class Metrics {
     "Requests for what is missing, to uploaders (downloader) or of downloaders (uploader).",
   );
   readonly #lastSuccess: Gauge;
+  #successCount = 0;
+  #byteCount = 0;
 
   constructor(role: Role, version: string) {
     this.#role = role;
@@ -138,13 +140,26 @@ export class Metrics {
   file(result: FileResult): void {
     this.#files.inc({ role: this.#role, result });
     const success = this.#role === "uploader" ? "sent" : "delivered";
-    if (result === success) this.#lastSuccess.set(deviceNowMs() / 1000);
+    if (result !== success) return;
+    this.#successCount++;
+    this.#lastSuccess.set(deviceNowMs() / 1000);
   }
 
   /** @param bytes of the file that came through with it; 0 for a chunk that had no effect */
   chunk(result: ChunkResult, bytes = 0): void {
     this.#chunks.inc({ role: this.#role, result });
     this.#bytes.inc({ role: this.#role }, bytes);
+    this.#byteCount += bytes;
+  }
+
+  /** Since the start: bytes as `streamsend_bytes_total`, and files that were sent (uploader) or delivered (downloader). */
+  get totals(): { bytes: number; files: number } {
+    return { bytes: this.#byteCount, files: this.#successCount };
+  }
+
+  /** Of a downloader; 0 of an uploader. */
+  get lagChunks(): number {
+    return this.#gauges.consumerLagChunks?.() ?? 0;
   }
 
   ledgerRecord(result: LedgerResult): void {

@@ -1,9 +1,12 @@
 /** Whatever is asked over HTTP is answered; nobody gets anything without the token; nothing that is sent ends the server. */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
-import { answer } from "../../agent/http/routes.ts";
+import { answer, statusLine } from "../../agent/http/routes.ts";
 import { startHttp } from "../../agent/http/server.ts";
+import { StatusEvents } from "../../agent/http/status-events.ts";
+import { FileSearch } from "../../agent/ledger/find/file-search.ts";
 import { Troubles } from "../../agent/lib/troubles.ts";
+import { History } from "../../agent/observe/history.ts";
 import { Log } from "../../agent/observe/log.ts";
 import { Observer } from "../../agent/observe/observer.ts";
 import { freePort } from "../support/free-port.ts";
@@ -18,25 +21,32 @@ const paths = [
   "/readyz",
   "/metrics",
   "/api/status",
+  "/api/history",
+  "/api/events",
+  "/api/files",
+  "/api/files?q=a&state=sent&limit=3",
   "/api/../healthz",
   "//healthz",
   "/%2e%2e",
   "*",
 ];
-const statuses = [200, 401, 404, 405, 421, 503];
+const statuses = [200, 400, 401, 404, 405, 421, 503];
 
 test("requests", async () => {
   const seen = new Set<number>();
   const observer = anObserver();
+  const events = new StatusEvents(() => statusLine(observer));
+  const history = new History(observer.metrics);
   await fuzzAsync("requests", 19, async (random) => {
     const isGuarded = random.below(2) === 0;
     const options = {
-      observer,
+      ...{ observer, history, events, search: aSearch(), stayOpen: () => undefined },
       host: random.pick(["127.0.0.1", "0.0.0.0"]),
       token: isGuarded ? token : undefined,
     };
     const { question, hasToken } = anyQuestion(random);
-    const { status } = await answer(options, question);
+    const { status, body } = await answer(options, question);
+    await body?.cancel();
     if (!statuses.includes(status)) throw new Error(`status ${status}`);
     const isFree = /^[a-z]*(:\/\/[^/?#]*)?\/healthz([?#]|$)/s.test(question.url);
     if (isGuarded && !hasToken && !isFree && status !== 401)
@@ -50,7 +60,7 @@ test("connections", async () => {
   const log = new Log({ level: "error", format: "text", agent: "fuzz" });
   const port = freePort();
   const http = { listen: { host: "127.0.0.1", port }, listenIsDefault: false, token };
-  const server = startHttp(http, anObserver(), log);
+  const server = startHttp(http, { observer: anObserver(), search: aSearch() }, log);
   try {
     await fuzzAsync("connections", 1, (random) => sendRaw(port, anyBytes(random)));
     const health = await fetch(`http://127.0.0.1:${port}/healthz`);
@@ -60,6 +70,11 @@ test("connections", async () => {
     server?.stop();
   }
 });
+
+/** Without a ledger. */
+function aSearch(): FileSearch {
+  return new FileSearch({ uploader: undefined, now: () => performance.now() });
+}
 
 function anObserver(): Observer {
   const troubles = new Troubles();

@@ -4,8 +4,8 @@
  * The ledger is read twice: first what uploaders say, of which only what is looked for is kept, then what groups say of that. So a
  * group's word is never older than the note that it is about, and memory follows what is found, whatever else is in the ledger.
  *
- * Not promised: files that the ledger does not know yet (one of up to 16 MiB is noted when all of it is sent), or a bound on what is
- * found: whoever may write the ledger can make up any number of files, and of groups that have them.
+ * Not promised: files that the ledger does not know yet (one of up to 16 MiB is noted when all of it is sent), or, without `most`, a bound
+ * on what is found: whoever may write the ledger can make up any number of files, and of groups that have them.
  */
 import { leaveGarbage } from "../../lib/garbage.ts";
 import { keyOf } from "../../wire/entry.ts";
@@ -26,7 +26,11 @@ export interface Sought {
   /** undefined: any. */
   uploader: string | undefined;
   /** @param path as text, see `wire/path.ts` */
-  isPath(path: string): boolean;
+  isPath(path: string, uploader: string): boolean;
+  /** Of how many files at least, those of the newest versions, more is kept than that there are more; undefined: of all. */
+  most?: number;
+  /** Ends the reading, with its reason. */
+  signal?: AbortSignal;
 }
 
 /** The newest version of a file, and where it is. */
@@ -52,25 +56,30 @@ export interface FoundFile {
 
 export interface FoundFiles {
   readonly count: number;
+  /** Whether there are older ones, see `Sought.most`. */
+  readonly hasMore: boolean;
   /** Those that were begun last come first. Each is put together as it is asked for, each time anew. */
   files(): Generator<FoundFile>;
 }
 
 /** Throws a `KafkaError`, and a `RecreatedError` when the ledger becomes another one. */
-export async function findFiles(ledger: EntryLog, { uploader, isPath }: Sought): Promise<FoundFiles> {
+export async function findFiles(ledger: EntryLog, sought: Sought): Promise<FoundFiles> {
+  const { uploader, isPath, most, signal } = sought;
   const isLookedFor = (file: { uploader: string; path: string }) =>
     (uploader === undefined || file.uploader === uploader || filedUnder(file.uploader) === uploader) &&
-    isPath(file.path);
+    isPath(file.path, filedUnder(file.uploader));
   const partitions =
     uploader === undefined ? allPartitions(ledger) : [partitionOf(filedUnder(uploader), ledger.partitions)];
-  const noted = new NotedFiles(isLookedFor);
-  await forEach(ledger, partitions, (logged) => noted.apply(logged));
+  const read = { partitions, signal };
+  const noted = new NotedFiles(isLookedFor, most);
+  await forEach(ledger, read, (logged) => noted.apply(logged));
   const groups = new GroupsWords(noted, isLookedFor);
-  await forEach(ledger, partitions, (logged) => groups.apply(logged), "files");
+  await forEach(ledger, read, (logged) => groups.apply(logged), "files");
   groups.end();
   const { count, files } = noted.newestFirst();
   return {
     count,
+    hasMore: noted.hasMore,
     *files() {
       for (const file of files()) {
         leaveGarbage(garbageOfFile);
@@ -83,13 +92,15 @@ export async function findFiles(ledger: EntryLog, { uploader, isPath }: Sought):
 /** What is in another partition than its key belongs to is nobody's. */
 async function forEach(
   ledger: EntryLog,
-  partitions: readonly number[],
+  { partitions, signal }: { partitions: readonly number[]; signal: AbortSignal | undefined },
   apply: (logged: LoggedEntry) => void,
   without?: "files",
 ): Promise<void> {
-  for await (const entries of readWhole(ledger, partitions, without))
+  for await (const entries of readWhole(ledger, partitions, without)) {
+    signal?.throwIfAborted();
     for (const logged of entries)
       if (partitionOfEntry(keyOf(logged.entry), ledger.partitions) === logged.partition) apply(logged);
+  }
 }
 
 function found({ uploader, path, value, timeMs }: Noted, groups: readonly GroupSaid[]): FoundFile {

@@ -40,18 +40,28 @@ export class NotedFiles {
   readonly #heardAt: number[] = [];
   /** The numbers of uploaders that have something that is looked for. */
   readonly #having = new Set<number>();
-  readonly #paths = new PathTable();
-  readonly #rows = new FileRows();
+  readonly #most: number;
+  #paths = new PathTable();
+  #rows = new FileRows();
   /** By row. */
-  readonly #timesMs: number[] = [];
+  #timesMs: number[] = [];
+  /** Versions below this one were among too many. */
+  #lowest = 0;
   /** By slot, the number of the batch that stands there; of those only that have, or had, something that is looked for. */
   readonly #standing = new Map<string, number>();
   /** The numbers of those that stood somewhere before. */
   readonly #fallen = new Set<number>();
   #lastBatch = noBatch;
 
-  constructor(isLookedFor: IsLookedFor) {
+  /** @param most how many files are kept at least, those of the newest versions; twice as many at most */
+  constructor(isLookedFor: IsLookedFor, most = Number.POSITIVE_INFINITY) {
     this.#isLookedFor = isLookedFor;
+    this.#most = most;
+  }
+
+  /** Whether there were more files than are kept. */
+  get hasMore(): boolean {
+    return this.#lowest > 0;
   }
 
   apply({ entry, offset, timestampMs }: LoggedEntry): void {
@@ -87,7 +97,8 @@ export class NotedFiles {
   putUnnoted(uploader: string, { path, version, size, checksum }: EarlyFile, timestampMs: number): void {
     const row = this.#rowOf({ uploader, path });
     const known = row === undefined ? undefined : this.#rows.get(row);
-    if ((known?.version ?? -1) > version || !this.brokerTime.isPlausible(version)) return;
+    if ((known?.version ?? -1) > version || version < this.#lowest || !this.brokerTime.isPlausible(version))
+      return;
     const isNoted = known?.version === version;
     if (isNoted && (wasSentWhole(known) || (known.checksum ?? checksum) !== checksum)) return;
     const state = isNoted && known.state === "gone" ? "gone" : "incomplete";
@@ -150,7 +161,7 @@ export class NotedFiles {
     if (state === "incomplete" || !this.brokerTime.isPlausible(version) || !this.#isLookedFor(id))
       return false;
     // What a frozen agent says that has lost the name, and who took it said so in an entry that is compacted away.
-    return version >= (this.versionOf(id) ?? 0);
+    return version >= (this.versionOf(id) ?? this.#lowest);
   }
 
   #set(file: FileId, value: FileValue, batch: number, timestampMs: number): void {
@@ -160,6 +171,23 @@ export class NotedFiles {
     // Numbers may be ahead of the brokers' time, by two minutes; a batch may be written again, a year later.
     const begunMs = value.version / 1000;
     this.#timesMs[row] = timestampMs > 0 ? Math.min(begunMs, timestampMs) : begunMs;
+    if (this.#paths.size > 2 * this.#most) this.#keepNewest();
+  }
+
+  /** Choosing is expensive: half of them go at a time. */
+  #keepNewest(): void {
+    const [paths, rows, timesMs] = [this.#paths, this.#rows, this.#timesMs];
+    const newest = [...paths.numbers()]
+      .filter((row) => this.#counts(row))
+      .sort((a, b) => rows.versionOf(b) - rows.versionOf(a));
+    const kept = newest.slice(0, this.#most);
+    [this.#paths, this.#rows, this.#timesMs] = [new PathTable(), new FileRows(), []];
+    for (const old of kept) {
+      const row = this.#paths.add(paths.get(old));
+      this.#rows.set(row, rows.get(old), rows.batchOf(old));
+      this.#timesMs[row] = timesMs[old] ?? 0;
+    }
+    if (newest.length > kept.length) this.#lowest = rows.versionOf(kept.at(-1) ?? 0);
   }
 
   #noted(row: number): Noted {

@@ -1,20 +1,32 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { answer } from "../../../agent/http/routes.ts";
+import { answer, statusLine } from "../../../agent/http/routes.ts";
+import { StatusEvents } from "../../../agent/http/status-events.ts";
+import { FileSearch } from "../../../agent/ledger/find/file-search.ts";
 import { Troubles } from "../../../agent/lib/troubles.ts";
+import { History } from "../../../agent/observe/history.ts";
 import { Observer } from "../../../agent/observe/observer.ts";
+import { first, noted } from "../../support/entries.ts";
+import { MemoryLedger } from "../../support/memory-ledger.ts";
 import { parseMetrics } from "../../support/prometheus.ts";
 
 function agent(token?: string) {
   const troubles = new Troubles();
   const observer = new Observer({ role: "uploader", name: "till", version: "1", host: "h", troubles });
-  const options = { observer, host: "127.0.0.1", token };
+  const options = optionsOf(observer, token);
   const ask = (path: string, init?: RequestInit) =>
     answer(options, new Request(`http://127.0.0.1:9480${path}`, init));
-  return { observer, troubles, ask };
+  return { observer, troubles, ask, search: options.search };
 }
 
-const guarded = ["/", "/readyz", "/metrics", "/api/status"];
+function optionsOf(observer: Observer, token: string | undefined) {
+  const events = new StatusEvents(() => statusLine(observer));
+  const history = new History(observer.metrics);
+  const search = new FileSearch({ uploader: undefined, now: () => performance.now() });
+  return { observer, history, events, search, host: "127.0.0.1", token, stayOpen: () => undefined };
+}
+
+const guarded = ["/", "/readyz", "/metrics", "/api/status", "/api/history"];
 
 test("health is answered as long as anything is", async () => {
   const { ask } = agent();
@@ -43,6 +55,52 @@ test("metrics are in the text format, the status is JSON, and the page is HTML",
   expect(status.headers.get("content-type")).toBe("application/json");
   expect(await status.json()).toMatchObject({ role: "uploader", name: "till" });
   expect((await ask("/")).headers.get("content-type")).toBe("text/html; charset=utf-8");
+});
+
+test("the last hour is JSON, and the live status is a stream of events, the first at once", async () => {
+  const { ask } = agent();
+  expect(await (await ask("/api/history")).json()).toEqual({ rows: [] });
+  expect((await ask("/api/events", { method: "HEAD" })).body).toBeNull();
+  const { headers, body } = await ask("/api/events");
+  expect(headers.get("content-type")).toBe("text/event-stream");
+  const reader = body?.getReader();
+  const event = new TextDecoder().decode((await reader?.read())?.value);
+  const [, data = ""] = /^event: status\ndata: (.*)\n\n$/.exec(event) ?? [];
+  expect(JSON.parse(data)).toMatchObject({ role: "uploader", name: "till", ready: false });
+  await reader?.cancel();
+});
+
+test("files are found in the ledger; what is not understood is 400, and 503 while there is no ledger", async () => {
+  const { ask, search } = agent();
+  const early = await ask("/api/files");
+  expect([early.status, early.headers.get("retry-after"), await early.json()]).toEqual([
+    503,
+    "5",
+    { error: "the ledger is not known yet" },
+  ]);
+  search.ledger = new MemoryLedger([noted(first)]);
+  const found = await ask("/api/files?q=TILL/A&state=sent&limit=5");
+  expect([found.status, await found.json()]).toMatchObject([200, { count: 1, items: [{ path: "a.txt" }] }]);
+  expect(await (await ask("/api/files?q=a+b%26")).json()).toEqual({ count: 0, items: [] });
+  for (const query of [
+    ...[
+      "state=lost",
+      "limit=0",
+      "limit=-1",
+      "limit=1001",
+      "limit=1e2",
+      "limit=",
+      "limit",
+      "q=%ff",
+      "q=a&q=b",
+    ],
+    ...["p=1", "=", `q=${"a".repeat(6000)}`, "__proto__=1"],
+  ]) {
+    const response = await ask(`/api/files?${query}`);
+    expect([query, response.status]).toEqual([query, 400]);
+    expect(await response.json()).toEqual({ error: expect.any(String) });
+  }
+  await search.end();
 });
 
 test("unknown paths are 404, other methods 405", async () => {
@@ -100,7 +158,7 @@ test("the page needs nothing from elsewhere, and its policy allows nothing else"
 
 test("whatever is asked, there is an answer, and without the token never what was to be kept", async () => {
   const { observer } = agent();
-  const options = { observer, host: "127.0.0.1", token: "s3cret" };
+  const options = optionsOf(observer, "s3cret");
   const word = fc.oneof(
     fc.constantFrom(...guarded, "/healthz", "http://", "://", "?", "#", "%", "Bearer ", "Basic ", "[::1]"),
     fc.string({ unit: "binary" }),
