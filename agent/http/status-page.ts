@@ -1,8 +1,9 @@
-/** The page for people: one piece of HTML that asks /api/status and shows it, and a policy that allows it no more. */
+/** The page for people: one piece of HTML that asks /api/ and shows it, and a policy that allows it no more. */
+import style from "./status-page.css" with { type: "text" };
 import page from "./status-page.html" with { type: "text" };
 
-/** The types know HTML only as something to be bundled. */
-export const statusPage = page as unknown as string;
+/** The types know HTML and style only as something to be bundled. */
+export const statusPage = String(page).replace("<style>", () => `<style>\n${style}`);
 
 /** Its own script and style, told by their content, and requests to this agent; nothing else. */
 export const statusPagePolicy = [

@@ -52,10 +52,11 @@ test("what was sent is counted, and told with its name, whatever it is called", 
   const hub = await AgentHttp.of(downloader);
   await hub.waitForReadiness(true);
   await expectSameTree(source, join(output, "uploader"), [uploader, downloader]);
-  type Fleet = { uploaders: { items: { files: number }[] } };
+  type Fleet = { uploaders: { items: { files: number; inFlight: number }[] } };
   const fleet = await waitUntil("it is delivered", async () => {
     const { uploaders } = (await hub.status()) as Fleet;
-    return uploaders.items[0]?.files === 1 && uploaders;
+    const [only] = uploaders.items;
+    return only?.files === 1 && only.inFlight === 0 && uploaders;
   });
   expect(fleet).toEqual({
     count: 1,
