@@ -2,6 +2,7 @@
 import type { Metrics } from "../observe/metrics.ts";
 import { listed, type RoleReport, type StatusSource } from "../observe/status.ts";
 import { lengthOf } from "../wire/byte-ranges.ts";
+import { filedUnder } from "../wire/filed-under.ts";
 import type { Assignment } from "./group/assignment.ts";
 import type { GroupWait } from "./group/group-wait.ts";
 import type { SessionKafka } from "./parts.ts";
@@ -102,8 +103,10 @@ export class DownloadStatus implements StatusSource {
 
   inFlight(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const { id } of this.#parts.assembly.partials.unfinished)
-      counts.set(id.uploader, (counts.get(id.uploader) ?? 0) + 1);
+    for (const { id } of this.#parts.assembly.partials.unfinished) {
+      const name = filedUnder(id.uploader);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
     return counts;
   }
 

@@ -10,8 +10,8 @@ import type { History } from "../observe/history.ts";
 import type { Observer } from "../observe/observer.ts";
 import { carriesToken, challenge, isRebound } from "./access.ts";
 import { questionOf } from "./file-question.ts";
+import { statusPage, statusPagePolicy } from "./page/status-page.ts";
 import { eventsIdleSeconds, type StatusEvents } from "./status-events.ts";
-import { statusPage, statusPagePolicy } from "./status-page.ts";
 
 export interface AnswerOptions {
   observer: Observer;

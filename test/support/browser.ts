@@ -70,6 +70,50 @@ export class BrowserPage {
     return result?.result?.value as Value;
   }
 
+  /** What a promise on the page resolves with. */
+  async resolved<Value>(expression: string): Promise<Value> {
+    const { result } = await this.send("Runtime.evaluate", {
+      ...{ expression, returnByValue: true, awaitPromise: true },
+    });
+    if (result?.exceptionDetails) throw new Error(JSON.stringify(result.exceptionDetails));
+    return result?.result?.value as Value;
+  }
+
+  /** As on a screen that wide, by day or by night. @param scheme `light` or `dark` */
+  async look(scheme: string, width: number): Promise<void> {
+    const features = [{ name: "prefers-color-scheme", value: scheme }];
+    await this.send("Emulation.setEmulatedMedia", { features });
+    const metrics = { width, height: 900, deviceScaleFactor: 1, mobile: width < 500 };
+    await this.send("Emulation.setDeviceMetricsOverride", metrics);
+  }
+
+  /** Presses a key and lets it go. @param key a character, or a name as KeyboardEvent.key has it */
+  async press(key: string): Promise<void> {
+    const text = key === "Enter" ? "\r" : key.length === 1 ? key : undefined;
+    const code = { Enter: 13, Tab: 9 }[key];
+    const event = {
+      key,
+      ...(text === undefined ? {} : { text }),
+      ...(code === undefined ? {} : { windowsVirtualKeyCode: code }),
+    };
+    await this.send("Input.dispatchKeyEvent", {
+      type: text === undefined ? "rawKeyDown" : "keyDown",
+      ...event,
+    });
+    await this.send("Input.dispatchKeyEvent", {
+      type: "keyUp",
+      key,
+      ...(code === undefined ? {} : { windowsVirtualKeyCode: code }),
+    });
+  }
+
+  /** A picture of its top, as PNG. */
+  async picture(size: { width: number; height: number }): Promise<Buffer> {
+    const clip = { x: 0, y: 0, ...size, scale: 1 };
+    const { result } = await this.send("Page.captureScreenshot", { clip });
+    return Buffer.from(String((result as { data?: unknown }).data), "base64");
+  }
+
   /** Until the text of what a selector names has this in it; an empty text where there is none. */
   async waitForText(selector: string, text: string): Promise<void> {
     let last = "";

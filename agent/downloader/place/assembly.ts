@@ -13,6 +13,7 @@
 import type { IncomingRecord } from "../../kafka/record-source.ts";
 import { codeOf } from "../../lib/errors.ts";
 import { type Abandoned, type Chunk, type Decoded, decodeRecord } from "../../wire/chunk.ts";
+import { filedUnder } from "../../wire/filed-under.ts";
 import { homeOf } from "../../wire/places.ts";
 import { FirstFailure } from "../parts.ts";
 import type { LedgerWrites } from "../recover/ledger-writes.ts";
@@ -205,7 +206,7 @@ export class Assembly {
     this.partials.placed(partial);
     const { observer } = this.#options.reporting;
     observer.metrics.chunk("placed", chunk.value.length);
-    observer.fleet.moved(chunk.uploader);
+    observer.fleet.moved(filedUnder(chunk.uploader));
     this.#logChunk(chunk, placed);
     if (placed.final) this.#verify(partial);
     else if (chunk.checksum !== undefined && !partial.complete) this.#neighbours.onGap(partial, record);

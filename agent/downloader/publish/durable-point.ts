@@ -26,6 +26,7 @@ import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { parseChecksum } from "../../wire/checksum.ts";
 import type { VersionId } from "../../wire/chunk.ts";
+import { filedUnder } from "../../wire/filed-under.ts";
 import { formatMetadata } from "../group/start-positions.ts";
 import type { Output, SessionKafka } from "../parts.ts";
 import type { Finished } from "../place/changes.ts";
@@ -302,7 +303,7 @@ export class DurablePoint {
       checksum: publication.checksum,
     });
     observer.done("delivered", name);
-    observer.fleet.delivered(publication.uploader, publication.size);
+    observer.fleet.delivered(filedUnder(publication.uploader), publication.size);
     leaveGarbage(garbageOf.publication);
   }
 

@@ -1,6 +1,6 @@
 /**
  * Looking for files in the ledger on behalf of whoever asks a running agent. That is to cost the agent little, whoever asks and however
- * often: there is one reading at a time, and after each a rest of three times as long; who asks for the same shares it, also for some
+ * often: there is one reading at a time, and after each a rest as long; who asks for the same shares it, also for some
  * seconds after; of what is found the newest are kept, some ten thousand; and it ends after a minute.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,7 +19,7 @@ const freshMs = 5000;
 const longestReadingMs = 60_000;
 /** How long somebody waits for a turn and for the reading, milliseconds. */
 export const longestWaitMs = 90_000;
-const restFactor = 3;
+const restFactor = 1;
 /** Different questions that wait for their turn. */
 const mostWaiting = 8;
 /** After so many files the event loop has its turn. */

@@ -149,10 +149,13 @@ test("the page needs nothing from elsewhere, and its policy allows nothing else"
   const policy = response.headers.get("content-security-policy") ?? "";
   expect(policy).toStartWith("default-src 'none'; ");
   for (const tag of ["script", "style"]) {
-    const parts = html.split(new RegExp(`</?${tag}>`));
-    expect(parts).toHaveLength(3);
-    const hash = new Bun.CryptoHasher("sha256").update(parts[1] ?? "").digest("base64");
-    expect(policy).toContain(`${tag}-src 'sha256-${hash}'`);
+    const contents = html.split(new RegExp(`</?${tag}>`)).filter((_, at) => at % 2 === 1);
+    expect(contents.length).toBeGreaterThan(0);
+    const hashes = contents.map((content) => {
+      const hash = new Bun.CryptoHasher("sha256").update(content).digest("base64");
+      return `'sha256-${hash}'`;
+    });
+    expect(policy).toContain(`${tag}-src ${hashes.join(" ")};`);
   }
 });
 

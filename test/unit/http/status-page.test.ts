@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { statusPage } from "../../../agent/http/status-page.ts";
+import { statusPage } from "../../../agent/http/page/status-page.ts";
 import { printable } from "../../../agent/lib/printable.ts";
 
 test("the page shows a name with the same escapes as the log", () => {
