@@ -202,6 +202,7 @@ export class Metrics {
       "Resident memory.",
       () => residentMemory()?.total ?? Number.NaN,
     );
+    this.#gauge("streamsend_time_seconds", "The device's clock.", () => deviceNowMs() / 1000);
     const startSeconds = deviceNowMs() / 1000 - process.uptime();
     this.#gauge("process_start_time_seconds", "When the process began.", () => startSeconds);
     new Counter({
