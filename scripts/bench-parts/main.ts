@@ -10,6 +10,7 @@ import { measureLedger } from "./ledger.ts";
 import { type LedgerSizes, ledgerSizes } from "./ledger-sizes.ts";
 import { measureMemory } from "./memory.ts";
 import { measureNetwork } from "./network.ts";
+import { measurePage } from "./page.ts";
 import { measureResume } from "./resume.ts";
 import { measureSmallFiles } from "./small-files.ts";
 import { measureStalled } from "./stalled.ts";
@@ -32,8 +33,9 @@ const parts: Readonly<Record<string, Part>> = {
   ledger: measureLedger,
   network: measureNetwork,
 };
-/** Only when they are asked for: they measure much of the same again, beside others. `--quick` is one by itself. */
+/** Only when they are asked for: they need more, or measure much of the same again, beside others. `--quick` is one by itself. */
 const furtherParts: Readonly<Record<string, Part>> = {
+  page: measurePage,
   compare: (bench) => measureCompare(bench, compareOptions()),
   quick: (bench) => measureQuick(bench, values.write),
 };
