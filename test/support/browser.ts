@@ -32,7 +32,8 @@ export class BrowserPage {
     try {
       const port = await waitUntil("the browser listens", async () => {
         const file = Bun.file(join(folder, "DevToolsActivePort"));
-        return (await file.exists()) && (await file.text()).split("\n")[0];
+        // It is there for a moment before its content is.
+        return (await file.exists()) && /^\d+(?=\n)/.exec(await file.text())?.[0];
       });
       const target = await fetch(`http://127.0.0.1:${port}/json/new?about:blank`, { method: "PUT" });
       const { webSocketDebuggerUrl } = (await target.json()) as { webSocketDebuggerUrl: string };
