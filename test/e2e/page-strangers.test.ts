@@ -65,6 +65,32 @@ test("a page from elsewhere can read nothing of it, and can't have it in a frame
   expect(rebound.status).toBe(421);
 });
 
+test("two of the same name stay two rows, and who has moved to one with the keyboard stays there as the order changes", async () => {
+  const scene = await openScene();
+  const http = await AgentHttp.of(await scene.uploader(await scene.folder("source"), { settings: anyPort }));
+  await http.waitForReadiness(true);
+  const seen = { lastSeen: "2026-01-01T00:00:00.000Z", files: 1, bytes: 1, inFlight: 0, failed: 0 };
+  const failed = { path: "a.txt", time: seen.lastSeen, reason: "no room" };
+  const status = {
+    ...(await http.status()),
+    failed: { count: 2, items: [failed, failed] },
+    uploaders: { count: 3, items: ["a", "b", "b"].map((name) => ({ name, ...seen })) },
+  };
+  await BrowserPage.with(`http://${http.address}/`, async (page) => {
+    await page.waitForText("#state", "Ready");
+    const rows = await page.value<unknown[]>(`(() => {
+      const status = ${JSON.stringify(status)};
+      show(status);
+      document.querySelector("#fleet tbody button").focus();
+      status.uploaders.items.reverse();
+      for (let second = 0; second < 3; second++) show(status);
+      const namesOf = (selector) => [...document.querySelectorAll(selector)].map(({ textContent }) => textContent);
+      return [namesOf("#fleet tbody button"), namesOf("#lists li span:first-child"), document.activeElement.textContent];
+    })()`);
+    expect(rows).toEqual([["b", "b", "a"], ["a.txt", "a.txt"], "a"]);
+  });
+});
+
 test("however many listen without reading, or ask for nonsense, the agent answers the others", async () => {
   const scene = await openScene();
   const http = await AgentHttp.of(await scene.uploader(await scene.folder("source"), { settings: anyPort }));
