@@ -42,9 +42,12 @@ async function dispatch(parsed: Arguments): Promise<number> {
     return print(formatSchema());
   }
   if (command === "status") {
-    const { readStatus } = await import("./commands/status.ts");
-    const address = parsed.values.get("http")?.at(-1);
-    return print(await readStatus(address, process.env.STREAMSEND_HTTP_TOKEN || undefined));
+    const { addressOf, readStatus } = await import("./commands/status.ts");
+    const { text, ready } = await readStatus(
+      await addressOf(parsed.values.get("http")?.at(-1), sourcesOf(parsed)),
+    );
+    await write(text);
+    return ready || !flags.has("ready") ? exitCode.done : exitCode.failed;
   }
   if (command === "find") {
     const [glob, ...others] = parsed.operands;

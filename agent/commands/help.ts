@@ -31,6 +31,7 @@ const optionTexts = {
   record: { value: "FILE", text: "show the row that this record becomes; needs --source" },
   source: { value: "PROJECT/ID", text: "the record's source" },
   http: { value: "ADDR", text: "the running agent's HTTP address" },
+  ready: { text: "exit with 1 unless the agent is ready" },
   since: { value: "TIME", text: "only what was sent, or has failed, since then" },
   help: { text: "this help; -h too" },
   version: { text: "the version" },
@@ -115,11 +116,15 @@ Exit code: 0 fine, 1 something would stop the agent or lose data, 2 wrong usage 
   },
   status: {
     summary: "what the running agent is doing",
-    options: ["http"],
-    about: `Asks the running agent over HTTP, on 127.0.0.1:9480 unless --http says otherwise.
-If it wants a token (http.token): from the environment, STREAMSEND_HTTP_TOKEN.
-Exit code: 0 it has answered, 1 it does not, or not to this token.`,
-    examples: ["streamsend-agent status --http 127.0.0.1:9480"],
+    options: ["http", "ready", "config", "set"],
+    about: `Asks the running agent over HTTP, at the address and with the token of its configuration (http.listen,
+http.token); of other settings nothing is looked at. With --http at that address, with the token of the
+environment, STREAMSEND_HTTP_TOKEN.
+Exit code: 0 it has answered, 1 it does not, or not to this token, 2 wrong usage or configuration.`,
+    examples: [
+      "streamsend-agent status --config /etc/streamsend/office.yaml",
+      "streamsend-agent status --http 127.0.0.1:9480",
+    ],
   },
   redeliver: {
     summary: "fetch again what was delivered already",

@@ -33,10 +33,17 @@ const report = fields(
   { sent: done, lag: count },
 );
 
+/** What an agent says of itself, for people, and the one thing that scripts ask for. */
+export interface StatusText {
+  readonly text: string;
+  readonly ready: boolean;
+}
+
 /** The answer of /api/status, made readable; undefined when it is none. */
-export function formatStatus(body: string): string | undefined {
+export function formatStatus(body: string): StatusText | undefined {
   try {
-    return format(report(JSON.parse(body)));
+    const status = report(JSON.parse(body));
+    return { text: format(status), ready: status.ready };
   } catch (error) {
     if (error instanceof ShapeError || error instanceof SyntaxError) return undefined;
     throw error;

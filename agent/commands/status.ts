@@ -1,23 +1,50 @@
 /** `status`: asks the running agent over HTTP and says what it does, in a screenful. */
 import { get } from "node:http";
+import { loadHttpConfig, type Sources } from "../config/load.ts";
 import { HTTP_LISTEN_DEFAULT } from "../config/schema.ts";
+import { formatAddress } from "../lib/address.ts";
 import { AgentError, messageOf } from "../lib/errors.ts";
 import { UsageError } from "./arguments.ts";
-import { formatStatus } from "./status-text.ts";
+import { formatStatus, type StatusText } from "./status-text.ts";
 
 const patienceMs = 10_000;
 /** Far more than a report can be; whoever sends more is no agent. */
 const maxBytes = 4 << 20;
 
+/** Where to ask, and as whom. */
+export interface Address {
+  readonly url: URL;
+  readonly token: string | undefined;
+}
+
 /**
- * What the agent at `address` (`host:port`, with or without http://) does. Throws a `UsageError` for what is no address,
- * an `AgentError` when nobody answers, or not as an agent does.
+ * The address that was `given` (`host:port`, with or without http://), with the token of the environment; else where an agent of this
+ * configuration answers. Throws a `UsageError` for what is no address, an `AgentError` where the configuration has none.
  */
-export async function readStatus(address: string | undefined, token: string | undefined): Promise<string> {
-  const url = toUrl(address ?? HTTP_LISTEN_DEFAULT);
+export async function addressOf(given: string | undefined, sources: Sources): Promise<Address> {
+  if (given !== undefined) {
+    if (sources.configFile !== undefined || sources.set?.length)
+      throw new UsageError("status takes --http, or --config and --set", "status");
+    return { url: toUrl(given), token: sources.environment.STREAMSEND_HTTP_TOKEN || undefined };
+  }
+  const { listen, token } = await loadHttpConfig(sources);
+  if (listen === undefined) throw new AgentError("http.listen is off: nobody answers", "permanent");
+  if (listen.port === 0)
+    throw new AgentError(
+      "the system chooses the port (http.listen): the agent's log has it, for --http",
+      "permanent",
+    );
+  return { url: toUrl(formatAddress({ host: thisMachine(listen.host), port: listen.port })), token };
+}
+
+/** What the agent there does. Throws an `AgentError` when nobody answers, or not as an agent does. */
+export async function readStatus({ url, token }: Address): Promise<StatusText> {
   const { code, body } = await ask(url, token).catch((error: unknown) => {
-    const hint = address === undefined ? " (--http names another address)" : "";
-    throw new AgentError(`no agent answers on ${url.host}: ${messageOf(error)}${hint}`, "permanent", error);
+    throw new AgentError(
+      `no agent answers on ${url.host}: ${messageOf(error)} (--http and --config name others)`,
+      "permanent",
+      error,
+    );
   });
   if (code === 401) {
     const problem = token === undefined ? "asks for its token" : "does not take this token";
@@ -26,10 +53,15 @@ export async function readStatus(address: string | undefined, token: string | un
       "permanent",
     );
   }
-  const text = code === 200 ? formatStatus(body) : undefined;
-  if (text === undefined)
+  const status = code === 200 ? formatStatus(body) : undefined;
+  if (status === undefined)
     throw new AgentError(`what answers on ${url.host} is no streamsend-agent of this version`, "permanent");
-  return text;
+  return status;
+}
+
+/** All addresses of this machine are no address to ask. */
+function thisMachine(host: string): string {
+  return { "0.0.0.0": "127.0.0.1", "::": "::1" }[host] ?? host;
 }
 
 function toUrl(address: string): URL {

@@ -12,7 +12,7 @@ import { checkKafka, checkKafkaFiles } from "./check-kafka.ts";
 import { checkRecords } from "./check-records.ts";
 import { checkUploader, checkWindow } from "./check-uploader.ts";
 import { complete } from "./complete.ts";
-import type { CommonConfig, Config } from "./config.ts";
+import type { CommonConfig, Config, HttpConfig } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { type Environment, fromEnvironment, unknownVariable } from "./environment.ts";
 import { interpolate } from "./interpolate.ts";
@@ -90,6 +90,21 @@ export async function loadSendConfig(sources: Sources): Promise<Extract<Config, 
   const config = resolveConfig(settings, !hasListen);
   if (config.role !== "uploader") throw new Error("the role was set, and is another one");
   return config;
+}
+
+/**
+ * Where an agent of these sources answers, and its token. Of all else nothing is looked at: who asks it need not be able to read what it reads.
+ *
+ * @throws ConfigError with every problem that was found
+ */
+export async function loadHttpConfig(sources: Sources): Promise<HttpConfig> {
+  const problems = new Problems();
+  const http = readSources(sources, problems).get("http");
+  const root: Section = new Map([["role", "uploader"]]);
+  if (http !== undefined) root.set("http", http);
+  const { settings, hasListen } = await loadSettings({ ...sources, hostName: "any" }, root, problems);
+  endChecks(settings, problems);
+  return resolveCommon(settings, !hasListen).http;
 }
 
 /** What the sources say, typed and whole, with what is checked whatever the role is. */

@@ -1,5 +1,7 @@
 /** The port: who may ask what, who has it, and what comes of garbage. */
 import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { AgentHttp, anyPort, runStatus } from "../support/agent-http.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { freePort } from "../support/free-port.ts";
@@ -98,6 +100,40 @@ test("a default port that is taken is a warning, one that was asked for an error
   } finally {
     taker?.stop(true);
   }
+});
+
+test("status asks where the configuration says, as it says", async () => {
+  const scene = await openScene();
+  const token = join(await scene.folder("secrets"), "token");
+  await writeFile(token, "s3cret\n");
+  const http = { listen: `0.0.0.0:${freePort()}`, token_file: token };
+  const uploader = await scene.uploader(await scene.folder("source"), { settings: { http } });
+  await uploader.waitForLine(/HTTP on /);
+  const config = await scene.configuration({ http });
+  const asked = await waitUntil("it is ready", async () => {
+    const answer = await runStatus(scene, ["--config", config, "--ready"]);
+    return answer.code === 0 && answer;
+  });
+  expect(asked.output).toMatch(/^uploader uploader on .*\nstate {6}ready\n/);
+  const variables = { STREAMSEND_HTTP_LISTEN: http.listen, STREAMSEND_HTTP_TOKEN_FILE: token };
+  expect((await runStatus(scene, [], variables)).code).toBe(0);
+  const other = await runStatus(scene, [], { ...variables, STREAMSEND_HTTP_TOKEN_FILE: "" });
+  expect([other.code, other.errors]).toEqual([1, expect.stringContaining("asks for its token")]);
+  expect((await runStatus(scene, ["--config", config, "--http", "127.0.0.1:1"])).code).toBe(2);
+  for (const listen of ["off", "127.0.0.1:0"]) {
+    const { code, errors } = await runStatus(scene, ["--set", `http.listen=${listen}`]);
+    expect([code, errors]).toEqual([1, expect.stringContaining("http.listen")]);
+  }
+});
+
+test("an agent that is not ready answers, and --ready says that it is not", async () => {
+  const scene = await openScene();
+  const listen = `127.0.0.1:${freePort()}`;
+  const agent = await withoutBrokers(scene, listen);
+  await agent.waitForLine(/HTTP on /);
+  expect((await runStatus(scene, ["--http", listen])).code).toBe(0);
+  const { code, output } = await runStatus(scene, ["--http", listen, "--ready"]);
+  expect([code, output]).toEqual([1, expect.stringMatching(/\nstate {6}not ready\n/)]);
 });
 
 test("with http.listen off nobody listens", async () => {

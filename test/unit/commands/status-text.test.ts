@@ -8,7 +8,7 @@ function observe(role: "uploader" | "downloader") {
   const troubles = new Troubles();
   const observer = new Observer({ role, name: "till", version: "1.2.3", host: "box", troubles });
   observer.phase = undefined;
-  return { observer, format: () => formatStatus(JSON.stringify(observer.report())) };
+  return { observer, format: () => formatStatus(JSON.stringify(observer.report()))?.text };
 }
 
 test("what an agent reports is shown in full", () => {

@@ -1,7 +1,7 @@
 /** What a command loads that works in no role. */
 import { expect, test } from "bun:test";
 import type { CommonConfig } from "../../../agent/config/config.ts";
-import { loadCommonConfig } from "../../../agent/config/load.ts";
+import { loadCommonConfig, loadHttpConfig } from "../../../agent/config/load.ts";
 import { fileWith } from "./loading.ts";
 
 function load(yaml: string, environment: Record<string, string> = {}): Promise<CommonConfig> {
@@ -37,4 +37,24 @@ test("every other problem is one", async () => {
 test("variables count as ever", async () => {
   const environment = { STREAMSEND_KAFKA_TOPIC: "other", STREAMSEND_ROLE: "downloader" };
   expect((await load("kafka: { topic: t }", environment)).kafka.ledger).toBe("other.ledger");
+});
+
+test("for the address and the token of an agent nothing else is looked at", async () => {
+  const http = (yaml: string, environment: Record<string, string> = {}) =>
+    loadHttpConfig({ environment, configFile: fileWith(yaml) });
+  const token = fileWith("s3cret\n");
+  expect(
+    await http(`name: "${"x".repeat(300)}"
+kafka: { sasl: { password_file: /not/there } }
+colour: \${UNSET}
+http: { listen: "0.0.0.0:1234", token_file: ${token} }`),
+  ).toEqual({ listen: { host: "0.0.0.0", port: 1234 }, listenIsDefault: false, token: "s3cret" });
+  expect(await http("role: downloader", { STREAMSEND_HTTP_LISTEN: "off" })).toEqual({
+    listen: undefined,
+    listenIsDefault: false,
+    token: undefined,
+  });
+  expect(await http("http: { listen: here }").catch(({ problems }) => problems)).toEqual([
+    expect.stringMatching(/^http\.listen: /),
+  ]);
 });
