@@ -8,6 +8,7 @@ import { z } from "zod";
 const service = z.strictObject({
   image: z.string(),
   build: z.string(),
+  pull_policy: z.string(),
   read_only: z.boolean(),
   cap_drop: z.array(z.string()),
   security_opt: z.array(z.string()),
