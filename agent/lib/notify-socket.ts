@@ -13,13 +13,16 @@ const MSG_NOSIGNAL = 0x4000;
 /** Of `sun_path` in unix(7). */
 const longestPath = 107;
 
+/** Sends lines, `READY=1`, without ever waiting. Returns whether they were taken: a listener that is behind takes none, nor does one that is away. */
+export type Notify = (lines: string) => boolean;
+
 /**
- * Opens it. What is sent is a line each, `READY=1`. Whether anybody hears it is not known, and never waited for.
+ * Opens it.
  *
  * @param address `$NOTIFY_SOCKET`: a path, or `@` and a name in the abstract namespace
  * @returns undefined for an address that is none, or where there are no more handles
  */
-export function openNotifySocket(address: string): ((lines: string) => void) | undefined {
+export function openNotifySocket(address: string): Notify | undefined {
   const name = Buffer.from(address.replace(/^@/, "\0"));
   if (!/^[/@]/.test(address) || name.length > longestPath) return undefined;
   const { socket, sendto } = dlopen("libc.so.6", {
@@ -36,6 +39,7 @@ export function openNotifySocket(address: string): ((lines: string) => void) | u
   const to = Buffer.concat([family, name, Buffer.alloc(address.startsWith("@") ? 0 : 1)]);
   return (lines) => {
     const message = Buffer.from(lines);
-    sendto(fd, ptr(message), BigInt(message.length), MSG_DONTWAIT | MSG_NOSIGNAL, ptr(to), to.length);
+    const length = BigInt(message.length);
+    return sendto(fd, ptr(message), length, MSG_DONTWAIT | MSG_NOSIGNAL, ptr(to), to.length) === length;
   };
 }

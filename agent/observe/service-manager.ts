@@ -37,28 +37,32 @@ export function serviceManagerOf(
   const send = address === "" ? undefined : open(address);
   if (!send) return nobody;
   const watchdogMs = (watched ?? `${process.pid}`) === `${process.pid}` ? Number(watchdogUs ?? 0) / 1000 : 0;
-  let isReady = false;
-  let said = "";
+  const now = { isReady: false, isStopping: false };
+  let heard = { ...now, status: "" };
   const tick = () => {
-    const status = statusOf(observer);
+    const status = now.isStopping ? "finishing what is under way" : statusOf(observer);
     const lines = [
-      ...(status === said ? [] : [`STATUS=${status}`]),
-      ...(isReady && watchdogMs > 0 ? ["WATCHDOG=1"] : []),
+      ...(now.isReady && !heard.isReady ? ["READY=1"] : []),
+      ...(now.isStopping && !heard.isStopping ? ["STOPPING=1"] : []),
+      ...(status === heard.status ? [] : [`STATUS=${status}`]),
+      ...(now.isReady && watchdogMs > 0 ? ["WATCHDOG=1"] : []),
     ];
-    said = status;
-    if (lines.length > 0) send(lines.join("\n"));
+    // What was not taken is said again with the next: systemd waits for a READY=1 that it has missed without end.
+    if (lines.length > 0 && send(lines.join("\n"))) heard = { ...now, status };
   };
   tick();
   // Twice as often as it has to be, and once more.
   const timer = setInterval(tick, watchdogMs > 0 ? Math.min(statusMs, watchdogMs / 3) : statusMs);
   return {
     ready: () => {
-      if (isReady) return;
-      isReady = true;
-      send("READY=1");
+      if (now.isReady) return;
+      now.isReady = true;
       tick();
     },
-    stopping: () => send("STOPPING=1\nSTATUS=finishing what is under way"),
+    stopping: () => {
+      now.isStopping = true;
+      tick();
+    },
     end: () => clearInterval(timer),
   };
 }

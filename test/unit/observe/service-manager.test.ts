@@ -9,13 +9,17 @@ afterEach(() => void jest.useRealTimers());
 const observerOf = (troubles = new Troubles()) =>
   new Observer({ role: "uploader", name: "till", version: "", host: "", troubles });
 
-/** Started by systemd with these variables; `said` has what it was told. */
+/** Started by systemd with these variables; `said` has what it was told, and it is told nothing while `systemd` is behind. */
 function started(environment: Record<string, string | undefined> = {}) {
   const said: string[] = [];
   const given: Record<string, string | undefined> = { NOTIFY_SOCKET: "/run/systemd/notify", ...environment };
   const observer = observerOf();
-  const manager = serviceManagerOf(given, observer, () => (lines) => said.push(...lines.split("\n")));
-  return { said, given, observer, manager };
+  const systemd = { isBehind: false };
+  const manager = serviceManagerOf(given, observer, () => (lines) => {
+    if (!systemd.isBehind) said.push(...lines.split("\n"));
+    return !systemd.isBehind;
+  });
+  return { said, given, observer, manager, systemd };
 }
 
 test("without systemd nothing is opened, and nothing is said", () => {
@@ -43,7 +47,23 @@ test("it says what it does while it starts, that it is ready once, and that it s
   manager.ready();
   expect(said.slice(2)).toEqual(["READY=1", "STATUS=at work, no file yet"]);
   manager.stopping();
+  jest.advanceTimersByTime(20_000);
   expect(said.slice(4)).toEqual(["STOPPING=1", "STATUS=finishing what is under way"]);
+});
+
+test("what systemd does not take as it is behind is said again", () => {
+  const { said, observer, manager, systemd } = started();
+  systemd.isBehind = true;
+  observer.phase = undefined;
+  manager.ready();
+  systemd.isBehind = false;
+  jest.advanceTimersByTime(10_000);
+  expect(said.slice(1)).toEqual(["READY=1", "STATUS=at work, no file yet"]);
+  systemd.isBehind = true;
+  manager.stopping();
+  systemd.isBehind = false;
+  jest.advanceTimersByTime(10_000);
+  expect(said.slice(3)).toEqual(["STOPPING=1", "STATUS=finishing what is under way"]);
 });
 
 test("the watchdog is fed three times in its time, from when it is ready until the end", () => {
