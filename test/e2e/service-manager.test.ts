@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { openNotifySocket } from "../../agent/lib/notify-socket.ts";
+import { AgentHttp, anyPort } from "../support/agent-http.ts";
 import { NotifyListener } from "../support/notify-listener.ts";
 import { useScenes } from "../support/scene.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -54,6 +56,27 @@ test("while no broker can be reached it is not ready, and says why", async () =>
     });
     expect(listener.lines).not.toContain("READY=1");
     expect(listener.lines).not.toContain("WATCHDOG=1");
+  } finally {
+    await listener.close();
+  }
+});
+
+test("a systemd that is behind hears later that it is ready", async () => {
+  const scene = await openScene();
+  const address = join(await scene.folder("run"), "notify");
+  const listener = new NotifyListener(address);
+  try {
+    const other = openNotifySocket(address);
+    while (other?.("STATUS=of another service"));
+    const agent = await scene.uploader(await scene.folder("source"), {
+      env: { NOTIFY_SOCKET: address, WATCHDOG_USEC: "1000000" },
+      settings: anyPort,
+    });
+    const http = await AgentHttp.of(agent);
+    await waitUntil("it is ready", async () => (await http.get("/readyz")).status === 200);
+    await waitUntil("systemd hears it", () => listener.lines.includes("READY=1"), {
+      detail: () => `${listener.lines.join("\n")}\n${agent.report()}`,
+    });
   } finally {
     await listener.close();
   }
