@@ -41,7 +41,8 @@ function envelope(group: string, id: VersionId, type: string, data: Record<strin
   return JSON.stringify({
     specversion: "1.0",
     id: `${escapedGroup}/${uploader}/${version}/${path}`,
-    source: `/streamsend/${escapedGroup}`,
+    // A reference as URIs have it: clients in other languages refuse the event for a blank in it.
+    source: `/streamsend/${encodeURIComponent(group)}`,
     type,
     subject: filedKey(id),
     time: timeNow(),

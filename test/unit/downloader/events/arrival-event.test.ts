@@ -37,6 +37,12 @@ test("a place is a URL byte for byte, whatever the name is", () => {
   expect(data.attributes).toEqual({});
 });
 
+test("its source is a URI reference, whatever the group is called", () => {
+  const { id: eventId, source } = JSON.parse(failedEvent('büro "nord"?#/%', id, "too long"));
+  expect(source).toBe("/streamsend/b%C3%BCro%20%22nord%22%3F%23%2F%25");
+  expect(eventId).toBe('büro "nord"?#%2F%25/till/17/a/b c.txt');
+});
+
 test("what has failed is one with the reason", () => {
   const { type, data } = JSON.parse(failedEvent("g", id, "its name is too long"));
   expect(type).toBe("streamsend.file.failed");
