@@ -33,6 +33,8 @@ afterAll(async () => {
 });
 
 test.skipIf(!canBoot)("installed, it has its user and its files, and nothing runs", async () => {
+  // Somebody has put a configuration there beforehand, for all to read.
+  await shell("mkdir -m 755 /etc/streamsend");
   await install("now.deb");
   expect(await shell("stat -c '%A %U:%G' /etc/streamsend")).toBe("drwxr-x--- root:streamsend");
   expect(await shell("getent passwd streamsend | cut -d : -f 6,7")).toBe("/:/usr/sbin/nologin");
@@ -94,8 +96,11 @@ test.skipIf(!canBoot)(
 );
 
 test.skipIf(!canBoot)("removed, its instances are stopped, and only the program is gone", async () => {
+  await machine.run("systemctl", "start", "streamsend-agent@unconfigured");
+  expect(await shell("systemctl --failed --no-legend")).toContain("streamsend-agent@unconfigured");
   await machine.succeed("dpkg", "--remove", "streamsend-agent");
   expect((await show("works")).ActiveState).toBe("inactive");
+  expect(await shell("systemctl --failed --no-legend")).toBe("");
   expect(
     await shell(
       "ls /usr/bin/streamsend-agent /lib/systemd/system/streamsend-agent@.service 2> /dev/null || true",
