@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { partialName } from "../../agent/downloader/store/store.ts";
+import { noteEnding, partialName } from "../../agent/downloader/store/store.ts";
 import { differences, expectSameTree, listFiles, run } from "../support/compare.ts";
 import { chunksOf, handMadeVersion } from "../support/hand-made.ts";
 import { headerOf } from "../support/records.ts";
@@ -79,7 +79,7 @@ test("a file whose mode forbids writing is got whole by another user than root, 
   const partials = join(output, ".streamsend/partial");
   await mkdir(partials, { recursive: true });
   const content = Buffer.from("0123456789");
-  const id = { uploader: "till", version: handMadeVersion };
+  const id = { uploader: "till", version: handMadeVersion, partition: 0 };
   // As a crash leaves them: with their mode, one with a note that knows all of it, one with an older note.
   for (const [path, end] of [["known.bin", 10] as const, ["half-known.bin", 6] as const]) {
     const file = { ...id, path, content, chunkBytes: 6, topicId };
@@ -87,7 +87,7 @@ test("a file whose mode forbids writing is got whole by another user than root, 
     const note = { ...id, path, size: 10, mtime: "0", algorithm: "md5", coverage: [[0, end]], ...checksum };
     const partial = join(partials, partialName({ ...id, path }));
     await writeFile(partial, content, { mode: 0o444 });
-    await writeFile(`${partial}.json`, JSON.stringify(note));
+    await writeFile(partial + noteEnding, JSON.stringify(note));
     await kafka.produce(scene.topic, chunksOf(file));
   }
   if (launcher.length > 0) await run(["chown", "-R", "65534:65534", output]);

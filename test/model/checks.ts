@@ -4,6 +4,7 @@
  * What must hold in a simulated world, whatever happens there: each name that is given, each receipt and each commit is
  * held against the truth the moment it is made.
  */
+import { noteEnding } from "../../agent/downloader/store/store.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
 import { type DoneEntry, type Entry, keyOf } from "../../agent/wire/entry.ts";
@@ -180,8 +181,10 @@ export class Checks implements DiskWatcher {
       return;
     }
     // The note goes first.
-    const version = path.endsWith(".json") && this.#truth.atPartial(path.slice(0, -5));
-    if (!version || this.#isMoot(version) || !disk.files.at(path.slice(0, -5))) return;
+    if (!path.endsWith(noteEnding)) return;
+    const partial = path.slice(0, -noteEnding.length);
+    const version = this.#truth.atPartial(partial);
+    if (!version || this.#isMoot(version) || !disk.files.at(partial)) return;
     if ((durableNote(disk, version)?.coverage.length ?? 0) > 0)
       this.violate(
         `${versionName(version)}: its partial stands for chunks and was thrown away on ${disk.name}`,

@@ -134,7 +134,7 @@ const broken: Broken[] = [
   },
   {
     what: "a position is committed before the notes are synced",
-    faults: { disk: { skipsSync: (path) => path.endsWith(".json.new") || path.endsWith("/partial") } },
+    faults: { disk: { skipsSync: (path) => path.endsWith(".new") || path.endsWith("/partial") } },
     noticed: /which a power cut could take/,
   },
   {

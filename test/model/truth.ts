@@ -1,6 +1,6 @@
 /** The truth of a simulated world: every version as its uploader meant it, and where its parts are on a disk. */
 import { createHash } from "node:crypto";
-import { partialName } from "../../agent/downloader/store/store.ts";
+import { noteEnding, partialName } from "../../agent/downloader/store/store.ts";
 import type { Attributes } from "../../agent/wire/attributes.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
 import type { SimulatedDisk } from "./disk.ts";
@@ -96,7 +96,7 @@ export function durableNote(
   disk: SimulatedDisk,
   version: TrueVersion,
 ): { coverage: [number, number][]; checksum?: string } | undefined {
-  const note = disk.files.durableAt(`${partialsFolder}${partialName(version)}.json`);
+  const note = disk.files.durableAt(partialsFolder + partialName(version) + noteEnding);
   if (note?.kind !== "file" || note.durable.bytes.length === 0) return undefined;
   return JSON.parse(note.durable.bytes.toString());
 }

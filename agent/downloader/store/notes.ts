@@ -21,22 +21,24 @@ import { attributesShape } from "../../wire/attributes.ts";
 import { algorithms } from "../../wire/checksum.ts";
 import type { PartialNote } from "./partial.ts";
 
+const earlierId = { uploader: text, path: text, version: count };
 /** With the partition of the topic where its chunks came. */
-const versionId = { uploader: text, path: text, version: count, partition: count };
+const versionId = { ...earlierId, partition: count };
+const unfinished = {
+  size: count,
+  mtime: textLike(/^-?\d+$/),
+  algorithm: oneOf(...algorithms),
+  coverage: list(pair(count)),
+};
+const beginAndEnd = {
+  from: fields({ topic: text, offsets: list(fields({ partition: count, offset: count })) }),
+  checksum: text,
+};
 const note: Shape<PartialNote> = fields(
-  {
-    ...versionId,
-    size: count,
-    mtime: textLike(/^-?\d+$/),
-    algorithm: oneOf(...algorithms),
-    coverage: list(pair(count)),
-  },
-  {
-    from: fields({ topic: text, offsets: list(fields({ partition: count, offset: count })) }),
-    checksum: text,
-    attributes: attributesShape,
-  },
+  { ...versionId, ...unfinished },
+  { ...beginAndEnd, attributes: attributesShape },
 );
+const earlierNote = fields({ ...earlierId, ...unfinished }, beginAndEnd);
 const publication = fields(
   {
     ...versionId,
@@ -88,9 +90,16 @@ export class Notes {
     return name;
   }
 
-  /** The note on the partial of this name. */
+  /** A note on a partial, by its own name. */
   partial(name: string): Promise<PartialNote | undefined> {
-    return this.#read(join("partial", `${name}.json`), note);
+    return this.#read(join("partial", name), note);
+  }
+
+  /** The same, as the version before wrote it: without the partition, which is the one where its chunks begin. */
+  async earlierPartial(name: string): Promise<PartialNote | undefined> {
+    const known = await this.#read(join("partial", name), earlierNote);
+    const partition = known?.from?.offsets[0]?.partition;
+    return known && partition !== undefined ? { ...known, partition } : undefined;
   }
 
   async publishing(): Promise<Publication[]> {

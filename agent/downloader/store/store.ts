@@ -6,7 +6,7 @@
  *     .streamsend/store                    this store's name, locked by the downloader that has it
  *     .streamsend/holder/AGENT,HOST,...    a folder whose name says which downloader that is
  *     .streamsend/partial/VERSION-HASH     the file itself, growing
- *     .streamsend/partial/VERSION-HASH.json
+ *     .streamsend/partial/VERSION-HASH.note
  *     .streamsend/published-NUMBER/        a folder whose name says how often this store has published
  *     .streamsend/publishing.json          verified, durable, about to be renamed, or renamed and not yet committed
  *     .streamsend/marks                    what the group's marks said of this store's files when it last published
@@ -35,6 +35,11 @@ import { Partial, type PartialNote } from "./partial.ts";
 import { PublicationNumber } from "./publication-number.ts";
 import { Quarantine } from "./quarantine.ts";
 import { StoredVersions } from "./stored-versions.ts";
+
+/** Behind the name of a partial, for its note. */
+export const noteEnding = ".note";
+/** The same in 0.1.0, which named partials otherwise, and does not start where it finds such a note of ours. */
+const earlierNoteEnding = ".json";
 
 export class Store {
   readonly output: string;
@@ -173,46 +178,54 @@ export class Store {
    * @param nowMs by the monotonic clock
    */
   async partials(nowMs: number): Promise<Partial[]> {
+    await this.#takeOverEarlier();
     const names = new Set(await this.#disk.list(this.#partials));
     const found: Partial[] = [];
     for (const name of names) {
-      if (name.endsWith(".json")) continue;
+      if (name.endsWith(noteEnding)) continue;
       const file = join(this.#partials, name);
-      const note = names.has(`${name}.json`) ? await this.notes.partial(name) : undefined;
+      const note = names.has(name + noteEnding) ? await this.notes.partial(name + noteEnding) : undefined;
       const size = (await this.#disk.look(file))?.size ?? 0;
       const claimed = note?.coverage.at(-1)?.[1] ?? 0;
       // A note that claims more than is there is none: a file system was repaired, or restored.
       if (!note || size < claimed) {
         await this.#disk.remove(file);
-        await this.#disk.remove(`${file}.json`);
+        await this.#disk.remove(file + noteEnding);
         continue;
       }
-      await this.#rename(name, partialName(note));
       const partial = this.partial(note);
       // The note's time: a complete file has its source's already.
-      const changedMs = (await this.#disk.look(`${partial.file}.json`))?.changedMs ?? 0;
+      const changedMs = (await this.#disk.look(file + noteEnding))?.changedMs ?? 0;
       // A clock that was set back makes nothing younger than now.
       partial.placedAtMs = nowMs - Math.max(0, deviceNowMs() - changedMs);
       found.push(partial);
     }
     for (const name of names) {
-      const bytes = name.replace(/\.json(\.new)?$/, "");
+      const bytes = name.replace(/\.note(\.new)?$/, "");
       if (bytes !== name && !names.has(bytes)) await this.#disk.remove(join(this.#partials, name));
     }
     return found;
   }
 
-  /** Agents before this one named partials otherwise. A crash in between loses it, and it is read again. */
-  async #rename(from: string, to: string): Promise<void> {
-    if (from === to) return;
-    for (const end of ["", ".json"])
-      await this.#disk.rename(join(this.#partials, from + end), join(this.#partials, to + end));
+  /** What the version before has left goes on, under its name of now. A crash in between loses it, and it is read again. */
+  async #takeOverEarlier(): Promise<void> {
+    for (const name of await this.#disk.list(this.#partials)) {
+      if (!name.endsWith(earlierNoteEnding)) continue;
+      const note = await this.notes.earlierPartial(name);
+      const file = join(this.#partials, name.slice(0, -earlierNoteEnding.length));
+      // Without bytes there is nothing to go on with.
+      if (note && (await this.#disk.look(file))) {
+        await this.#disk.rename(file, join(this.#partials, partialName(note)));
+        await this.writeNotes([note]);
+      }
+      await this.#disk.remove(join(this.#partials, name));
+    }
   }
 
   /** Notes what of these partials is there. Their bytes must be on disk already. */
   async writeNotes(notes: readonly PartialNote[]): Promise<void> {
     if (notes.length === 0) return;
-    const files = notes.map((note) => join(this.#partials, `${partialName(note)}.json`));
+    const files = notes.map((note) => join(this.#partials, partialName(note) + noteEnding));
     for (const [at, note] of notes.entries()) {
       await this.#disk.writeText(`${files[at]}.new`, JSON.stringify(note));
       leaveGarbage(garbageOf.note);
@@ -228,7 +241,7 @@ export class Store {
   }
 
   removeNote(id: VersionId): Promise<void> {
-    return this.#disk.remove(join(this.#partials, `${partialName(id)}.json`));
+    return this.#disk.remove(join(this.#partials, partialName(id) + noteEnding));
   }
 
   partialPath(publication: Publication): string {

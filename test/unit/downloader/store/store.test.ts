@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OpenFiles } from "../../../../agent/downloader/store/open-files.ts";
-import { partialName, Store } from "../../../../agent/downloader/store/store.ts";
+import { noteEnding, partialName, Store } from "../../../../agent/downloader/store/store.ts";
 import { localDisk } from "../../../support/local-disk.ts";
 
 async function inStore(work: (store: Store, partials: string) => Promise<void>): Promise<void> {
@@ -28,16 +28,35 @@ test("a path that was made up to meet another one under a quick hash has a parti
   expect(partialName(one)).not.toBe(partialName(other));
 });
 
-test("a partial that an older agent has named otherwise goes on under its name of now", async () => {
+test("a partial that the version before has left goes on under its name of now", async () => {
   await inStore(async (store, partials) => {
-    const id = { uploader: "till", path: "a.bin", version: 7, partition: 0 };
-    const note = { ...id, size: 10, mtime: "0", algorithm: "md5", coverage: [[0, 6]] };
+    // As 0.1.0 wrote it.
+    const from = { topic: "n8XqQ1tHQbGqGL8hUaTcAw", offsets: [{ partition: 3, offset: 20 }] };
+    const note = {
+      uploader: "till",
+      path: "a.bin",
+      version: 7,
+      size: 10,
+      mtime: "0",
+      algorithm: "md5",
+      from,
+    };
+    const id = { ...note, partition: 3 };
     await writeFile(join(partials, "7-0123456789abcdef"), "012345");
-    await writeFile(join(partials, "7-0123456789abcdef.json"), JSON.stringify(note));
+    await writeFile(
+      join(partials, "7-0123456789abcdef.json"),
+      JSON.stringify({ ...note, coverage: [[0, 6]] }),
+    );
+    // Its bytes were removed.
+    await writeFile(
+      join(partials, "8-0123456789abcdef.json"),
+      JSON.stringify({ ...note, version: 8, coverage: [[0, 6]] }),
+    );
     await store.open();
     const [partial] = await store.partials(0);
     expect(partial?.missing).toEqual([[6, 10]]);
-    expect((await readdir(partials)).sort()).toEqual([partialName(id), `${partialName(id)}.json`]);
+    expect(partial?.note()).toMatchObject({ ...id, from });
+    expect((await readdir(partials)).sort()).toEqual([partialName(id), partialName(id) + noteEnding]);
     expect(await readFile(join(partials, partialName(id)), "utf8")).toBe("012345");
   });
 });
@@ -62,7 +81,7 @@ test("attributes are kept with a partial, and with what is about to be published
     expect(await store.notes.publishing()).toEqual([{ ...publication, attributes }, publication]);
     // What no agent has written counts as no note, and what it stood for is fetched again.
     const odd = JSON.stringify({ ...partial.note(), attributes: { "not a name": 7 } });
-    await writeFile(join(partials, `${partialName(id)}.json`), odd);
+    await writeFile(join(partials, partialName(id) + noteEnding), odd);
     expect(await store.partials(0)).toEqual([]);
   });
 });
