@@ -10,7 +10,7 @@ export interface Holder {
   /** No version above it was ever given. */
   readonly highest: number;
   readonly isReleased: boolean;
-  /** Whether it has written since it took the name; what it may have given before is in that. */
+  /** Whether its word is the last since it took the name: no number was given that is not in that. */
   readonly isRenewed: boolean;
 }
 
@@ -36,7 +36,11 @@ export class NameRecords {
     const known = this.#holder;
     if (epoch === undefined) {
       // The first of several that take it from the same holder has it; the log's order decides.
-      if (known && !known.isReleased && after !== known.epoch) return "ignored";
+      if (known && !known.isReleased && after !== known.epoch) {
+        // 0.1.0 does not say from whom it takes the name, and works under it all the same.
+        if (known.instance !== value.instance) this.#holder = { ...known, isRenewed: false };
+        return "ignored";
+      }
       // A second try of the same one.
       if (known?.instance !== value.instance) this.#before = known;
       this.#holder = holderOf(value, offset);

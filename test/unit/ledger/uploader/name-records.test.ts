@@ -55,3 +55,18 @@ test("a holder is known by its word when the entry that it took the name with is
     epoch: 11,
   });
 });
+
+test("who works under a name without having taken it makes it doubtful which numbers were given, until the holder's next word", () => {
+  const records = new NameRecords();
+  const isRenewed = (value: NameValue, offset: number) => {
+    records.apply(value, offset);
+    return records.holder?.isRenewed;
+  };
+  expect(isRenewed(entry("a"), 10)).toBe(false);
+  expect(isRenewed(entry("a", { epoch: 10 }), 11)).toBe(true);
+  expect(isRenewed(entry("a"), 12)).toBe(true);
+  // As 0.1.0 claims the name of one that was killed.
+  expect(isRenewed(entry("b"), 13)).toBe(false);
+  expect(records.holder?.instance).toBe("a");
+  expect(isRenewed(entry("a", { epoch: 10 }), 14)).toBe(true);
+});
