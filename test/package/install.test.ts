@@ -76,24 +76,14 @@ test.skipIf(!canBoot)(
       },
       { detail: () => log },
     );
-    const before = await show("works");
-    expect(before).toMatchObject({ ActiveState: "active", NRestarts: "0" });
-
-    const { output, errors } = await install("next.deb");
-    expect(output + errors).not.toContain("conffile");
-    expect(await shell("dpkg-query -W streamsend-agent | cut -f 2")).toBe(nextVersion);
-    await waitUntil("the running instance is another process", async () => {
-      const { ActiveState, MainPID } = await show("works");
-      return ActiveState === "active" && MainPID !== before.MainPID && MainPID !== "0";
-    });
-    expect(await show("stopped")).toMatchObject({ ActiveState: "inactive", MainPID: "0" });
-    expect(await shell("stat -c '%A %U:%G' /etc/streamsend")).toBe("drwxr-x--- root:streamsend");
-    expect(await shell("tail -1 /etc/default/streamsend-agent")).toBe("STREAMSEND_LOG_FORMAT=json");
-    expect(await shell("ls /etc/streamsend/*.yaml")).toBe(
-      "/etc/streamsend/stopped.yaml\n/etc/streamsend/works.yaml",
-    );
+    expect(await show("works")).toMatchObject({ ActiveState: "active", NRestarts: "0" });
+    await replaceBy("next.deb", nextVersion);
   },
 );
+
+test.skipIf(!canBoot)("so does the way back to the version before", async () => {
+  await replaceBy("now.deb", packageVersion);
+});
 
 test.skipIf(!canBoot)("removed, its instances are stopped, and only the program is gone", async () => {
   await machine.run("systemctl", "start", "streamsend-agent@unconfigured");
@@ -181,6 +171,24 @@ async function install(name: string): Promise<{ output: string; errors: string }
   const { code, output, errors } = await machine.run("dpkg", "--install", `/packages/${name}`);
   expect([code, output + errors]).toEqual([0, expect.any(String)]);
   return { output, errors };
+}
+
+/** Installs another version over the one that is there, with an instance that works and one that is stopped. */
+async function replaceBy(name: string, version: string): Promise<void> {
+  const before = await show("works");
+  const { output, errors } = await install(name);
+  expect(output + errors).not.toContain("conffile");
+  expect(await shell("dpkg-query -W streamsend-agent | cut -f 2")).toBe(version);
+  await waitUntil("the running instance is another process", async () => {
+    const { ActiveState, MainPID } = await show("works");
+    return ActiveState === "active" && MainPID !== before.MainPID && MainPID !== "0";
+  });
+  expect(await show("stopped")).toMatchObject({ ActiveState: "inactive", MainPID: "0" });
+  expect(await shell("stat -c '%A %U:%G' /etc/streamsend")).toBe("drwxr-x--- root:streamsend");
+  expect(await shell("tail -1 /etc/default/streamsend-agent")).toBe("STREAMSEND_LOG_FORMAT=json");
+  expect(await shell("ls /etc/streamsend/*.yaml")).toBe(
+    "/etc/streamsend/stopped.yaml\n/etc/streamsend/works.yaml",
+  );
 }
 
 /** As the example for uploaders says, but for the broker. */
