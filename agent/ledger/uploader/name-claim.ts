@@ -262,8 +262,7 @@ export class NameClaim {
       ...(before ? { after: before.epoch } : {}),
     });
     if (offset <= this.#lastOffset) throw new RecreatedError(claiming);
-    // Who is not known here, or has written nothing but its claim, may have been known in a ledger that is no more; and who wrote
-    // without having the name, as 0.1.0 does, may have given numbers that no lease is there of.
+    // Who is not known here, or has not said last what it leases, may have been known in a ledger that is no more, or be of 0.1.0.
     const isNew = !before?.isRenewed;
     this.versions.begin(highest, timestampMs, isNew);
     await this.#readToEnd();
