@@ -161,6 +161,31 @@ test("a group that already has the newer file does not take the older one for it
   expect(await readFile(join(output, "till/a.txt"), "utf8")).toBe("newer");
 });
 
+test("what was sent last and is lost takes nothing away: the agent's own file arrives, and only then its source goes", async () => {
+  const scene = await openScene();
+  const [watch, source, output] = [
+    await scene.folder("watch"),
+    await scene.folder("source"),
+    await scene.folder("output"),
+  ];
+  const options = { name: "till", uploader: { after: "delete", after_groups: [scene.group] } };
+  const before = await scene.uploader(watch, options);
+  await writeFile(join(watch, "first.txt"), "the group has begun with it");
+  await before.waitForLine(/first\.txt: successfully processed/);
+  await fetchAll(scene, output);
+  await writeFile(join(watch, "a.txt"), "of the agent");
+  await before.waitForLine(/a\.txt: successfully processed/);
+  await before.kill();
+  await writeFile(join(source, "a.txt"), "by hand, and lost");
+  expect((await send(scene, join(source, "a.txt"))).code).toBe(0);
+  await (await scene.kafka()).expireAll(scene.topic);
+  const agent = await scene.uploader(watch, options);
+  const downloader = await scene.downloader(output);
+  await agent.waitForLine(/a\.txt: deleted, as it is delivered/);
+  const arrived = await readFile(join(output, "till/a.txt"), "utf8").catch(() => downloader.report());
+  expect(arrived).toBe("of the agent");
+});
+
 test("with --wait it ends once that group has stored all, and not before", async () => {
   const scene = await openScene();
   const [source, output] = [await scene.folder("source"), await scene.folder("output")];

@@ -193,7 +193,7 @@ export class DurablePoint {
     return new Set(await ledger.findSuperseded(replacing));
   }
 
-  /** What another one of the name has sent a newer version of is settled by that. With `keep-both` it is kept beside. */
+  /** What there is a newer version of, by another one of the name, is settled by that. With `keep-both` it is kept beside. */
   async #withoutOutdated(open: readonly Finished[]): Promise<readonly Finished[]> {
     if (this.#keepsBoth) return open;
     const outdated = await this.#outdated.among(open.map(({ partial }) => partial.id));
@@ -204,7 +204,7 @@ export class DurablePoint {
     await this.#settle(older, false);
     for (const one of older)
       this.#options.reporting.log.info(
-        `${nameOf(one)}: version ${one.version} is not stored, as a newer one was sent under the name`,
+        `${nameOf(one)}: version ${one.version} is not stored, as a newer one of the name is`,
         fieldsOf(one),
       );
     return open.filter((one) => !isOutdated(one));

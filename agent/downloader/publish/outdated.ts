@@ -1,7 +1,8 @@
 /**
  * What would take the place of a newer file: several may send under one name (`wire/filed-under.ts`), and each one's versions are
- * ordered among themselves by its own entries alone. Here they are ordered by number, whoever gave it. Where a newer one is noted is
- * looked up in the ledger, as nothing in memory is kept of what is settled, but only where another of the name has given higher numbers.
+ * ordered among themselves by its own entries alone. Here they are ordered by number, whoever gave it. Whether the group has a newer one
+ * is looked up in the ledger, as nothing in memory is kept of what is settled, but only where another of the name has given higher
+ * numbers. One that is only to come takes nothing away: who sent it may be gone with it, and then the older one is all that there is.
  */
 import type { GroupLedger } from "../../ledger/group/group-ledger.ts";
 import { BoundedMap } from "../../lib/bounded-map.ts";
@@ -24,7 +25,7 @@ export class Outdated {
     this.#ledger = ledger;
   }
 
-  /** Those of the versions of whose file another one has sent a newer version. Throws a `KafkaError`. */
+  /** Those of the versions of whose file the group has a newer version, or is about to. Throws a `KafkaError`. */
   async among(ids: readonly VersionId[]): Promise<ReadonlySet<VersionId>> {
     const { versions } = this.#ledger.state;
     const shared = ids.filter((id) => versions.isShared(id) || this.#lately.get(filedKey(id)) !== undefined);
@@ -32,10 +33,10 @@ export class Outdated {
     const newest = new Map<string, number>();
     for (const id of ids) newest.set(filedKey(id), Math.max(id.version, newest.get(filedKey(id)) ?? 0));
     const unsure = shared.filter((id) => versions.mayBeNewerBeside(id));
-    const noted = new Set(await this.#ledger.findNewerNoted(unsure));
+    const known = new Set(await this.#ledger.findOutdated(unsure));
     const isOlder = (id: VersionId) => {
       const key = filedKey(id);
-      return noted.has(id) || id.version < Math.max(newest.get(key) ?? 0, this.#lately.get(key) ?? 0);
+      return known.has(id) || id.version < Math.max(newest.get(key) ?? 0, this.#lately.get(key) ?? 0);
     };
     return new Set(ids.filter(isOlder));
   }

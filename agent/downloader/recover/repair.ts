@@ -20,8 +20,8 @@ import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { lengthOf, union } from "../../wire/byte-ranges.ts";
-import { chunkKey, mapKey, type VersionId } from "../../wire/chunk.ts";
-import { partitionOf } from "../../wire/numbers.ts";
+import { mapKey, type VersionId } from "../../wire/chunk.ts";
+import { homePartition } from "../../wire/filed-under.ts";
 import type { Place } from "../../wire/places.ts";
 import type { Admission } from "../place/admission.ts";
 import type { Failures } from "../place/failures.ts";
@@ -188,9 +188,7 @@ export class Repair {
     const hasPartition = (partition: number) => positions.has(partition % topic.partitions);
     // Whoever writes the mark of a version drops its receipts, behind that. Of what is known no more anyone may.
     const isToTidy = (id: VersionId) =>
-      hasPartition(
-        ledger.state.versions.marks.partitionOf(id) ?? partitionOf(chunkKey(id), topic.partitions),
-      );
+      hasPartition(ledger.state.versions.marks.partitionOf(id) ?? homePartition(id, topic.partitions));
     if (ledger.state.isUntidy) await writes.attempt(() => ledger.tidy(isToTidy, hasPartition));
   }
 

@@ -13,7 +13,7 @@
 import { timeNow } from "../../lib/clock.ts";
 import { forEachConcurrent } from "../../lib/for-each-concurrent.ts";
 import type { Log } from "../../observe/log.ts";
-import type { VersionId } from "../../wire/chunk.ts";
+import { chunkKey, type VersionId } from "../../wire/chunk.ts";
 import {
   type DoneEntry,
   type Entry,
@@ -23,13 +23,14 @@ import {
 } from "../../wire/entry.ts";
 import { partitionOfEntry, receiptKey } from "../../wire/entry-key.ts";
 import type { StartValue } from "../../wire/entry-value.ts";
+import { filedKey } from "../../wire/filed-under.ts";
 import type { PositionedLog } from "../ledger.ts";
 import type { MarkId, MarksLimits } from "./all-marks.ts";
 import { GroupFollower } from "./group-follower.ts";
 import { GroupState } from "./group-state.ts";
 import { findLost, type NotedBy } from "./lost-versions.ts";
 import { MarkWriter, type Stored, type Written } from "./mark-writer.ts";
-import { findSuperseded } from "./newer-noted.ts";
+import { type NewestNoted, newerNoted, olderThan } from "./newer-noted.ts";
 import type { LedgerSummary, Snapshot } from "./summary/summary.ts";
 
 /** Obsolete receipts that are dropped, and marks that are written, at a time: each is an entry in memory until the brokers have it. */
@@ -224,14 +225,29 @@ export class GroupLedger {
    * place of a newer one. Throws a `KafkaError`.
    */
   async findSuperseded(ids: readonly VersionId[]): Promise<VersionId[]> {
-    return this.findNewerNoted(ids.filter((id) => this.state.versions.mayBeSuperseded(id)));
+    const unsure = ids.filter((id) => this.state.versions.mayBeSuperseded(id));
+    return olderThan(unsure, await this.#newerNoted(unsure), chunkKey);
   }
 
-  /** Looks up in the ledger of which of these versions their uploader has noted a newer one. Throws a `KafkaError`. */
+  /**
+   * Looks up in the ledger of which of these versions a newer one is noted, by their uploader or by one that files under the same name.
+   * Throws a `KafkaError`.
+   */
   async findNewerNoted(ids: readonly VersionId[]): Promise<VersionId[]> {
-    if (ids.length === 0) return [];
+    return olderThan(ids, await this.#newerNoted(ids), filedKey);
+  }
+
+  /** Of which of these versions the group has such a newer one, and not only is to have it: that may never come. See `findNewerNoted`. */
+  async findOutdated(ids: readonly VersionId[]): Promise<VersionId[]> {
+    const newer = await this.#newerNoted(ids);
+    const { state } = this;
+    const stored = newer.filter((id) => state.isDelivered(id, id.partition) && !state.failed.has(id));
+    return olderThan(ids, stored, filedKey);
+  }
+
+  async #newerNoted(ids: readonly VersionId[]): Promise<NewestNoted[]> {
     const partitions = new Set(ids.map((id) => this.#partitionOf(id)));
-    return findSuperseded(this.#log, [...partitions], ids);
+    return ids.length === 0 ? [] : newerNoted(this.#log, [...partitions], ids);
   }
 
   /** Notes where the group begins; for its first member. See `Ledger.write`. */

@@ -4,10 +4,10 @@
  */
 import type { Attributes } from "../../wire/attributes.ts";
 import type { Algorithm } from "../../wire/checksum.ts";
-import { chunkKey, encodeFrom, type FileId, type From } from "../../wire/chunk.ts";
+import { encodeFrom, type From } from "../../wire/chunk.ts";
 import type { SentFile } from "../../wire/entry-value.ts";
+import { homePartition } from "../../wire/filed-under.ts";
 import { limits } from "../../wire/limits.ts";
-import { partitionOf } from "../../wire/numbers.ts";
 import type { Place } from "../../wire/places.ts";
 import type { UploadOptions } from "../upload-options.ts";
 
@@ -51,8 +51,7 @@ export class LastOffsets {
 /** The partitions of a version that begins now. */
 export function newPartitions({ ledger, transport, config }: UploadOptions, path: string): readonly number[] {
   const { partitions } = transport.topic;
-  const id: FileId = { uploader: ledger.uploader, path };
-  const first = partitionOf(chunkKey(id), partitions);
+  const first = homePartition({ uploader: ledger.uploader, path }, partitions);
   const used = config.partitioning === "spread" ? Math.min(partitions, limits.places) : 1;
   return Array.from({ length: used }, (_, at) => (first + at) % partitions);
 }

@@ -5,18 +5,18 @@ import type { GroupLedger } from "../../../../agent/ledger/group/group-ledger.ts
 import type { VersionId } from "../../../../agent/wire/chunk.ts";
 import { filedKey, filedUnder, isBeside } from "../../../../agent/wire/filed-under.ts";
 
-/** What the ledger has, and how often it was read through. */
-let noted: VersionId[];
+/** What the group has, and how often the ledger was read through. */
+let stored: VersionId[];
 let reads: number;
 let outdated: Outdated;
 
 const id = (uploader: string, version: number, path = "a.txt"): VersionId => ({ uploader, path, version });
 
 beforeEach(() => {
-  noted = [];
+  stored = [];
   reads = 0;
   const others = ({ uploader }: VersionId) =>
-    noted.filter(
+    stored.filter(
       (other) => other.uploader !== uploader && filedUnder(other.uploader) === filedUnder(uploader),
     );
   outdated = new Outdated({
@@ -26,11 +26,11 @@ beforeEach(() => {
         mayBeNewerBeside: (one: VersionId) => others(one).some(({ version }) => version > one.version),
       },
     },
-    findNewerNoted: async (ids: readonly VersionId[]) => {
+    findOutdated: async (ids: readonly VersionId[]) => {
       if (ids.length === 0) return [];
       reads++;
       return ids.filter((one) =>
-        noted.some((other) => filedKey(other) === filedKey(one) && other.version > one.version),
+        stored.some((other) => filedKey(other) === filedKey(one) && other.version > one.version),
       );
     },
   } as unknown as GroupLedger);
@@ -39,22 +39,22 @@ beforeEach(() => {
 const among = async (...ids: VersionId[]) => [...(await outdated.among(ids))];
 
 test("what the only one of a name has sent is never outdated, and nothing is looked up for it", async () => {
-  noted = [id("till", 20), id("tablet~0", 30)];
+  stored = [id("till", 20), id("tablet~0", 30)];
   expect(await among(id("till", 10))).toEqual([]);
   expect(reads).toBe(0);
 });
 
-test("what another one of the name has noted a newer version of is outdated, whoever is the older one", async () => {
-  noted = [id("till~0", 20)];
+test("of what the group has a newer version by another one of the name is outdated, whoever is the older one", async () => {
+  stored = [id("till~0", 20)];
   const older = id("till", 10);
   expect(await among(older, id("till", 30), id("till", 10, "b.txt"), id("tablet", 10))).toEqual([older]);
-  noted = [id("till", 20)];
+  stored = [id("till", 20)];
   const byHand = id("till~0", 10);
   expect(await among(byHand)).toEqual([byHand]);
 });
 
 test("the ledger is read only where another one has given higher numbers", async () => {
-  noted = [id("till~0", 20)];
+  stored = [id("till~0", 20)];
   expect(await among(id("till", 30))).toEqual([]);
   expect(reads).toBe(0);
 });

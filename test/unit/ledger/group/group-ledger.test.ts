@@ -175,3 +175,16 @@ test("while an older version is read again, chunks of the newer one are still wa
   expect(isDelivered).toEqual([false, false, false, false]);
   expect([...state.unsettled()].map(({ version }) => version)).toEqual([second.version]);
 });
+
+test("what another one of the name has sent later makes a version outdated once the group has it, and not before", async () => {
+  const byHand = { ...first, uploader: `${first.uploader}~0`, version: first.version + 1000 };
+  const log = new MemoryLedger([noted(first), noted(byHand)]);
+  const ledger = await GroupLedger.open("group", log);
+  using _following = log.follow(ledger);
+  expect(await ledger.findNewerNoted([first, byHand])).toEqual([first]);
+  expect(await ledger.findOutdated([first, byHand])).toEqual([]);
+  await ledger.writeFailed(byHand, "it can't be had");
+  expect(await ledger.findOutdated([first, byHand])).toEqual([]);
+  await ledger.writeDelivered([stored(byHand)], store);
+  expect(await ledger.findOutdated([first, byHand])).toEqual([first]);
+});
