@@ -97,5 +97,6 @@ function testFilesOf(
   log: Log,
 ): TestFiles | undefined {
   if (!settings || !watch) return undefined;
-  return new TestFiles({ settings, watch, disk: new LocalDisk(effects, native), ledger, log });
+  const disk = new LocalDisk(effects, native);
+  return new TestFiles({ settings, watch, disk, files: new FilesBelow(native, effects), ledger, log });
 }

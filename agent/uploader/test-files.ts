@@ -8,15 +8,19 @@ import type { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
 import { timeNow } from "../lib/clock.ts";
 import type { Disk, DiskFile } from "../lib/disk.ts";
 import { messageOf } from "../lib/errors.ts";
+import type { FileCalls, FileState } from "../lib/files-below.ts";
 import { pause } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import { RareWarnings } from "../observe/rare-warnings.ts";
+import { fingerprintOfState, sameSizeAndTime } from "./access/fingerprint.ts";
 
 export interface TestFilesOptions {
   settings: NonNullable<UploaderConfig["testFile"]>;
   watch: UploaderConfig["watch"][number];
   disk: Pick<Disk, "open" | "look" | "remove" | "freeBytes">;
-  ledger: Pick<UploaderLedger, "isSent">;
+  /** What is in the watch is only read, as the uploader does that: opened for writing it would look like a file that is being written. */
+  files: Pick<FileCalls, "open" | "read" | "close">;
+  ledger: Pick<UploaderLedger, "file">;
   log: Log;
 }
 
@@ -63,29 +67,40 @@ export class TestFiles {
 
   /** One that is not there, else the oldest. Those that are on their way stay as they are. */
   async #nextName(): Promise<string> {
-    const { disk, ledger, watch } = this.#options;
-    const free: { name: string; changedMs: number }[] = [];
+    let oldest: { name: string; mtime: bigint } | undefined;
     for (const name of names) {
-      const found = await disk.look(this.#pathOf(name));
-      if (!found) return name;
-      if (found.kind !== "file" || !(await this.#isOurs(name)))
-        throw new NotNow(`${this.#pathOf(name)} is somebody else's`);
-      const path = watch.as === "" ? name : `${watch.as}/${name}`;
-      if (ledger.isSent(path)) free.push({ name, changedMs: found.changedMs });
+      if (!(await this.#options.disk.look(this.#pathOf(name)))) return name;
+      const found = await this.#lookInto(name);
+      if (!found?.isOurs) throw new NotNow(`${this.#pathOf(name)} is somebody else's`);
+      const { mtime } = found.state;
+      if (this.#isSent(name, found.state) && mtime < (oldest?.mtime ?? mtime + 1n)) oldest = { name, mtime };
     }
-    const [oldest] = free.sort((a, b) => a.changedMs - b.changedMs);
     if (!oldest) throw new NotNow("those before are still to be sent");
     return oldest.name;
   }
 
-  async #isOurs(name: string): Promise<boolean> {
-    const file = await this.#options.disk.open(this.#pathOf(name), false);
+  /** Whether it was sent as it stands there: also one that is not noticed yet to be another one since. */
+  #isSent(name: string, state: FileState): boolean {
+    const { ledger, watch } = this.#options;
+    const entry = ledger.file(watch.as === "" ? name : `${watch.as}/${name}`);
+    return entry?.state === "sent" && sameSizeAndTime(entry, fingerprintOfState(state));
+  }
+
+  /** Whether it begins as ours do, as far as it goes; undefined: it is no file. */
+  async #lookInto(name: string): Promise<{ isOurs: boolean; state: FileState } | undefined> {
+    const { files, watch } = this.#options;
+    const place = { root: Buffer.from(watch.path), relative: Buffer.from(name) };
+    const opened = await files.open(place, 0, true);
+    if (!opened) return undefined;
+    const { fd, state } = opened;
+    // An empty one has nothing to be read, and what another program keeps from being opened is left as it is for now.
+    if (fd === undefined) return { isOurs: true, state };
     try {
       const begin = Buffer.alloc(titleBytes.length);
-      const length = await file.read(begin, begin.length, 0);
-      return titleBytes.subarray(0, length).equals(begin.subarray(0, length));
+      const length = await files.read(fd, begin, 0, begin.length, 0);
+      return { isOurs: titleBytes.subarray(0, length).equals(begin.subarray(0, length)), state };
     } finally {
-      await file.close();
+      await files.close(fd);
     }
   }
 

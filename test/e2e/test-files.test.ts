@@ -54,3 +54,19 @@ test("with --once there is one, and what is somebody else's stays", async () => 
   expect(await readFile(join(other, "streamsend-test-1.bin"), "utf8")).toBe("a user's own");
   expect(await readdir(other)).toEqual(["streamsend-test-1.bin"]);
 });
+
+test("each stands still until it is sent, also where it takes longer for that than for the next ones to be written", async () => {
+  const scene = await openScene();
+  const watch = await scene.folder("watch");
+  // So short that all names are written, and would be again, before the first one has settled.
+  const uploader = { test_file: { every: "1s", bytes: 1000 }, settle: "15s" };
+  const agent = await scene.uploader(watch, { uploader });
+  await agent.waitForLine(/those before are still to be sent/);
+  for (const number of [1, 2, 3])
+    await agent.waitForLine(new RegExp(`streamsend-test-${number}\\.bin: successfully processed`));
+  const first = /streamsend-test-1\.bin: successfully processed/g;
+  // The names are used again, each for one that is sent.
+  await waitUntil("one is sent again", () => (agent.output.match(first) ?? []).length > 1, {
+    detail: () => agent.report(),
+  });
+});
