@@ -2,7 +2,7 @@
  * From the paths on the command line to what the uploader looks at: a folder as a watch of its own, files one by one as what is wanted of
  * the folder that they are in. Under which path each arrives is decided here.
  */
-import { lstat, stat } from "node:fs/promises";
+import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { WatchConfig } from "../config/config.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
@@ -16,6 +16,13 @@ export interface SentPaths {
   readonly files: ReadonlySet<string>;
   /** Why others can't be sent, a line each. */
   readonly problems: readonly string[];
+}
+
+/** What was named, by its absolute path, and what it arrives as; a folder's content: as what is below nothing but `under`. */
+interface Arrival {
+  path: string;
+  kind: "file" | "folder";
+  as: string;
 }
 
 interface Options {
@@ -36,33 +43,27 @@ export async function findPaths(
   const problems: string[] = [];
   /** By the folder that they are in. */
   const files = new Map<string, Set<string>>();
-  const folders = new Map<string, string>();
-  const arriving = new Map<string, string>();
-  const arrive = (as: string, path: string) => {
-    const problem = pathProblem(pathToText(Buffer.from(as === "" ? "-" : as)));
-    if (problem !== undefined)
-      throw new UsageError(`${path} would arrive as ${as}, which ${problem}`, "send");
-    const other = arriving.get(as) ?? path;
-    if (other !== path)
-      throw new UsageError(`${other} and ${path} would arrive as one path: ${as || "."}`, "send");
-    arriving.set(as, path);
-  };
+  const arriving = new Map<string, Arrival>();
   for (const path of paths) {
     const absolute = resolve(path);
     const kind = await kindOf(path);
-    if (kind === "folder") {
-      const isContent = path.endsWith("/") || absolute === "/";
-      const as = join(under, isContent ? "" : basename(absolute)).replace(/^\.$/, "");
-      arrive(as, absolute);
-      folders.set(absolute, as);
-    } else if (kind === "file") {
-      arrive(join(under, basename(absolute)), absolute);
+    if (typeof kind !== "string") {
+      problems.push(`${path}: ${kind.problem}`);
+      continue;
+    }
+    const isContent = kind === "folder" && path.endsWith("/");
+    const as = join(under, isContent ? "" : basename(absolute)).replace(/^\.$/, "");
+    requireStorable(as, path);
+    const other = arriving.get(as)?.path ?? absolute;
+    if (other !== absolute) throw asOne(other, absolute, as);
+    arriving.set(as, { path: absolute, kind, as });
+    if (kind === "file")
       files
         .getOrInsertComputed(dirname(absolute), () => new Set())
         .add(pathToText(Buffer.from(basename(absolute))));
-    } else problems.push(`${path}: ${kind.problem}`);
   }
-  await refuseTwice(files, folders, under);
+  const content = arriving.get(under);
+  if (content?.kind === "folder") await mergeInto(content, arriving);
   const rules = { include: ["**/*"], exclude: [], attributes };
   const ofFiles = Array.from(
     files,
@@ -71,9 +72,9 @@ export async function findPaths(
       named: { only },
     }),
   );
-  const ofFolders = Array.from(
-    folders,
-    ([path, as]): WatchConfig => ({
+  const folders = [...arriving.values()].filter(({ kind }) => kind === "folder");
+  const ofFolders = folders.map(
+    ({ path, as }): WatchConfig => ({
       ...{ ...rules, path, as, recursive: true },
       named: { only: undefined },
     }),
@@ -87,33 +88,42 @@ export async function findPaths(
   };
 }
 
+function requireStorable(as: string, path: string): void {
+  const problem = pathProblem(pathToText(Buffer.from(as === "" ? "-" : as)));
+  if (problem !== undefined) throw new UsageError(`${path} would arrive as ${as}, which ${problem}`, "send");
+}
+
+function asOne(one: string, other: string, as: string): UsageError {
+  return new UsageError(`${one} and ${other} would arrive as one path: ${as || "."}`, "send");
+}
+
+/** Something beside a folder's content, where that has the same name: it is the same, and sent with it, or can't be sent beside it. */
+async function mergeInto(content: Arrival, arriving: Map<string, Arrival>): Promise<void> {
+  for (const arrival of arriving.values()) {
+    if (arrival === content) continue;
+    const { path, kind, as } = arrival;
+    const inside = join(content.path, basename(as));
+    if (path !== inside && (await lstat(inside).catch(() => undefined))) throw asOne(inside, path, as);
+    // What is hidden there is sent only because it was named.
+    if (path === inside && kind === "folder" && !basename(as).startsWith(".")) arriving.delete(as);
+  }
+}
+
+/** All there is, or what is no file but the kernel's answer when it is read: without an end, or another one each time. */
+function isKernels(folder: string): boolean {
+  return folder === "/" || /^\/(proc|sys)(\/|$)/.test(folder);
+}
+
 /** A folder may be named by a link; what is sent as a file is none. */
 async function kindOf(path: string): Promise<"file" | "folder" | { problem: string }> {
   try {
     const there = await lstat(path);
     if (there.isFile()) return "file";
-    if ((await stat(path)).isDirectory()) return "folder";
+    if ((await stat(path)).isDirectory())
+      return isKernels(await realpath(path)) ? { problem: "is the system's own" } : "folder";
     if (there.isSymbolicLink()) return { problem: "is a symbolic link: name the file that it leads to" };
     return { problem: "is neither a file nor a folder" };
   } catch (error) {
     return { problem: codeOf(error) === "ENOENT" ? "no such file or folder" : messageOf(error) };
-  }
-}
-
-/** A folder's content and a file beside it, both arriving at one place. */
-async function refuseTwice(
-  files: ReadonlyMap<string, ReadonlySet<string>>,
-  folders: ReadonlyMap<string, string>,
-  under: string,
-): Promise<void> {
-  for (const [folder, as] of folders) {
-    if (as !== under) continue;
-    for (const [other, names] of files)
-      for (const name of names)
-        if (other !== folder && (await lstat(join(folder, name)).catch(() => undefined)))
-          throw new UsageError(
-            `${join(other, name)} and ${join(folder, name)} would arrive as one path`,
-            "send",
-          );
   }
 }

@@ -180,7 +180,7 @@ class Sending {
       for (const path of this.#missing) this.#complain(`${pathToDisplay(path)}: is gone, and was not sent`);
     if (!isWhole) this.#complain("not all of it was sent: the same command goes on where this one was");
     const stored = wait === undefined ? "" : `, and group ${wait} has stored them`;
-    if (isAll && this.#count === 0) this.#say(`all of it was sent before${stored}`);
+    if (isAll && this.#count === 0) this.#say("there is no file in it that is sent");
     const files = this.#count === 1 ? "1 file" : `${this.#count} files`;
     if (isAll && this.#count > 0 && !quiet && !json)
       this.#print(`${files} sent as ${as}, ${sizeText(this.#bytes)}${stored}\n`);
