@@ -161,6 +161,26 @@ test("a group that already has the newer file does not take the older one for it
   expect(await readFile(join(output, "till/a.txt"), "utf8")).toBe("newer");
 });
 
+test("what was sent before is sent once more where another one of the name has sent something newer of the path", async () => {
+  const scene = await openScene();
+  const [watch, source, output] = [
+    await scene.folder("watch"),
+    await scene.folder("source"),
+    await scene.folder("output"),
+  ];
+  await writeFile(join(source, "a.txt"), "by hand");
+  expect((await send(scene, join(source, "a.txt"))).out).toContain("a.txt: sent, 7 bytes");
+  await writeFile(join(watch, "a.txt"), "of the agent");
+  const agent = await scene.uploader(watch, { name: "till", args: ["--once"] });
+  expect(await agent.waitForExit(), agent.report()).toBe(0);
+  await fetchAll(scene, output);
+  expect(await readFile(join(output, "till/a.txt"), "utf8")).toBe("of the agent");
+  expect((await send(scene, join(source, "a.txt"))).out).toContain("a.txt: sent, 7 bytes");
+  expect((await send(scene, join(source, "a.txt"))).out).toContain("a.txt: was sent before, 7 bytes");
+  await fetchAll(scene, output);
+  expect(await readFile(join(output, "till/a.txt"), "utf8")).toBe("by hand");
+});
+
 test("what was sent last and is lost takes nothing away: the agent's own file arrives, and only then its source goes", async () => {
   const scene = await openScene();
   const [watch, source, output] = [

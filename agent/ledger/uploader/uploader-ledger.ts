@@ -166,6 +166,11 @@ export class UploaderLedger {
     return this.#state.files.isSent(path);
   }
 
+  /** See `UploaderState.isOvertaken`. */
+  isOvertaken(path: string, version: number): boolean {
+    return this.#state.isOvertaken(path, version);
+  }
+
   /** See `FileEntries.isSentAs`. */
   isSentAs(path: PathKey, seen: SeenNumbers, look: number): boolean {
     return this.#state.files.isSentAs(path, seen, look);

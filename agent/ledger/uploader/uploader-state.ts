@@ -2,10 +2,11 @@
  * What an uploader knows of the ledger, entry by entry: the newest entry of each of its files, what groups say of them
  * (`feedback.ts`), and who has its name (`name-claim.ts`).
  */
+import { VersionIndex } from "../../lib/version-index.ts";
 import type { Log } from "../../observe/log.ts";
 import { type DoneEntry, type Entry, type FilesEntry, keyOf } from "../../wire/entry.ts";
-import type { EarlyFile, FileValue, NotedFile } from "../../wire/entry-value.ts";
-import { filedUnder } from "../../wire/filed-under.ts";
+import { type EarlyFile, type FileValue, type NotedFile, wasSentWhole } from "../../wire/entry-value.ts";
+import { filedUnder, isBeside } from "../../wire/filed-under.ts";
 import { inThisLog } from "../../wire/mark.ts";
 import type { LoggedEntry } from "../ledger.ts";
 import { BatchSlots, type Slot } from "./batch-slots.ts";
@@ -26,6 +27,8 @@ export class UploaderState {
   readonly #feedback: Feedback;
   readonly #name: NameClaim;
   readonly #credible: CredibleVersions;
+  /** What others that file under the same name have sent last of each path: where this one works beside that name, and until it has claimed its own. */
+  readonly #others: VersionIndex | undefined;
 
   constructor(uploader: string, files: FileEntries, feedback: Feedback, name: NameClaim, log: Log) {
     this.#uploader = uploader;
@@ -33,6 +36,12 @@ export class UploaderState {
     this.#feedback = feedback;
     this.#name = name;
     this.#credible = new CredibleVersions(log);
+    this.#others = isBeside(uploader) ? new VersionIndex() : undefined;
+  }
+
+  /** Whether another one has sent a newer version of the path, under the name that this one works beside. */
+  isOvertaken(path: string, version: number): boolean {
+    return (this.#others?.get(path) ?? 0) > version;
   }
 
   /** The ledger has this batch in that slot, at this offset: from now on it is so. */
@@ -88,9 +97,21 @@ export class UploaderState {
 
   /** Who files under the same name: what is sent here from now on is newer than what it has sent. */
   #applyOther(entry: Entry): void {
-    if (entry.kind !== "name" || filedUnder(entry.uploader) !== filedUnder(this.#uploader)) return;
+    if (entry.kind !== "name" && entry.kind !== "files") return;
+    if (filedUnder(entry.uploader) !== filedUnder(this.#uploader)) return;
+    if (entry.kind === "files") {
+      this.#noteOthers(entry.files);
+      return;
+    }
     const said = this.#credible.ofName(entry);
     if (said.kind === "name") this.#name.versions.note(said.highest);
+  }
+
+  #noteOthers(files: readonly NotedFile[]): void {
+    if (!this.#others) return;
+    for (const file of files)
+      if (wasSentWhole(file) && this.#credible.has(file.version, file.path))
+        this.#others.set(file.path, file.version);
   }
 
   #applyMark(entry: DoneEntry, offset: number): void {

@@ -14,6 +14,7 @@ import {
   sameFingerprint,
   sameSizeAndTime,
 } from "../access/fingerprint.ts";
+import { stillCounts } from "../access/still-counts.ts";
 import type { WatchedFile } from "../access/watch.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { Discovered } from "./discovered.ts";
@@ -156,7 +157,7 @@ export class Readiness {
     const { ledger } = this.#options;
     const entry = ledger.file(file.path);
     if (entry?.state !== "sent" || !sameFingerprint(entry, fingerprint)) return false;
-    if (!file.watch.takes(entry.attributes)) return false;
+    if (!stillCounts(file, entry, ledger)) return false;
     if (!this.#judgesSent) this.#seen.set(all, "sent");
     return true;
   }

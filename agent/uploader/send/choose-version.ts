@@ -6,6 +6,7 @@ import { type WholeFile, wasSentWhole } from "../../wire/entry-value.ts";
 import { pathToDisplay } from "../../wire/path.ts";
 import { partitionsOf } from "../../wire/places.ts";
 import { sameFingerprint, sameSizeAndTime } from "../access/fingerprint.ts";
+import { stillCounts } from "../access/still-counts.ts";
 import type { UploadOptions } from "../upload-options.ts";
 import type { SourceFile } from "./source-file.ts";
 import { newPartitions } from "./target.ts";
@@ -30,13 +31,13 @@ export interface Version {
  */
 export async function isSentAlready(source: SourceFile, options: UploadOptions): Promise<boolean> {
   const { ledger, config, transport } = options;
-  const { path, watch } = source.file;
+  const { path } = source.file;
   const receipt = ledger.deliveredUnnoted(path, transport.retentionMs);
   // What stands at the destination is newer than the entry.
-  if (receipt) return watch.takes(receipt.attributes) && isStoredAlready(source, receipt, options);
+  if (receipt) return stillCounts(source.file, receipt, ledger) && isStoredAlready(source, receipt, options);
   const entry = ledger.file(path);
   const takesAway = config.after !== "keep";
-  if (!entry || !wasSentWhole(entry) || !watch.takes(entry.attributes)) return false;
+  if (!entry || !wasSentWhole(entry) || !stillCounts(source.file, entry, ledger)) return false;
   if (!(await isSameContent(source, entry, takesAway))) return false;
   await ledger.put(path, { ...entry, ...source.fingerprint, state: "sent" });
   return true;
@@ -51,7 +52,7 @@ export async function chooseVersion(source: SourceFile, options: UploadOptions):
   const begunIn = entry ? partitionsOf(entry) : [];
   const isThere = entry?.state === "sending" && entry.topic === topic.id && areThere(begunIn, topic);
   // If only its ctime or inode is another, its content is most likely the same; the checksum at its end tells.
-  if (isThere && watch.takes(entry.attributes) && sameSizeAndTime(entry, source.fingerprint)) {
+  if (isThere && stillCounts(source.file, entry, ledger) && sameSizeAndTime(entry, source.fingerprint)) {
     return {
       version: entry.version,
       topicId: topic.id,

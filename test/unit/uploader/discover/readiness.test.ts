@@ -19,7 +19,7 @@ const found: Sighting = {
 
 /** With what the ledger has of the file. */
 function prepare(entry: Pick<FileValue, "state" | "mtime" | "ctime" | "inode" | "size"> | undefined) {
-  const ledger = { file: () => entry };
+  const ledger = { file: () => entry, isOvertaken: () => false };
   const config = { settleMs: 1000, after: "keep", watch: [] };
   const readiness = new Readiness({ ledger, config } as unknown as ReadinessOptions);
   readiness.sent(found);
