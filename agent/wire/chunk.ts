@@ -7,7 +7,7 @@ import { garbageOf, leaveGarbage } from "../lib/garbage.ts";
 import { nameDigest } from "../lib/name-hash.ts";
 import { type Attributes, decodeAttributes, encodeAttributes } from "./attributes.ts";
 import { type Algorithm, isAlgorithm, parseChecksum } from "./checksum.ts";
-import { filedUnder } from "./filed-under.ts";
+import { filedUnder, isBeside } from "./filed-under.ts";
 import { type Headers, type IncomingHeaders, pairsOf } from "./headers.ts";
 import { cutTo, limits } from "./limits.ts";
 import { countIn, crc32, formatSeconds, parseCount, parseSeconds } from "./numbers.ts";
@@ -70,6 +70,9 @@ export type Decoded =
   | { kind: "refused"; reason: string; uploader: string; path: string }
   | ({ kind: "corrupt"; offset: number; length: number; size: number; from?: From } & VersionId)
   | { kind: "newer"; what: string; id?: VersionId };
+
+/** With what is sent beside a name: who knows no such names parks it until an upgrade, rather than to take it for broken. */
+export const besideHeader = { "!beside": "1" };
 
 /** NAME, or NAME~NUMBER, see `filed-under.ts`. */
 const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]*(~(0|[1-9][0-9]{0,3}))?$/;
@@ -166,7 +169,7 @@ export function decodeRecord(
   if (formatNumber === undefined || formatNumber === 0) return broken("streamsend");
   const id = decodeId(fields);
   if (formatNumber > formatVersion) return newer(`format ${formatNumber}`, id);
-  const unknown = [...fields.keys()].find((name) => name.startsWith("!"));
+  const unknown = [...fields.keys()].find((name) => name.startsWith("!") && !(name in besideHeader));
   if (unknown !== undefined) return newer(`header ${cutTo(unknown, maxShownHeader)}`, id);
   const tooLong = refusedForItsLength(fields);
   if (tooLong) return tooLong;
@@ -221,12 +224,14 @@ function decodeChunk(id: VersionId, fields: Map<string, string>, value: Buffer):
 }
 
 function encodeId(id: VersionId): Record<string, string>[] {
-  return [
+  const headers: Record<string, string>[] = [
     { streamsend: String(formatVersion) },
     { uploader: id.uploader },
     { path: id.path },
     { version: String(id.version) },
   ];
+  if (isBeside(id.uploader)) headers.push(besideHeader);
+  return headers;
 }
 
 /** The id, or what is wrong with it. */

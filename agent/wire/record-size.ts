@@ -3,7 +3,8 @@
  * (https://kafka.apache.org/documentation/#messageformat), not guessed.
  */
 import { type Attributes, encodeAttributes } from "./attributes.ts";
-import { type Chunk, encodeChunk, type FileId } from "./chunk.ts";
+import { besideHeader, type Chunk, encodeChunk, type FileId } from "./chunk.ts";
+import { isBeside } from "./filed-under.ts";
 import { pairsOf } from "./headers.ts";
 
 /** A record batch's own header. */
@@ -32,6 +33,8 @@ export function largestValue(batchBytes: number, file: OutgoingFile): number {
   // Both are in the key, and each in a header.
   beside += 2 * (Buffer.byteLength(uploader) + Buffer.byteLength(path));
   if (attributes) beside += headerBytes("attributes", encodeAttributes(attributes));
+  if (isBeside(uploader))
+    for (const [name, value] of Object.entries(besideHeader)) beside += headerBytes(name, value);
   return Math.max(1, batchBytes - beside);
 }
 

@@ -99,6 +99,16 @@ test("a version that was given up is one record with the reason and no chunk's h
   expect(decodeRecord(headers, Buffer.alloc(0))).toEqual({ kind: "abandoned", ...id, reason });
 });
 
+test("all records of what is sent beside a name have a header that parks them where no such names are known", () => {
+  const id = { uploader: "pos-0042~7", path: "dir/a.txt", version: 7 };
+  for (const headers of [encodeChunk({ ...golden, ...id }), encodeAbandoned(id, "gone")])
+    expect(headers.slice(0, 5)).toEqual([
+      ...[{ streamsend: "1" }, { uploader: "pos-0042~7" }, { path: "dir/a.txt" }],
+      ...[{ version: "7" }, { "!beside": "1" }],
+    ]);
+  expect(decodeRecord(encodeChunk({ ...golden, ...id }), golden.value)).toEqual({ ...golden, ...id });
+});
+
 test("the same path in two spellings is the same path", () => {
   const headers = asHeaders({ ...goldenHeaders, path: "%64ir/%61.txt" });
   expect(decodeRecord(headers, goldenValue)).toEqual(golden);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chunkKey, encodeChunk } from "../../../agent/wire/chunk.ts";
+import { besideHeader, chunkKey, encodeChunk } from "../../../agent/wire/chunk.ts";
 import { headersBytes } from "../../../agent/wire/headers.ts";
 import { largestValue, type OutgoingFile } from "../../../agent/wire/record-size.ts";
 
@@ -29,6 +29,11 @@ test("each file's value has as much less room as its names and attributes take i
   const perPlaces = spread.map((bytes, at) => room(at) - bytes);
   expect(new Set(perPlaces).size).toBe(1);
   expect(perPlaces[0]).toBeGreaterThan(2 * "999999@0".length);
+});
+
+test("what is sent beside a name leaves room for the header that says so", () => {
+  const room = (uploader: string) => largestValue(batchBytes, { uploader, path: "a" });
+  expect(room("till00") - room("till~0")).toBeGreaterThan(headersBytes([besideHeader]));
 });
 
 test("a name that takes all of a batch leaves a byte", () => {
