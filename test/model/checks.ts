@@ -8,6 +8,8 @@ import { noteEnding } from "../../agent/downloader/store/store.ts";
 import type { Position } from "../../agent/kafka/log-reader.ts";
 import { chunkKey, decodeRecord, type VersionId } from "../../agent/wire/chunk.ts";
 import { type DoneEntry, type Entry, keyOf } from "../../agent/wire/entry.ts";
+import { filedKey } from "../../agent/wire/filed-under.ts";
+import { versionedPath } from "../../agent/wire/path.ts";
 import { Claims } from "./claims.ts";
 import type { DiskWatcher, SimulatedDisk } from "./disk.ts";
 import type { SimulatedFile } from "./inode.ts";
@@ -18,6 +20,7 @@ import {
   isPublished,
   output,
   partialsFolder,
+  placeOf,
   stands,
   storeFolder,
   type TrueVersion,
@@ -55,6 +58,7 @@ export class Checks implements DiskWatcher {
   /** Also what was asked for again since, or delivered by a ledger that is no more. */
   readonly #everDelivered = new Set<string>();
   readonly #failed = new Map<string, string>();
+  readonly #outdated = new Set<string>();
   /** What stands, or stood, under its name on each disk. */
   readonly #published = new Map<SimulatedDisk, Map<string, SimulatedFile>>();
   /** Files of which the ledger may not tell any more what was stored: their uploader has forgotten them, say. */
@@ -122,6 +126,22 @@ export class Checks implements DiskWatcher {
     return this.#everDelivered.has(versionName(id));
   }
 
+  /** Whether it counts as delivered, as the group has, or had, a newer version of its path by another one of the name. */
+  isOutdated(id: VersionId): boolean {
+    return this.#outdated.has(versionName(id));
+  }
+
+  #hasNewerBeside(version: TrueVersion): boolean {
+    const isNewer = (other: TrueVersion) =>
+      other.version > version.version &&
+      other.uploader !== version.uploader &&
+      filedKey(other) === filedKey(version);
+    const has = (other: TrueVersion) =>
+      this.#everDelivered.has(versionName(other)) ||
+      [...this.#published.keys()].some((disk) => isPublished(disk, other));
+    return [...this.#truth.all()].some((other) => isNewer(other) && has(other));
+  }
+
   /** Why a version has failed, if it has. */
   failure(id: VersionId): string | undefined {
     return this.#failed.get(versionName(id));
@@ -138,8 +158,8 @@ export class Checks implements DiskWatcher {
       return;
     }
     const version = this.#truth.atPartial(from);
-    const target = `${output}/${version && chunkKey(version)}`;
-    if (!version || to !== target) {
+    const isBeside = this.#keepsBoth && version && to === versionedPath(placeOf(version), version.version);
+    if (!version || (to !== placeOf(version) && !isBeside)) {
       this.violate(`${from} was named ${to}, which is no name of it`);
       return;
     }
@@ -147,8 +167,8 @@ export class Checks implements DiskWatcher {
     const name = versionName(version);
     const before = disk.files.at(to);
     if (before?.kind === "file" && (before.version ?? 0) > version.version) {
-      const newer = versionName({ ...version, version: before.version ?? 0 });
-      if (!this.#forgetful.has(disk) || this.#delivered.has(newer))
+      const newer = this.#truth.filedAs(filedKey(version), before.version);
+      if (!this.#forgetful.has(disk) || newer.some((one) => this.#delivered.has(versionName(one))))
         this.violate(`${name} was published over version ${before.version} on ${disk.name}`);
     }
     if (
@@ -261,13 +281,14 @@ export class Checks implements DiskWatcher {
     // What a member writes to a new ledger another one may have stored.
     const disks = this.#hasNewLedger ? [...this.#machines.values()].map((machine) => machine.disk) : [disk];
     const there = disks.map((one) => {
-      const node = one?.files.durableAt(`${output}/${chunkKey(version)}`);
+      const node = one?.files.durableAt(placeOf(version));
       return node?.kind === "file" ? (node.version ?? 0) : 0;
     });
     const isThere = there.includes(version.version);
     // Also by one that its uploader has not noted.
     const isNewerThere = there.some((number) => number > version.version);
-    if (!isThere && (isNewerThere || this.#claims.isSuperseded(version))) return;
+    if (!isThere && this.#hasNewerBeside(version)) this.#outdated.add(name);
+    if (!isThere && (isNewerThere || this.#outdated.has(name) || this.#claims.isSuperseded(version))) return;
     if (!isThere && this.#failed.has(name)) this.violate(`${name} has failed, and has a receipt`);
     if (!isThere && !this.#taken.has(name))
       this.violate(`${name} has a receipt, and a power cut could take it from ${disk?.name}`);
@@ -308,7 +329,7 @@ export class Checks implements DiskWatcher {
     const node = disk.files.at(path);
     if (node?.kind !== "file" || node.version === undefined) return;
     this.#namesTaken.add(node);
-    const version = this.#truth.find(path.slice(output.length + 1), node.version);
+    const [version] = this.#truth.filedAs(path.slice(output.length + 1), node.version);
     if (!version) return;
     this.#taken.add(versionName(version));
     if (!this.isDelivered(version)) this.#publishedOn(disk).delete(versionName(version));
@@ -383,7 +404,7 @@ export class Checks implements DiskWatcher {
     for (const [path, file] of disk.files.files()) {
       const version = path.startsWith(storeFolder)
         ? undefined
-        : this.#truth.find(fileKeyOf(path), file.version);
+        : this.#truth.filedAs(fileKeyOf(path), file.version)[0];
       const name = version && versionName(version);
       // What was asked for again since is known by its new receipt, and comes once more.
       if (name !== undefined && !this.#again.has(name)) there.set(name, file);
@@ -401,15 +422,20 @@ export class Checks implements DiskWatcher {
   requireWholeFiles(disk: SimulatedDisk): void {
     for (const [path, file] of disk.files.files()) {
       if (path.startsWith(storeFolder)) continue;
-      const version = this.#truth.find(fileKeyOf(path), file.version);
-      if (!version?.content.equals(file.seen.bytes)) this.violate(`${path} is not whole on ${disk.name}`);
+      const versions = this.#truth.filedAs(fileKeyOf(path), file.version);
+      if (!versions.some(({ content }) => content.equals(file.seen.bytes)))
+        this.violate(`${path} is not whole on ${disk.name}`);
     }
   }
 
   /** Whether nothing need be kept of a version: it is settled, superseded, given up, or was never right. */
   #isMoot(version: TrueVersion): boolean {
     const name = versionName(version);
-    const isSettled = this.#delivered.has(name) || this.#failed.has(name) || this.#again.has(name);
+    const isSettled =
+      this.#delivered.has(name) ||
+      this.#outdated.has(name) ||
+      this.#failed.has(name) ||
+      this.#again.has(name);
     return (
       isSettled ||
       this.#settledBefore.has(name) ||
@@ -430,7 +456,7 @@ export class Checks implements DiskWatcher {
 
   /** An older version gets a second name. */
   #keeping(disk: SimulatedDisk, from: string, to: string, file: SimulatedFile): void {
-    const version = this.#truth.find(from.slice(output.length + 1), file.version);
+    const [version] = this.#truth.filedAs(from.slice(output.length + 1), file.version);
     if (!version) {
       this.violate(`${to} is a name of nothing that was published`);
       return;

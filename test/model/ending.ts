@@ -1,14 +1,15 @@
 /** How a told story has to end: everything that was sent is delivered or has failed for a reason, and nothing is left over. */
 import { notAnswered } from "../../agent/ledger/group/silence.ts";
-import { chunkKey, decodeRecord } from "../../agent/wire/chunk.ts";
+import { decodeRecord } from "../../agent/wire/chunk.ts";
 import { type FileValue, type WholeFile, wasSentWhole } from "../../agent/wire/entry-value.ts";
+import { filedKey } from "../../agent/wire/filed-under.ts";
 import { placesOf } from "../../agent/wire/places.ts";
 import type { Checks } from "./checks.ts";
 import type { SimulatedDownloader } from "./downloader.ts";
 import type { SimulatedGroup } from "./group.ts";
 import type { SimulatedLedger } from "./ledger.ts";
 import type { SimulatedTopic } from "./topic.ts";
-import { output, type TrueVersion, type Truth, versionName } from "./truth.ts";
+import { placeOf, type TrueVersion, type Truth, versionName } from "./truth.ts";
 import type { SimulatedUploader } from "./uploader.ts";
 
 /** When a group began is known by a topic's offsets, and by its entry's time so roughly. */
@@ -50,6 +51,7 @@ export class Ending {
       if (
         version &&
         !this.#world.checks.isDelivered(version) &&
+        !this.#world.checks.isOutdated(version) &&
         this.#world.checks.failure(version) === undefined
       )
         open.push(`${versionName(version)} is neither delivered nor failed`);
@@ -80,11 +82,17 @@ export class Ending {
     for (const [key, file] of this.#world.ledger.files()) {
       const version = this.#sentVersion(key, file);
       if (!version) continue;
+      if (this.#world.checks.isOutdated(version)) continue;
       const name = versionName(version);
       const reason = this.#world.checks.failure(version);
       const isThere = this.#world.downloaders.some(({ disk }) => {
-        const node = disk.files.durableAt(`${output}/${chunkKey(version)}`);
-        return node?.kind === "file" && node.version === version.version;
+        const node = disk.files.durableAt(placeOf(version));
+        if (node?.kind !== "file" || node.version === undefined) return false;
+        const others = this.#world.truth.filedAs(filedKey(version), node.version);
+        return (
+          node.version === version.version ||
+          (node.version > version.version && others.some(({ uploader }) => uploader !== version.uploader))
+        );
       });
       if (this.#world.checks.isDelivered(version)) {
         if (!isThere && !this.#world.checks.wasTaken(version))

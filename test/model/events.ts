@@ -222,11 +222,13 @@ export function stories({
   told,
   spreads,
   keepsBoth,
+  beside,
 }: {
   only?: readonly Kind[];
   told?: readonly Event[];
   spreads?: true;
   keepsBoth?: true;
+  beside?: true;
 }): fc.Arbitrary<Story> {
   const several = { min: spreads ? 2 : 1, max: 3 };
   const isOfAnything = only === undefined && told === undefined;
@@ -242,6 +244,7 @@ export function stories({
       (drawn): Beginning => ({
         ...drawn,
         keepsBoth: keepsBoth ?? drawn.keepsBoth,
+        beside: beside ?? false,
         spreads: spreads ?? (isOfAnything && drawn.seed % 2 === 1),
       }),
     );

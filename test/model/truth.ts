@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { noteEnding, partialName } from "../../agent/downloader/store/store.ts";
 import type { Attributes } from "../../agent/wire/attributes.ts";
 import { chunkKey, type VersionId } from "../../agent/wire/chunk.ts";
+import { filedKey } from "../../agent/wire/filed-under.ts";
 import type { SimulatedDisk } from "./disk.ts";
 
 export interface TrueVersion extends VersionId {
@@ -54,6 +55,11 @@ export class Truth {
     return this.#versions.get(key)?.find((one) => one.version === version);
   }
 
+  /** All that has this number, whoever of the name has given it. @param key of the file, as it stands in an output */
+  filedAs(key: string, version: number | undefined): TrueVersion[] {
+    return [...this.all()].filter((one) => one.version === version && filedKey(one) === key);
+  }
+
   *all(): Generator<TrueVersion> {
     for (const versions of this.#versions.values()) yield* versions;
   }
@@ -85,9 +91,14 @@ export function stands(disk: SimulatedDisk, version: TrueVersion, from: number, 
   return isCovered && isMarked && bytes.equals(version.content.subarray(from, to));
 }
 
+/** Where it stands in an output. */
+export function placeOf(version: VersionId): string {
+  return `${output}/${filedKey(version)}`;
+}
+
 /** Whether a version has its name on a disk after the worst power cut. */
 export function isPublished(disk: SimulatedDisk, version: TrueVersion): boolean {
-  const there = disk.files.durableAt(`${output}/${chunkKey(version)}`);
+  const there = disk.files.durableAt(placeOf(version));
   return there?.kind === "file" && there.version === version.version;
 }
 

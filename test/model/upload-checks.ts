@@ -107,7 +107,7 @@ export class UploadChecks implements SourceWatcher {
       .filter((one) => one.mtime === mtime && one.content.equals(bytes));
     if (this.#after === "keep") this.#violate(`${path} was taken away, and is to be kept`);
     else if (same.length === 0) this.#violate(`${path} was taken away, and was not sent as it was`);
-    else if (!same.some((version) => this.#checks.wasDelivered(version)))
+    else if (!same.some((one) => this.#checks.wasDelivered(one) || this.#checks.isOutdated(one)))
       this.#violate(`${path} was taken away, and nobody has it`);
   }
 

@@ -3,6 +3,7 @@ import { setSystemTime } from "bun:test";
 import type { DownloaderConfig } from "../../agent/config/config.ts";
 import { chunkKey, encodeChunk } from "../../agent/wire/chunk.ts";
 import type { Entry } from "../../agent/wire/entry.ts";
+import { nameBeside } from "../../agent/wire/filed-under.ts";
 import { partitionOf } from "../../agent/wire/numbers.ts";
 import { Random } from "../support/random.ts";
 import { Checks, Violation } from "./checks.ts";
@@ -25,6 +26,8 @@ export interface Beginning {
   machines: number;
   keepsBoth: boolean;
   after: After;
+  /** Whether the second of the uploaders works beside the name of the first one, with the same paths. */
+  beside: boolean;
   /** Whether the first of the uploaders spreads its files over all partitions. */
   spreads: boolean;
 }
@@ -85,7 +88,7 @@ export class World {
 
   /** @param lines gets a line for whatever happens */
   constructor(
-    { seed, partitions, machines, keepsBoth, after, spreads }: Beginning,
+    { seed, partitions, machines, keepsBoth, after, beside, spreads }: Beginning,
     faults: Faults = {},
     lines?: string[],
   ) {
@@ -148,7 +151,7 @@ export class World {
       eventsTopic: undefined,
     };
     this.#spreads = spreads;
-    this.uploaders = ["till-1", "till-2"].map(
+    this.uploaders = ["till-1", beside ? nameBeside("till-1", 0) : "till-2"].map(
       (name, at) => new SimulatedUploader(name, this, after, spreads && at === 0),
     );
     this.downloaders = Array.from({ length: machines }, (_, at) => {

@@ -26,7 +26,8 @@ import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { parseChecksum } from "../../wire/checksum.ts";
 import type { VersionId } from "../../wire/chunk.ts";
-import { filedUnder } from "../../wire/filed-under.ts";
+import { filedKey, filedUnder } from "../../wire/filed-under.ts";
+import { versionedPath } from "../../wire/path.ts";
 import { formatMetadata } from "../group/start-positions.ts";
 import type { Output, SessionKafka } from "../parts.ts";
 import type { Finished } from "../place/changes.ts";
@@ -148,17 +149,26 @@ export class DurablePoint {
   /** The steps 3 to 6. `leftOver`: what came too late, or can't be stored. */
   async #publish(finished: readonly Finished[]): Promise<{ failedCount: number; leftOver: Partial[] }> {
     const { ledger } = this.#options.kafka;
-    const { output } = this.#options;
-    const { store } = output;
     const superseded = await this.#superseded(finished);
     const open = finished.filter(
       ({ partial }) =>
         !superseded.has(partial.id) && !ledger.state.isDelivered(partial.id, partial.partition),
     );
-    const timely = await this.#withoutOutdated(open);
-    if (timely.length === 0) return { failedCount: 0, leftOver: finished.map(({ partial }) => partial) };
-    const publications: Publication[] = [];
-    for (const version of timely) publications.push(await this.#publication(version));
+    const outdated = await this.#outdatedAmong(open);
+    const timely = open.filter((version) => !outdated.includes(version));
+    const results = timely.length === 0 ? [] : await this.#name(timely);
+    if (outdated.length > 0) await this.#settleOutdated(outdated);
+    const named = new Set(
+      results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
+    );
+    const leftOver = finished.map(({ partial }) => partial).filter(({ name }) => !named.has(name));
+    return { failedCount: results.length - named.size, leftOver };
+  }
+
+  async #name(timely: readonly Finished[]): Promise<readonly Named[]> {
+    const { output } = this.#options;
+    const { store } = output;
+    const publications = await this.#publications(timely);
     // Before the list speaks of them.
     await store.syncNames();
     // Before the list, too: what is on it the next session publishes in any case.
@@ -173,11 +183,7 @@ export class DurablePoint {
       );
     await this.#settleAll(results);
     await store.writePublishing([]);
-    const named = new Set(
-      results.filter(({ state }) => state === "named").map((one) => one.publication.partial),
-    );
-    const leftOver = finished.map(({ partial }) => partial).filter(({ name }) => !named.has(name));
-    return { failedCount: results.length - named.size, leftOver };
+    return results;
   }
 
   /** Looks up what would replace a file, where more is under way than is known: what is there may be newer. */
@@ -193,27 +199,47 @@ export class DurablePoint {
     return new Set(await ledger.findSuperseded(replacing));
   }
 
-  /** What there is a newer version of, by another one of the name, is settled by that. With `keep-both` it is kept beside. */
-  async #withoutOutdated(open: readonly Finished[]): Promise<readonly Finished[]> {
-    if (this.#keepsBoth) return open;
+  /** What there is a newer version of, by another one of the name. With `keep-both` it is kept beside. */
+  async #outdatedAmong(open: readonly Finished[]): Promise<readonly Finished[]> {
+    if (this.#keepsBoth) return [];
     const outdated = await this.#outdated.among(open.map(({ partial }) => partial.id));
-    if (outdated.size === 0) return open;
-    const isOutdated = ({ partial }: Finished) => outdated.has(partial.id);
-    const older = await Promise.all(open.filter(isOutdated).map((one) => this.#publication(one)));
+    return open.filter(({ partial }) => outdated.has(partial.id));
+  }
+
+  /** Not before the newer one is stored. If that could not be, the older one is missing, and is read again. */
+  async #settleOutdated(outdated: readonly Finished[]): Promise<void> {
+    const older = await this.#outdatedAmong(outdated);
+    const publications = await this.#publications(older);
     await this.#confirmMembership();
-    await this.#settle(older, false);
-    for (const one of older)
+    await this.#settle(publications, false);
+    for (const one of publications)
       this.#options.reporting.log.info(
         `${nameOf(one)}: version ${one.version} is not stored, as a newer one of the name is`,
         fieldsOf(one),
       );
-    return open.filter((one) => !isOutdated(one));
   }
 
-  async #publication({ partial, checksum }: Finished): Promise<Publication> {
+  /** Of one path the older ones first. */
+  async #publications(finished: readonly Finished[]): Promise<Publication[]> {
+    const publications: Publication[] = [];
+    const newest = new Map<string, number>();
+    for (const one of finished.toSorted((a, b) => a.partial.id.version - b.partial.id.version)) {
+      const { id } = one.partial;
+      const before = Math.max(this.#options.output.store.versions.newest(id), newest.get(filedKey(id)) ?? 0);
+      newest.set(filedKey(id), Math.max(before, id.version));
+      publications.push(await this.#publication(one, this.#keepsBoth ? before : undefined));
+    }
+    return publications;
+  }
+
+  /** @param before the newest version of the file that is stored; undefined: that does not matter */
+  async #publication({ partial, checksum }: Finished, before: number | undefined): Promise<Publication> {
     const { config, output } = this.#options;
-    const target = layoutPath(config.layout, partial.id);
-    const keeps = this.#keepsBoth ? output.store.versions.newest(partial.id) : undefined;
+    const name = layoutPath(config.layout, partial.id);
+    // Of another one of the name: what is newer keeps its place.
+    const isOlder = before !== undefined && before > partial.id.version;
+    const target = isOlder ? versionedPath(name, partial.id.version) : name;
+    const keeps = isOlder ? undefined : before;
     const inode = partial.inode ?? (await output.disk.look(partial.file))?.inode;
     return {
       ...partial.id,

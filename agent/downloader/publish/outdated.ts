@@ -36,7 +36,8 @@ export class Outdated {
     const known = new Set(await this.#ledger.findOutdated(unsure));
     const isOlder = (id: VersionId) => {
       const key = filedKey(id);
-      return known.has(id) || id.version < Math.max(newest.get(key) ?? 0, this.#lately.get(key) ?? 0);
+      const isKnown = known.has(id) || versions.hasNewerUnnoted(id);
+      return isKnown || id.version < Math.max(newest.get(key) ?? 0, this.#lately.get(key) ?? 0);
     };
     return new Set(ids.filter(isOlder));
   }

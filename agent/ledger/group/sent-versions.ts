@@ -133,6 +133,12 @@ export class SentVersions {
     });
   }
 
+  /** Whether the group has a newer version of the file by one of those that is not noted, as its sender was killed before. */
+  hasNewerUnnoted({ uploader, path, version }: VersionId): boolean {
+    const has = (other: string) => (this.marks.get(other)?.marks.earlyOf(path)?.version ?? 0) > version;
+    return this.marks.beside(uploader).some(has);
+  }
+
   /** Whether it was sent before the group began: a mark has to name it. */
   isBefore(id: VersionId): boolean {
     const sent = this.#outstanding.newestOf(id);

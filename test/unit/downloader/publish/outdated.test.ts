@@ -8,6 +8,8 @@ import { filedKey, filedUnder, isBeside } from "../../../../agent/wire/filed-und
 /** What the group has, and how often the ledger was read through. */
 let stored: VersionId[];
 let reads: number;
+/** What the group has that is not noted. */
+let unnoted: VersionId[];
 let outdated: Outdated;
 
 const id = (uploader: string, version: number, path = "a.txt"): VersionId => ({ uploader, path, version });
@@ -15,6 +17,7 @@ const id = (uploader: string, version: number, path = "a.txt"): VersionId => ({ 
 beforeEach(() => {
   stored = [];
   reads = 0;
+  unnoted = [];
   const others = ({ uploader }: VersionId) =>
     stored.filter(
       (other) => other.uploader !== uploader && filedUnder(other.uploader) === filedUnder(uploader),
@@ -23,6 +26,7 @@ beforeEach(() => {
     state: {
       versions: {
         isShared: (one: VersionId) => isBeside(one.uploader) || others(one).length > 0,
+        hasNewerUnnoted: (one: VersionId) => unnoted.some(({ version }) => version > one.version),
         mayBeNewerBeside: (one: VersionId) => others(one).some(({ version }) => version > one.version),
       },
     },
@@ -72,4 +76,10 @@ test("what was stored before it was noted counts as well", async () => {
   // What is stored of the agent's own since the command counts too.
   outdated.stored([id("till", 30)]);
   expect(await among(id("till~0", 25))).toEqual([id("till~0", 25)]);
+});
+
+test("what the group has of another one that was killed before it noted that counts, also after a restart", async () => {
+  unnoted = [id("till~0", 20)];
+  const older = id("till~1", 10);
+  expect(await among(older, id("till~1", 30))).toEqual([older]);
 });
