@@ -312,7 +312,7 @@ export class Checks implements DiskWatcher {
       const chunk = decodeRecord(record.headers, record.value);
       if (chunk.kind !== "chunk") continue;
       const version = this.#truth.find(chunkKey(chunk), chunk.version);
-      if (!version || this.#isMoot(version) || machine.parked.has(chunkKey(version))) continue;
+      if (!version || this.#isMoot(version) || machine.parked.has(filedKey(version))) continue;
       this.counts.covered++;
       const end = chunk.offset + chunk.value.length;
       // Its mark may be in a ledger that was deleted meanwhile: in the new one it is found to be missing, if it is not said there.
