@@ -26,8 +26,7 @@ import { garbageOf, leaveGarbage } from "../../lib/garbage.ts";
 import type { Reporting } from "../../observe/reporting.ts";
 import { parseChecksum } from "../../wire/checksum.ts";
 import type { VersionId } from "../../wire/chunk.ts";
-import { filedKey, filedUnder } from "../../wire/filed-under.ts";
-import { versionedPath } from "../../wire/path.ts";
+import { filedUnder } from "../../wire/filed-under.ts";
 import { formatMetadata } from "../group/start-positions.ts";
 import type { Output, SessionKafka } from "../parts.ts";
 import type { Finished } from "../place/changes.ts";
@@ -37,6 +36,7 @@ import { partialName } from "../store/store.ts";
 import { fieldsOf, nameOf } from "../version-label.ts";
 import { Outdated } from "./outdated.ts";
 import { layoutPath } from "./output-path.ts";
+import { publicationsOf } from "./publications.ts";
 import { type Named, nameAll } from "./rename.ts";
 
 /** All that was placed up to one moment. */
@@ -168,7 +168,7 @@ export class DurablePoint {
   async #name(timely: readonly Finished[]): Promise<readonly Named[]> {
     const { output } = this.#options;
     const { store } = output;
-    const publications = await this.#publications(timely);
+    const publications = await publicationsOf(timely, this.#options);
     // Before the list speaks of them.
     await store.syncNames();
     // Before the list, too: what is on it the next session publishes in any case.
@@ -209,7 +209,7 @@ export class DurablePoint {
   /** Not before the newer one is stored. If that could not be, the older one is missing, and is read again. */
   async #settleOutdated(outdated: readonly Finished[]): Promise<void> {
     const older = await this.#outdatedAmong(outdated);
-    const publications = await this.#publications(older);
+    const publications = await publicationsOf(older, this.#options);
     await this.#confirmMembership();
     await this.#settle(publications, false);
     for (const one of publications)
@@ -217,42 +217,6 @@ export class DurablePoint {
         `${nameOf(one)}: version ${one.version} is not stored, as a newer one of the name is`,
         fieldsOf(one),
       );
-  }
-
-  /** Of one path the older ones first. */
-  async #publications(finished: readonly Finished[]): Promise<Publication[]> {
-    const publications: Publication[] = [];
-    const newest = new Map<string, number>();
-    for (const one of finished.toSorted((a, b) => a.partial.id.version - b.partial.id.version)) {
-      const { id } = one.partial;
-      const before = Math.max(this.#options.output.store.versions.newest(id), newest.get(filedKey(id)) ?? 0);
-      newest.set(filedKey(id), Math.max(before, id.version));
-      publications.push(await this.#publication(one, this.#keepsBoth ? before : undefined));
-    }
-    return publications;
-  }
-
-  /** @param before the newest version of the file that is stored; undefined: that does not matter */
-  async #publication({ partial, checksum }: Finished, before: number | undefined): Promise<Publication> {
-    const { config, output } = this.#options;
-    const name = layoutPath(config.layout, partial.id);
-    // Of another one of the name: what is newer keeps its place.
-    const isOlder = before !== undefined && before > partial.id.version;
-    const target = isOlder ? versionedPath(name, partial.id.version) : name;
-    const keeps = isOlder ? undefined : before;
-    const inode = partial.inode ?? (await output.disk.look(partial.file))?.inode;
-    return {
-      ...partial.id,
-      partition: partial.partition,
-      size: partial.size,
-      mtime: String(partial.mtime),
-      checksum,
-      attributes: partial.attributes,
-      partial: partial.name,
-      target,
-      keeps,
-      inode,
-    };
   }
 
   /**
