@@ -6,8 +6,7 @@
 ARG BUILD_IMAGE=debian:12
 ARG BASE_IMAGE=debian:12-slim
 
-# Built on the release that it runs on: the executable needs the C library of the machine that built it, or a newer one. What is for the
-# other architecture is compiled for it on this one, which takes a minute; emulated it would be half an hour.
+# What is for the other architecture is compiled for it on this one, which takes a minute; emulated it would be half an hour.
 FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
 ARG TARGETARCH
 # The release is chosen above, and the newest fixes in it are wanted.

@@ -5,6 +5,9 @@ shopt -s inherit_errexit
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${AGENT_BUILD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/streamsend-agent}
 mkdir -p "$CACHE"
+# The oldest C library that the executable is for: Debian 10 and RHEL 8 have it.
+# shellcheck disable=SC2034
+OLDEST_GLIBC=2.28
 
 say() { echo "$*" >&2; }
 

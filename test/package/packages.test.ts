@@ -1,9 +1,10 @@
 /** The packages of both architectures: what is in them, and that Debian's own checker has nothing against them. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { addonTrailer } from "../../agent/native/addon-bytes.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { run, succeed } from "../support/compare.ts";
 import { packageFile, packagesFolder, packageVersion, thisArchitecture } from "../support/packages.ts";
@@ -62,15 +63,17 @@ test.each(architectures)(
 );
 
 test.each(architectures)(
-  "that of %s says what it is, and asks for nothing that Debian 12 lacks",
+  "that of %s says what it is, and asks for nothing that glibc 2.28 lacks",
   async (architecture) => {
     const deb = packageFile(architecture, "deb");
     const fields = await succeed("dpkg-deb", "--field", deb);
     expect(fields).toContain(`Version: ${packageVersion}\nArchitecture: ${architecture}\n`);
-    const glibc =
-      /^Depends: libc6 \(>= (2\.\d+)\), systemd \| systemd-standalone-sysusers$/m.exec(fields)?.[1] ?? "";
-    expect(Number(glibc.slice(2))).toBeGreaterThanOrEqual(17);
-    expect(Number(glibc.slice(2))).toBeLessThanOrEqual(36);
+    expect(fields).toMatch(/^Depends: libc6 \(>= 2\.28\), systemd \| systemd-standalone-sysusers$/m);
+    const unpacked = join(folder, `glibc-${architecture}`);
+    await succeed("dpkg-deb", "-x", deb, unpacked);
+    const executable = join(unpacked, "usr/bin/streamsend-agent");
+    expect(await newestGlibc(executable)).toBeLessThanOrEqual(28);
+    expect(await newestGlibc(await takeAddon(executable))).toBeLessThanOrEqual(28);
   },
 );
 
@@ -136,3 +139,18 @@ test("each file in it is the one that its md5sums know", async () => {
     ]).toEqual([path, sum]);
   }
 });
+
+/** The 28 of 2.28: the newest version of glibc that a file asks for. */
+async function newestGlibc(file: string): Promise<number> {
+  const asked = await succeed("readelf", "--wide", "--version-info", file);
+  return Math.max(...[...asked.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor)));
+}
+
+/** The addon from an executable's end, as a file beside it. See agent/native/addon-bytes.ts. */
+async function takeAddon(executable: string): Promise<string> {
+  const bytes = await readFile(executable);
+  const end = bytes.length - addonTrailer(0).length;
+  const path = `${executable}.addon`;
+  await writeFile(path, bytes.subarray(end - Number(bytes.readBigUInt64LE(end)), end));
+  return path;
+}

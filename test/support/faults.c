@@ -25,7 +25,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,7 +63,7 @@ static int is_written(int fd) {
 
 int close(int fd) {
   // What fails() does closes a file, too.
-  static thread_local int inside;
+  static _Thread_local int inside;
   if (inside) return (int)syscall(SYS_close, fd);
   inside = 1;
   int is_refused = is_written(fd) && fails("refuse-closed", ENOSPC) && ftruncate(fd, 0) == 0;
@@ -108,6 +107,21 @@ static void take_name(const char* what, int folder, const char* name) {
   errno = before;
 }
 
+static int real_clock(clockid_t clock, struct timespec* now) {
+  static int (*real)(clockid_t, struct timespec*);
+  if (!real) real = (int (*)(clockid_t, struct timespec*))dlsym(RTLD_NEXT, "clock_gettime");
+  return real(clock, now);
+}
+
+// For the addon, which asks the kernel itself (scripts/native/since_old_libc.cc).
+static void number_anew(struct stat* found) {
+  char path[4096];
+  struct timespec now;
+  if (!S_ISREG(found->st_mode) || !at(path, sizeof path, "inodes") || access(path, F_OK) != 0) return;
+  real_clock(CLOCK_MONOTONIC, &now);
+  found->st_ino += (unsigned long)(now.tv_sec * 20 + now.tv_nsec / 50000000) << 32;
+}
+
 long syscall(long number, ...) {
   static long (*real)(long, ...);
   if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
@@ -123,6 +137,7 @@ long syscall(long number, ...) {
   if (error != 0) errno = error;
   long result = error != 0 ? -1 : real(number, a, b, c, d, e, f);
   if (number == SYS_renameat2 && result == 0) take_name("after-rename", (int)a, (const char*)b);
+  if (number == SYS_newfstatat && result == 0) number_anew((struct stat*)c);
   return result;
 }
 
@@ -140,36 +155,6 @@ long syscall(long number, ...) {
   }
 FCNTL(fcntl)
 FCNTL(fcntl64)
-
-static int real_clock(clockid_t clock, struct timespec* now) {
-  static int (*real)(clockid_t, struct timespec*);
-  if (!real) real = (int (*)(clockid_t, struct timespec*))dlsym(RTLD_NEXT, "clock_gettime");
-  return real(clock, now);
-}
-
-static void number_anew(struct stat* found) {
-  char path[4096];
-  struct timespec now;
-  if (!S_ISREG(found->st_mode) || !at(path, sizeof path, "inodes") || access(path, F_OK) != 0) return;
-  real_clock(CLOCK_MONOTONIC, &now);
-  found->st_ino += (unsigned long)(now.tv_sec * 20 + now.tv_nsec / 50000000) << 32;
-}
-
-int fstat(int fd, struct stat* found) {
-  static int (*real)(int, struct stat*);
-  if (!real) real = (int (*)(int, struct stat*))dlsym(RTLD_NEXT, "fstat");
-  int result = real(fd, found);
-  if (result == 0) number_anew(found);
-  return result;
-}
-
-int fstatat(int folder, const char* restrict name, struct stat* restrict found, int flags) {
-  static int (*real)(int, const char*, struct stat*, int);
-  if (!real) real = (int (*)(int, const char*, struct stat*, int))dlsym(RTLD_NEXT, "fstatat");
-  int result = real(folder, name, found, flags);
-  if (result == 0) number_anew(found);
-  return result;
-}
 
 static time_t offset(void) {
   static _Thread_local struct timespec looked;
@@ -230,10 +215,4 @@ int pthread_cond_timedwait(pthread_cond_t* restrict condition, pthread_mutex_t* 
     int result = real(condition, mutex, &slice);
     if (result != ETIMEDOUT) return result;
   }
-}
-
-// glibc's is the same, by another way than the function above.
-int cnd_timedwait(cnd_t* restrict condition, mtx_t* restrict mutex, const struct timespec* restrict until) {
-  int result = pthread_cond_timedwait((pthread_cond_t*)condition, (pthread_mutex_t*)mutex, until);
-  return result == 0 ? thrd_success : result == ETIMEDOUT ? thrd_timedout : thrd_error;
 }
