@@ -17,9 +17,9 @@ export class DebianMachine {
     this.#leader = leader;
   }
 
-  /** `packages` is /packages in it; `folder` is an empty one that it may have. */
-  static async boot(folder: string, packages: string): Promise<DebianMachine> {
-    const archive = (await succeed(join(import.meta.dir, "../../scripts/debian-root"))).trim();
+  /** `packages` is /packages in it; `folder` is an empty one that it may have; `release` is one that scripts/debian-root knows. */
+  static async boot(folder: string, packages: string, release = "bookworm"): Promise<DebianMachine> {
+    const archive = (await succeed(join(import.meta.dir, "../../scripts/debian-root"), release)).trim();
     const root = join(folder, "root");
     await mkdir(root);
     // The mounts are the process's own: with it they go. /run for nspawn's own notes, which are not to be found by other machines.
