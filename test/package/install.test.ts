@@ -1,17 +1,21 @@
 /** The package in a real Debian with a real systemd: installed, upgraded, removed and purged, in this order; and the archive. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { succeed } from "../support/compare.ts";
 import { canBoot, DebianMachine } from "../support/debian-machine.ts";
 import { sharedKafka } from "../support/kafka.ts";
-import { packageFile, packageVersion, thisArchitecture } from "../support/packages.ts";
+import {
+  makeNextVersion,
+  nextVersion,
+  packageFile,
+  packageVersion,
+  thisArchitecture,
+} from "../support/packages.ts";
 import { waitUntil } from "../support/wait.ts";
 
 // The first time it makes the Debian, too.
 setDefaultTimeout(600_000);
-const nextVersion = `${packageVersion}+next`;
 let folder: string;
 let machine: DebianMachine;
 /** The machine has this one's network. */
@@ -23,7 +27,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "streamsend-install-"));
   await Bun.write(join(folder, "packages/now.deb"), Bun.file(packageFile(thisArchitecture, "deb")));
   await Bun.write(join(folder, "packages/now.tar.gz"), Bun.file(packageFile(thisArchitecture, "tar.gz")));
-  await makeNextVersion();
+  await makeNextVersion(join(folder, "packages/now.deb"), join(folder, "packages/next.deb"));
   machine = await DebianMachine.boot(folder, join(folder, "packages"));
 });
 
@@ -155,17 +159,6 @@ test.skipIf(!canBoot)("one that hangs is killed, and started again", async () =>
   });
   expect(await shell("journalctl --no-pager -o cat -u streamsend-agent@works")).not.toContain("crashed");
 });
-
-/** The same package, under a higher version. */
-async function makeNextVersion(): Promise<void> {
-  const root = join(folder, "next");
-  await succeed("dpkg-deb", "-R", join(folder, "packages/now.deb"), root);
-  const control = join(root, "DEBIAN/control");
-  const text = await readFile(control, "utf8");
-  await writeFile(control, text.replace(`Version: ${packageVersion}\n`, `Version: ${nextVersion}\n`));
-  await succeed("dpkg-deb", "-Znone", "--build", root, join(folder, "packages/next.deb"));
-  await rm(root, { recursive: true });
-}
 
 async function install(name: string): Promise<{ output: string; errors: string }> {
   const { code, output, errors } = await machine.run("dpkg", "--install", `/packages/${name}`);
