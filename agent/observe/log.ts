@@ -8,6 +8,7 @@ import { deviceNowMs, timeNow } from "../lib/clock.ts";
 import { codeOf } from "../lib/errors.ts";
 import { printable, printableJson } from "../lib/printable.ts";
 import { Troubles } from "../lib/troubles.ts";
+import { journalPrefix, leadsToJournal } from "./journal.ts";
 import { LocalTime } from "./local-time.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
@@ -23,6 +24,8 @@ export interface LogOptions {
   agent: string;
   /** Standard error instead of standard output, for a command whose results go there. `before`: called before something is written. */
   errors?: { before(): void };
+  /** Whether lines go to the journal; see `journal.ts`. Default: as the environment says. */
+  toJournal?: boolean;
 }
 
 const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -42,9 +45,11 @@ export class Log {
   #stamp = "";
   #stampMs = 0;
   readonly #localTime = new LocalTime();
+  readonly #toJournal: boolean;
 
   constructor(options: LogOptions) {
     this.#options = options;
+    this.#toJournal = options.toJournal ?? leadsToJournal(options.errors ? 2 : 1, process.env.JOURNAL_STREAM);
   }
 
   debug(message: string, fields?: Fields): void {
@@ -94,9 +99,10 @@ export class Log {
 
   #line(level: Level, message: string, fields?: Fields): string {
     const { agent, format } = this.#options;
+    const prefix = this.#toJournal ? journalPrefix(level) : "";
     if (format === "json")
-      return `${printableJson(JSON.stringify({ time: timeNow(), level, agent, message, ...fields }))}\n`;
-    return `[${this.#time()}] ${level.toUpperCase()} [${agent}] ${printable(message)}\n`;
+      return `${prefix}${printableJson(JSON.stringify({ time: timeNow(), level, agent, message, ...fields }))}\n`;
+    return `${prefix}[${this.#time()}] ${level.toUpperCase()} [${agent}] ${printable(message)}\n`;
   }
 
   #time(): string {

@@ -69,7 +69,9 @@ test.skipIf(!canBoot)(
     for (const instance of ["works", "stopped"]) {
       await configure(instance, broker);
     }
-    await shell("echo STREAMSEND_LOG_FORMAT=json >> /etc/default/streamsend-agent");
+    await shell(
+      "printf '%s\\n' STREAMSEND_LOG_LEVEL=debug STREAMSEND_LOG_FORMAT=json >> /etc/default/streamsend-agent",
+    );
     await shell("systemctl enable --now streamsend-agent@works && systemctl enable streamsend-agent@stopped");
     let log = "";
     await waitUntil(
@@ -80,6 +82,10 @@ test.skipIf(!canBoot)(
       },
       { detail: () => log },
     );
+    const ofLevel = (priority: string) =>
+      shell(`journalctl --no-pager -o cat -p ${priority} -u streamsend-agent@works`);
+    expect(await ofLevel("debug..debug")).toContain('"level":"debug"');
+    expect(await ofLevel("info..info")).not.toContain('"level":"debug"');
     expect(await show("works")).toMatchObject({ ActiveState: "active", NRestarts: "0" });
     await replaceBy("next.deb", nextVersion);
   },

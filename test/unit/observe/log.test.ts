@@ -40,6 +40,23 @@ describe("a text line", () => {
     expect(text.split("\n")).toHaveLength(2);
   });
 
+  test("says its level to the journal", async () => {
+    const code = `log.debug("one"); log.info("two"); log.warn("three"); log.error("four");`;
+    const text = await written(code, { level: "debug", toJournal: true });
+    expect(text.match(/^<\d>\[|\w+$/gm)).toEqual([
+      "<7>[",
+      "one",
+      "<6>[",
+      "two",
+      "<4>[",
+      "three",
+      "<3>[",
+      "four",
+    ]);
+    const json = await written(`log.warn("a");`, { format: "json", toJournal: true });
+    expect(json).toStartWith('<4>{"time"');
+  });
+
   test("is left out below the level", async () => {
     const code = `log.debug("one"); log.info("two"); log.warn("three"); log.error("four");`;
     const text = await written(code, { level: "warn" });
