@@ -1,7 +1,7 @@
 /** Kafka as any program uses it, beside the agents and without their code: topics, offsets, records. */
 import RdKafka from "@confluentinc/kafka-javascript/lib/rdkafka.js";
 import type { PlainRecord, ReadRecord } from "./records.ts";
-import { waitUntil } from "./wait.ts";
+import { patienceMs, waitUntil } from "./wait.ts";
 
 type Answer<T> = (error: unknown, result: T) => void;
 
@@ -171,7 +171,7 @@ export class PlainKafka {
         headers.map((h) => ({ ...h })),
       );
     }
-    await ask(`producing to ${topic}`, (done) => this.#producer.flush(timeoutMs, done as never));
+    await ask(`producing to ${topic}`, (done) => this.#producer.flush(patienceMs, done as never));
   }
 
   /** As if the retention had passed: the records before this offset are gone. */
