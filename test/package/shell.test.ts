@@ -58,7 +58,9 @@ test("bash completes commands, options, values and files", async () => {
   expect(await bash("streamsend-agent --config = one.yaml do")).toEqual(["doctor"]);
   expect(await bash("streamsend-agent forget u")).toEqual(["uploader"]);
   expect(await bash("streamsend-agent forget uploader u")).toEqual([]);
-  expect(await bash("streamsend-agent status --")).toEqual(["--help", "--http"]);
+  expect(await bash("streamsend-agent status --")).toEqual([
+    ...["--config", "--help", "--http", "--ready", "--set"],
+  ]);
   expect(await bash("streamsend-agent status --http ''")).toEqual([]);
 });
 
