@@ -3,10 +3,9 @@ import { inTime } from "../lib/in-time.ts";
 import { isSystemDirectory, isWithin, PATIENCE_MS, resolveLinks } from "./paths.ts";
 import type { Problems } from "./problems.ts";
 import type { Settings } from "./schema.ts";
+import { testFileNames } from "./test-file-names.ts";
 import type { Path } from "./tree.ts";
 import { formatSize } from "./units.ts";
-
-const anyTestFile = "streamsend-test-1.bin";
 
 type Watch = Settings["uploader"]["watch"][number] & { readonly resolved: string };
 
@@ -38,12 +37,13 @@ export async function checkUploader(settings: Settings, problems: Problems): Pro
 /** Test files that no look sees would only fill the watch. */
 function checkTestFile({ test_file, watch: [watch] }: Settings["uploader"], problems: Problems): void {
   if (test_file.every === null || !watch) return;
-  const matches = (globs: readonly string[]) => globs.some((glob) => new Bun.Glob(glob).match(anyTestFile));
+  const [name = ""] = testFileNames;
+  const matches = (globs: readonly string[]) => globs.some((glob) => new Bun.Glob(glob).match(name));
   if (!matches(watch.include) || matches(watch.exclude))
     problems.add(
       ["uploader", "test_file", "every"],
       "the first watch's include and exclude must let it through",
-      anyTestFile,
+      name,
     );
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomFillSync } from "node:crypto";
 import type { UploaderConfig } from "../config/config.ts";
+import { testFileNames } from "../config/test-file-names.ts";
 import type { UploaderLedger } from "../ledger/uploader/uploader-ledger.ts";
 import { timeNow } from "../lib/clock.ts";
 import type { Disk, DiskFile } from "../lib/disk.ts";
@@ -24,7 +25,6 @@ export interface TestFilesOptions {
   log: Log;
 }
 
-const names = Array.from({ length: 10 }, (_, at) => `streamsend-test-${at + 1}.bin`);
 const title = "streamsend-agent test file";
 const titleBytes = Buffer.from(title);
 const atATime = 256 << 10;
@@ -68,7 +68,7 @@ export class TestFiles {
   /** One that is not there, else the oldest. Those that are on their way stay as they are. */
   async #nextName(): Promise<string> {
     let oldest: { name: string; mtime: bigint } | undefined;
-    for (const name of names) {
+    for (const name of testFileNames) {
       if (!(await this.#options.disk.look(this.#pathOf(name)))) return name;
       const found = await this.#lookInto(name);
       if (!found?.isOurs) throw new NotNow(`${this.#pathOf(name)} is somebody else's`);

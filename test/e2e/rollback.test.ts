@@ -8,6 +8,7 @@ import {
   entriesOf,
   identities,
   ledgerOf,
+  prepareTree,
   presentKeys,
   recordCount,
   sentVersions,
@@ -17,7 +18,7 @@ import {
 } from "../support/earlier.ts";
 import { headerOf } from "../support/records.ts";
 import { useScenes } from "../support/scene.ts";
-import { randomTree, writeLargeFile, writeTree } from "../support/tree.ts";
+import { randomTree, writeLargeFile } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes();
@@ -28,13 +29,7 @@ beforeAll(async () => {
   executable = await earlierExecutable();
 }, 600_000);
 
-async function prepare() {
-  const scene = await openScene();
-  const source = await scene.folder("source");
-  const output = await scene.folder("output");
-  await writeTree(source, files);
-  return { scene, source, output, received: join(output, "uploader") };
-}
+const prepare = async () => prepareTree(await openScene(), files);
 
 test("an uploader in the middle of a file: all is sent once more, as newer versions, and the ledger of this version stays", async () => {
   const { scene, source, output, received } = await prepare();

@@ -10,6 +10,7 @@ import {
   entriesOf,
   identities,
   ledgerOf,
+  prepareTree,
   recordCount,
   sentVersions,
   slowBytes,
@@ -17,7 +18,7 @@ import {
   stop,
 } from "../support/earlier.ts";
 import { useScenes } from "../support/scene.ts";
-import { randomTree, writeLargeFile, writeTree } from "../support/tree.ts";
+import { randomTree, writeLargeFile } from "../support/tree.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const openScene = useScenes();
@@ -28,13 +29,7 @@ beforeAll(async () => {
   executable = await earlierExecutable();
 }, 600_000);
 
-async function prepare() {
-  const scene = await openScene();
-  const source = await scene.folder("source");
-  const output = await scene.folder("output");
-  await writeTree(source, files);
-  return { scene, source, output, received: join(output, "uploader") };
-}
+const prepare = async () => prepareTree(await openScene(), files);
 
 test("an uploader in the middle of a file: that is sent anew, and nothing that has arrived", async () => {
   const { scene, source, output, received } = await prepare();

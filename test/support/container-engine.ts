@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { run, succeed } from "./compare.ts";
+import { ownNamespaces } from "./own-namespaces.ts";
 
 /** Only root can mount what they need. */
 export const canContain =
@@ -30,22 +31,11 @@ export class ContainerEngine {
     // crun wants the one hierarchy of cgroups; images, notes and locks are not this machine's own, which would go on having them.
     const script = `mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run && mkdir -p /var/lib/containers &&
       mount -t tmpfs tmpfs /var/lib/containers && echo '[engine]\nlock_type = "file"' > ${configuration} && echo ready && exec sleep infinity`;
-    const holder = Bun.spawn(
-      [
-        "unshare",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-c",
-        script,
-      ],
-      { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
-    );
+    const holder = Bun.spawn([...ownNamespaces, "sh", "-c", script], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
     for await (const _ of holder.stdout) break;
     const leader = (await readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, "utf8")).trim();
     if (leader === "") throw new Error("no place for containers can be made");

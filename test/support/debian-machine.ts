@@ -2,6 +2,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run, succeed } from "./compare.ts";
+import { ownNamespaces } from "./own-namespaces.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Only root can boot one. */
@@ -27,32 +28,12 @@ export class DebianMachine {
       exec systemd-nspawn --quiet --boot --register=no --keep-unit --machine=streamsend-test --console=pipe --bind-ro="$3":/packages \
         -D "$1" systemd.unit=multi-user.target`;
     const log = Bun.file(join(folder, "boot.log"));
-    const container = Bun.spawn(
-      [
-        // With it end all processes that it has started, whatever becomes of those in between.
-        "unshare",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-c",
-        script,
-        "boot",
-        root,
-        archive,
-        packages,
-      ],
-      {
-        env: { ...process.env, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" },
-        stdin: "ignore",
-        stdout: log,
-        stderr: log,
-      },
-    );
+    const container = Bun.spawn([...ownNamespaces, "sh", "-c", script, "boot", root, archive, packages], {
+      env: { ...process.env, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" },
+      stdin: "ignore",
+      stdout: log,
+      stderr: log,
+    });
     const detail = async () => ((await log.exists()) ? log.text() : "");
     let leader = "";
     await waitUntil(

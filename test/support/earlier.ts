@@ -4,6 +4,7 @@ import type { AgentProcess } from "./agent-process.ts";
 import { run, succeed } from "./compare.ts";
 import { headerOf } from "./records.ts";
 import type { Scene } from "./scene.ts";
+import { writeTree } from "./tree.ts";
 
 /** Settings by which a file of 20 MiB takes some seconds, in 80 chunks. */
 export const slowly = { chunk: "256KiB", rate: "8MB/s" };
@@ -15,6 +16,14 @@ export const presentKeys = /^(files|done)\//;
 /** The path of its executable; built on the first call, if scripts/test has not done it. */
 export async function earlierExecutable(): Promise<string> {
   return (await succeed(join(import.meta.dir, "../../scripts/earlier"))).trim();
+}
+
+/** A tree to be sent, and where it is to arrive. */
+export async function prepareTree(scene: Scene, files: Parameters<typeof writeTree>[1]) {
+  const source = await scene.folder("source");
+  const output = await scene.folder("output");
+  await writeTree(source, files);
+  return { scene, source, output, received: join(output, "uploader") };
 }
 
 /** A ledger as compaction leaves it: the newest value under each key, without tombstones. */
